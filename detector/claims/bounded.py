@@ -13,7 +13,7 @@ Thomas and Learned-Miller, Towards practical mean bounds for small samples, ICML
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from averment.detector.claims import resampling
@@ -24,8 +24,10 @@ from averment.detector.claims.statistics import (
     Scored,
     alike,
     apply,
+    binomial_bounds,
     estimate,
     fewest_units,
+    needed_trials,
     ranked,
     tpr_statistic,
 )
@@ -79,6 +81,36 @@ def fewest(high: Callable[[int], float], bar: float) -> int | None:
         middle = (low + enough) // 2
         low, enough = (low, middle) if high(middle) <= bar else (middle, enough)
     return enough
+
+
+def needed_clusters(bar: float, rate: float, found: Bounds, sizes: Sequence[int], confidence: float) -> int | None:
+    """How many clusters of such ``sizes`` settle a claim on a proportion four times in five if ``rate`` is the truth, from the bounds that Korn and
+    Graubard's way ``found`` on them. None as ``statistics.needed_trials``, whose size it is where each is one trial.
+
+    Clusters tell as many trials apiece as their effective size has: several for images that have little in common, less than one where a few
+    clusters have most of them. And they have to be so many that one that fails as a whole isn't missing.
+    """
+    import numpy as np
+    from scipy.special import ndtri, stdtrit
+
+    if max(sizes) == 1 or abs(rate - bar) < 1e-9:
+        return needed_trials(bar, rate, confidence)
+    if rate > bar:  # the mirror image: failures instead of successes
+        rate, bar = 1 - rate, 1 - bar
+    clusters, trials, equal = len(sizes), sum(sizes), alike(np.asarray(sizes))
+    effective = equal if found.error is None else rate * (1 - rate) / found.error**2 if found.error else trials
+
+    def high(size: int) -> float:
+        share = size / clusters
+        freedom = max(1.0, equal * share - 1)
+        spread = float(stdtrit(trials * share, confidence) / stdtrit(freedom, confidence)) ** 2 if found.error is not None else 1.0
+        known = min(trials, effective * spread) * share
+        usual = min(1.0, rate + float(ndtri(POWER)) * math.sqrt(rate * (1 - rate) / known))
+        missed = 1 - (1 - usual) * (1 - confidence) ** (1 / (equal * share))
+        return float(max(binomial_bounds(usual * known, known, confidence).high, missed))
+
+    size = fewest(high, bar)
+    return None if size is None else max(clusters + 1, size)
 
 
 def mean_bounds(sums: Any, sizes: Any, confidence: float, seed: int, replicates: int | None = None) -> Bounds:

@@ -146,7 +146,8 @@ class Finding:
             return None  # more of the same class settle nothing
         if not math.isfinite(self.bounds.high):
             return suprema.least_units(max(statistics.MIN_UNITS, statement.bins + 2), self.units, self.equal)
-        return suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
+        needed = suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
+        return None if needed is None else max(needed, statistics.MIN_UNITS)
 
 
 def read(spec: Mapping[str, Any]) -> Statement:

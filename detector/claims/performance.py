@@ -185,7 +185,8 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
         f"cluster bootstrap {how}, {resampling.replicates_for(len(observations))} replicates, "
         f"one-sided bounds at {fields.percent(level.confidence)}"
     )
-    attacks, bona_fide = (len({o.unit for o in observations if o.attack is kind}) for kind in (True, False))
+    sizes = [list(Counter(o.unit for o in observations if o.attack is kind).values()) for kind in (True, False)]
+    attacks, bona_fide = map(len, sizes)
     if figure is None:
         return Finding(None, None, method, None, "the population lacks attacks or bona fide images")
     if at_fpr is None:
@@ -195,41 +196,47 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     answered = _scored([o for o in observations if o.score.cannot_say is None], statement.family)
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
     fewest = statistics.fewest_units(at_fpr, level.confidence)
+    found = Finding(figure, bounds, method, None, "", details)
+    if bounds is not None and at_fpr is not None:
+        found = _threshold(statement, found, bounds, (attacks, bona_fide), level)
+    elif bounds is not None:
+        found = replace(found, needed=_needed(statement, figure, bounds, sizes, level))
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
         both = f"{counted(attacks, 'independent attack')} and {counted(bona_fide, 'bona fide unit')}"
         note = f"{both} are too few: {MIN_UNITS} and {fewest} are the least"
-        return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
-    if at_fpr is not None:
-        return _threshold(statement, Finding(figure, bounds, method, None, "", details), (attacks, bona_fide), level)
-    return Finding(figure, bounds, method, _needed(statement, figure, bounds, (attacks, bona_fide), level), "", details)
+        least = max(attacks, MIN_UNITS) + max(bona_fide, statistics.fewest_units(at_fpr, level.following))
+        return replace(found, needed=max(least, found.needed or 0), note=note, open=True)
+    return found
 
 
-def _threshold(statement: Statement, found: Finding, units: tuple[int, int], level: Level) -> Finding:
+def _threshold(statement: Statement, found: Finding, bounds: Bounds, units: tuple[int, int], level: Level) -> Finding:
     """``found``, of a TPR on so many attacks and bona fide ``units``, with how many of either would settle it: the bona fide ones place the threshold,
     and where they are few, attacks alone settle nothing."""
     at_fpr, (attacks, bona_fide) = statement.metric.at_fpr, units
-    if at_fpr is None or found.figure is None or found.bounds is None:
+    if at_fpr is None or found.figure is None:
         return found
-    needed = bounded.tpr_needed(statement.bar, found.figure, found.bounds, at_fpr, units, level.following)
+    needed = bounded.tpr_needed(statement.bar, found.figure, bounds, at_fpr, units, level.following)
     if needed is None:
         return found
     genuine = math.ceil(needed * bona_fide / attacks)
     return replace(found, needed=needed + genuine, advice=f"; to settle it takes about {needed:,} attacks and {genuine:,} bona fide units")
 
 
-def _needed(statement: Statement, figure: float, bounds: Bounds, units: tuple[int, int], level: Level) -> int | None:
-    """How many units of both classes, in the proportion of ``units``, settle a claim on an AUC or EER at the next look if ``figure`` is the truth: on
-    the logit scale, as its bounds are. No fewer than ``statistics.cluster_bootstrap`` asks of the smaller class where not one pair is ranked wrongly."""
+def _needed(statement: Statement, figure: float, bounds: Bounds, sizes: Sequence[Sequence[int]], level: Level) -> int | None:
+    """How many units of both classes, like those of these ``sizes`` in either and in their proportion, settle a claim on an AUC or EER at the next look
+    if ``figure`` is the truth: on the logit scale, as its bounds are. No fewer than ``statistics.cluster_bootstrap`` asks of the class that tells
+    least, where not one pair is ranked wrongly."""
+    import numpy as np
     from scipy.special import logit
 
-    needed = None
+    needed, total = None, sum(map(len, sizes))
     if 0 < figure < 1 and 0 < statement.bar < 1 and bounds.error:
         error = bounds.error / (figure * (1 - figure))
-        needed = statistics.needed_units(float(logit(statement.bar)), float(logit(figure)), error, sum(units), level.following)
+        needed = statistics.needed_units(float(logit(statement.bar)), float(logit(figure)), error, total, level.following)
     if (figure > statement.bar) is not statement.at_least or figure == statement.bar:
         return needed
     fewest = statistics.clean_run_size(statement.bar if statement.at_least else 1 - statement.bar, level.following)
-    least = None if fewest is None else math.ceil(fewest * sum(units) / min(units))
+    least = None if fewest is None else math.ceil(fewest * total / min(statistics.alike(np.asarray(each)) for each in sizes))
     return max((size for size in (needed, least) if size is not None), default=None)
 
 
@@ -253,18 +260,30 @@ def _errors(observations: Sequence[Observation], threshold: float) -> tuple[list
 
 @dataclass(frozen=True)
 class _Rate:
-    """An error rate on ``units`` independent units; ``few`` where these are too few for its bounds to decide anything."""
+    """An error rate on independent units of these ``sizes``; ``few`` where they are too few for its bounds to decide anything."""
 
     figure: float
     bounds: Bounds
-    units: int
-    few: bool
+    sizes: Sequence[int]
+
+    @property
+    def units(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def few(self) -> bool:
+        return statistics.clustered_too_few(self.sizes)
+
+    def needed(self, bar: float, level: Level) -> int | None:
+        """How many units would settle "at most" or "at least ``bar``" at the next look, if the rate is as estimated."""
+        found = bounded.needed_clusters(bar, self.figure, self.bounds, self.sizes, level.following)
+        return max(found or 0, MIN_UNITS) if self.few else found
 
 
 def _rate(observations: Sequence[Observation], threshold: float, confidence: float) -> _Rate:
     errors, sizes = _errors(observations, threshold)
     bounds = statistics.clustered_bounds(errors, sizes, confidence)
-    return _Rate(sum(errors) / sum(sizes), bounds, len(sizes), statistics.clustered_too_few(sizes))
+    return _Rate(sum(errors) / sum(sizes), bounds, sizes)
 
 
 def _proportion_method(observations: Sequence[Observation], confidence: float) -> str:
@@ -282,12 +301,12 @@ def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: fl
     if not bona_fide:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no bona fide image")
     rate = _rate(bona_fide, threshold, level.confidence)
-    needed = statistics.needed_trials(statement.bar, rate.figure, level.following)
+    needed = rate.needed(statement.bar, level)
     details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
     method = _proportion_method(bona_fide, level.confidence)
     if rate.few:
         note = f"{counted(rate.units, 'independent unit')} {_FEW}"
-        return Finding(rate.figure, rate.bounds, method, max(needed or 0, MIN_UNITS), note, details, open=True)
+        return Finding(rate.figure, rate.bounds, method, needed, note, details, open=True)
     return Finding(rate.figure, rate.bounds, method, needed, "", details)
 
 
@@ -302,6 +321,7 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
     strict = 1 - (1 - level.confidence) / len(species)
     rows: dict[str, dict[str, Any]] = {}
     few: dict[str, int] = {}
+    needed: dict[str, int | None] = {}
     for name in species:
         members = [o for o in attacks if o.species == name]
         rate, careful = (_rate(members, threshold, c) for c in (level.confidence, strict))
@@ -312,20 +332,19 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
             "samples": len(members),
             "units": rate.units,
         }
+        needed[name] = rate.needed(statement.bar, level)
         if rate.few:
             few[name] = rate.units
     worst = max(rows, key=lambda name: (rows[name]["apcer"], rows[name]["high"]))
     low = max((row["low"] for name, row in rows.items() if name not in few), default=0.0)
     nameless = statement.metric.nameless(attacks)
     bounds = Bounds(low, 1.0 if few or nameless else max(row["high"] for row in rows.values()), level.confidence)
-    needed = statistics.needed_trials(statement.bar, rows[worst]["apcer"], level.following)
-    if few:
-        needed = max(needed or 0, MIN_UNITS)
+    most = max([needed[worst] or 0, *(MIN_UNITS for _ in few)])
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
     unknown = [f"{name}: {counted(units, 'independent unit')} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
-    return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)
+    return Finding(rows[worst]["apcer"], bounds, method, most * len(species) if most and not nameless else None, note, details)
 
 
 def _least(statement: Statement, level: Level) -> int | None:

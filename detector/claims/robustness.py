@@ -252,7 +252,8 @@ def _verdict(
     least = statistics.fewest_units(statement.metric.at_fpr, level.confidence)
     if fewest < least:
         few = "1 independent unit of a class is" if fewest == 1 else f"{fewest} independent units of a class are"
-        return ClaimVerdict.INCONCLUSIVE, f"{few} too few: {least} are the least", interval, 2 * least
+        settles = max(2 * least, found.needed(statement.bar, level) or 0)
+        return ClaimVerdict.INCONCLUSIVE, f"{few} too few: {least} are the least", interval, settles
     if unknown and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None
     needed = found.needed(statement.bar, level)

@@ -307,7 +307,8 @@ def _verdict(
     named = f"variance recovered from exact bounds, one-sided at {fields.percent(level.confidence)}, worst of {len(gaps)} gaps"
     interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
     if why and found.verdict is not ClaimVerdict.REFUTED:
-        return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, least if small else None
+        needed = max(least, found.needed(statement.bar, level) or 0) if small and not unknown else least if small else None
+        return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, needed
     needed = found.needed(statement.bar, level)
     advice = f"; to settle it takes about {needed:,} independent units of each group" if needed else ""
     return found.verdict, found.reason + (f"; {why}" if why else "") + advice, interval, needed

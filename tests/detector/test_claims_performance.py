@@ -23,7 +23,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
-from averment.detector.claims.statistics import Scored, auc_statistic, binomial_bounds, cluster_bootstrap, clustered_bounds
+from averment.detector.claims.statistics import Scored, auc_statistic, binomial_bounds, cluster_bootstrap, clustered_bounds, needed_trials
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 Row = tuple[str, float | None, str, str]
@@ -327,6 +327,34 @@ def test_an_open_tpr_says_how_many_of_either_class_would_settle_it(tmp_path: Pat
     shown = run_claim(claim(metric="tpr", at_fpr=0.05, at_least=0.2), context(tmp_path, rows(reals, fakes)))
     assert shown.verdict is ClaimVerdict.SUPPORTED
     assert "to settle" not in shown.reason
+
+
+@pytest.mark.parametrize("fields", [{"metric": "tpr", "at_fpr": 0.05, "at_least": 0.9}, {"at_least": 0.99}])
+def test_too_few_are_told_a_number_that_could_settle_it(tmp_path: Path, fields: dict[str, Any]) -> None:
+    """More than there are, and no fewer than a plan asks for at the very least: it was the number below which nothing is decided."""
+    bona_fide = 50 if "at_fpr" in fields else 9
+    result = run_claim(claim(**fields), context(tmp_path, rows([0.1] * bona_fide, [0.9] * 60)))
+    assert (result.estimate, result.verdict) == (1.0, ClaimVerdict.INCONCLUSIVE)
+    assert f"{bona_fide} bona fide units are too few" in result.reason
+    least = plan_claim(claim(**fields)).least
+    assert least is not None
+    assert result.needed is not None
+    assert result.needed >= 2 * least > 60 + bona_fide
+
+
+def test_people_with_several_images_each_tell_how_many_of_them_would_settle_it(tmp_path: Path) -> None:
+    """Twenty images of a person that fail by themselves tell nearly twenty times what one does; videos of which a few are long tell less than they are."""
+    rng = np.random.default_rng(5)
+    alone: list[Row] = [("real", 0.9 if rng.random() < 0.03 else 0.1, f"p{n}", "") for n in range(40) for _ in range(20)]
+    unequal: list[Row] = [("real", 0.1, f"p{n}", "") for n in range(60) for _ in range(100 if n < 3 else 1)]
+    result, few = (run_claim(error_claim("bpcer", 0.05), context(tmp_path, given)) for given in (alone, unequal))
+    assert (result.verdict, few.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.INCONCLUSIVE)
+    images = needed_trials(0.05, result.estimate or 0.0, 0.95)
+    assert images is not None
+    assert result.needed is not None
+    assert 40 < result.needed < images / 3
+    assert few.needed is not None
+    assert few.needed > 59 * 60 / 4.3
 
 
 def test_a_perfect_ranking_on_few_says_how_many_would_show_it(tmp_path: Path) -> None:

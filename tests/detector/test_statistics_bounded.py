@@ -16,7 +16,8 @@ import pytest
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
-from averment.detector.claims import bounded, differences, metrics, resampling, suprema
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import bounded, differences, metrics, resampling, statistics, suprema
 from averment.detector.claims.calibration import Probabilities, brier_bounds, ece_bounds
 from averment.detector.claims.run import plan_claim
 from averment.detector.claims.statistics import (
@@ -26,8 +27,10 @@ from averment.detector.claims.statistics import (
     binomial_bounds,
     clean_run_size,
     cluster_bootstrap,
+    clustered_bounds,
     estimate,
     fewest_units,
+    needed_trials,
     tpr_statistic,
 )
 
@@ -194,6 +197,23 @@ def test_a_false_positive_rate_needs_units_enough_to_place_a_threshold() -> None
     """One chance in twenty that more than 5 % lie above the highest of 59; at the first look's level it takes 72."""
     assert [fewest_units(at_fpr) for at_fpr in (None, 0.5, 0.1, 0.05, 0.01)] == [10, 10, 29, 59, 299]
     assert fewest_units(0.05, 0.975) == 72
+
+
+@pytest.mark.parametrize(("rate", "bar", "alike_by"), [(0.03, 0.05, 0.01), (0.03, 0.05, 0.2), (0.1, 0.06, 0.1), (0.0, 0.05, 0.5)])
+def test_so_many_clusters_settle_a_rate_four_times_in_five(rate: float, bar: float, alike_by: float) -> None:
+    """Of ten trials each, which are the more alike the larger ``alike_by``; from bounds on forty of them."""
+    rng = np.random.default_rng(11)
+
+    def drawn(clusters: int) -> list[int]:
+        own = rng.beta(rate * (1 - alike_by) / alike_by, (1 - rate) * (1 - alike_by) / alike_by, clusters) if rate else np.zeros(clusters)
+        return [int(hits) for hits in rng.binomial(10, own)]
+
+    first = (clustered_bounds(drawn(40), [10] * 40, 0.95) for _ in range(41))
+    needed = sorted(bounded.needed_clusters(bar, rate, bounds, [10] * 40, 0.95) or 0 for bounds in first)[20]
+    settled = [statistics.decide(clustered_bounds(drawn(needed), [10] * needed, 0.95), bar, at_least=False) for _ in range(300)]
+    assert sum(verdict is not ClaimVerdict.INCONCLUSIVE for verdict in settled) / 300 >= 0.7
+    assert needed < 10 * (needed_trials(bar, rate, 0.95) or 0)
+    assert bounded.needed_clusters(bar, rate, clustered_bounds([0], [1], 0.95), [1], 0.95) == needed_trials(bar, rate, 0.95)
 
 
 def plan_of(**fields: Any) -> Any:
