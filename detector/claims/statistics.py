@@ -235,20 +235,22 @@ def logit_bounds(figure: float, error: float, units: float, confidence: float) -
 
     They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says. And towards the nearer end of the range they
     reach at least as far as the exact bound of a share with this error (Korn and Graubard 1998): one unit in a hundred that ranks below all
-    others is met twice by chance, and a bootstrap takes that for well known.
+    others is met twice by chance, and a bootstrap takes that for well known. Nor does it know of a unit that isn't like all the others, where all have one score: either bound
+    reaches as far as the share of those that can be missing from the sample (``clustered_bounds``) would take the figure.
     """
     from scipy.special import expit, logit, stdtrit
 
     cap = (1 - confidence) ** (1 / units)
     if not 0 < figure < 1 or not math.isfinite(error):
         low, high = (0.0, 1.0) if 0 < figure < 1 else (figure, figure)
+    elif error == 0:
+        low, high = figure * cap, 1 - (1 - figure) * cap
     else:
         reach = float(stdtrit(max(1.0, units - 1), confidence)) * error / (figure * (1 - figure))
         low, high = float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
-        trials = figure * (1 - figure) / error**2 if error > 0 else math.inf
-        if math.isfinite(trials):
-            share = binomial_bounds(figure * trials, trials, confidence)
-            low, high = (low, max(high, share.high)) if figure > 0.5 else (min(low, share.low), high)
+        trials = figure * (1 - figure) / error**2
+        share = binomial_bounds(figure * trials, trials, confidence)
+        low, high = (low, max(high, share.high)) if figure > 0.5 else (min(low, share.low), high)
     return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 
 

@@ -228,6 +228,16 @@ def test_perfect_separation_doesnt_claim_certainty() -> None:
     assert bounds.high == 1.0
 
 
+@pytest.mark.parametrize("units", [10, 100])
+def test_scores_that_are_all_alike_are_known_no_better_than_their_number(units: int) -> None:
+    """An AUC of a half without any spread: had one unit in so many another score, it would have been met with a chance of 95 %, and no less."""
+    sample = Scored([0.5] * 2 * units, [False] * units + [True] * units, list(range(2 * units)))
+    bounds = cluster_bootstrap(sample, auc_statistic, 0.95, seed=1)
+    missing = 1 - 0.05 ** (1 / units)
+    assert bounds is not None
+    assert (bounds.low, bounds.high) == pytest.approx((0.5 - missing / 2, 0.5 + missing / 2))
+
+
 def test_frames_of_one_person_widen_the_interval() -> None:
     """Repeating every image ten times within its person adds no information."""
     rng = np.random.default_rng(3)
