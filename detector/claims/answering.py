@@ -31,10 +31,17 @@ def read(spec: Mapping[str, Any]) -> float:
     return fields.share(spec, FIELD, DEFAULT_ANSWERED)
 
 
+def stated(least: float) -> str:
+    """What a statement says that asks for another share than is usual; "" otherwise."""
+    return "" if least == DEFAULT_ANSWERED else f"at least {fields.percent(least)} answered"
+
+
 def too_few(answered: int, asked: int, least: float, what: str = "the images") -> str:
     """Why ``answered`` of ``asked`` aren't enough; "" where they are. Whatever ``least`` is, no answer at all isn't."""
     if not asked or (answered and answered >= least * asked):
         return ""
+    if not least:
+        return f"none of {what} got a probability"
     return f"only {fields.percent(answered / asked)} of {what} got a probability, {fields.percent(least)} must"
 
 

@@ -68,7 +68,7 @@ class Statement:
         bins = f" over {self.bins} bins" if self.metric == "ece" else ""
         return (
             f"{_NAMES[self.metric]}{bins} for {self.family} on {self.population}{fields.rows(self.where)} is at most {self.bar:g} "
-            f"({fields.percent(self.confidence)} confidence)"
+            f"{fields.conditions(self.confidence, answering.stated(self.answered), fields.units_by(self.clusters))}"
         )
 
 

@@ -73,7 +73,8 @@ class Statement:
     def __str__(self) -> str:
         return (
             f"{_NAMES[self.statistic]} of the scores for {self.family} on {self.population}{fields.rows(self.where)} against "
-            f"{self.reference} is at most {self.bar:g} ({fields.percent(self.confidence)} confidence)"
+            f"{self.reference} is at most {self.bar:g} "
+            f"{fields.conditions(self.confidence, answering.stated(self.answered), fields.units_by(self.clusters))}"
         )
 
 

@@ -118,6 +118,18 @@ def labels(spec: Mapping[str, Any]) -> dict[str, str]:
     return {str(key): str(item) for key, item in value.items()}
 
 
+def conditions(confidence: float, *more: str) -> str:
+    """Under what a statement is judged, at its end: ``(95 % confidence; units by person)``. What is "" is left out."""
+    return f"({'; '.join([f'{percent(confidence)} confidence', *filter(None, more)])})"
+
+
+def units_by(clusters: str | None) -> str:
+    """What a statement that names its ``clusters`` says of them; "" where it leaves them to the manifest."""
+    if clusters is None:
+        return ""
+    return "each image a unit of its own" if clusters == "file" else f"units by {clusters}"
+
+
 def rows(where: Mapping[str, str]) -> str:
     """``where`` within a statement: `` (split test, kind face)``, or nothing."""
     return f" ({', '.join(f'{key} {value}' for key, value in where.items())})" if where else ""

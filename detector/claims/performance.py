@@ -81,8 +81,9 @@ class Statement:
     def __str__(self) -> str:
         relation = "at least" if self.at_least else "at most"
         bar = f"{self.bar:g}" if self.metric.name == "auc" else fields.percent(self.bar)
+        conditions = fields.conditions(self.confidence, fields.units_by(self.clusters))
         figure = str(self.metric).replace("APCER", "APCER of the worst generator")
-        return f"{figure} on {self.population}{fields.rows(self.where)} is {relation} {bar} ({fields.percent(self.confidence)} confidence)"
+        return f"{figure} on {self.population}{fields.rows(self.where)} is {relation} {bar} {conditions}"
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Statement:
         named = ", ".join(map(str, self.transforms))
         return (
             f"{self.metric} on {self.population}{fields.rows(self.where)} is worse by at most {self.bar:g} under each of {named} "
-            f"({fields.percent(self.confidence)} confidence)"
+            f"{fields.conditions(self.confidence, answering.stated(self.answered), fields.units_by(self.clusters))}"
         )
 
 

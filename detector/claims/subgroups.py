@@ -70,9 +70,10 @@ class Statement:
         return self.metric.family
 
     def __str__(self) -> str:
+        smallest = f"groups from {self.smallest} independent units"
         return (
             f"{self.metric} on {self.population}{fields.rows(self.where)} differs by at most {self.bar:g} between any two groups by "
-            f"{self.by} ({fields.percent(self.confidence)} confidence; groups from {self.smallest} independent units)"
+            f"{self.by} {fields.conditions(self.confidence, smallest, answering.stated(self.answered), fields.units_by(self.clusters))}"
         )
 
 

@@ -37,6 +37,19 @@ def test_a_confidence_of_a_half_or_less_is_refused(spec: dict[str, Any], confide
     assert plan_claim({**spec, "confidence": 0.51}).statement
 
 
+@pytest.mark.parametrize("spec", [spec for spec in CLAIMS if "attack" in spec], ids=lambda spec: spec["type"])
+def test_what_makes_a_claim_weaker_stands_in_its_statement(spec: dict[str, Any]) -> None:
+    """Images counted one by one though they are frames of a video, and a detector that need not answer: a report shows the statement, and not the file."""
+    usual = plan_claim(spec).statement
+    assert "answered" not in usual
+    assert "unit" not in usual.replace("groups from 30 independent units", "")
+    assert "units by person" in plan_claim({**spec, "clusters": "person"}).statement
+    assert "each image a unit of its own" in plan_claim({**spec, "clusters": "file"}).statement
+    if spec["type"] != "performance":
+        assert "; at least 0 % answered" in plan_claim({**spec, "answered_at_least": 0}).statement
+        assert plan_claim({**spec, "answered_at_least": 0.9}).statement == usual
+
+
 @pytest.mark.parametrize("confidence", [0.99991, 0.9999999999999])
 @pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
 def test_more_confidence_than_looks_can_share_is_refused(spec: dict[str, Any], confidence: float) -> None:
