@@ -58,6 +58,8 @@ class Replay:
 
     ``inputs`` and ``media`` say what has changed since, ``figures`` which figures differ, ``environment`` what it runs in now and did
     not then. ``error`` is set where there is no second run: a file that is missing or another one stops it, and stands in ``media``.
+    ``reworded`` is what was claimed, by the second run, where the record's ``statement`` has other words for it: another version may, and so may
+    somebody who wants a claim to read better than it is.
     """
 
     record: str
@@ -67,6 +69,7 @@ class Replay:
     figures: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     error: AvermentError | None = None
+    reworded: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -89,6 +92,7 @@ class Replay:
         return {
             "record": self.record,
             "statement": self.statement,
+            "reworded": self.reworded or None,
             "outcome": str(self.outcome),
             "inputs": list(self.inputs),
             "media": list(self.media),
@@ -173,8 +177,9 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
     if not media:
         figures += _scores(was.get("media", []), details["media"])
     environment = differences(was.get("environment", {}), details["environment"])
-    statement = str(then.get("statement", ""))
-    return Replay(record.id, statement, tuple(inputs), tuple(media), tuple(figures), tuple(environment))
+    statement, claimed = str(then.get("statement", "")), str(now.get("statement", ""))
+    reworded = claimed if claimed != statement else ""
+    return Replay(record.id, statement, tuple(inputs), tuple(media), tuple(figures), tuple(environment), reworded=reworded)
 
 
 def _without(value: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

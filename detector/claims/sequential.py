@@ -264,8 +264,8 @@ class _Series:
 
 
 def _recorded(look: Mapping[str, Any], confidence: float, plan: LookPlan) -> Level:
-    """The level that a record says its look had."""
-    own, number = float(look.get("confidence", confidence)), look.get("number")
+    """The level that a record says its look had: no look spends more than all, so none has bounds at less than the claim's ``confidence``."""
+    own, number = max(confidence, float(look.get("confidence", confidence))), look.get("number")
     spent = spent_share(look, confidence, None) == 0
     return Level(own, own, number, look.get("planned", plan.planned), None, exhausted=spent, within=plan.within)
 

@@ -19,6 +19,7 @@ import pytest
 import averment.detector.opening
 import averment.evidence.package.record
 from averment.cli.main import run
+from averment.cli.prove_replay import show_replay
 from averment.core.aws import client
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
@@ -312,6 +313,31 @@ def test_a_sentence_that_is_put_otherwise_is_no_other_figure(folder: Path) -> No
     assert compare(older, now).outcome is Came.REPRODUCED
     now["details"]["checks"][0]["examined"] = 19
     assert compare(older, now).figures == ("details.checks.0.examined: was 20, is 19",)
+
+
+def test_a_sentence_that_says_more_than_was_tested_stands_beside_what_was_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures are those of the claim as asked. Whoever reads that they were reproduced has to read of what."""
+    record = recorded(SPEC, here(folder))
+    better = record.payload["statement"].replace("at most 50 %", "at most 1 %")
+    found = again(replace(record, payload={**record.payload, "statement": better}), here(folder))
+    assert (found.outcome, found.statement, found.reworded) == (Came.REPRODUCED, better, record.payload["statement"])
+    show_replay(found)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "is at most 1 % (95 % confidence)" in printed
+    assert "was run as BPCER for synthetic-image" in printed
+    assert found.to_json()["reworded"] == record.payload["statement"]
+    assert again(record, here(folder)).to_json()["reworded"] is None
+
+
+def test_no_record_has_bounds_at_less_than_its_claims_confidence(folder: Path) -> None:
+    """A look gets a part of the error, and the whole at most: a record that says otherwise is not taken at its word."""
+    record = recorded(SPEC, replace(here(folder), looks=Looks(recorded={"number": 1, "planned": None, "confidence": 0.6})))
+    assert record.payload["interval"]["confidence"] == pytest.approx(0.9)
+    weak = {**record.payload, "look": {"number": 1, "planned": None, "confidence": 0.6, "repeats": None}}
+    weak["interval"] = {**weak["interval"], "low": 0.3, "high": 0.4, "confidence": 0.2}
+    found = again(replace(record, payload=weak), replace(here(folder), looks=Looks(recorded=weak["look"])))
+    assert found.outcome is Came.DIFFERS
+    assert any(line.startswith("interval.confidence: was 0.2, is 0.9") for line in found.figures)
 
 
 def test_only_runs_of_claims_are_replayed(folder: Path) -> None:

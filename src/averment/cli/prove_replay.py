@@ -14,6 +14,8 @@ def show_replay(found: Replay) -> None:
     console = stdout()
     console.print(f"[bold]{escape(found.record)}[/bold]  [{style}]{found.outcome}[/{style}]")
     console.print(f"  claim        {found.statement}", markup=False)
+    if found.reworded:
+        console.print(f"  was run as   {found.reworded}", markup=False)
     for word, lines in (("input", found.inputs), ("medium", found.media), ("figure", found.figures), ("environment", found.environment)):
         for line in lines:
             console.print(f"  {word:<12} {line}", markup=False)
