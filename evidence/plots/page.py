@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from averment.core.period import iso
 from averment.evidence.package.layout import CLAIMS, PLOTS
 from averment.evidence.plots.charts import Chart, charts, left_out
+from averment.evidence.plots.svg import shown
 from averment.evidence.record import Kind, Record
 
 _STYLE = """
@@ -90,7 +90,7 @@ def worst_pictures(payload: Mapping[str, Any]) -> str:
     if not told:
         return ""
     examples = [_example(example) for example in worst_examples(payload)]
-    return f'<p>{escape(told)}</p><div class="plots">{"".join(examples)}</div>'
+    return f'<p>{shown(told)}</p><div class="plots">{"".join(examples)}</div>'
 
 
 def worst_told(payload: Mapping[str, Any]) -> str:
@@ -132,9 +132,9 @@ def _example(example: Mapping[str, Any]) -> str:
     told = f"{kind}, scored {probability:.4g}" if isinstance(probability, int | float) else kind
     picture = ""
     if is_jpeg(example.get("picture")):
-        picture = f'<img src="data:image/jpeg;base64,{example["picture"]}" alt="{escape(f"{name}: {told}")}">'
+        picture = f'<img src="data:image/jpeg;base64,{example["picture"]}" alt="{shown(f"{name}: {told}")}">'
     credit = ", ".join(filter(None, (str(example.get("attribution") or ""), str(example.get("licence") or ""))))
-    return f"<figure>{picture}<figcaption>{escape(name)}: {escape(told)}. {escape(credit)}</figcaption></figure>"
+    return f"<figure>{picture}<figcaption>{shown(name)}: {shown(told)}. {shown(credit)}</figcaption></figure>"
 
 
 def is_jpeg(text: object) -> bool:
@@ -159,9 +159,9 @@ def checks_table(payload: Mapping[str, Any]) -> str:
 def _check(check: Mapping[str, Any]) -> str:
     outcome = str(check.get("outcome"))
     examples = "; ".join(map(str, check.get("examples") or ()))
-    cells = (escape(str(check.get("reason"))), escape(examples))
+    cells = (shown(str(check.get("reason"))), shown(examples))
     return (
-        f'<tr><td>{escape(str(check.get("check")))}</td><td class="{escape(outcome.replace(" ", "-"))}">{escape(outcome)}</td>'
+        f'<tr><td>{shown(str(check.get("check")))}</td><td class="{shown(outcome.replace(" ", "-"))}">{shown(outcome)}</td>'
         f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     )
 
@@ -171,20 +171,20 @@ def _section(record: Record, drawn: Sequence[Chart], missing: str, file: str, *,
     verdict = str(payload.get("verdict", "not tested"))
     names = ", ".join(record.controls) or "a claim of its own"
     parts = [
-        f'<h2>{escape(names)}: <span class="{escape(verdict.replace(" ", "-"))}">{escape(verdict)}</span></h2>\n',
-        f"<p>{escape(str(payload.get('statement') or payload.get('type') or ''))}</p>\n",
-        f"<p>{escape(str(payload.get('reason') or record.reason or ''))}</p>\n",
+        f'<h2>{shown(names)}: <span class="{shown(verdict.replace(" ", "-"))}">{shown(verdict)}</span></h2>\n',
+        f"<p>{shown(str(payload.get('statement') or payload.get('type') or ''))}</p>\n",
+        f"<p>{shown(str(payload.get('reason') or record.reason or ''))}</p>\n",
         _figures(record, file),
         checks_table(payload),
     ]
     if drawn:
         figures = (
-            f'<figure>{chart.svg if inline else ""}<figcaption>{escape(chart.alt)} <a href="{escape(plot_file(record, chart))}">File</a></figcaption></figure>\n'
+            f'<figure>{chart.svg if inline else ""}<figcaption>{shown(chart.alt)} <a href="{shown(plot_file(record, chart))}">File</a></figcaption></figure>\n'
             for chart in drawn
         )
         parts.append(f'<h3>Plots</h3>\n<div class="plots">\n{"".join(figures)}</div>\n')
     if missing:
-        parts.append(f"<p>{escape(missing)}</p>\n")
+        parts.append(f"<p>{shown(missing)}</p>\n")
     worst = worst_pictures(payload)
     if worst:
         parts.append(f"<h3>Worst errors</h3>\n{worst}\n")
@@ -194,14 +194,14 @@ def _section(record: Record, drawn: Sequence[Chart], missing: str, file: str, *,
 def _figures(record: Record, file: str) -> str:
     payload, interval = record.payload, record.payload.get("interval") or {}
     rows = [
-        ("Record", f'<a href="{escape(file)}"><code>{escape(record.id)}</code></a>, {escape(iso(record.effective_at))}'),
-        ("Source", escape(record.source)),
+        ("Record", f'<a href="{shown(file)}"><code>{shown(record.id)}</code></a>, {shown(iso(record.effective_at))}'),
+        ("Source", shown(record.source)),
     ]
     if payload.get("estimate") is not None:
         span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
-        rows.append(("Estimate", escape(f"{payload['estimate']:.4g}{span}")))
+        rows.append(("Estimate", shown(f"{payload['estimate']:.4g}{span}")))
     if "samples" in payload:
-        rows.append(("Sample", escape(f"{payload['samples']:,} media, {payload['clusters']:,} independent units; seed {payload['seed']}")))
+        rows.append(("Sample", shown(f"{payload['samples']:,} media, {payload['clusters']:,} independent units; seed {payload['seed']}")))
     return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows)}</table>\n"
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from statistics import NormalDist
 
+from averment.core.showing import harmless
+
 WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 26, 30, 48
 LETTER = 6.6
@@ -19,6 +21,13 @@ LETTER = 6.6
 
 ATTACKS, BONA_FIDE, OTHER = "#c2410c", "#2563eb", "#6b7280"
 """Orange, blue and grey: told apart by those who don't see red and green, on white and on black."""
+
+
+def shown(text: str) -> str:
+    """``text`` out of a record within markup. What doesn't print is an escape such as ``\\x0b``: XML has no control characters, in whose place no
+    picture would be shown at all, and some turn about what stands beside them."""
+    return escape(harmless(text))
+
 
 Scale = Callable[[float], float]
 """From a value to its place between 0 and 1."""
@@ -78,7 +87,7 @@ class Canvas:
         if y_label:
             middle = _number((top + bottom) / 2)
             self._marks.append(
-                f'<text x="14" y="{middle}" transform="rotate(-90 14 {middle})" text-anchor="middle" fill="currentColor">{escape(y_label)}</text>'
+                f'<text x="14" y="{middle}" transform="rotate(-90 14 {middle})" text-anchor="middle" fill="currentColor">{shown(y_label)}</text>'
             )
 
     def line(self, points: Sequence[tuple[float, float]], colour: str, *, dashed: bool = False) -> None:
@@ -102,7 +111,7 @@ class Canvas:
 
     def text(self, x: float, y: float, words: str, *, anchor: str = "start") -> None:
         """Words at a place in pixels."""
-        self._marks.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}" fill="currentColor">{escape(words)}</text>')
+        self._marks.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}" fill="currentColor">{shown(words)}</text>')
 
     def key(self, entries: Sequence[tuple[str, str]]) -> None:
         """What the colours stand for, at the top on the right: (words, colour). The words are in ink, which can be read on any page."""
@@ -115,11 +124,11 @@ class Canvas:
 
     def render(self) -> str:
         """The picture as one line of SVG that stands by itself."""
-        alt = escape(self._alt)
+        alt = shown(self._alt)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="av-plot" viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{alt}" '
-            f'font-family="system-ui, sans-serif" font-size="12"><title>{escape(self._title)}</title><desc>{alt}</desc>'
-            f'<text x="{min(self._left, LEFT)}" y="16" font-weight="600" fill="currentColor">{escape(self._title)}</text>{"".join(self._marks)}</svg>'
+            f'font-family="system-ui, sans-serif" font-size="12"><title>{shown(self._title)}</title><desc>{alt}</desc>'
+            f'<text x="{min(self._left, LEFT)}" y="16" font-weight="600" fill="currentColor">{shown(self._title)}</text>{"".join(self._marks)}</svg>'
         )
 
 

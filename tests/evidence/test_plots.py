@@ -247,6 +247,19 @@ def test_hostile_names_stay_words() -> None:
     assert HOSTILE in by_name(payload(details=details(HOSTILE)))["errors-generator"].alt
 
 
+def test_names_that_do_not_print_are_shown_as_escapes() -> None:
+    """A line break inside a spreadsheet's cell is a control character, with which no picture is XML; others turn about what stands beside them."""
+    strange = "soft\x0bwa\u202eex\x1b[2J\ufffe\u00a0caf\u00e9"
+    for chart in charts(payload(details=details(strange))):
+        ElementTree.fromstring(chart.svg)
+    written = r"soft\x0bwa\x202eex\x1b[2J\xfffe"
+    assert f"{written}\u00a0caf\u00e9" in by_name(payload(details=details(strange)))["errors-generator"].svg
+    values = payload(details=details(strange), statement=strange, reason=strange)
+    page = dict(claim_files([record(payload=values, source=strange)], "records/{id}.json"))["claims.html"].decode()
+    assert written in page
+    assert not {"\x0b", "\x1b", "\u202e", "\ufffe"} & set(page)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
