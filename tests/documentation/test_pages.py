@@ -306,7 +306,7 @@ def scanning(_: pytest.MonkeyPatch) -> None:
 
 
 def reviewed_media(_: pytest.MonkeyPatch) -> None:
-    """Labelled pictures in a bucket; what is tested is the first of the page's claims, and all of them are planned."""
+    """Labelled pictures with their manifest; what is tested is the first of the page's claims, and all of them are planned."""
     images = [image for image in corpus.load() if image.kind == "face"][::12]
     rows = ["file,sha256,label,group,generator"]
     rows += [f"{number}.jpg,{image.sha256},{image.label},{image.group},{image.generator}" for number, image in enumerate(images)]
