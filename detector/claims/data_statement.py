@@ -33,6 +33,10 @@ _OPTIONAL = (
 )
 
 
+_DEMANDS = ("columns", "licences", "consent", "people", "complete", "group", "split", "distance", "balance", "subgroups")
+"""Fields that say what a check asks for; ``parts`` stand in its outcome."""
+
+
 @dataclass(frozen=True)
 class Statement:
     """A claim on data as read. ``people`` selects the rows that show real people; ``complete`` says whether the manifest has to name every
@@ -58,7 +62,17 @@ class Statement:
     def __str__(self) -> str:
         rows = f" ({', '.join(f'{key} {value}' for key, value in self.where.items())})" if self.where else ""
         wanted = "every check holds" if self.bar == 1 else f"at least {fields.percent(self.bar)} of the checks hold"
-        return f"of the data in {self.population}{rows} {wanted}: {', '.join(self.checks)}"
+        told = f"; with {', '.join(others)}" if (others := self._others()) else ""
+        return f"of the data in {self.population}{rows} {wanted}: {', '.join(self.checks)}{told}"
+
+    def _others(self) -> list[str]:
+        """What it asks for otherwise than a claim that says nothing of it: that everything is licensed shows as much as the licences that it allows."""
+        usual = read({"type": "data-governance", "population": self.population})
+        return [
+            f"{name} {_said(getattr(self, name), ' and ' if name == 'columns' else ' or ')}"
+            for name in _DEMANDS
+            if getattr(self, name) != getattr(usual, name)
+        ]
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -85,6 +99,15 @@ def read(spec: Mapping[str, Any]) -> Statement:
         balance=_least(spec, "balance", {"label": 0.2}, 1),
         subgroups={column: int(least) for column, least in _least(spec, "subgroups", {"label": 10}, 1_000_000, whole=True).items()},
     )
+
+
+def _said(value: Any, between: str) -> str:
+    """A demand in words: "label 0.2 and kind 0.1", "MIT or CC0-1.0", "false"."""
+    if isinstance(value, Mapping):
+        return " and ".join(f"{key} {each:g}" if isinstance(each, int | float) else f"{key} {each}" for key, each in value.items())
+    if isinstance(value, tuple | frozenset):
+        return between.join(sorted(value) if isinstance(value, frozenset) else value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _texts(spec: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:

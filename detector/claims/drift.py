@@ -71,8 +71,9 @@ class Statement:
     clusters: str | None
 
     def __str__(self) -> str:
+        bins = f" over {self.bins} bins" if self.statistic == "psi" and self.bins != DEFAULT_BINS else ""
         return (
-            f"{_NAMES[self.statistic]} of the scores for {self.family} on {self.population}{fields.rows(self.where)} against "
+            f"{_NAMES[self.statistic]}{bins} of the scores for {self.family} on {self.population}{fields.rows(self.where)} against "
             f"{self.reference} is at most {self.bar:g} "
             f"{fields.conditions(self.confidence, answering.stated(self.answered), fields.units_by(self.clusters))}"
         )

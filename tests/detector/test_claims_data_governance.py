@@ -23,6 +23,7 @@ from averment.detector.claims.data_statement import CHECKS
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.imaging import UnreadableError
+from averment.detector.training.data import ALLOWED_LICENCES
 
 COLUMNS = ("file", "sha256", "label", "kind", "licence", "attribution", "consent", "group", "split")
 SIX = {"subgroups": {"label": 3}}
@@ -543,6 +544,28 @@ def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], mess
 def test_every_check_that_can_be_named_is_made() -> None:
     """The names in the statement and the functions behind them are the same list, in the same order."""
     assert tuple(data_governance.MAKERS) == CHECKS
+
+
+@pytest.mark.parametrize(
+    ("demand", "words"),
+    [
+        ({"licences": ["all rights reserved", "MIT"]}, "licences MIT or all rights reserved"),
+        ({"consent": ["given", "assumed"]}, "consent given or assumed"),
+        ({"people": {"label": "real", "kind": "portrait"}}, "people label real and kind portrait"),
+        ({"complete": False}, "complete false"),
+        ({"columns": ["file", "label"]}, "columns file and label"),
+        ({"balance": {"label": 0.001}}, "balance label 0.001"),
+        ({"subgroups": {"label": 1, "split": 2}}, "subgroups label 1 and split 2"),
+        ({"distance": 0, "group": "source"}, "group source, distance 0"),
+    ],
+)
+def test_what_a_claim_asks_for_otherwise_stands_in_its_sentence(demand: dict[str, Any], words: str) -> None:
+    """That each value "has its share" says nothing where the share is a thousandth. What every claim asks for isn't repeated."""
+    spec = {"type": "data-governance", "population": "p"}
+    usual = plan_claim(spec).statement
+    assert usual.endswith(", balance, subgroups")
+    assert plan_claim({**spec, **demand}).statement == f"{usual}; with {words}"
+    assert plan_claim({**spec, "licences": sorted(ALLOWED_LICENCES), "distance": duplicates.DISTANCE, "parts": ["a"]}).statement == usual
 
 
 def test_the_plan_says_that_no_sample_will_do() -> None:

@@ -48,6 +48,9 @@ def test_what_makes_a_claim_weaker_stands_in_its_statement(spec: dict[str, Any])
     if spec["type"] != "performance":
         assert "; at least 0 % answered" in plan_claim({**spec, "answered_at_least": 0}).statement
         assert plan_claim({**spec, "answered_at_least": 0.9}).statement == usual
+    if spec["type"] == "drift":
+        assert "index over 2 bins of the scores" in plan_claim({**spec, "bins": 2}).statement
+        assert "bins" not in usual
 
 
 @pytest.mark.parametrize("confidence", [0.99991, 0.9999999999999])
