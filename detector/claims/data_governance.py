@@ -30,7 +30,7 @@ The checks:
   row without a ground of which a column of ``people`` says nothing, or the word in other letters, or a label that is none.
 - **splits**: no group stands on two sides of the split. Open where there are no two sides (unless ``parts`` says that there
   is one), or a row has no group or no side.
-- **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression.
+- **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression, and no file has two labels.
 - **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units. What never occurs can't be rare: open
   where a column has fewer than two values (``label``: not both real media and attacks), where a row has none, and for subgroups where a row has
   no group.
@@ -294,7 +294,9 @@ def _duplicates(subject: Subject) -> Check:
     within = 0
     for first, second, bits in duplicates.near_pairs(hashes, statement.distance):
         one, other = compared[first], compared[second]
-        if subject.group(one) == subject.group(other) and subject.part(one) == subject.part(other):
+        if one.identity and one.identity == other.identity and one.labels.get("label") != other.labels.get("label"):
+            broken.append(f"{one.name} and {other.name}: the same bytes, labelled {one.labels['label']} and {other.labels['label']}")
+        elif subject.group(one) == subject.group(other) and subject.part(one) == subject.part(other):
             within += 1  # two frames of a video, two pictures of a person: what a group is for
         else:
             broken.append(f"{one.name} and {other.name}: {bits} of {duplicates.BITS} bits differ")

@@ -134,6 +134,7 @@ def read_batches(population: Population, subject: Subject) -> Iterator[tuple[lis
     labels = {ATTACK_LABELS[subject.family], BONA_FIDE_LABEL}
     wanted = [item for item in population.items if item.labels.get("label") in labels]
     wanted = units.with_units(population, wanted, subject.clusters)
+    _require_one_label(population, wanted)
     yield from population.batches(wanted)
 
 
@@ -170,6 +171,20 @@ def require_known_labels(population: Population) -> None:
             where=population.place(other[0]),
             fix=f"label each {', '.join(known[:-1])} or {known[-1]}, or take it out of the manifest",
         )
+
+
+def _require_one_label(population: Population, items: Sequence[Item]) -> None:
+    """Refuse the same bytes under two labels: one of them is wrong, and whichever it is, a detector would err on one of the two."""
+    by_name = {item.name: item for item in items}
+    for item in items:
+        first = by_name.get(item.repeats or "")
+        if first is not None and first.labels["label"] != item.labels["label"]:
+            raise BadInputError(
+                f"the population '{population.name}' labels {first.name} {first.labels['label']}, and {item.name}, which has the same bytes, "
+                f"{item.labels['label']}",
+                where=population.place(item),
+                fix="take out the row that is wrong",
+            )
 
 
 def observations(subject: Subject, column: str | None, items: Sequence[Item], scores: Sequence[Score]) -> list[Observation]:

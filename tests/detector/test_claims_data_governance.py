@@ -393,6 +393,19 @@ def test_a_copy_within_a_group_is_what_groups_are_for(tmp_path: Path) -> None:
     assert outcomes(run(tmp_path))["duplicates"] == "broken"
 
 
+def test_a_file_under_two_labels_breaks_the_duplicates(tmp_path: Path) -> None:
+    """Also within a group: that a person's pictures resemble each other is what groups are for, and not that one is genuine and synthetic at once."""
+    table = rows()
+    table[3].update(group="g1", split=table[1]["split"])
+    write(tmp_path, table, {3: picture(1)})
+    result = run(tmp_path, checks=["duplicates"])
+    assert examples(result, "duplicates") == ["images/1.jpg and images/3.jpg: the same bytes, labelled real and synthetic"]
+    assert result.verdict is ClaimVerdict.REFUTED
+    table[3]["label"] = "real"
+    write(tmp_path, table, {3: picture(1)})
+    assert outcomes(run(tmp_path, checks=["duplicates"])) == {"duplicates": "holds"}
+
+
 def test_where_all_is_of_one_group_no_duplicate_could_be_found(tmp_path: Path) -> None:
     """Nothing was compared, so nothing holds: a manifest that puts everybody into one group can't pass by it. Of a group that is blank nobody
     knows, and each image stands for itself."""

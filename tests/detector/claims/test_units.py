@@ -96,3 +96,22 @@ def test_a_file_of_scores_names_the_unit_in_every_row(tmp_path: Path) -> None:
         run_claim(spec, ClaimContext(root=tmp_path))
     assert caught.value.where is not None
     assert caught.value.where.line == 3
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_the_same_bytes_under_two_labels_are_bad_input(population: Callable[..., ClaimContext], tmp_path: Path, hashed: bool) -> None:
+    """One of the two labels is wrong, and it isn't for the detector to tell which."""
+    rows = [{"label": label, "group": f"{label}{n}", "generator": "g", "score": 0.9} for label in ("real", "synthetic") for n in range(30)]
+    context = population(rows)
+    manifest = tmp_path / "m.csv"
+    (tmp_path / "00040.png").write_bytes((tmp_path / "00003.png").read_bytes())
+    lines = [line.split(",") for line in manifest.read_text().splitlines()]
+    lines[41][1] = lines[4][1]
+    manifest.write_text(
+        "\n".join(",".join([line[0], line[1] if hashed or not at else "", *line[2:]]) for at, line in enumerate(lines)) + "\n"
+    )
+    spec = {"type": "performance", "metric": "auc", "attack": "synthetic-image", "population": "p", "at_least": 0.8}
+    with pytest.raises(BadInputError, match=r"labels 00003\.png real, and 00040\.png, which has the same bytes, synthetic") as caught:
+        run_claim(spec, context)
+    assert caught.value.where is not None
+    assert caught.value.where.line == 42
