@@ -362,7 +362,11 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
             scores = {family: probability(row[family], line) for family in families if row.get(family)}
             if not scores and not row.get("cannot_say"):
                 raise BadInputError("has neither a score nor a reason", where=line, fix="write a score, or why there is none in cannot_say")
-            found[row["sha256"]] = Score(cannot_say=row["cannot_say"]) if row.get("cannot_say") else Score(scores)
+            score = Score(cannot_say=row["cannot_say"]) if row.get("cannot_say") else Score(scores)
+            if found.setdefault(row["sha256"], score) != score:
+                raise BadInputError(
+                    f"gives {row['sha256']} another score than a line before", where=line, fix="keep the one that it had at release"
+                )
     except csv.Error as error:
         line = SourceRef(where, reader.line_num)
         raise BadInputError(f"is not a CSV file: {error}", where=line, fix="write it as CSV with a header") from error

@@ -284,6 +284,17 @@ def test_a_score_at_release_that_is_no_probability_is_refused_with_its_line(scor
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("second", ["x,0.7,", "x,,no face"])
+def test_two_scores_of_one_image_at_release_are_refused_with_the_line(second: str) -> None:
+    """The later one counted, so that a line at the end made any score the one of then. The same again is no matter."""
+    table = "sha256,synthetic-image,cannot_say\nx,0.5,\ny,0.1,\n"
+    assert len(read_scores(f"{table}x,0.5,\n", "scores.csv")) == 2
+    with pytest.raises(BadInputError, match="gives x another score than a line before") as caught:
+        read_scores(f"{table}{second}\n", "scores.csv")
+    assert caught.value.where is not None
+    assert caught.value.where.line == 4
+
+
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_a_bad_lock_is_refused(folder: Path, content: str) -> None:
     """It names the file."""
