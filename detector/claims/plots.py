@@ -24,7 +24,7 @@ from averment.detector.claims.trace import Medium, Trace
 from averment.detector.decoding import decode
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Family
-from averment.detector.training.data import ALLOWED_LICENCES, GROUNDS
+from averment.detector.training.data import ALLOWED_LICENCES, GROUNDS, KINDS
 
 FAMILY_OF = {label: family for family, label in ATTACK_LABELS.items()}
 """The attack family that a manifest's label stands for; ``real`` is the other class of each."""
@@ -44,6 +44,8 @@ MOST_LEFT_OUT = 50
 
 MAX_WORST = 6
 THUMBNAIL = 96
+
+_WITHOUT_PEOPLE = frozenset(KINDS) - {"face"}
 
 _NO_SUBGROUP = frozenset({"file", "sha256", "label", "group", "attribution", "licence", "consent", "processing", "source_file", "split"})
 
@@ -207,7 +209,7 @@ def worst_errors(trace: Trace, images: Sequence[Scored], threshold: float) -> di
     """The images on which the detector is most wrong, with a small picture of each that may be shown.
 
     ``errors`` have a score on the wrong side of the threshold. ``without_score`` counts the images that the detector can't say anything of, which are
-    errors too, as in the claims, and have no place in the order. Shown are only rows with a licence that allows it and, of real people, a ground to
+    errors too, as in the claims, and have no place in the order. Shown are only rows with a licence that allows it and, of what may be real people, a ground to
     show them; ``not_shown`` counts the others among ``errors``. The picture is the very file that was scored, made small.
     """
     wrong = [image for image in images if image.probability is not None and image.wrong(threshold)]
@@ -220,10 +222,14 @@ def worst_errors(trace: Trace, images: Sequence[Scored], threshold: float) -> di
 
 
 def may_be_shown(labels: Mapping[str, str]) -> bool:
-    """Whether the manifest lets an image stand in a report: by its licence, and for a real person's picture by a stated ground."""
+    """Whether the manifest lets an image stand in a report: by its licence, and for what may be a real person's picture by a stated ground.
+
+    That is every picture which isn't wholly synthetic, a manipulated face is somebody's, nor of a ``kind`` that is known to show nobody: "portrait",
+    "Face" and a blank may all mean a person.
+    """
     if labels.get("licence") not in ALLOWED_LICENCES:
         return False
-    person = labels.get("label") == REAL and labels.get("kind") in {None, "face"}
+    person = labels.get("label") != ATTACK_LABELS[Family.SYNTHETIC_IMAGE] and labels.get("kind") not in _WITHOUT_PEOPLE
     return not person or labels.get("consent") in GROUNDS
 
 
