@@ -24,7 +24,7 @@ Images without a score have no place in a distribution. They are counted on eith
 claim isn't supported: that the few scores left are distributed as before says nothing of a detector that stopped answering.
 
 Scores compared with themselves show nothing either. Where the reference and today are the same file or a copy of it, hold the same scores
-of the same units in the same order, or are the same images by their bytes, the claim stays open: an export that nobody renewed is the likeliest
+of the same units (in whatever order, if most of them differ), or are the same images by their bytes, the claim stays open: an export that nobody renewed is the likeliest
 reason. That they share a part is no matter.
 """
 

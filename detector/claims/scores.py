@@ -111,8 +111,10 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
         values.append(score)
         own.append(units.called(unit))
     facts: dict[str, JSON] = {"scores": name, "where": place, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
-    # Line numbers aside: a copy with a blank line or another column more holds the same scores.
-    content = repr(("file", values, own if unit_column else None, unanswered))
+    # Line numbers aside: a copy with a blank line or another column more holds the same scores. So does one in another order, as a database
+    # gives them at its pleasure, unless they are few different ones: as many ones and noughts as before are no copy.
+    held = list(zip(values, own if unit_column else [""] * len(values), strict=True))
+    content = repr(("file", sorted(held) if 2 * len(set(values)) > len(values) else held, unanswered))
     return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))
 
 
