@@ -8,7 +8,7 @@ there is nothing to infer.
 The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
 
 What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
-medium that could not be examined, whether or not all others were. Files that aren't called images (nor, where a claim examines videos, videos) may be
+medium that could not be examined, whether or not all others were; a linked folder may lead to any number, and the claim isn't supported. Files that aren't called images (nor, where a claim examines videos, videos) may be
 generated media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
 
 ```yaml
@@ -28,6 +28,7 @@ from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import fields, sequential, statistics
+from averment.detector.claims.frame import LINKED_FOLDER
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Interval
 from averment.detector.claims.observing import ATTACK_LABELS, require_known_labels
 from averment.detector.claims.populations import Population, Sample, open_population
@@ -171,6 +172,7 @@ def result(
     method = _census(unreadable, drawn.population) if census else method
     verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds, drawn)
     verdict, reason = _with_others(verdict, reason, drawn.population, images_only=statement.images_only)
+    verdict, reason = _with_linked(verdict, reason, drawn.population)
     estimate = covered / (size - unreadable) if size > unreadable else None
     others = [item for item, state in found.items() if state is not kinds.covered]
     made = ClaimResult(
@@ -285,6 +287,15 @@ def _with_others(verdict: ClaimVerdict, reason: str, population: Population, *, 
             f"{reason}; {files} and may be generated media: name a place without them, or say images_only: true",
         )
     return verdict, f"{reason}; {files}"
+
+
+def _with_linked(verdict: ClaimVerdict, reason: str, population: Population) -> tuple[ClaimVerdict, str]:
+    """A linked folder is refused as one, and keeps the claim open that would be supported without it: it may lead to more media than were counted."""
+    linked = population.refused.get(LINKED_FOLDER, 0)
+    if not linked or verdict is not ClaimVerdict.SUPPORTED:
+        return verdict, reason
+    leads = f"{counted(linked, 'linked folder')} may lead to any number of media"
+    return ClaimVerdict.INCONCLUSIVE, f"{reason}; {leads}: name a place without links, and what they lead to as a place of its own"
 
 
 def _needed(statement: Stated, estimate: float | None, size: int, drawn: Drawn) -> int | None:

@@ -38,6 +38,10 @@ MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """Of a manifest: some 700,000 rows with a SHA-256 and a few labels, which take 1 GB of memory."""
 
 
+LINKED_FOLDER = "link to a folder"
+"""Why a linked folder is refused. It counts as one, and may hold any number of media."""
+
+
 class Flaw(StrEnum):
     """How a file differs from what its manifest says."""
 

@@ -20,7 +20,17 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.claims.frame import MAX_FRAME, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError, most_bytes
+from averment.detector.claims.frame import (
+    LINKED_FOLDER,
+    MAX_FRAME,
+    SUFFIXES,
+    ContentError,
+    Flaw,
+    Item,
+    Population,
+    RefusedError,
+    most_bytes,
+)
 from averment.detector.claims.tables import columns_of, table
 from averment.detector.sniffing import CLIP_SUFFIXES, HEAD_BYTES, shows_an_image
 
@@ -149,7 +159,7 @@ def folder_population(
         ) from error
 
     for parent, folders, files in os.walk(folder, onerror=unlisted):
-        refused["link to a folder"] += sum(Path(parent, name).is_symlink() for name in folders)
+        refused[LINKED_FOLDER] += sum(Path(parent, name).is_symlink() for name in folders)
         for file in files:
             path = Path(parent, file)
             if path.suffix.lower() not in suffixes and not (

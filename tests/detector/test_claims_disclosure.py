@@ -210,6 +210,18 @@ def test_what_the_frame_refused_may_be_either(tmp_path: Path, anchors: Path) -> 
     assert run(tmp_path, anchors, at_least=0.2).verdict is ClaimVerdict.SUPPORTED, "a fifth is marked, whatever the links are"
 
 
+@pytest.mark.parametrize("images_only", [True, False])
+def test_a_linked_folder_may_lead_to_any_number_of_media(tmp_path: Path, anchors: Path, images_only: bool) -> None:
+    """Counted as one that may be either, it was one among all that are marked, whatever lay behind it."""
+    fill(tmp_path, (marked, 12))
+    assert run(tmp_path, anchors, at_least=0.9, images_only=images_only).verdict is ClaimVerdict.SUPPORTED
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "media" / "archive").symlink_to(tmp_path / "archive")
+    result = run(tmp_path, anchors, at_least=0.9, images_only=images_only)
+    assert (result.verdict, result.needed) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "; 1 linked folder may lead to any number of media: name a place without links" in result.reason
+
+
 def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Path) -> None:
     """Eight unmarked ones of ten refute nine tenths, whatever the link is."""
     fill(tmp_path, (marked, 2), (picture, 8))
