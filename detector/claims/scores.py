@@ -96,7 +96,7 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
     values, own, unanswered, count = list[float](), list[str](), 0, 0
     for row in rows:
         line = SourceRef(str(path), row.line)
-        if any(row.of(key, line) != value for key, value in where.items()):
+        if any(row.of(key, line).strip() != value.strip() for key, value in where.items()):
             continue
         unit = row.of(unit_column, line) if unit_column else f"line {row.line}"
         if not unit.strip():

@@ -333,6 +333,18 @@ def test_images_against_themselves_show_nothing(population: Make) -> None:
     assert part.verdict is ClaimVerdict.SUPPORTED
 
 
+def test_a_blank_behind_a_value_leaves_no_row_out(tmp_path: Path, population: Make) -> None:
+    """Neither of a file of scores nor of a manifest: what is left out of "web" is no matter of the claim, and nobody would see it."""
+    given = scores(np.random.default_rng(3), 60, 1, 0, "a")
+    write(tmp_path / "before.csv", given)
+    lines = (tmp_path / "before.csv").read_text().splitlines()
+    channels = ["channel", *["web ", "web", " web", "app"] * 15]
+    (tmp_path / "today.csv").write_text("\n".join(f"{line},{channel}" for line, channel in zip(lines, channels, strict=True)) + "\n")
+    assert run_claim(claim(where={"channel": "web"}), ClaimContext(root=tmp_path)).samples == 45
+    rows = [{"label": "x", "channel": channel, "score": 0.5} for channel in channels[1:]]
+    assert run_claim(claim(reference="p", population="p", where={"channel": "web"}), population(rows)).samples == 45
+
+
 def test_missing_scores_are_counted(tmp_path: Path) -> None:
     """An empty score is a detector that could not say."""
     (tmp_path / "before.csv").write_text("score\n" + "0.5\n0.25\n" * 20)
