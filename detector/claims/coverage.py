@@ -173,6 +173,7 @@ def result(
     verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds, drawn)
     verdict, reason = _with_others(verdict, reason, drawn.population, images_only=statement.images_only)
     verdict, reason = _with_linked(verdict, reason, drawn.population)
+    reason += _copies(drawn.population)
     estimate = covered / (size - unreadable) if size > unreadable else None
     others = [item for item, state in found.items() if state is not kinds.covered]
     made = ClaimResult(
@@ -296,6 +297,19 @@ def _with_linked(verdict: ClaimVerdict, reason: str, population: Population) -> 
         return verdict, reason
     leads = f"{counted(linked, 'linked folder')} may lead to any number of media"
     return ClaimVerdict.INCONCLUSIVE, f"{reason}; {leads}: name a place without links, and what they lead to as a place of its own"
+
+
+def _copies(population: Population) -> str:
+    """How many of those that were examined are copies of another, as the end of a sentence. Each is a medium of its own here; but a share that rests
+    on one picture a thousand times over isn't what a reader takes it for."""
+    trace = population.trace
+    digests = [medium.sha256 for medium in trace.ordered() if medium.sha256 is not None] if trace is not None else []
+    copies = len(digests) - len(set(digests))
+    return (
+        f"; {copies:,} {'has' if copies == 1 else 'have'} the bytes of another one, and {'is' if copies == 1 else 'are'} counted"
+        if copies
+        else ""
+    )
 
 
 def _needed(statement: Stated, estimate: float | None, size: int, drawn: Drawn) -> int | None:

@@ -222,6 +222,17 @@ def test_a_linked_folder_may_lead_to_any_number_of_media(tmp_path: Path, anchors
     assert "; 1 linked folder may lead to any number of media: name a place without links" in result.reason
 
 
+def test_copies_are_counted_and_said(tmp_path: Path, anchors: Path) -> None:
+    """Forty copies of one marked picture are forty media that are marked, and a reader has to know what the share is made of."""
+    fill(tmp_path, (marked, 3), (picture, 1))
+    assert "the bytes of another one" not in run(tmp_path, anchors, at_least=0.5).reason
+    for number in range(37):
+        (tmp_path / "media" / f"copy-{number}.jpg").write_bytes((tmp_path / "media" / "0000.jpg").read_bytes())
+    result = run(tmp_path, anchors, at_least=0.9)
+    assert (result.verdict, result.samples) == (ClaimVerdict.SUPPORTED, 41)
+    assert result.reason.endswith("; 37 have the bytes of another one, and are counted")
+
+
 def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Path) -> None:
     """Eight unmarked ones of ten refute nine tenths, whatever the link is."""
     fill(tmp_path, (marked, 2), (picture, 8))
