@@ -12,12 +12,15 @@ import pytest
 from PIL import Image
 
 import averment.detector.opening
+from averment.api import prove
 from averment.cli.main import run
 from averment.controls.model import Assessment, Control
+from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.evidence.claims import COLLECTOR, AskedClaim
+from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.looks import LookBook
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -216,6 +219,48 @@ def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: P
         assert run(["prove", "--replay", entry["record"]]) == 0
         capsys.readouterr()
     assert numbers == [1, 2, 3, 3]
+
+
+class Overtaken(Silent):
+    """While it is asked, another run tests the same claim on other media, ``times`` times."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.inside = times, False
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        if self.times and not self.inside:
+            self.inside, self.times = True, self.times - 1
+            (other,) = prove("claim.yaml", populations={"p": f"other-{self.times}.csv"}).outcomes
+            assert other.result is not None
+            self.inside = False
+        return super().score(images)
+
+
+@pytest.mark.parametrize(("times", "number"), [(0, 1), (1, 2), (3, 4), (4, None)])
+def test_two_runs_at_a_time_are_not_both_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, number: int | None
+) -> None:
+    """What another run recorded since the level was settled counts, as if it had been there before; whoever is overtaken for good can't test."""
+    monkeypatch.chdir(tmp_path)
+    detector = Overtaken(times)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: detector)
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    for count in range(20, 25):
+        (tmp_path / f"{count}.png").write_bytes(bytes([count]))
+        name = "m.csv" if count == 24 else f"other-{count - 20}.csv"
+        rows = [f"{number}.png,real" for number in range(20, count + 1)]
+        (tmp_path / name).write_text("\n".join(["file,label", *rows]) + "\n")
+    proved = prove("claim.yaml", populations={"p": "m.csv"})
+    (outcome,) = proved.outcomes
+    found = None if outcome.result is None else (outcome.result.look or {})["number"]
+    assert found == number
+    if number is None:
+        assert outcome.error is not None
+        assert "other runs kept recording looks" in str(outcome.error)
+    with open_ledger(Organisation(root=tmp_path)) as ledger:
+        assert ledger.size == times + 1
+        numbers = [(entry.record.payload.get("look") or {}).get("number") for entry in ledger.records(Kind.CLAIM)]
+    assert numbers == [*range(1, times + 1), number]
 
 
 @pytest.mark.parametrize("bar", [1, 0.3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from averment.core.period import utc_now
 from averment.core.source import SourceRef
 from averment.detector.claims.interface import Looks
 from averment.detector.claims.populations import missing
-from averment.evidence.claims import Outcome, asked_claims, claim_context, claim_record, exit_code
+from averment.evidence.claims import AskedClaim, Outcome, asked_claims, claim_context, claim_record, exit_code
 from averment.evidence.claims import prove as prove_each
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.looks import LookBook
@@ -78,18 +78,19 @@ def prove(
     if not asked:
         notes("no selected control states a claim: nothing was tested")
         return Proved((), notes=tuple(notes.told))
-    looks = _earlier(settings)
+    looks, size = _earlier(settings)
     context = _context(settings, populations, trust, seed, detector)
+
+    def test(claims: Sequence[AskedClaim]) -> Iterator[Outcome]:
+        return prove_each(claims, context, lambda: named or _opened(detector), looks.of)
+
+    recorder = _Recorder(settings, looks, size, lambda claim: next(test([claim])))
     outcomes: list[Outcome] = []
     recorded: dict[str, str] = {}
-    for number, outcome in enumerate(prove_each(asked, context, lambda: named or _opened(detector), looks.of), start=1):
-        outcomes.append(outcome)
+    for number, outcome in enumerate(test(asked), start=1):
         if record:  # at once: what stops a later claim, be it the user, doesn't undo that this one was tested
-            made = claim_record(outcome, now=utc_now())
-            with open_ledger(settings, write=True) as ledger:
-                ledger.append([made])
-            looks.add(made)
-            recorded[outcome.id] = made.id
+            outcome, recorded[outcome.id] = recorder.record(outcome)  # noqa: PLW2901 - it may have been tested again
+        outcomes.append(outcome)
         if on_progress is not None:
             came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
             on_progress(Progress(f"{outcome.id}: {came_of_it}", number, len(asked)))
@@ -116,7 +117,7 @@ def plan_claims(
     asked = asked_claims(lambda: load_catalogue(settings), claims)
     if not asked:
         return {}
-    looks = _earlier(settings)
+    looks, _ = _earlier(settings)
     context = _context(settings, populations, None, None, "embedded")
     plans: dict[str, ClaimPlan] = {}
     for claim in asked:
@@ -200,7 +201,46 @@ def _opened(name: str) -> Detector:
     return open_detector(name)
 
 
-def _earlier(organisation: Organisation) -> LookBook:
-    """Which tests of claims the ledger knows of."""
+def _earlier(organisation: Organisation) -> tuple[LookBook, int]:
+    """Which tests of claims the ledger knows of, and how many entries it has."""
     with open_ledger(organisation) as ledger:
-        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now())
+        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()), ledger.size
+
+
+MAX_AGAIN = 3
+"""How often a claim is tested once more because another run recorded a look at it meanwhile."""
+
+
+@dataclass
+class _Recorder:
+    """Puts outcomes into the ledger, of which ``size`` entries are known in ``looks``.
+
+    Another run may have recorded a look at the same claim since its level was settled: two at a time would both be the first. Such a claim is
+    tested ``again``, as the look that it is now.
+    """
+
+    settings: Organisation
+    looks: LookBook
+    size: int
+    again: Callable[[AskedClaim], Outcome]
+
+    def record(self, outcome: Outcome) -> tuple[Outcome, str]:
+        """The outcome that was recorded, and its record's id."""
+        for left in range(MAX_AGAIN, -1, -1):
+            before = self.looks.of(outcome.asked)
+            with open_ledger(self.settings, write=True) as ledger:
+                for index in range(self.size, ledger.size):
+                    self.looks.add(ledger.entry(index).record)
+                self.size = ledger.size
+                overtaken = outcome.result is not None and outcome.result.look is not None and self.looks.of(outcome.asked) != before
+                if overtaken and not left:
+                    busy = IncompleteError("other runs kept recording looks at this claim", fix="test it again when they are done")
+                    outcome = dataclasses.replace(outcome, result=None, error=busy)
+                if not overtaken or not left:
+                    made = claim_record(outcome, now=utc_now())
+                    ledger.append([made])
+                    self.size = ledger.size
+                    break
+            outcome = self.again(outcome.asked)
+        self.looks.add(made)
+        return outcome, made.id
