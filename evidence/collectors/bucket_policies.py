@@ -40,6 +40,7 @@ class BucketPolicies(Collector):
         "s3:ListAllMyBuckets",
     )
     regional = False
+    by_media = True
     summary = "Policies and guards of media buckets, from S3."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

@@ -50,6 +50,7 @@ class ConfigHistory(Collector):
         "config:ListDiscoveredResources",
     )
     looks_back = True
+    by_media = True
     summary = "For how long deployed resources were compliant, from AWS Config's history."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from averment.core.errors import BadInputError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
+from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.evidence.collectors.pace import keep_pace
 from averment.evidence.collectors.progress import Progress, ProgressFolder, names
@@ -114,7 +115,8 @@ class Collector(ABC):
     ``permissions`` are the IAM actions that it may call, and all that it calls; ``resources`` narrows some of them to ARNs.
     ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
     source keeps history; the others can only tell the present, which is no evidence for a past period. ``spans_accounts`` ones speak of many accounts
-    and are asked once, with the credentials at hand; the others give one record for each account and region.
+    and are asked once, with the credentials at hand; the others give one record for each account and region. ``by_media`` ones look at what
+    averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``).
     """
 
     name: str
@@ -126,6 +128,7 @@ class Collector(ABC):
     from_aws: bool = True
     looks_back: bool = False
     spans_accounts: bool = False
+    by_media: bool = False
     summary: str = ""
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
@@ -161,6 +164,9 @@ class Collector(ABC):
         def clean(value: JSON) -> JSON:
             return redact(value, hidden, accounts=known)
 
+        payload = dict(gathered.payload or {})
+        if self.by_media and gathered.payload is not None:
+            payload["media_scope"] = media_asked(scope.organisation.scope)
         gathering = Gathering.COLLECTED
         if gathered.problems:
             gathering = Gathering.COULD_NOT if gathered.payload is None else Gathering.PARTIAL
@@ -172,7 +178,7 @@ class Collector(ABC):
             query=clean(dict(gathered.query)),
             effective_at=gathered.effective_at or now,
             collected_at=now,
-            payload=clean(dict(gathered.payload or {})),
+            payload=clean(payload),
             gathering=gathering,
             reason=clean(_join(gathered.problems)) or None,
             account=clean(scope.account) if self.from_aws else None,
@@ -215,6 +221,11 @@ class Collector(ABC):
                 effective_at=effective_at,
             ),
         )
+
+
+def media_asked(scope: Scope) -> list[JSON]:
+    """Which buckets hold media by ``scope``, in the order in which that is decided: what a record of them depends on."""
+    return [{"role": str(matcher.role), "tags": dict(matcher.tags), "names": list(matcher.names)} for matcher in scope.media]
 
 
 def _join(problems: list[str]) -> str:

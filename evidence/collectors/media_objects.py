@@ -20,6 +20,7 @@ from averment.core.inventory import InventoryRow, InventorySettings, Report, inv
 from averment.core.inventory_filter import ACTION, filter_of
 from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
+from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.record import Population
 
@@ -116,8 +117,7 @@ class Sampling:
 
     def asked(self, scope: Scope) -> dict[str, JSON]:
         """What a record depends on that is made with this: its progress is of no use for another question."""
-        media: list[JSON] = [[str(matcher.role), dict(matcher.tags), list(matcher.names)] for matcher in scope.media]
-        return {"limit": self.limit, "seed": self.seed, "inventories": self.inventories.to_json(), "media": media}
+        return {"limit": self.limit, "seed": self.seed, "inventories": self.inventories.to_json(), "media": media_asked(scope)}
 
     def to_json(self) -> dict[str, JSON]:
         """As a record tells it."""

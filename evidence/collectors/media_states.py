@@ -60,6 +60,7 @@ class MediaStates(Collector):
     kind = Kind.MEDIA_STATES
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
+    by_media = True
     summary = "Objects in media buckets with their verdicts and provenance, from S3."
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:

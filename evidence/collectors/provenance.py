@@ -81,6 +81,7 @@ class Provenance(Collector):
     resources = MappingProxyType(
         {"logs:FilterLogEvents": tuple(f"arn:aws:logs:*:*:log-group:{name}:*" for name in (PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP))}
     )
+    by_media = True
     summary = "Signing events, the gate's verdicts, and the state of content credentials, from CloudWatch Logs and S3."
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period
-from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered
+from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered, media_asked
 from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.record import Gathering, Record
 
@@ -126,13 +126,13 @@ def collect_accounts(
 
 def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     """What a run that starts ``now`` needn't do again, by the ``records`` of earlier runs: the same collector in the same version, for the
-    same period, account and region, by the same parameters, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count
-    likewise."""
-    done: dict[tuple[object, ...], list[JSON]] = {}
+    same period, account and region, by the same parameters and the same notion of media, obtained wholly within ``RESUME_WITHIN``. Sources
+    that keep no history count likewise."""
+    done: dict[tuple[object, ...], list[Mapping[str, JSON]]] = {}
     for record in records:
         if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN:
             of = (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
-            done.setdefault(of, []).append(record.payload.get("scope"))
+            done.setdefault(of, []).append(record.payload)
 
     def skip(collector: Collector, scope: CollectScope) -> bool:
         if collector.spans_accounts:
@@ -142,16 +142,20 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
             account = hide_account(account)
         region = scope.region if collector.from_aws and collector.regional else None
         of = (collector.name, collector.version, account, region, scope.period.start, scope.period.end)
-        return any(_asked_alike(asked, scope.organisation) for asked in done.get(of, ()))
+        return any(_asked_alike(payload, collector, scope) for payload in done.get(of, ()))
 
     return skip
 
 
-def _asked_alike(asked: JSON, organisation: Organisation) -> bool:
-    """Whether the parameters that said what counts say so still, however account ids are written in them."""
-    if not isinstance(asked, Mapping):
-        return True
-    return all(redact(value, {}, accounts=()) == redact(organisation.parameter(path), {}, accounts=()) for path, value in asked.items())
+def _asked_alike(payload: Mapping[str, JSON], collector: Collector, scope: CollectScope) -> bool:
+    """Whether what averment.yaml says counts, the parameters and which buckets hold media, it said so when ``payload`` was collected."""
+    organisation = scope.organisation
+    asked = payload.get("scope")
+    pairs = [(then, organisation.parameter(path)) for path, then in asked.items()] if isinstance(asked, Mapping) else []
+    if collector.by_media:
+        pairs.append((payload.get("media_scope"), media_asked(organisation.scope)))
+    known = tuple(account for account in (scope.account, *organisation.scope.accounts) if account)
+    return all(redact(then, {}, accounts=known) == redact(now, {}, accounts=known) for then, now in pairs)  # however accounts are written
 
 
 def _collect_one(collector: Collector, scope: CollectScope) -> Iterator[Record]:

@@ -18,14 +18,19 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.accounts import RoleToAssume, check_accounts, clients_in, role_to_assume
+from averment.evidence.collectors.bucket_policies import BucketPolicies
+from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.pace import CALLS_A_SECOND, Pace, keep_pace
+from averment.evidence.collectors.provenance import Provenance
 from averment.evidence.collectors.run import AccountToAsk, already_collected, collect, collect_accounts
 from averment.evidence.record import Gathering, Kind, Record
 
 OTHERS = ("111111111111", "222222222222", "333333333333")
+ACCOUNT = "123456789012"
 ROLE = RoleToAssume("AvermentCollect", "shop")
 
 
@@ -133,6 +138,27 @@ def test_a_resumed_run_does_what_is_left(scope_of: Callable[..., CollectScope]) 
     assert left == [OTHERS[1], OTHERS[2]]
     other_period = scope_of(now="2026-11-28T10:00:00Z", period="2026-11")
     assert list(collect([Counting()], replace(other_period, account=OTHERS[0]), ["eu-west-1"], skip=skip))
+
+
+@pytest.mark.parametrize(
+    "collector", [MediaStates(), BucketPolicies(), Provenance(), ConfigHistory()], ids=lambda collector: collector.name
+)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_resumed_run_looks_again_where_other_buckets_hold_media_by_now(
+    collector: Collector, hidden: bool, scope_of: Callable[..., CollectScope]
+) -> None:
+    """What was collected before averment.yaml named another bucket is no evidence of that bucket; the same naming is, however accounts are written."""
+    moment = "2026-11-28T10:00:00Z"
+    shop = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.UPLOAD, names=(f"in-{ACCOUNT}",)),)))
+    more = Organisation(scope=Scope(media=(*shop.scope.media, MediaMatcher(MediaRole.PUBLISHED, names=("pictures",)))))
+    scope = replace(scope_of(now=moment, redact_accounts=hidden), organisation=shop)
+    where = replace(scope, region="eu-west-1")
+    record = collector.record(where, Gathered("double", {}, {"buckets": []}))
+    assert (ACCOUNT in json.dumps(record.to_json())) is not hidden
+    skip = already_collected([record], now=from_iso("2026-11-28T12:00:00Z"))
+    assert skip(collector, where)
+    assert not skip(collector, replace(where, organisation=more))
+    assert not skip(collector, replace(where, organisation=Organisation()))
 
 
 def test_a_resumed_run_knows_redacted_accounts(scope_of: Callable[..., CollectScope]) -> None:
