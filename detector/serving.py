@@ -11,6 +11,7 @@ Contract (POST /invocations of SageMaker's containers, real-time and asynchronou
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache
@@ -107,8 +108,8 @@ def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
     """
     try:
         families = tuple(Family(name) for name in value["families"])
-        return DetectorInfo(str(value["name"]), str(value["version"]), value.get("sha256"), families, _unit(value["threshold"]))
-    except (KeyError, TypeError, ValueError) as error:
+        return DetectorInfo(str(value["name"]), str(value["version"]), _hash(value.get("sha256")), families, _unit(value["threshold"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise IncompleteError(f"the endpoint's description of its detector is not understood: {error!r}") from error
 
 
@@ -141,7 +142,7 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
         probabilities = {Family(name): _unit(number) for name, number in value["probabilities"].items()}
         silent = {Family(name): str(reason) for name, reason in value.get("silent", {}).items()}
         faces = tuple(FaceScore(_box(face["box"]), _unit(face["probability"])) for face in value.get("faces", ()))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error
     if not probabilities:
         raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
@@ -167,24 +168,24 @@ def _clip_to_json(clip: Clip) -> dict[str, Any]:
 
 
 def _clip_from_json(value: Mapping[str, Any]) -> Clip:
-    """The inverse; KeyError, TypeError or ValueError if it is none."""
+    """The inverse; KeyError, TypeError, ValueError or OverflowError if it is none."""
     worst = value["worst"]
     return Clip(
-        seconds=float(value["seconds"]),
+        seconds=_finite(value["seconds"]),
         width=int(value["width"]),
         height=int(value["height"]),
         codec=str(value["codec"]),
         sampled=int(value["sampled"]),
         judged=int(value["judged"]),
         unjudged={str(reason): int(count) for reason, count in value["unjudged"].items()},
-        worst=None if worst is None else Moment(float(worst["seconds"]), Family(worst["family"]), _unit(worst["probability"])),
+        worst=None if worst is None else Moment(_finite(worst["seconds"]), Family(worst["family"]), _unit(worst["probability"])),
         tracks=tuple(
             Track(
-                first=float(track["first"]),
-                last=float(track["last"]),
+                first=_finite(track["first"]),
+                last=_finite(track["last"]),
                 frames=int(track["frames"]),
                 probability=_unit(track["probability"]),
-                worst=float(track["worst"]),
+                worst=_finite(track["worst"]),
                 box=_box(track["box"]),
             )
             for track in value["tracks"]
@@ -197,6 +198,19 @@ def _box(value: Any) -> tuple[float, float, float, float]:
     if not all(abs(edge) <= MOST_FAR for edge in (left, top, right, bottom)):  # also refuses NaN, which is no JSON
         raise ValueError(f"{value!r} is no box in a picture or about it")
     return left, top, right, bottom
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):  # which no JSON can say again
+        raise ValueError(f"{value!r} is no number of seconds")
+    return number
+
+
+def _hash(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is no SHA-256")
+    return value
 
 
 def _unit(value: Any) -> float:

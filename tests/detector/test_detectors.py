@@ -206,6 +206,10 @@ ANSWERS: dict[str, bytes] = {
     "an unknown family": b'{"probabilities": {"astrology": 0.5}, "cannot_say": null}',
     "a missing field": b'{"probabilities": {"synthetic-image": 0.5}}',
     "true for a probability": b'{"probabilities": {"synthetic-image": true}, "cannot_say": null}',
+    "a probability beyond any number": b'{"probabilities": {"synthetic-image": 1' + b"0" * 400 + b'}, "cannot_say": null}',
+    "a face beyond any number": b'{"probabilities": {"manipulated-face": 0.5}, "cannot_say": null, "faces": [{"box": [1'
+    + b"0" * 400
+    + b', 0, 1, 1], "probability": 0.5}]}',
     "too deep": b"[" * 100_000,
     "too long": b" " * (2 * 1024 * 1024),
 }
@@ -221,6 +225,35 @@ def test_an_endpoint_that_talks_nonsense_is_broken_not_clean(sandbox: Any, name:
             SageMakerDetector(ENDPOINT).score([b"image"])
     finally:
         sandbox.answer_endpoints_with(None)
+
+
+@pytest.mark.parametrize("changed", [{"seconds": float("inf")}, {"seconds": float("nan")}, {"width": float("inf")}])
+def test_a_clip_of_no_length_that_json_could_say_is_no_answer(changed: dict[str, Any]) -> None:
+    """What was looked at is written with the result: a number that isn't one would make a document of it that nobody can read."""
+    clip = {
+        "seconds": 1.0,
+        "width": 2,
+        "height": 2,
+        "codec": "h264",
+        "sampled": 1,
+        "judged": 1,
+        "unjudged": {},
+        "worst": None,
+        "tracks": [],
+    }
+    answer = {"probabilities": {"synthetic-image": 0.5}, "cannot_say": None}
+    assert serving.score_from_json({**answer, "clip": clip}).clip is not None
+    with pytest.raises(IncompleteError, match="not a score"):
+        serving.score_from_json({**answer, "clip": {**clip, **changed}})
+
+
+@pytest.mark.parametrize("changed", [{"threshold": 10**400}, {"sha256": 5}, {"sha256": {"of": float("nan")}}])
+def test_a_description_that_no_evidence_could_hold_is_refused(changed: dict[str, Any]) -> None:
+    """What a service says of itself goes into every result: a number beyond any, or a hash that is none, is one error and no crash."""
+    described = {"name": "theirs", "version": "1", "sha256": None, "families": ["synthetic-image"], "threshold": 0.5}
+    assert serving.info_from_json(described).name == "theirs"
+    with pytest.raises(IncompleteError, match="not understood"):
+        serving.info_from_json({**described, **changed})
 
 
 def test_an_endpoint_that_is_not_there_is_an_error(sandbox: Any) -> None:
