@@ -6,6 +6,9 @@ again: some sixty bytes of a file cost a hundredth of a second, and a megabyte m
 Photographs of many telephones carry a second picture behind the first (CIPA DC-007: a preview, or how much brighter a screen may show it). What
 anybody is shown is the first; it is judged like that of any other JPEG, and not taken for the first frame of an animation.
 
+A PNG may hold frames of an animation which Pillow counts by the header (acTL) alone, and takes a header that stands there twice, or promises none
+or one, for no animation; browsers differ in what they show then. With frames in it (fdAT; W3C PNG, Third Edition) it is animated, whatever it says.
+
 A PNG may give its greys 16 bits. Pillow cuts them at 255 on the way to RGB, which leaves a white picture; browsers show the real one.
 """
 
@@ -29,6 +32,7 @@ MAX_SCANS = 100
 """Passes of a JPEG; one with more is not decoded."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_FRAME = b"fdAT"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What interrupts entropy-coded data: stuffed zeros, fill bytes and restart markers don't (T.81 section B.1.1)."""
 _END_OF_IMAGE, _START_OF_SCAN, _APP2, _ALONE = 0xD9, 0xDA, 0xE2, (0x01, 0xD8)
@@ -39,16 +43,29 @@ def decode(data: bytes) -> Image.Image:
     """``data`` (JPEG, PNG or WebP) as an upright RGB image.
 
     Raises:
-        UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, and greys of more than 8 bits.
+        UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, greys of more than 8 bits, and a PNG with frames.
         MissingExtraError: Pillow isn't installed.
     """
     if data[:2] == b"\xff\xd8":
         if scans(data, MAX_SCANS) > MAX_SCANS:
             raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
         data = _first_alone(data)
-    if data[:8] == _PNG and _mode(data).startswith(("I", "F")):
-        raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
+    if data[:8] == _PNG:
+        if _mode(data).startswith(("I", "F")):
+            raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
+        decoded = imaging.decode(data)  # which tells how many frames there are, where it sees them
+        if _FRAME in _kinds(data):
+            raise UnreadableError("the image is animated (the PNG holds frames that not every program shows)")
+        return decoded
     return imaging.decode(data)
+
+
+def _kinds(data: bytes) -> Iterator[bytes]:
+    """The kinds of a PNG's chunks (W3C PNG, section 5.3) up to its end, whether or not their checksums are right."""
+    place = len(_PNG)
+    while place + 8 <= len(data) and (kind := data[place + 4 : place + 8]) != b"IEND":
+        yield kind
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
 
 
 def _first_alone(data: bytes) -> bytes:

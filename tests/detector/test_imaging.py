@@ -109,6 +109,25 @@ def test_greys_of_16_bits_are_refused() -> None:
         decode(encoded(wide, "PNG"))
 
 
+def test_a_png_with_frames_is_animated_whatever_its_header_says() -> None:
+    """A header that promises one frame or none, or stands there twice, is no animation to Pillow, and is one to some browser: what it shows nobody
+    judged. A header without frames is of a picture that stands still."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    still = encoded(picture(), "PNG")
+    head, tail, control = still[:33], still[33:-12], struct.pack(">IIIIIHHBB", 0, 200, 200, 0, 0, 1, 1, 0, 0)
+    later = control.replace(b"\0\0\0\0", b"\0\0\0\1", 1)
+    frame = chunk(b"fcTL", later) + chunk(b"fdAT", struct.pack(">I", 2) + zlib.compress(b"\0" * 200 * 601))
+    for promised in ((1,), (0,), (2, 2), (2**31 + 1,)):
+        headers = b"".join(chunk(b"acTL", struct.pack(">II", frames, 0)) for frames in promised)
+        with pytest.raises(UnreadableError, match="animated"):
+            decode(head + headers + chunk(b"fcTL", control) + tail + frame + still[-12:])
+    assert decode(head + chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", control) + tail + still[-12:]).size == (200, 200)
+    assert decode(still + frame).size == (200, 200)  # behind the end, where nobody looks
+
+
 def test_transparency_lies_on_white() -> None:
     """What a viewer sees through a transparent image is white, not whatever colour hides under alpha 0."""
     pixels = prepare(encoded(Image.new("RGBA", (120, 120), (255, 0, 0, 0)), "PNG"))
