@@ -133,7 +133,9 @@ class Application:
             status, body = HTTPStatus.INTERNAL_SERVER_ERROR, _problem("the server failed; its log says why", None)
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         start_response(f"{status.value} {status.phrase}", headers)
-        return [body]
+        return (
+            [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        )  # a client would take the body for its next answer (RFC 9110 section 9.3.2)
 
     def _route(self, environ: Mapping[str, Any]) -> Any:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")

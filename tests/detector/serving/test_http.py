@@ -100,6 +100,16 @@ def test_what_is_not_the_contract_is_refused_with_a_reason(
     assert says in answer["error"] + answer.get("fix", "")
 
 
+def test_the_answer_to_head_is_its_head_alone(serve: Callable[..., Server]):
+    """A body behind it would be taken for the next answer on the connection, and every later one for that of another request."""
+    head = b"Host: x\r\n"
+    answers = exchange(serve().url, b"HEAD /ping HTTP/1.1\r\n" + head + b"\r\nGET /ping HTTP/1.1\r\n" + head + b"Connection: close\r\n\r\n")
+    first, _, rest = answers.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 405 ")
+    assert rest.startswith(b"HTTP/1.1 200 ")
+    assert rest.endswith(b"\r\n\r\n{}")
+
+
 def test_the_limit_of_a_body_holds_to_the_byte(serve: Callable[..., Server]):
     """At the limit it is scored, one byte over it is refused, with a length and without."""
     server = serve(Limits(max_body=100_000))
