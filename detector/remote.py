@@ -9,13 +9,13 @@ import re
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.http import check_url, named, post
+from averment.core.threads import Unawaited
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
 from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json, told_of_all
@@ -70,8 +70,11 @@ class RemoteDetector(Detector):
         if not images:
             return []
         self._prepare()
-        with ThreadPoolExecutor(max_workers=min(CONCURRENCY, len(images))) as pool:
+        pool = Unawaited(min(CONCURRENCY, len(images)), name="ask")
+        try:
             return [self._score_of(answer) for answer in pool.map(self._asked_of, images)]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _prepare(self) -> None:
         """What has to be done once before several threads send."""

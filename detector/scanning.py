@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, ExitCode, SignedOutError
+from averment.core.threads import Unawaited
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
 from averment.detector.sniffing import IMAGE_SUFFIXES
@@ -181,7 +182,7 @@ def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = N
         IncompleteError: the detector is out of reach.
     """
     judge = _Judge(detector, memory or _Forgetful(), parallel)
-    pool = ThreadPoolExecutor(min(MOST_READERS, READERS + parallel - 1), thread_name_prefix="scan")
+    pool = Unawaited(min(MOST_READERS, READERS + parallel - 1), name="scan")
     ahead: deque[list[_Pending]] = deque()
     try:
         for batch in _batches(items, judge.memory, parallel):
@@ -191,7 +192,7 @@ def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = N
         while ahead:
             yield from judge.results(ahead.popleft())
     finally:
-        judge.pool.shutdown(wait=False, cancel_futures=True)
+        judge.pool.shutdown(wait=True, cancel_futures=True)
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -212,7 +213,7 @@ class _Judge:
 
     def __init__(self, detector: Detector, memory: Memory, parallel: int) -> None:
         self._detector, self.memory, self._parallel = detector, memory, parallel
-        self.pool = ThreadPoolExecutor(parallel, thread_name_prefix="score")
+        self.pool = Unawaited(parallel, name="score")
         self._threshold = detector.info.threshold
 
     def results(self, batch: list[_Pending]) -> Iterator[Scanned]:

@@ -10,10 +10,12 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,56 @@ def test_who_is_asked_to_end_tidies_away_and_goes_on_later(child: Child, folder:
     code, scored = child(*words, str(tmp_path / "part.csv"), "--resume")
     assert (code, scored < 80) == (1, True)
     assert (tmp_path / "part.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+WAITING = """
+import os, sys, threading
+from averment.cli.main import main
+from averment.detector import scanning
+from averment.detector.bulk import places
+
+def read():
+    os.write(1, b"reading\\n")
+    threading.Event().wait()
+
+if sys.argv.pop(1) == "read":
+    places._file_item = lambda entry: scanning.Item(entry.key, read, entry.identity)
+main()
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("what", ["read", "asked", "asked by four"])
+def test_who_ends_a_scan_does_not_wait_for_an_answer_that_never_comes(
+    what: str, sent: signal.Signals, code: int, folder: Path, tmp_path: Path
+) -> None:
+    """A service or a store may keep a scan waiting for minutes; whoever sent SIGTERM kills it after some seconds, with the output half written."""
+    with socket.create_server(("127.0.0.1", 0)) as mute, ExitStack() as stack:
+        detector = "embedded" if what == "read" else f"http://127.0.0.1:{mute.getsockname()[1]}"
+        words = ["media", "scan", str(folder), "--out", str(tmp_path / "out.csv"), "--detector", detector]
+        words += ["--parallel", "4"] if what == "asked by four" else []
+        scan = stack.enter_context(subprocess.Popen([sys.executable, "-c", WAITING, what, *words], stdout=subprocess.PIPE, text=True))
+        stack.callback(scan.kill)
+        if what == "read":
+            assert scan.stdout is not None
+            assert scan.stdout.readline() == "reading\n"
+        else:
+            _describe(mute)
+            stack.enter_context(mute.accept()[0])  # the first image, which is never answered
+        time.sleep(0.5)  # by then it waits; a signal in the moment before goes unheard until the next (a race in Python itself)
+        scan.send_signal(sent)
+        scan.wait(timeout=30)
+    assert scan.returncode == code
+    assert {path.name for path in tmp_path.iterdir()} == {"uploads", "out.csv.state"}
+
+
+def _describe(server: socket.socket) -> None:
+    """Take the first request, which asks who the detector is, and answer it."""
+    told = {"name": "mute", "version": "1", "sha256": None, "families": ["synthetic-image"], "threshold": 0.5}
+    body = json.dumps({"detector": told}).encode()
+    with server.accept()[0] as connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
