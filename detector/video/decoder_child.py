@@ -42,6 +42,13 @@ NOT_FILMS = ("attached_pic", "timed_thumbnails", "still_image", "dependent")
 DEPENDABLE = 1.1
 """A header that promises up to a tenth (and a second) more than there is may count the sound; beyond that, something is missing."""
 
+LATE = 4
+"""Frames by which what comes out of a decoder may be later than its packet: some containers say when a packet is decoded and not when it is shown,
+and some packets hold what is never shown by itself. What is later than that isn't the frame that was looked for."""
+
+SEEKS = 3
+"""Key frames from which a frame is looked for, each before the other, where nothing comes of the last one before it."""
+
 
 class RefusedError(Exception):
     """The clip can't be scored; the message is the reason."""
@@ -189,10 +196,13 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
 
 
 def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
-    first = last = None
-    packets = 0
+    first = last = before = None
+    packets = backward = 0
     times, keys = array("q"), array("q")
     for packet in container.demux(stream):
+        if packet.dts is not None:
+            backward += 0 if before is None else max(0, before - packet.dts)
+            before = packet.dts
         when = _when(packet)
         if when is None or packet.is_discard:
             continue
@@ -205,6 +215,9 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
             keys.append(when)
     if first is None or last is None:
         raise RefusedError("there is no frame in it")
+    if (again := float(backward * _base(stream))) > float((last - first) * _base(stream)) * (DEPENDABLE - 1) + 1:
+        # Two clips behind one another, say: players show both, and to a time that is there twice a seek comes in one of them.
+        raise RefusedError(f"its times run backward, {again:,.1f} s in all, so that some of it would not be looked at")
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
     return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval)
@@ -236,42 +249,85 @@ class Reader:
     """Decodes forward from where it is, or from a key frame; every frame at most once unless the clip's times run backward.
 
     What is looked for at a time is the frame that a player shows then, however long it has been shown: in a film of uneven rate the next one may
-    be far, and whoever made it chose how far.
+    be far, and whoever made it chose how far. Where that frame can't be decoded there is none (``lost``): the next one that can says nothing of it.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any]) -> None:
         self.container, self.stream, self.survey = container, stream, survey
         self.pixels_left: int = asked["decoded_pixels"]
-        self.damaged = False
+        self.damaged = self.lost = False
+        self._failed: set[float] = set()
         self._position = -math.inf
         self._frames: Iterator[VideoFrame] | None = None
         self._found: tuple[float, VideoFrame] | None = None
 
     def frame_at(self, seconds: float, *, key: bool) -> tuple[float, VideoFrame] | None:
-        """The frame at ``seconds`` or, with ``key``, the key frame before it unless that was passed; None if there is none left.
+        """The frame at ``seconds`` or, with ``key``, the key frame before it unless that was passed; None if it is ``lost``, or there is none left.
 
         Raises:
             SpentError: too many pixels were decoded.
         """
+        self.lost = False
         before, wanted = self._last_before(self.survey.keys, seconds), self._shown_at(seconds)
         if wanted is None:
             return None
         if before is not None and before > self._position + self.survey.interval / 2:
-            self._seek(before)
             wanted = before if key else wanted
-        if self._found is not None and self._found[0] >= wanted - self._tick:
-            return self._found
-        if self._frames is None:
-            self._seek(0.0)
+            self._found = self._from_key(before, wanted)
+        elif self._found is None or self._found[0] < wanted - self._tick:
+            if self._frames is None:
+                self._seek(0.0)
+            self._found = self._forward(wanted)[0]
+        if self._found is None:
+            return None
+        late = self._found[0] - wanted
+        self.lost = late > self._tick and (wanted in self._failed or late > LATE * self.survey.interval)
+        return None if self.lost else self._found
+
+    def _from_key(self, before: float, wanted: float) -> tuple[float, VideoFrame] | None:
+        """The first good frame from ``wanted`` on, decoded from the key frame at ``before``; from an earlier one where the container came out behind that
+        (it may find its way by when packets are decoded, which is before they are shown) or the decoder needs more to begin with."""
+        import av
+
+        position = self._position
+        found = None
+        for start in self._starts(before):
+            try:
+                self._seek(start)
+            except (av.error.FFmpegError, OSError, ValueError):
+                if start >= 0:
+                    raise
+                break  # this container knows of nothing before its beginning
+            self._position = position
+            found, early = self._forward(wanted)
+            if early or (found is not None and found[0] <= wanted + self._tick):
+                break
+        return found
+
+    def _starts(self, before: float) -> Iterator[float]:
+        """``before`` and the times of a few key frames before that, or, where there are none, one before the beginning."""
+        start: float | None = before
+        for _ in range(SEEKS):
+            if start is None:
+                yield -1.0
+                return
+            yield start
+            start = self._last_before(self.survey.keys, start - self.survey.interval / 2)
+
+    def _forward(self, wanted: float) -> tuple[tuple[float, VideoFrame] | None, bool]:
+        """The first good frame from ``wanted`` on, and whether there was one before it on the way."""
+        early = False
         for frame in self._frames or ():
             when = self._time_of(frame)
+            early = early or when < wanted - self._tick
             if when <= self._position:
                 continue
             self._position = when
-            if when >= wanted - self._tick and not frame.is_corrupt:
-                self._found = when, frame
-                return self._found
-        return None
+            if frame.is_corrupt:
+                self._failed.add(when)
+            elif when >= wanted - self._tick:
+                return (when, frame), early
+        return None, early
 
     @property
     def _tick(self) -> float:
@@ -285,9 +341,11 @@ class Reader:
         return self._last_before(self.survey.times, seconds) or 0.0
 
     def _last_before(self, times: array[int], seconds: float) -> float | None:
-        base = _base(self.stream)
-        place = bisect.bisect_right(times, self.survey.first + math.floor(seconds / base))
-        return float((times[place - 1] - self.survey.first) * base) if place else None
+        place = bisect.bisect_right(times, self.survey.first + math.floor(seconds / _base(self.stream)))
+        return self._seconds(times[place - 1]) if place else None
+
+    def _seconds(self, stamp: int) -> float:
+        return float((stamp - self.survey.first) * _base(self.stream))
 
     def _seek(self, seconds: float) -> None:
         self.container.seek(self.survey.first + round(seconds / _base(self.stream)), stream=self.stream, backward=True)
@@ -297,7 +355,7 @@ class Reader:
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is None:
             return max(self._position, 0.0) + self.survey.interval
-        return float((stamp - self.survey.first) * _base(self.stream))
+        return self._seconds(stamp)
 
     def _decoded(self) -> Iterator[VideoFrame]:
         import av
@@ -309,6 +367,8 @@ class Reader:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self.damaged = True
+                if (stamp := _when(packet)) is not None:
+                    self._failed.add(self._seconds(stamp))
                 continue
             for frame in frames:
                 self.pixels_left -= frame.width * frame.height
@@ -327,7 +387,9 @@ def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
         found = None
         try:
             found = None if spent else reader.frame_at(wanted, key=asked["key_frames"])
-            if not spent and found is None:
+            if reader.lost:
+                reason = "it could not be decoded"
+            elif not spent and found is None:
                 reason = "some of what comes before it could not be decoded" if reader.damaged else "the file ends before it"
         except SpentError:
             spent = True

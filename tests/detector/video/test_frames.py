@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import socket
 import struct
@@ -61,6 +62,35 @@ def test_evenly_spaced_frames_show_what_is_shown_at_their_time(film: Film, name:
     assert not missed
     assert [frame.seconds for frame in shown] == pytest.approx([0.25 + 0.5 * part for part in range(8)], abs=0.06)
     assert [red(frame) for frame in shown] == pytest.approx([frame.seconds * 25 * 2 for frame in shown], abs=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("b.mts", "libx264", {"x264-params": "bframes=8:keyint=25"}),
+        ("b.mts", "mpeg2video", {}),
+        ("b.mpg", "mpeg1video", {}),
+        ("b.avi", "mpeg4", {}),
+        ("b.mp4", "libx264", {"x264-params": "bframes=3:open-gop=1:keyint=25"}),
+        ("refresh.mp4", "libx264", {"x264-params": "intra-refresh=1:keyint=50"}),
+    ],
+)
+def test_frames_that_are_decoded_out_of_order_are_found_where_they_are_shown(
+    film: Film, name: str, codec: str, options: dict[str, str]
+) -> None:
+    """Where a container finds its way by when packets are decoded, or a decoder needs some frames to begin with, no part of a clip is passed over: the
+    frame of each part is looked at, and not that of the next key frame in its place."""
+
+    def prepare(stream: Any) -> None:
+        stream.options = {**stream.options, **options}
+        if not options:
+            stream.codec_context.max_b_frames = 2
+
+    path = film(name, codec=codec, container="mpegts" if name.endswith("mts") else None, prepare=prepare)
+    _, shown, missed = sampled(path, frames=32)
+    assert len(missed) <= name.endswith("mpg")
+    slack = 0.05 if name.endswith(("mts", "mp4")) else 0.09  # not every packet of the others says when it is shown
+    assert [frame.seconds for frame in shown] == pytest.approx([4 * (part + 0.5) / 32 for part in range(len(shown))], abs=slack)
 
 
 def test_a_frame_that_stays_long_is_what_is_seen_however_many_are_flashed_between(film: Film) -> None:
@@ -210,6 +240,22 @@ def test_a_file_that_was_cut_off_is_sampled_as_far_as_it_goes(film: Film) -> Non
     assert 2 <= len(missed) <= 6
 
 
+def test_what_can_not_be_decoded_in_the_middle_is_missed_and_nothing_stands_in_for_it(film: Film) -> None:
+    """Some player shows what ours can't read, and a viewer then sees what nobody judged: the next good frame says nothing of it."""
+    path = film("hole.mkv", codec="ffv1", gop=1)
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    damaged = bytearray(path.read_bytes())
+    for start, size in packets[30:70]:  # from 1.2 s to 2.8 s
+        end = start + size
+        damaged[end - 60 : end] = bytes(60)
+    path.write_bytes(damaged)
+    _, shown, missed = sampled(path, frames=20)
+    assert [item.seconds for item in missed] == pytest.approx([0.1 + 0.2 * part for part in range(6, 14)])
+    assert {item.reason for item in missed} == {"it could not be decoded"}
+    assert [frame.seconds for frame in shown] == pytest.approx([0.1 + 0.2 * part for part in (*range(6), *range(14, 20))], abs=0.05)
+
+
 # --- refused
 
 
@@ -306,9 +352,24 @@ def test_clips_beyond_a_bound_are_refused(film: Film, monkeypatch: pytest.Monkey
     assert refusal(film()) == reason
 
 
+@pytest.mark.parametrize(("name", "container", "codec"), [("a.mts", "mpegts", "libx264"), ("a.mpg", "mpeg", "mpeg1video")])
+def test_clips_behind_one_another_whose_times_are_the_same_are_refused(
+    film: Film, tmp_path: Path, name: str, container: str, codec: str
+) -> None:
+    """A player shows both, and every time is there twice: the first would stand in for the second. One clip by itself is none of that."""
+    one, other = film(name, container=container, codec=codec), film(f"b{name}", container=container, codec=codec)
+    joined = tmp_path / f"joined{name}"
+    joined.write_bytes(one.read_bytes() + other.read_bytes())
+    assert re.match(r"its times run backward, (3\.9|4\.0) s in all, so that some of it would not be looked at", refusal(joined))
+    assert len(sampled(one, frames=8)[1]) == 8
+
+
 def test_pictures_that_grow_within_the_file_are_not_decoded(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small header before huge pictures: the decoder is held to the bound, not only the header."""
-    small, large = film("small.mts", container="mpegts", frames=50), film("large.mts", container="mpegts", frames=50, size=(640, 480))
+    small, large = (
+        film("small.mts", container="mpegts", frames=50),
+        film("large.mts", container="mpegts", frames=50, size=(640, 480), times=range(50, 100)),
+    )
     joined = tmp_path / "grows.mts"
     joined.write_bytes(small.read_bytes() + large.read_bytes())
     monkeypatch.setattr(module, "MAX_PIXELS", 200 * 200)
