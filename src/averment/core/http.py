@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,9 +83,60 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Watch:
+    """Cuts connections off that take too long with an answer: each piece of it may come in time, and the whole never."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.cut = seconds, False
+        self._timers: list[threading.Timer] = []
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+    def over(self, connection: HTTPConnection) -> None:
+        """Watch over ``connection``, on which a request was sent just now."""
+        timer = threading.Timer(self.seconds, self._cut, [connection.sock])
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    def _cut(self, wire: Any) -> None:
+        self.cut = True
+        with suppress(OSError):
+            socket.socket.shutdown(wire, socket.SHUT_RDWR)  # the system's own: another thread may be within TLS
+
+    def handlers(self) -> tuple[urllib.request.BaseHandler, ...]:
+        """urllib's handlers for connections that are watched over."""
+        over = self.over
+
+        class Plain(HTTPConnection):
+            def getresponse(self) -> HTTPResponse:
+                over(self)
+                return super().getresponse()
+
+        class Secure(HTTPSConnection):
+            def getresponse(self) -> HTTPResponse:
+                over(self)
+                return super().getresponse()
+
+        class PlainHandler(urllib.request.HTTPHandler):
+            def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+                return self.do_open(Plain, req)
+
+        class SecureHandler(urllib.request.HTTPSHandler):
+            def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+                return self.do_open(Secure, req)
+
+        return PlainHandler(), SecureHandler()
+
+
 def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str] | None = None, seconds: float = TIMEOUT_SECONDS) -> Answer:
-    """POST ``body`` to ``url`` and read the answer, also one that says no; ``seconds`` is how long it may keep silent. With ``headers`` of
-    its own no redirection is followed.
+    """POST ``body`` to ``url`` and read the answer, also one that says no; ``seconds`` is how long it may keep silent, and twice as long how long all of
+    it may take. With ``headers`` of its own no redirection is followed.
 
     Raises:
         BadInputError: the URL is none.
@@ -90,19 +144,26 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
     """
     all_headers = {"Content-Type": content_type, "User-Agent": f"averment/{__version__}", **(headers or {})}
     request = urllib.request.Request(check_url(url), data=body, headers=all_headers, method="POST")  # noqa: S310 - checked above
-    opener = urllib.request.build_opener(*([_StayHere] if headers else []))
-    try:
+    with _Watch(2 * seconds) as watch:
+        opener = urllib.request.build_opener(*watch.handlers(), *([_StayHere] if headers else []))
         try:
-            with opener.open(request, timeout=seconds) as response:
-                return _answer(response.status, response.headers, response.read(MAX_ANSWER_BYTES + 1), url)
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return _answer(refusal.code, refusal.headers, refusal.read(MAX_ANSWER_BYTES + 1), url)
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+            try:
+                with opener.open(request, timeout=seconds) as response:
+                    answer = _answer(response.status, response.headers, response.read(MAX_ANSWER_BYTES + 1), url)
+            except urllib.error.HTTPError as refusal:
+                with refusal:
+                    answer = _answer(refusal.code, refusal.headers, refusal.read(MAX_ANSWER_BYTES + 1), url)
+        except (OSError, HTTPException) as error:
+            if not watch.cut:
+                reason = getattr(error, "reason", None) or error
+                raise IncompleteError(
+                    f"{named(url)} could not be reached: {reason}", fix="check the address and the network, then run again"
+                ) from error
+    if watch.cut:  # what came until then may look like an answer
         raise IncompleteError(
-            f"{named(url)} could not be reached: {reason}", fix="check the address and the network, then run again"
-        ) from error
+            f"{named(url)} did not answer as a whole within {watch.seconds:g} s", fix="see why it is slow, then run again"
+        )
+    return answer
 
 
 def _answer(status: int, headers: Message, body: bytes, url: str) -> Answer:
