@@ -36,8 +36,10 @@ DECODERS = (
 )
 """Of what cameras, phones, editors and platforms write; the hundreds of others are attack surface."""
 
-NOT_FILMS = ("attached_pic", "timed_thumbnails", "still_image", "dependent")
-"""Dispositions of streams that no player shows as the film."""
+NOT_FILMS = ("attached_pic", "still_image", "dependent")
+"""Dispositions of streams that no player shows as the film, covers above all,"""
+FILMS = ("default", "timed_thumbnails")
+"""unless they have one of these: it is the one to play, or some other stream calls it the pictures of its chapters, which takes twenty bytes."""
 
 DEPENDABLE = 1.1
 """A header that promises up to a tenth (and a second) more than there is may count the sound; beyond that, something is missing."""
@@ -171,10 +173,10 @@ def _film(container: InputContainer) -> VideoStream:
     """
     import av.stream
 
-    others = 0
-    for name in NOT_FILMS:
-        others |= getattr(av.stream.Disposition, name).value
-    films = [stream for stream in container.streams.video if not stream.disposition.value & others]
+    def among(names: tuple[str, ...], stream: VideoStream) -> bool:
+        return any(stream.disposition.value & getattr(av.stream.Disposition, name).value for name in names)
+
+    films = [stream for stream in container.streams.video if among(FILMS, stream) or not among(NOT_FILMS, stream)]
     if not films:
         raise RefusedError("there is no video stream in it")
     if len(films) > 1:

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +329,50 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 def test_two_films_in_one_file_are_refused(film: Film) -> None:
     """One of them would be scored and the other shown."""
     assert refusal(film(streams=2)) == "it has 2 video streams, and which of them is shown depends on the player"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_film_that_another_calls_its_chapters_pictures_is_a_film(film: Film, enabled: bool) -> None:
+    """Twenty bytes in the second track make the first its thumbnails, to FFmpeg: the second would be scored, and players show the first."""
+    path = film(streams=2)
+    data = bytearray(path.read_bytes())
+    moov = next(box for box in boxes(data, 0, len(data)) if box[1] == b"moov")
+    first, second = (box for box in boxes(data, moov[0] + 8, moov[2]) if box[1] == b"trak")
+    data[next(start for start, kind, _ in boxes(data, first[0] + 8, first[2]) if kind == b"tkhd") + 11] = 3 if enabled else 2
+    reference = struct.pack(">I4sI4sI", 20, b"tref", 12, b"chap", 1)
+    data[second[2] : second[2]] = reference
+    for start, _, end in (second, moov):
+        data[start : start + 4] = struct.pack(">I", end - start + len(reference))
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert av.stream.Disposition.timed_thumbnails in container.streams.video[0].disposition
+    assert refusal(path) == "it has 2 video streams, and which of them is shown depends on the player"
+
+
+def boxes(data: bytearray, start: int, end: int) -> Iterator[tuple[int, bytes, int]]:
+    """The boxes of an MP4 between two places: where each begins, its kind, where it ends."""
+    while start < end:
+        size = int.from_bytes(data[start : start + 4], "big")
+        yield start, bytes(data[start + 4 : start + 8]), start + size
+        start += size
+
+
+def test_a_cover_is_no_film(film: Film) -> None:
+    """A picture that belongs to the file as a book's cover does is not a second film."""
+    path = film("cover.mkv")
+    buffer = io.BytesIO()
+    Image.new("RGB", (160, 120)).save(buffer, "JPEG")
+    covered = path.with_name("covered.mkv")
+    with av.open(str(path)) as source, av.open(str(covered), "w") as out:
+        track = out.add_stream_from_template(source.streams.video[0])
+        out.add_attachment("cover.jpg", "image/jpeg", buffer.getvalue())
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = track
+                out.mux(packet)
+    with av.open(str(covered)) as container:
+        assert len(container.streams.video) == 2
+    assert len(sampled(covered, frames=4)[1]) == 4
 
 
 def test_a_codec_that_is_not_decoded_here_is_named(film: Film) -> None:
