@@ -102,7 +102,7 @@ def _judged(path: Path, place: str, at: float | None, detector: Detector) -> tup
     from averment.detector.bulk.places import taken_for_clip
     from averment.detector.faces.finder import FaceFinder
     from averment.detector.imaging import MAX_BYTES, UnreadableError
-    from averment.detector.video.frames import Frame, Sampling, frames
+    from averment.detector.video.frames import Frame, Missed, Sampling, frames
     from averment.detector.video.scoring import score_clip, score_frames
 
     if not (is_clip(unquote(place)) if place.startswith("s3://") else taken_for_clip(path)):  # as a scan takes it
@@ -121,4 +121,6 @@ def _judged(path: Path, place: str, at: float | None, detector: Detector) -> tup
     for item in frames(path, Sampling(at=at)):
         if isinstance(item, Frame):
             return item.png, score_frames([item], detector, FaceFinder())[0], clip
+        if isinstance(item, Missed):
+            raise UnreadableError(f"there is no frame at {at:g} s: {item.reason}")
     raise UnreadableError(f"there is no frame at {at:g} s")

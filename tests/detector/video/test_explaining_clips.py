@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -46,3 +47,19 @@ def test_a_frame_is_drawn_as_the_scan_scored_it(
     assert explained(film(pictures=pictures), detector, monkeypatch, capfd)[0] == 1
     code, out = explained(film(pictures=pictures), detector, monkeypatch, capfd, "--at", "1")
     assert (code, "flagged, 0.900" in out, "the clip" in out) == (1, True, False)
+
+
+@pytest.mark.parametrize(("at", "reason"), [("1", "it could not be decoded"), ("99", "the file ends before it")])
+def test_a_frame_that_is_not_there_is_told_with_its_reason(
+    film: Any, told: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], at: str, reason: str
+) -> None:
+    """One that can't be decoded is there, and a viewer may see it: that it isn't would send whoever looks for it elsewhere."""
+    path = film("hole.mkv", codec="ffv1", gop=1)
+    with av.open(str(path)) as container:
+        start, size = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size][25]
+    data = bytearray(path.read_bytes())
+    data[start + size - 60 : start + size] = bytes(60)
+    path.write_bytes(data)
+    monkeypatch.setattr(opening, "open_detector", lambda text: told(lambda picture: Score({SYNTHETIC: 0.1})))
+    assert run(["media", "explain", str(path), "--out", str(path.with_name("why.png")), "--at", at]) == 3
+    assert f"can't be explained: there is no frame at {at} s: {reason}" in capfd.readouterr().err
