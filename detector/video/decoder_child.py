@@ -201,7 +201,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
     first = last = before = None
     packets = backward = 0
     times, keys = array("q"), array("q")
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream):
         if packet.dts is not None:
             backward += 0 if before is None else max(0, before - packet.dts)
             before = packet.dts
@@ -223,6 +223,13 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
     return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    try:
+        yield from container.demux(stream)
+    except IndexError as error:  # PyAV knows the streams that there were when the file was opened
+        raise RefusedError("a stream begins in the midst of it, and what is shown then depends on the player") from error
 
 
 def _when(packet: Packet[VideoStream]) -> int | None:

@@ -25,6 +25,8 @@ from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frame
 
 Film = Callable[..., Path]
 
+NOISE = list(np.random.default_rng(3).integers(0, 255, (5, 240, 320, 3), np.uint8))
+
 
 def sampled(path: Path, **options: Any) -> tuple[Facts, list[Frame], list[Missed]]:
     facts, *others = frames(path, Sampling(**options))
@@ -347,6 +349,22 @@ def test_a_film_that_another_calls_its_chapters_pictures_is_a_film(film: Film, e
     with av.open(str(path)) as container:
         assert av.stream.Disposition.timed_thumbnails in container.streams.video[0].disposition
     assert refusal(path) == "it has 2 video streams, and which of them is shown depends on the player"
+
+
+def test_a_stream_that_begins_in_the_midst_of_a_file_is_told(film: Film) -> None:
+    """A broadcast may change to another stream and back; what lies there would not be looked at, and the reason is no crash of the decoder's."""
+    parts = [
+        film(f"{number}.mts", container="mpegts", times=range(250 * number, 250 * number + 250), pictures=noise, prepare=prepare)
+        for number, (noise, prepare) in enumerate(
+            (
+                (NOISE * 50, lambda stream: None),
+                ([np.zeros((240, 320, 3), np.uint8)] * 250, lambda stream: setattr(stream, "id", 0x111)),
+                (NOISE * 50, lambda stream: None),
+            )
+        )
+    ]
+    parts[0].write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert refusal(parts[0]) == "a stream begins in the midst of it, and what is shown then depends on the player"
 
 
 def boxes(data: bytearray, start: int, end: int) -> Iterator[tuple[int, bytes, int]]:
