@@ -62,7 +62,7 @@ class SpentError(Exception):
 
 class Survey(NamedTuple):
     """What the packets show: times in units of the stream's time base, ``times`` of all frames and ``keys`` ascending, ``interval`` between
-    frames in seconds."""
+    frames in seconds. ``holes`` are where by the container's own word something else was than what could be read: beginnings and ends in turn."""
 
     first: int
     last: int
@@ -70,6 +70,7 @@ class Survey(NamedTuple):
     times: array[int]
     keys: array[int]
     interval: float
+    holes: array[int]
 
 
 def main() -> int:
@@ -198,13 +199,17 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
 
 
 def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
-    first = last = before = None
+    first = last = before = until = None
     packets = backward = 0
-    times, keys = array("q"), array("q")
+    times, keys, holes = array("q"), array("q"), array("q")
+    lasts = "mp4" in container.format.name.split(",")  # which says of each frame how long it does; elsewhere one lasts until the next
     for packet in _packets(container, stream):
         if packet.dts is not None:
             backward += 0 if before is None else max(0, before - packet.dts)
             before = packet.dts
+            if until is not None and packet.dts > until >= (holes[-1] if holes else until):
+                holes.extend((until, packet.dts))
+            until = packet.dts + packet.duration if lasts and packet.duration else None
         when = _when(packet)
         if when is None or packet.is_discard:
             continue
@@ -222,7 +227,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         raise RefusedError(f"its times run backward, {again:,.1f} s in all, so that some of it would not be looked at")
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval)
+    return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes)
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -279,6 +284,9 @@ class Reader:
         self.lost = False
         before, wanted = self._last_before(self.survey.keys, seconds), self._shown_at(seconds)
         if wanted is None:
+            return None
+        if bisect.bisect_right(self.survey.holes, self.survey.first + math.floor(seconds / _base(self.stream))) % 2:
+            self.lost = True
             return None
         if before is not None and before > self._position + self.survey.interval / 2:
             wanted = before if key else wanted

@@ -375,6 +375,45 @@ def boxes(data: bytearray, start: int, end: int) -> Iterator[tuple[int, bytes, i
         start += size
 
 
+def described_twice(data: bytes, chunks: list[tuple[int, int]]) -> bytes:
+    """An MP4 whose frames lie in three chunks (where each begins, how many frames it has), the middle one under a second sample description."""
+    made = b""
+    for start, kind, end in boxes(bytearray(data), 0, len(data)):
+        body = data[start + 8 : end]
+        if kind in {b"moov", b"trak", b"mdia", b"minf", b"stbl"}:
+            body = described_twice(body, chunks)
+        elif kind == b"stsd":
+            body = body[:4] + struct.pack(">I", 2) + body[8:] + body[8:12] + b"else" + body[16:]
+        elif kind == b"stsc":
+            runs = ((1, chunks[0][1], 1), (2, chunks[1][1], 2), (3, chunks[2][1], 1))
+            body = bytes(4) + struct.pack(">I", 3) + b"".join(struct.pack(">III", *run) for run in runs)
+        elif kind == b"stco":
+            body = bytes(4) + struct.pack(">4I", 3, *(place for place, _ in chunks))
+        made += struct.pack(">I", len(body) + 8) + kind + body
+    return made
+
+
+def test_what_the_container_has_and_nobody_could_read_is_missed(film: Film) -> None:
+    """Frames in the middle that are written in another way than the others are left out by FFmpeg without a word, and shown by other players: the frame
+    before them doesn't last all that time."""
+    path = film("two.mp4", gop=10)
+    with av.open(str(path)) as container:
+        places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    path.write_bytes(described_twice(path.read_bytes(), [(places[0], 40), (places[40], 40), (places[80], 20)]))
+    facts, shown, missed = sampled(path, frames=20)
+    assert facts.frames == 60
+    assert [item.seconds for item in missed] == pytest.approx([0.1 + 0.2 * part for part in range(8, 16)])
+    assert {item.reason for item in missed} == {"it could not be decoded"}
+    assert len(shown) == 12
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov"}])
+def test_an_uneven_film_whose_container_says_how_long_each_frame_lasts_has_no_holes(film: Film, options: dict[str, str]) -> None:
+    """A frame that stays is there for as long as its container says."""
+    times = [20 * part + (step if step < 3 else 12) for part in range(10) for step in range(4)]
+    assert not sampled(film("uneven.mp4", times=times, frames=40, options=options), frames=32)[2]
+
+
 def test_a_cover_is_no_film(film: Film) -> None:
     """A picture that belongs to the file as a book's cover does is not a second film."""
     path = film("cover.mkv")
