@@ -8,9 +8,9 @@ import os
 import re
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -20,6 +20,8 @@ from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
 from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json, told_of_all
 from averment.detector.sniffing import media_type
+
+_T = TypeVar("_T")
 
 MAX_ANSWER = 1024 * 1024
 CONCURRENCY = 8
@@ -33,6 +35,7 @@ BUSY = (429, 503)
 REFUSALS = (400, 413, 415, 422)
 """What a service answers that won't have a file: malformed, too large, of a kind that it doesn't read."""
 
+_CONTRACT = "see that it answers as averment detector serve does (Serving the detector)"
 _HALF = re.compile("[\ud800-\udfff]")
 """Half a character, as JSON may hold where somebody cut a text in the middle of an emoji. No file takes it as UTF-8."""
 
@@ -64,7 +67,7 @@ class RemoteDetector(Detector):
 
     @cached_property
     def info(self) -> DetectorInfo:
-        return info_from_json(self._ask(DESCRIBE, "application/json").get("detector", {}))
+        return self._understood(info_from_json, self._ask(DESCRIBE, "application/json").get("detector", {}))
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
         if not images:
@@ -94,13 +97,20 @@ class RemoteDetector(Detector):
         """The score that an answer holds, if it is of the detector that was asked first: evidence names one model for all of them."""
         if isinstance(answer, Score):
             return answer
-        score = score_from_json(answer)
-        if answer.get("detector") is not None and info_from_json(answer["detector"]) != self.info:
+        score = self._understood(score_from_json, answer)
+        if answer.get("detector") is not None and self._understood(info_from_json, answer["detector"]) != self.info:
             raise ChangedError(
                 f"{self.what} changed while it was asked: it was {self.info.name} {self.info.version}, now another model or threshold answers",
                 fix="wait until the change is through, then run again",
             )
         return told_of_all(score, self.info)
+
+    def _understood(self, read: Callable[[Any], _T], value: Any) -> _T:
+        """What ``read`` makes of ``value``; what it can't make anything of is told with whose answer it is."""
+        try:
+            return read(value)
+        except IncompleteError as error:
+            raise IncompleteError(f"{self.what} is not understood: {error.message}", fix=_CONTRACT) from error
 
     def _image_type(self, image: bytes) -> str:
         return media_type(image) or "application/x-image"
@@ -108,13 +118,13 @@ class RemoteDetector(Detector):
     def _ask(self, body: bytes, content_type: str) -> dict[str, Any]:
         text = self._sent(body, content_type)
         if len(text) > MAX_ANSWER:
-            raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes")
+            raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes", fix=_CONTRACT)
         try:
             value = whole(json.loads(text))
         except (ValueError, RecursionError) as error:
-            raise IncompleteError(f"{self.what} did not answer with JSON: {error}") from error
+            raise IncompleteError(f"{self.what} did not answer with JSON: {error}", fix=_CONTRACT) from error
         if not isinstance(value, dict):
-            raise IncompleteError(f"{self.what} did not answer with a JSON object")
+            raise IncompleteError(f"{self.what} did not answer with a JSON object", fix=_CONTRACT)
         return value
 
     def _sent(self, body: bytes, content_type: str) -> bytes:

@@ -221,8 +221,9 @@ def test_an_endpoint_that_talks_nonsense_is_broken_not_clean(sandbox: Any, name:
     create_endpoint(ENDPOINT)
     sandbox.answer_endpoints_with(lambda body, content_type: ANSWERS[name])
     try:
-        with pytest.raises(IncompleteError):
+        with pytest.raises(IncompleteError, match=f"the endpoint '{ENDPOINT}' ") as told:
             SageMakerDetector(ENDPOINT).score([b"image"])
+        assert "averment detector serve" in (told.value.fix or "")
     finally:
         sandbox.answer_endpoints_with(None)
 
