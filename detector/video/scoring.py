@@ -7,7 +7,8 @@
   out with a margin; whole frames would show it little of the face.
 
 Nothing is dropped in silence: a frame that is missing or can't be judged is counted with its reason. Flagged is what was seen to be;
-clean is a clip only if at least half of the sampled frames could be judged, and by a family only if it said something of at least half of them:
+clean is a clip only if at least half of the sampled frames could be judged, of which a tenth, or one, is missing at most (what isn't decoded here
+may be what a player shows), and by a family only if it said something of at least half of them:
 faces that are too small or too many leave manipulation open, as in images, and so does a face that speaks up and is gone before three frames
 could tell. The figures are no longer calibrated probabilities.
 """
@@ -38,6 +39,9 @@ BATCH = 4
 COVERAGE = 0.5
 """Share of the sampled frames that must be judged for a clip to be clean, by any family and by each."""
 
+MISSING = 0.1
+"""Share of the sampled frames that may be missing from a clean clip. In those that are there faces may be few; these show somebody something else."""
+
 MARGIN = 0.3
 """Of a face's box, added on each side of what is cut out."""
 
@@ -47,12 +51,14 @@ FACES = 8
 
 @dataclass
 class _Seen:
-    """What is kept of the frames: times and scores, no pictures. ``reasons`` count those without a probability of any family."""
+    """What is kept of the frames: times and scores, no pictures. ``reasons`` count those without a probability of any family, ``missing`` those
+    of them that could not be decoded."""
 
     facts: Facts | None = None
     times: list[float] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
 
     @property
     def judged(self) -> int:
@@ -84,6 +90,7 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
                     seen.facts = item
                 case Missed():
                     seen.reasons[item.reason] += 1
+                    seen.missing += 1
                 case Frame():
                     batch.append(item)
             if len(batch) == BATCH:
@@ -263,4 +270,8 @@ def _verdict(probabilities: Mapping[Family, float], silent: Mapping[Family, str]
         return Score(cannot_say="; ".join(f"{family}: {reason}" for family, reason in silent.items()))
     if judged < COVERAGE * sampled and max(probabilities.values()) < threshold:
         return Score(cannot_say=f"only {judged} of {sampled} frames could be judged and nothing was flagged in them ({reasons})")
+    if seen.missing > max(1, MISSING * sampled) and max(probabilities.values()) < threshold:
+        return Score(
+            cannot_say=f"{seen.missing} of {sampled} frames could not be decoded and nothing was flagged in the others ({reasons})"
+        )
     return Score(probabilities, silent=silent)

@@ -174,11 +174,21 @@ def test_a_higher_threshold_flags_no_clip_that_a_lower_one_would_not(shown: Any,
     assert (quiet.clip.sampled, quiet.clip.judged) == (12, 3)
 
 
+@pytest.mark.parametrize(("count", "missed", "clean"), [(29, 3, True), (28, 4, False), (20, 12, False), (4, 1, True), (4, 2, False)])
+def test_a_clip_of_which_more_than_a_tenth_is_missing_is_not_clean(count: int, missed: int, clean: bool, shown: Any, told: Told) -> None:
+    """What isn't decoded here may be what a player shows: a fake third of a clip was clean by the other two. What is flagged stays flagged."""
+    found = score_clip(shown(count, missed=missed), told(lambda _: Score({SYNTHETIC: 0.1})))
+    said = f"{missed} of {count + missed} frames could not be decoded and nothing was flagged in the others ({missed}: the file ends before it)"
+    assert found.cannot_say == (None if clean else said)
+    assert score_clip(shown(count, missed=missed), told(lambda _: Score({SYNTHETIC: 0.9}))).probabilities == {SYNTHETIC: 0.9}
+
+
 def test_a_family_that_said_something_of_few_frames_is_silent_however_many_others_were_unjudged(shown: Any, told: Told) -> None:
     """Twenty of 32 frames are judged, and manipulation was looked for in four of them alone: that says nothing of the clip."""
     crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "no face"})
     both = Score({SYNTHETIC: 0.1, FACE: 0.1}, faces=(face(0.1),))
-    result = score_clip(shown(20, missed=12), told(by_number(lambda index: both if index < 4 else crowd)))
+    dark = Score(cannot_say="too dark")
+    result = score_clip(shown(32), told(by_number(lambda index: both if index < 4 else crowd if index < 20 else dark)))
     assert result.probabilities == {SYNTHETIC: 0.1}
     assert result.silent[FACE].startswith("it says something of 4 of 32 frames")
 
