@@ -268,7 +268,7 @@ data "aws_iam_policy_document" "evidence" {
   statement {
     sid       = "OnlyTheWriterWrites"
     effect    = "Deny"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:PutObject", "s3:ReplicateObject"]
     resources = ["${aws_s3_bucket.evidence.arn}/*"]
 
     principals {
@@ -284,10 +284,13 @@ data "aws_iam_policy_document" "evidence" {
   }
 
   statement {
+    # Nor hides: what lies under a delete marker is kept, and found by nobody who reads it by its name.
     sid    = "NobodyDeletesOrLoosensTheLock"
     effect = "Deny"
     actions = [
+      "s3:DeleteObject",
       "s3:DeleteObjectVersion",
+      "s3:ReplicateDelete",
       "s3:BypassGovernanceRetention",
       "s3:PutBucketObjectLockConfiguration",
       "s3:DeleteBucket",
@@ -304,6 +307,9 @@ data "aws_iam_policy_document" "evidence" {
 resource "aws_s3_bucket_policy" "evidence" {
   bucket = aws_s3_bucket.evidence.id
   policy = data.aws_iam_policy_document.evidence.json
+
+  # Once it stands, nobody may set the lock any more, Terraform included.
+  depends_on = [aws_s3_bucket_object_lock_configuration.evidence]
 }
 
 data "aws_iam_policy_document" "writer" {
