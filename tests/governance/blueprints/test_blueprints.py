@@ -92,6 +92,18 @@ def test_the_pack_comes_after_the_recorder_that_the_stack_makes() -> None:
     assert ordered == {"Select": [0, [{"Ref": "PackName"}, {"Ref": "ConfigurationRecorder"}, {"Ref": "DeliveryChannel"}]]}
 
 
+def test_no_cost_monitor_is_made_that_aws_refuses() -> None:
+    """Cost Explorer takes monitors of one's own over accounts, tags and categories, never over chosen services, and one over all services in an account,
+    which may be there: what the blueprint subscribes to is named, and without a name nothing of it is made."""
+    blueprint = all_blueprints()["monitoring"]
+    resources, text = read_template(blueprint)["Resources"], blueprint.terraform.read_text(encoding="utf-8")
+    assert "AWS::CE::AnomalyMonitor" not in {item["Type"] for item in resources.values()}
+    assert 'resource "aws_ce_anomaly_monitor"' not in text
+    heard = resources["InferenceCostsHeard"]
+    assert (heard["Condition"], heard["Properties"]["MonitorArnList"]) == ("Monitored", [{"Ref": "CostMonitorArn"}])
+    assert 'count            = var.cost_monitor_arn == "none" ? 0 : 1' in text
+
+
 def test_every_control_that_is_named_exists_and_names_its_blueprint() -> None:
     """The catalogue and the blueprints point at each other."""
     from averment.controls.loader import load_catalogue

@@ -79,6 +79,17 @@ variable "monthly_budget" {
   default     = 500
 }
 
+variable "cost_monitor_arn" {
+  description = "The account's cost anomaly monitor over services, as aws ce get-anomaly-monitors tells it; there is one at most, and many accounts come with it. With none, the budget alone watches what inference costs."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^(none|arn:aws[a-z-]*:ce::[0-9]{12}:anomalymonitor/.+)$", var.cost_monitor_arn))
+    error_message = "The ARN of a cost anomaly monitor, or none."
+  }
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -449,19 +460,11 @@ resource "aws_budgets_budget" "inference" {
   }
 }
 
-resource "aws_ce_anomaly_monitor" "inference" {
-  name         = "${var.name}-inference"
-  monitor_type = "CUSTOM"
-
-  monitor_specification = jsonencode({
-    Dimensions = { Key = "SERVICE", Values = ["Amazon SageMaker", "Amazon Rekognition", "Amazon Bedrock"] }
-  })
-}
-
 resource "aws_ce_anomaly_subscription" "inference" {
+  count            = var.cost_monitor_arn == "none" ? 0 : 1
   name             = "${var.name}-inference"
   frequency        = "DAILY"
-  monitor_arn_list = [aws_ce_anomaly_monitor.inference.arn]
+  monitor_arn_list = [var.cost_monitor_arn]
 
   subscriber {
     type    = "EMAIL"
