@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -71,8 +72,6 @@ def test_a_flood_waits_in_the_queue_and_does_not_die_unseen(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_terraform_has_the_templates_parameters_and_outputs(name: str) -> None:
     """Both forms are one blueprint: the same parameters and outputs, in each one's way of writing names."""
-    import re
-
     blueprint = all_blueprints()[name]
     template, text = read_template(blueprint), blueprint.terraform.read_text(encoding="utf-8")
 
@@ -129,6 +128,42 @@ def test_the_edges_code_is_the_gates(tmp_path: Path) -> None:
     pem = "-----BEGIN PUBLIC KEY-----\\n${SealPublicKey}\\n-----END PUBLIC KEY-----"
     wanted = _source("origin_response.js").replace("@PUBLIC_KEY@", pem).replace("@SERVABLE@", "clean disclosed released")
     assert resources["OriginResponse"]["Properties"]["Code"]["ZipFile"]["Sub"].strip() == wanted.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_bucket_has_a_name_that_another_account_may_have(name: str) -> None:
+    """Names of buckets are one for all accounts in the world: with a fixed one a blueprint could be deployed by the first who does it, and by whoever
+    waits for that to take uploads in."""
+    blueprint = all_blueprints()[name]
+    for item in read_template(blueprint)["Resources"].values():
+        assert item["Type"] != "AWS::S3::Bucket" or "BucketName" not in item["Properties"]
+    text = blueprint.terraform.read_text(encoding="utf-8")
+    buckets = re.findall(r'^resource "aws_s3_bucket" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    assert all(
+        re.search(r"^  bucket_prefix +=", body, re.MULTILINE) and not re.search(r"^  bucket +=", body, re.MULTILINE) for body in buckets
+    )
+
+
+def test_another_image_of_the_detector_comes_to_its_endpoints() -> None:
+    """A model can't be changed. Under a name of its own Terraform would make the new one under the old one's, which the endpoints' configurations name
+    already: nothing of them would change, and the old image would go on scoring. CloudFormation makes names up."""
+    blueprint = all_blueprints()["detector-endpoint"]
+    assert "ModelName" not in read_template(blueprint)["Resources"]["Model"]["Properties"]
+    [model] = re.findall(r'^resource "aws_sagemaker_model" "\w+" \{\n(.*?)^\}', blueprint.terraform.read_text(), re.MULTILINE | re.DOTALL)
+    assert not re.search(r"^  name +=", model, re.MULTILINE)
+    assert "create_before_destroy = true" in model
+
+
+def test_another_seal_key_or_code_comes_to_the_edge() -> None:
+    """The distribution names a version of the function, and CloudFormation makes another version only if what stands in it changes: without the key and
+    the code's digest there, a key that was replaced would be trusted at the edge for good, and the new one's seals refused."""
+    from averment.core.canonical import sha256_hex
+    from averment.detector.gate.delivery import _source
+
+    version = read_template(all_blueprints()["edge"])["Resources"]["OriginResponseVersion"]
+    digest = sha256_hex(_source("origin_response.js").encode())[:16]
+    assert version["Properties"]["Description"] == {"Sub": f"code {digest}, seal key ${{SealPublicKey}}"}
+    assert version["UpdateReplacePolicy"] == "Retain"  # a version whose copies are out can't be deleted
 
 
 def test_every_exception_is_argued() -> None:

@@ -213,7 +213,7 @@ resource "aws_iam_role_policy" "model_serve" {
 }
 
 resource "aws_sagemaker_model" "detector" {
-  name                     = var.endpoint_name
+  # Without a name of our own: another image is then a model of another name, and comes to the endpoints.
   execution_role_arn       = aws_iam_role.model.arn
   enable_network_isolation = true
 
@@ -225,6 +225,12 @@ resource "aws_sagemaker_model" "detector" {
     subnets            = var.subnets
     security_group_ids = var.security_groups
   }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [aws_iam_role_policy.model_serve]
 }
 
 resource "aws_sagemaker_endpoint_configuration" "detector" {
@@ -272,7 +278,7 @@ resource "aws_sagemaker_endpoint_configuration" "detector_async" {
   data_capture_config {
     enable_capture              = true
     initial_sampling_percentage = var.capture_percent
-    destination_s3_uri          = "s3://${var.capture_bucket}/detector_async"
+    destination_s3_uri          = "s3://${var.capture_bucket}/detector-async"
     kms_key_id                  = aws_kms_key.detector.arn
 
     capture_options {

@@ -27,6 +27,11 @@ variable "published_bucket_domain" {
 variable "seal_public_key" {
   description = "The seal key's public key, DER in Base64 on one line, as aws kms get-public-key prints it."
   type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+/]{100,200}={0,2}$", var.seal_public_key)) && length(var.seal_public_key) <= 200
+    error_message = "A public key of P-256 in DER and Base64, without PEM's lines."
+  }
 }
 
 variable "domain_name" {

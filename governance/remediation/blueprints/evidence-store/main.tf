@@ -10,9 +10,14 @@ terraform {
 }
 
 variable "name" {
-  description = "What every name begins with."
+  description = "What every name begins with; those of buckets go on as AWS makes them up, since no two in the world may be the same. Each region takes a name of its own, since roles are the account's."
   type        = string
   default     = "averment"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,23}$", var.name))
+    error_message = "At most 24 lower-case letters, digits and hyphens, since names of buckets begin with it."
+  }
 }
 
 variable "retention_days" {
@@ -71,7 +76,7 @@ resource "aws_kms_key" "evidence" {
 }
 
 resource "aws_s3_bucket" "access_logs" {
-  bucket = "${var.name}-access-logs"
+  bucket_prefix = "${var.name}-access-logs-"
 
   lifecycle {
     prevent_destroy = true
@@ -179,7 +184,7 @@ resource "aws_s3_bucket_policy" "access_logs" {
 }
 
 resource "aws_s3_bucket" "evidence" {
-  bucket              = "${var.name}-evidence"
+  bucket_prefix       = "${var.name}-evidence-"
   object_lock_enabled = true
 
   tags = {

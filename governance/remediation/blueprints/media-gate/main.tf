@@ -10,9 +10,14 @@ terraform {
 }
 
 variable "name" {
-  description = "What every name begins with."
+  description = "What every name begins with; those of buckets go on as AWS makes them up, since no two in the world may be the same. Each region takes a name of its own, since roles are the account's."
   type        = string
   default     = "media-gate"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,23}$", var.name))
+    error_message = "At most 24 lower-case letters, digits and hyphens, since names of buckets begin with it."
+  }
 }
 
 variable "image_uri" {
@@ -250,7 +255,7 @@ resource "aws_kms_key" "seal" {
 }
 
 resource "aws_s3_bucket" "access_logs" {
-  bucket = "${var.name}-access-logs"
+  bucket_prefix = "${var.name}-access-logs-"
 
   lifecycle {
     prevent_destroy = true
@@ -358,7 +363,7 @@ resource "aws_s3_bucket_policy" "access_logs" {
 }
 
 resource "aws_s3_bucket" "quarantine" {
-  bucket              = "${var.name}-quarantine"
+  bucket_prefix       = "${var.name}-quarantine-"
   object_lock_enabled = true # without a default retention: so that a responder can put a hold on what is evidence
 
   tags = {
@@ -516,7 +521,7 @@ resource "aws_s3_bucket_policy" "quarantine" {
 }
 
 resource "aws_s3_bucket" "published" {
-  bucket = "${var.name}-published"
+  bucket_prefix = "${var.name}-published-"
 
   tags = {
     data-class = "published-media"
@@ -671,7 +676,7 @@ resource "aws_s3_bucket_policy" "published" {
 }
 
 resource "aws_s3_bucket" "work" {
-  bucket = "${var.name}-scan-work"
+  bucket_prefix = "${var.name}-scan-work-"
 
   tags = {
     data-class = "scan-work"
