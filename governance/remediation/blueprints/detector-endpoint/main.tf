@@ -54,6 +54,11 @@ variable "capture_percent" {
   description = "Which share of requests is captured, for drift."
   type        = number
   default     = 5
+
+  validation {
+    condition     = var.capture_percent >= 1 && var.capture_percent <= 100
+    error_message = "Between 1 and 100."
+  }
 }
 
 variable "instance_type" {
@@ -66,6 +71,11 @@ variable "most_instances" {
   description = "The most instances of the real-time endpoint, which bounds what it costs."
   type        = number
   default     = 4
+
+  validation {
+    condition     = var.most_instances >= 2
+    error_message = "Two at least."
+  }
 }
 
 variable "monthly_budget" {

@@ -26,19 +26,29 @@ variable "retention_days" {
   default     = 400
 
   validation {
-    condition     = var.retention_days >= 1
-    error_message = "A day at least."
+    condition     = var.retention_days >= 1 && var.retention_days <= 36500
+    error_message = "A day at least, 36,500 at most."
   }
 }
 
 variable "writer_role_arn" {
   description = "The role that averment collect runs as. It adds, and never deletes."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.writer_role_arn))
+    error_message = "The ARN of a role."
+  }
 }
 
 variable "reader_role_arn" {
   description = "The role that auditors read with."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.reader_role_arn))
+    error_message = "The ARN of a role."
+  }
 }
 
 data "aws_caller_identity" "current" {}
@@ -73,6 +83,10 @@ resource "aws_kms_key" "evidence" {
   description         = "The evidence store"
   enable_key_rotation = true
   policy              = data.aws_iam_policy_document.evidence_key.json
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket" "access_logs" {
@@ -249,6 +263,7 @@ resource "aws_s3_bucket_logging" "evidence" {
   bucket        = aws_s3_bucket.evidence.id
   target_bucket = aws_s3_bucket.access_logs.id
   target_prefix = "evidence/"
+  depends_on    = [aws_s3_bucket_policy.access_logs]
 }
 
 data "aws_iam_policy_document" "evidence" {

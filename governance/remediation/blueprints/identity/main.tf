@@ -29,6 +29,11 @@ variable "retention_days" {
   description = "How long decisions are kept in the log. They hold hashes of ids, no biometric data."
   type        = number
   default     = 90
+
+  validation {
+    condition     = contains([30, 60, 90, 180, 365], var.retention_days)
+    error_message = "One of 30, 60, 90, 180 and 365."
+  }
 }
 
 variable "refused_in_five_minutes" {
@@ -123,6 +128,7 @@ resource "aws_cloudwatch_log_group" "decisions" {
   name              = "/averment/identity"
   retention_in_days = var.retention_days
   kms_key_id        = aws_kms_key.data.arn
+  skip_destroy      = true
 }
 
 data "aws_iam_policy_document" "service_trust" {

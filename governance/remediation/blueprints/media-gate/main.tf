@@ -57,6 +57,11 @@ variable "small_bytes" {
   description = "Up to this size the function's own detector scores an image, if detector_endpoint is set."
   type        = number
   default     = 1048576
+
+  validation {
+    condition     = var.small_bytes >= 1
+    error_message = "One byte at least."
+  }
 }
 
 variable "disclosed" {
@@ -232,6 +237,10 @@ resource "aws_kms_key" "data" {
   description         = "Quarantined media, queues, cases and verdicts"
   enable_key_rotation = true
   policy              = data.aws_iam_policy_document.data_key.json
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "seal_key" {
@@ -252,6 +261,10 @@ resource "aws_kms_key" "seal" {
   customer_master_key_spec = "ECC_NIST_P256"
   key_usage                = "SIGN_VERIFY"
   policy                   = data.aws_iam_policy_document.seal_key.json
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket" "access_logs" {
@@ -417,6 +430,7 @@ resource "aws_s3_bucket_logging" "quarantine" {
   bucket        = aws_s3_bucket.quarantine.id
   target_bucket = aws_s3_bucket.access_logs.id
   target_prefix = "quarantine/"
+  depends_on    = [aws_s3_bucket_policy.access_logs]
 }
 
 resource "aws_s3_bucket_notification" "quarantine" {
@@ -571,6 +585,7 @@ resource "aws_s3_bucket_logging" "published" {
   bucket        = aws_s3_bucket.published.id
   target_bucket = aws_s3_bucket.access_logs.id
   target_prefix = "published/"
+  depends_on    = [aws_s3_bucket_policy.access_logs]
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "published" {
@@ -728,7 +743,8 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "work" {
 resource "aws_s3_bucket_logging" "work" {
   bucket        = aws_s3_bucket.work.id
   target_bucket = aws_s3_bucket.access_logs.id
-  target_prefix = "scan-work/"
+  target_prefix = "work/"
+  depends_on    = [aws_s3_bucket_policy.access_logs]
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "work" {
@@ -839,12 +855,17 @@ resource "aws_dynamodb_table" "cases" {
     enabled     = true
     kms_key_arn = aws_kms_key.data.arn
   }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_group" "verdicts" {
   name              = "/averment/verdicts"
   retention_in_days = var.retention_days
   kms_key_id        = aws_kms_key.data.arn
+  skip_destroy      = true
 }
 
 resource "aws_cloudwatch_log_group" "functions" {
@@ -1554,6 +1575,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.on_call.arn]
+  ok_actions          = [aws_sns_topic.on_call.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "backlog" {

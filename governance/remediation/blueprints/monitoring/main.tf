@@ -41,12 +41,22 @@ variable "quiet_from" {
   description = "The hour (UTC) from which few people upload. It may be later than quiet_until, over midnight."
   type        = number
   default     = 0
+
+  validation {
+    condition     = var.quiet_from >= 0 && var.quiet_from <= 23
+    error_message = "An hour from 0 to 23."
+  }
 }
 
 variable "quiet_until" {
   description = "The hour (UTC) until which few people upload."
   type        = number
   default     = 6
+
+  validation {
+    condition     = var.quiet_until >= 1 && var.quiet_until <= 24
+    error_message = "An hour from 1 to 24."
+  }
 }
 
 variable "quiet_videos" {
@@ -174,6 +184,7 @@ resource "aws_cloudwatch_metric_alarm" "videos_in_quiet_hours" {
   datapoints_to_alarm = 2
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.on_call.arn]
+  ok_actions          = [aws_sns_topic.on_call.arn]
 
   metric_query {
     id          = "videos"

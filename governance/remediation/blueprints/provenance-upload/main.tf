@@ -39,6 +39,11 @@ variable "prefix" {
 variable "issuer" {
   description = "Who signs the people's tokens (JWT), such as the address of a Cognito user pool."
   type        = string
+
+  validation {
+    condition     = startswith(var.issuer, "https://")
+    error_message = "An address with https://."
+  }
 }
 
 variable "audience" {
@@ -179,7 +184,7 @@ resource "aws_lambda_function" "issue" {
   }
 
   logging_config {
-    log_format = "JSON"
+    log_format = "Text"
     log_group  = aws_cloudwatch_log_group.issuer.name
   }
 

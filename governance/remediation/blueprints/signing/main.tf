@@ -162,6 +162,7 @@ resource "aws_cloudwatch_log_group" "provenance" {
   name              = "/averment/provenance"
   retention_in_days = 731
   kms_key_id        = aws_kms_key.data.arn
+  skip_destroy      = true
 }
 
 resource "aws_sqs_queue" "dead" {
