@@ -166,6 +166,19 @@ def test_another_seal_key_or_code_comes_to_the_edge() -> None:
     assert version["UpdateReplacePolicy"] == "Retain"  # a version whose copies are out can't be deleted
 
 
+def test_a_certificate_can_be_requested_for_the_signing_key() -> None:
+    """A request for a certificate is signed with its key, which the function's role alone may use and nobody can assume: one further role may, while it is
+    named, and by default none."""
+    template = read_template(all_blueprints()["signing"])
+    [denied] = [
+        item for item in template["Resources"]["SigningKey"]["Properties"]["KeyPolicy"]["Statement"] if item["Sid"] == "OnlyTheSignerSigns"
+    ]
+    named = denied["Condition"]["StringNotEquals"]["aws:PrincipalArn"]
+    assert named == [{"GetAtt": "SignerRole.Arn"}, {"Ref": "RequesterRoleArn"}]
+    assert template["Parameters"]["RequesterRoleArn"]["Default"] == "none"
+    assert "[aws_iam_role.signer.arn, var.requester_role_arn]" in all_blueprints()["signing"].terraform.read_text(encoding="utf-8")
+
+
 def test_every_exception_is_argued() -> None:
     """A reason, and a blueprint that exists."""
     for item in exceptions():

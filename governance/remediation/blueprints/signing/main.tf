@@ -63,6 +63,17 @@ variable "on_call_topic_arn" {
   default     = "none"
 }
 
+variable "requester_role_arn" {
+  description = "A role that may sign with the key, too, to request its certificate, for which the request has to be signed. Give none again when the certificate is there."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^(none|arn:aws[a-z-]*:iam::[0-9]{12}:role/.+)$", var.requester_role_arn))
+    error_message = "The ARN of a role, or none."
+  }
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -93,7 +104,7 @@ data "aws_iam_policy_document" "signing_key" {
     condition {
       test     = "StringNotEquals"
       variable = "aws:PrincipalArn"
-      values   = [aws_iam_role.signer.arn]
+      values   = [aws_iam_role.signer.arn, var.requester_role_arn]
     }
   }
 }
@@ -416,7 +427,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 }
 
 output "signing_key_arn" {
-  description = "The key to request a certificate for"
+  description = "The key to request a certificate for, as the role under requester_role_arn"
   value       = aws_kms_key.signing.arn
 }
 
