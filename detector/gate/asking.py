@@ -1,7 +1,8 @@
 """A question to the asynchronous endpoint about one object version, and where it is remembered while the answer is out.
 
 The version is copied into the work bucket, with its origin in the copy's metadata: the endpoint reads a key, never a version, and what it
-scores must not change under it.
+scores must not change under it. Where the endpoint said that the answer would lie is noted beside: a notification is anybody's word who can call the
+function that hears it, and an answer about one version is none about another.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.verdict_log import VerdictLog
 
-INPUTS = "inputs/"
+INPUTS, ASKED = "inputs/", "asked/"
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,14 @@ def ask(settings: Settings, log: VerdictLog, pending: Pending) -> dict[str, JSON
         if error_code(error) in {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"}:
             return None
         raise
-    runtime.invoke_endpoint_async(
+    answer = runtime.invoke_endpoint_async(
         EndpointName=settings.async_endpoint,
         InputLocation=f"s3://{bucket}/{pending.key}",
         ContentType=pending.content_type,
         Accept="application/json",
         InferenceId=pending.key.removeprefix(INPUTS).replace("/", "-"),
     )
+    s3.put_object(Bucket=bucket, Key=_asked_key(pending.key), Body=str(answer["OutputLocation"]).encode())
     line: dict[str, JSON] = {
         "event": "asked",
         "bucket": target.bucket,
@@ -83,6 +85,25 @@ def ask(settings: Settings, log: VerdictLog, pending: Pending) -> dict[str, JSON
 def input_key(target: ObjectVersion, attempt: int) -> str:
     """Where the copy of ``target`` lies for its ``attempt``: the same for the same version."""
     return f"{INPUTS}{case_id(target)}/{attempt}"
+
+
+def awaited_at(bucket: str, key: str) -> str:
+    """Where the answer about the copy at ``key`` will lie, as the endpoint said when it was last asked.
+
+    Raises:
+        IncompleteError: that isn't noted: the answer was faster than the note, or whoever asked was stopped before it.
+    """
+    s3 = client("s3")
+    try:
+        return str(s3.get_object(Bucket=bucket, Key=_asked_key(key))["Body"].read().decode())
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in {"404", "NoSuchKey"}:
+            raise IncompleteError(f"where the answer about s3://{bucket}/{key} lies is not noted", fix="it is asked again") from error
+        raise
+
+
+def _asked_key(key: str) -> str:
+    return ASKED + key.removeprefix(INPUTS)
 
 
 def _to_metadata(pending: Pending) -> dict[str, str]:

@@ -3,7 +3,8 @@
 The scan function asks (see ``asking``). The endpoint answers on SNS, by way of a queue, to ``result_handler``, which finishes as the synchronous way does. A failure is
 asked again under a new number; after ``MAX_ATTEMPTS`` a person must look. The endpoint scores and no more: credential and seal are read when its
 answer is there. Whatever lies under ``inputs/`` is unanswered, so
-``sweep_handler``, run by a schedule, finds what no answer ever came for. Nothing here publishes without an answer.
+``sweep_handler``, run by a schedule, finds what no answer ever came for. Nothing here publishes without an answer, nor by one that lies elsewhere
+than the endpoint said when it was asked: whoever may call the function could point to the answer about something else.
 
 Besides the scan function's: on the work bucket s3:GetObject, s3:DeleteObject and s3:ListBucket; on the index of the table of cases dynamodb:Query.
 """
@@ -21,7 +22,7 @@ from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import from_iso, utc_now
-from averment.detector.gate.asking import INPUTS, Pending, ask, input_key, pending_at, work_bucket
+from averment.detector.gate.asking import INPUTS, Pending, ask, awaited_at, input_key, pending_at, work_bucket
 from averment.detector.gate.cases import Cases, CaseState
 from averment.detector.gate.ingest import Gate, gate_of, handle_all
 from averment.detector.gate.provenance import Provenance, look, unread
@@ -112,7 +113,7 @@ def finish(gate: Gate, result: Result) -> dict[str, JSON]:
     """Do what the answer says: record and publish, ask again, or give it to a person. Returns the line that was logged.
 
     Raises:
-        IncompleteError: a service failed; the answer is delivered again.
+        IncompleteError: a service failed, or the answer lies elsewhere than the endpoint said that it would; it is delivered again.
     """
     bucket = work_bucket(gate.settings)
     with aws_errors(f"finish {result}"):
@@ -122,6 +123,9 @@ def finish(gate: Gate, result: Result) -> dict[str, JSON]:
             gate.log.write(line)
             return line
         gate.check_buckets(pending.target)
+        if result.output is not None and (awaited := awaited_at(bucket, pending.key)) != (answer := "s3://{}/{}".format(*result.output)):
+            # Of a question that was asked twice, or of something else: delivered again it finds the question answered, or is a dead letter.
+            raise IncompleteError(f"the answer to {result} is awaited at {awaited}, not at {answer}")
         head = gate.store.head(pending.target)
         if head is None:
             line = gate.gone(pending.target)

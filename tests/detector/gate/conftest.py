@@ -125,6 +125,8 @@ class Site:
                 body = json.dumps({"detector": info_to_json(double.info), **score_to_json(scored)}).encode()
             place = f"outputs/{self.answers}.out"
             self.s3.put_object(Bucket=WORK, Key=place, Body=body)
+            # As if the endpoint had said so when it was asked: its own answer goes elsewhere.
+            self.s3.put_object(Bucket=WORK, Key=key.replace("inputs/", "asked/", 1), Body=f"s3://{WORK}/{place}".encode())
             value["responseParameters"] = {"contentType": "application/json", "outputLocation": f"s3://{WORK}/{place}"}
         wrapped = {"Type": "Notification", "Message": json.dumps(value)}
         return {"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(wrapped)}]}

@@ -58,8 +58,8 @@ class Scene:
 SCENES: dict[str, tuple[bytes, str | None, bool, bool, int]] = {
     "clean": (JPEG + b"clean", None, False, True, 14),
     "flagged": (JPEG + b"fake", None, False, False, 13),
-    "video": (MP4 + b"clean", None, False, False, 8),
-    "answer": (MP4 + b"clean", None, True, True, 15),
+    "video": (MP4 + b"clean", None, False, False, 9),
+    "answer": (MP4 + b"clean", None, True, True, 16),
     "flagged-later": (JPEG + b"late", "published", False, False, 15),
     "released-and-flagged-by-another": (JPEG + b"fake", "released", False, False, 17),
 }

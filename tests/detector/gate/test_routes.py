@@ -93,6 +93,42 @@ def test_an_answer_that_comes_ten_times_counts_once(site: Any, double: Any) -> N
     assert events == ["verdict", *["answered-before"] * 9]
 
 
+def test_the_answer_about_one_video_publishes_no_other(site: Any, double: Any) -> None:
+    """Whoever may call the function, or write into its queue, can point to the answer about a clean video as if it were about a fake. It isn't where the
+    endpoint said that the fake's would be: it is refused each time, and the fake's own answer is dealt with as ever."""
+    gate = site.gate(double)
+    gate.handle(site.upload("fake.mp4", MP4 + b"fake"))
+    [fake] = site.waiting()
+    gate.handle(site.upload("clean.mp4", MP4 + b"clean"))
+    [clean] = [key for key in site.waiting() if key != fake]
+    event = site.answer(clean, double)
+    forged = json.loads(json.loads(event["Records"][0]["body"])["Message"])
+    forged["requestParameters"]["inputLocation"] = f"s3://{site.work}/{fake}"
+    with pytest.raises(IncompleteError, match=f"the answer to {fake} is awaited at s3://"):
+        answered(site, gate, {"Records": [{"body": json.dumps(forged)}]})
+    assert (site.published("fake.mp4"), fake in site.waiting()) == (None, True)
+    [line] = answered(site, gate, site.answer(fake, double))
+    assert (line["verdict"], line["action"]) == ("flagged", "hold")
+    [line] = answered(site, gate, event)
+    assert (line["verdict"], line["action"]) == ("clean", "publish")
+
+
+def test_an_answer_that_is_faster_than_the_note_of_it_comes_again(site: Any, double: Any) -> None:
+    """Where it lies is noted after the question: until then the answer is delivered again, and nothing is published by it."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    [key] = site.waiting()
+    event, note = site.answer(key, double), {"Bucket": site.work, "Key": key.replace("inputs/", "asked/", 1)}
+    noted = site.s3.get_object(**note)["Body"].read()
+    site.s3.delete_object(**note)
+    with pytest.raises(IncompleteError, match="is not noted"):
+        answered(site, gate, event)
+    assert site.published("v.mp4") is None
+    site.s3.put_object(**note, Body=noted)
+    [line] = answered(site, gate, event)
+    assert line["action"] == "publish"
+
+
 def test_a_failing_endpoint_is_asked_again_and_then_a_person(site: Any, double: Any) -> None:
     """Three failures, three questions, then a case that says what the endpoint said."""
     gate = site.gate(double)

@@ -215,6 +215,7 @@ class Site:
         if not failed:
             body = {"detector": info_to_json(double.info), **score_to_json(double.score([b""])[0])}
             s3.put_object(Bucket=work, Key="outputs/1.out", Body=json.dumps(body).encode())
+            s3.put_object(Bucket=work, Key=key.replace("inputs/", "asked/", 1), Body=f"s3://{work}/outputs/1.out".encode())
             value["responseParameters"] = {"outputLocation": f"s3://{work}/outputs/1.out"}
         return {"Records": [{"body": json.dumps(value)}]}
 
