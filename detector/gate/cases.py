@@ -227,8 +227,9 @@ class Standing:
         return None
 
 
-REMEMBERED = timedelta(days=120)
-"""For how long the table knows that an upload was counted: longer than quarantine keeps it."""
+REMEMBERED = timedelta(days=200)
+"""For how long the table knows that an upload was counted: longer than quarantine keeps it, which is for 90 days as what is latest and for 90 more after
+that, as the blueprint's lifecycle has it."""
 
 
 class Cases:

@@ -83,3 +83,11 @@ def test_the_page_asks_for_what_has_no_default(name: str) -> None:
     assert sorted(asked) == sorted(key for key, body in declared if not re.search(r"^  default\b", body, re.MULTILINE))
     iam = any(item["Type"].startswith("AWS::IAM::") for item in read_template(blueprint)["Resources"].values())
     assert ("CAPABILITY_NAMED_IAM" in command) is iam
+
+
+def test_the_edge_is_deployed_where_lambda_at_edge_is_taken_from() -> None:
+    """By both forms in us-east-1: Terraform would make all of it where the configuration around it is, and fail at the distribution."""
+    page = render(all_blueprints()["edge"])
+    assert "--stack-name edge --region us-east-1" in page
+    assert re.search(r"^  providers += \{ aws = aws\.us_east_1 \}$", page, re.MULTILINE)
+    assert "aws.us_east_1" not in render(all_blueprints()["media-gate"])

@@ -84,10 +84,20 @@ def _deploying(blueprint: Blueprint, template: dict[str, Any]) -> str:
         f"averment blueprints write {name}",
         f"aws cloudformation deploy --template-file {name}/template.yaml --stack-name {name}{region}{rights}{overrides}",
     ]
-    inputs = {"source": f'"./{name}"'} | {_snake(key): "..." for key in required}
+    inputs = (
+        {"source": f'"./{name}"'} | ({"providers": "{ aws = aws.us_east_1 }"} if region else {}) | {_snake(key): "..." for key in required}
+    )
     width = max(len(key) for key in inputs)
     module = [f'module "{name}" {{', *(f"  {key:<{width}} = {value}" for key, value in inputs.items()), "}"]
-    shown = ["```console", *(f"$ {line}" for line in lines), "```", "", "With Terraform, in the configuration beside the folder:", ""]
+    there = ", with a provider of that alias for the region us-east-1" if region else ""
+    shown = [
+        "```console",
+        *(f"$ {line}" for line in lines),
+        "```",
+        "",
+        f"With Terraform, in the configuration beside the folder{there}:",
+        "",
+    ]
     return "\n".join([*shown, "```hcl", *module, "```"])
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from averment.detector.gate.cases import REMEMBERED
 from averment.governance.remediation.blueprints import all_blueprints
 from averment.governance.remediation.blueprints.pages import read_template
 
@@ -115,7 +117,22 @@ def test_what_the_template_keeps_terraform_keeps(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stack_that_fails_leaves_nothing_in_the_way_of_the_next(name: str) -> None:
     """What is kept when a stack is deleted goes where its creation failed: a log group that stayed has the name that the next try makes. Only a table
-    that refuses to be deleted stays."""
+    and a key that refuse to be deleted stay."""
     for key, item in read_template(all_blueprints()[name])["Resources"].items():
-        protected = item.get("Properties", {}).get("DeletionProtectionEnabled", False)
+        properties = item.get("Properties", {})
+        protected = properties.get("DeletionProtectionEnabled", False) or "kms:ScheduleKeyDeletion" in str(properties.get("KeyPolicy"))
         assert item.get("DeletionPolicy", "RetainExceptOnCreate") == ("Retain" if protected else "RetainExceptOnCreate"), key
+
+
+def test_an_upload_is_known_to_be_counted_for_as_long_as_quarantine_has_it() -> None:
+    """S3 hides what is latest when it expires, and deletes it when the time for former versions is over as well: forgotten before, an upload that is scanned
+    again would be counted as another."""
+    [bucket] = [
+        body for key, body in blocks("media-gate", 'resource "aws_s3_bucket_lifecycle_configuration"').items() if key == "quarantine"
+    ]
+    terraform = {key: int(days) for key, days in re.findall(r"^ +(days|noncurrent_days) += (\d+)$", bucket, re.MULTILINE)}
+    rules = read_template(all_blueprints()["media-gate"])["Resources"]["Quarantine"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    [rule] = [rule for rule in rules if "ExpirationInDays" in rule]
+    days = rule["ExpirationInDays"] + rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+    assert sum(terraform.values()) == days
+    assert timedelta(days=days) < REMEMBERED

@@ -77,6 +77,19 @@ data "aws_iam_policy_document" "evidence_key" {
       identifiers = [var.writer_role_arn, var.reader_role_arn]
     }
   }
+
+  statement {
+    # Without it what the lock keeps can't be read.
+    sid       = "NobodyTakesTheKeyAway"
+    effect    = "Deny"
+    actions   = ["kms:ScheduleKeyDeletion", "kms:DisableKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
 }
 
 resource "aws_kms_key" "evidence" {
