@@ -144,6 +144,18 @@ def test_no_bucket_has_a_name_that_another_account_may_have(name: str) -> None:
     )
 
 
+def test_the_detectors_role_may_join_a_network() -> None:
+    """What SageMaker's documentation asks of a role whose model is in a VPC: without the permission on an interface that it made, which SageMaker's own
+    account attaches, no endpoint comes up."""
+    statements = read_template(all_blueprints()["detector-endpoint"])["Resources"]["ModelPolicy"]["Properties"]["PolicyDocument"][
+        "Statement"
+    ]
+    [network] = [set(item["Action"]) for item in statements if item["Sid"] == "Network"]
+    described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "VpcEndpoints", "Vpcs")
+    made = {f"ec2:{verb}NetworkInterface{what}" for verb in ("Create", "Delete") for what in ("", "Permission")}
+    assert network == {*made, *(f"ec2:Describe{what}" for what in described)}
+
+
 def test_another_image_of_the_detector_comes_to_its_endpoints() -> None:
     """A model can't be changed. Under a name of its own Terraform would make the new one under the old one's, which the endpoints' configurations name
     already: nothing of them would change, and the old image would go on scoring. CloudFormation makes names up."""

@@ -197,7 +197,7 @@ data "aws_iam_policy_document" "model_serve" {
 
   statement {
     sid       = "Log"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/sagemaker/Endpoints/*"]
   }
 
@@ -205,11 +205,14 @@ data "aws_iam_policy_document" "model_serve" {
     sid = "Network"
     actions = [
       "ec2:CreateNetworkInterface",
+      "ec2:CreateNetworkInterfacePermission", # SageMaker's account attaches them
       "ec2:DeleteNetworkInterface",
+      "ec2:DeleteNetworkInterfacePermission",
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeSubnets",
       "ec2:DescribeSecurityGroups",
       "ec2:DescribeVpcs",
+      "ec2:DescribeVpcEndpoints",
       "ec2:DescribeDhcpOptions",
     ]
     resources = ["*"]
