@@ -57,6 +57,15 @@ def test_nothing_is_written_over(capsys: pytest.CaptureFixture[str]) -> None:
     assert not gone.exists()
 
 
+def test_a_link_that_leads_nowhere_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is somebody's, too: into a volume that isn't there now, for instance."""
+    Path("mine").mkdir()
+    Path("mine/template.yaml").symlink_to("nowhere/template.yaml")
+    assert run(["blueprints", "write", "edge", "--output", "mine"]) == 2
+    assert "template.yaml: is there already" in capsys.readouterr().err
+    assert [path.name for path in Path("mine").iterdir()] == ["template.yaml"]
+
+
 def test_an_unknown_one_is_answered_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, for each command that takes a name."""
     for verb in ("show", "write"):

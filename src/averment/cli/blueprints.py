@@ -67,7 +67,8 @@ def write_command(name: str, output: Path | None) -> int:
     files = blueprint.files()
     for file, data in files.items():
         place = folder / file
-        if place.exists() and (not place.is_file() or place.read_bytes() != data):
+        there = place.exists() or place.is_symlink()  # a link that leads nowhere is there as well
+        if there and (not place.is_file() or place.read_bytes() != data):
             raise BadInputError(
                 "is there already, and isn't what would be written", where=SourceRef(str(place)), fix="name another --output"
             )

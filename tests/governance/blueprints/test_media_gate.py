@@ -309,6 +309,20 @@ def test_a_responders_policy_reads_and_holds(deployed: Deployed) -> None:
     assert not may("s3:GetObject", f"{deployed.arn('Work')}/x.jpg")
 
 
+def test_nobody_else_seals_a_verdict(deployed: Deployed) -> None:
+    """The edge serves what carries a verdict under this key: a role that may use every key of the account can't make one, nor can a reviewer."""
+    document = deployed.resolved(deployed.template["Resources"]["SealKey"]["Properties"]["KeyPolicy"])
+    for statement in document["Statement"]:
+        statement["Principal"] = "*" if statement["Principal"] != "*" else statement["Principal"]  # the account's root stands for all in it
+
+    def decision(principal: str) -> Decision:
+        request = Request("kms:Sign", "*", (principal,), {"aws:principalarn": (principal,)}, lambda _: True)
+        return decide(json.dumps(document), request)
+
+    assert {decision(deployed.arn(role)) for role in ("GateRole", "ReviewRole")} == {Decision.ALLOW}
+    assert {decision(principal) for principal in (STRANGER, deployed.arn("ReviewerRole"))} == {Decision.DENY}
+
+
 def test_the_quarantine_is_read_by_those_who_are_named(deployed: Deployed) -> None:
     """By name, in the policy as it stands: the gate, its function, its reviewers, the responder; everybody else is denied, root included."""
     document, resource = deployed.policy("QuarantinePolicy"), f"{deployed.arn('Quarantine')}/x.jpg"

@@ -132,7 +132,7 @@ variable "media_address" {
 }
 
 variable "seal_role_arn" {
-  description = "The role of the function that marks generated media (blueprint signing), which may publish too."
+  description = "The role of the function that marks generated media (blueprint signing), which may publish and seal verdicts, too."
   type        = string
   default     = "none"
 }
@@ -252,6 +252,25 @@ data "aws_iam_policy_document" "seal_key" {
     principals {
       type        = "AWS"
       identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+
+  statement {
+    # And who marks generated media; whoever may use every key of the account may not say what was judged.
+    sid       = "OnlyTheGateSigns"
+    effect    = "Deny"
+    actions   = ["kms:Sign"]
+    resources = ["*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn, var.seal_role_arn]
     }
   }
 }
