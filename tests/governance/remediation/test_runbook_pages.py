@@ -72,3 +72,16 @@ def test_a_page_says_what_a_step_calls_and_what_its_role_may():
     assert "| `copy` | a script in Python (`aws:executeScript`) | `s3:copy_object`" in page
     assert '"arn:aws:s3:::<EvidenceBucket>/*"' in page
     assert "When to use it" in page
+
+
+def test_what_no_call_shows_is_said_of_keys():
+    """The queue of the media gate is encrypted with a key of its own: whoever sends to it needs that key, which the generated policy can't know."""
+    from averment.governance.remediation.blueprints import all_blueprints
+    from averment.governance.remediation.blueprints.pages import read_template
+
+    template = read_template(all_blueprints()["media-gate"])
+    assert "KmsMasterKeyId" in template["Resources"]["ScanQueue"]["Properties"]
+    assert {"ScanQueueUrl", "DataKeyArn"} <= set(template["Outputs"])
+    assert any(
+        "`kms:GenerateDataKey` and `kms:Decrypt`" in said and "`DataKeyArn`" in said for said in shipped_runbook("rescan-since").remains
+    )

@@ -1732,6 +1732,11 @@ output "scan_function" {
   value       = aws_lambda_function.scan.function_name
 }
 
+output "scan_queue_url" {
+  description = "What the scan function is fed from; the runbook rescan-since asks for it (QueueUrl)"
+  value       = aws_sqs_queue.scan.id
+}
+
 output "dead_letter_queue" {
   description = "What could not be scanned"
   value       = aws_sqs_queue.dead.name
