@@ -91,6 +91,20 @@ def test_the_pack_comes_after_the_recorder_that_the_stack_makes() -> None:
     assert ordered == {"Select": [0, [{"Ref": "PackName"}, {"Ref": "ConfigurationRecorder"}, {"Ref": "DeliveryChannel"}]]}
 
 
+@pytest.mark.parametrize("name", ["media-gate", "provenance-upload", "signing"])
+def test_the_page_says_how_much_concurrency_is_reserved(name: str) -> None:
+    """AWS leaves ten for everybody else, and a stack that reserves more than there is fails: in a new account at the first try."""
+    functions = [
+        item["Properties"]
+        for item in read_template(all_blueprints()[name])["Resources"].values()
+        if item["Type"] == "AWS::Lambda::Function"
+    ]
+    reserved = [item["ReservedConcurrentExecutions"] for item in functions]
+    fixed = sum(number for number in reserved if isinstance(number, int))
+    [said] = [line for line in all_blueprints()[name].remains if "quota for concurrent functions" in line]
+    assert f"{fixed} more" in said if {"Ref": "Concurrency"} in reserved else f"this one {fixed}," in said
+
+
 def test_no_cost_monitor_is_made_that_aws_refuses() -> None:
     """Cost Explorer takes monitors of one's own over accounts, tags and categories, never over chosen services, and one over all services in an account,
     which may be there: what the blueprint subscribes to is named, and without a name nothing of it is made."""
