@@ -23,6 +23,7 @@ OPERATIONS = (
     "PutLogEvents",
     "PutMetricData",
     "CopyObject",
+    "PutObject",
     "DeleteObject",
     "InvokeEndpointAsync",
     "PutItem",
