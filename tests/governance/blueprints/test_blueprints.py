@@ -105,6 +105,16 @@ def test_the_page_says_how_much_concurrency_is_reserved(name: str) -> None:
     assert f"{fixed} more" in said if {"Ref": "Concurrency"} in reserved else f"this one {fixed}," in said
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_queues_or_topics_policy_is_about_that_alone(name: str) -> None:
+    """SQS and SNS take no statement about two resources, nor one about another: the stack would fail, and the embedded AWS makes no such policies."""
+    for item in read_template(all_blueprints()[name])["Resources"].values():
+        if item["Type"] in {"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"}:
+            [about] = item["Properties"].get("Queues", item["Properties"].get("Topics"))
+            for statement in item["Properties"]["PolicyDocument"]["Statement"]:
+                assert statement["Resource"] in (about, {"GetAtt": f"{about['Ref']}.Arn"})
+
+
 def test_no_cost_monitor_is_made_that_aws_refuses() -> None:
     """Cost Explorer takes monitors of one's own over accounts, tags and categories, never over chosen services, and one over all services in an account,
     which may be there: what the blueprint subscribes to is named, and without a name nothing of it is made."""
