@@ -89,7 +89,7 @@ class VerifierKey:
             BadInputError: malformed, of an unknown type, or with an id that isn't the key's.
         """
         try:
-            name, identifier, encoded = text.strip().split("+", 2)
+            name, identifier, encoded = text.strip(" \t\r\n").split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
             if base64.b64encode(raw).decode() != encoded:
                 raise ValueError("unused bits of the base64 are set")

@@ -16,6 +16,7 @@ from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict, Method, Severity
 from averment.detector.claims.interface import ClaimContext, ClaimResult, Interval
+from averment.detector.credentials.authority import TestAuthority
 from averment.detector.interface import Detector
 from averment.evidence.claims import AskedClaim, Outcome, asked_claims, claim_context, claim_record, exit_code, prove
 from averment.evidence.record import Gathering, Kind, Record
@@ -152,7 +153,7 @@ def test_a_claim_that_could_not_be_tested_is_recorded_with_its_reason() -> None:
 def test_one_claim_that_fails_doesnt_stop_the_others(tmp_path: Path) -> None:
     """The unknown population of the first is told; the second still runs."""
     (tmp_path / "empty").mkdir()
-    (tmp_path / "anchors.pem").write_text("unused")
+    (tmp_path / "anchors.pem").write_bytes(TestAuthority.create().anchors)
     claims = [AskedClaim({**SPEC, "population": name}, SourceRef("f")) for name in ("unknown", "known")]
     context = ClaimContext(populations={"known": "empty"}, root=tmp_path, trust_anchors=tmp_path / "anchors.pem")
     first, second = prove(claims, context, lambda: pytest.fail("no detector is needed"))

@@ -93,9 +93,11 @@ def test_who_is_asked_to_end_tidies_away_and_goes_on_later(child: Child, folder:
 
 
 WAITING = """
-import os, sys, threading
+import os, signal, sys, threading
 from averment.cli.main import main
 from averment.detector import scanning
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is told to ignore it
 from averment.detector.bulk import places
 
 def read():
