@@ -43,6 +43,8 @@ class DirectoryStore(Store):
     def get(self, name: str) -> Stored:
         path = self._path(name)
         try:
+            if not path.is_file() and path.exists():  # whoever reads a pipe waits for ever
+                raise StoreError("is not a plain file", where=SourceRef(file=str(path)), fix="restore the ledger from a copy")
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotStoredError("is not there", where=SourceRef(file=str(path))) from error
