@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from averment.core.canonical import canonical_json
 from averment.core.errors import VerificationError
 from averment.core.source import SourceRef
+from averment.evidence.stores.interface import check_name
 
 INTENT = "intent"
 
@@ -49,11 +50,17 @@ class Intent:
                 int(value["base"]),
                 int(value["size"]),
                 bytes.fromhex(value["root"]),
-                str(value["staged"]),
+                check_name(str(value["staged"])),
                 str(value["sha256"]),
                 str(value["writer"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+        ) as error:  # whoever may write to the store may write anything here
             raise VerificationError(
                 f"'{INTENT}' was changed: it is not what a writer leaves there", where=SourceRef(file=location)
             ) from error

@@ -26,6 +26,7 @@ import re
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -201,9 +202,9 @@ class Ledger(LedgerReader):
         data = self.store.get(name).data
         try:
             note = SignedNote.parse(data)
-            note.verify(self.keys)
+            note.verify(self._trusted)  # what lies beside the log, whoever may write to the store may have laid there
         except VerificationError as error:
-            raise self._bad(f"{name} is not genuine: {error.message}") from error
+            raise self._bad(f"{name} is not genuine: {error.message}", self._how_to_trust) from error
         if note.text != text:
             raise self._bad(f"{name} is the signature of another text")
         return data
@@ -238,6 +239,7 @@ class Ledger(LedgerReader):
 
     def _recover(self, signer: Signer) -> None:
         """Bring the store to a state where checkpoint and intent agree, and this ledger up to it."""
+        behind: str | None = None
         for _ in range(_ATTEMPTS):
             try:
                 stored = self.store.get(INTENT)
@@ -258,6 +260,10 @@ class Ledger(LedgerReader):
                 self._finish(intent, signer)
             elif intent.size > self.size:
                 raise self._bad(f"the checkpoint was rolled back: {intent.base} entries were published, and it has {self.size}")
+            elif stored.version == behind:
+                raise self._bad(f"'{INTENT}' was put back: it is of {intent.size} entries, and the checkpoint has {self.size}")
+            else:  # another writer may have decided and published since it was read, and then there is another one by now
+                behind = stored.version
         raise HeldError("other writers keep changing this ledger", where=SourceRef(file=self.store.location), fix="run again")
 
     def _sort(self, records: Sequence[Record]) -> tuple[dict[str, int], list[Record]]:
@@ -301,16 +307,35 @@ class Ledger(LedgerReader):
             raise self._bad(f"{intent.staged} is missing, although '{INTENT}' refers to it") from None
         if sha256_hex(staged) != intent.staged_sha256:
             raise self._bad(f"{intent.staged} was changed")
-        entries = decode_bundle(staged)
+        self._catch_up()
+        if self.size != intent.base:  # it was published meanwhile
+            return
         try:
-            for entry in entries:  # neither the intent nor what is staged is signed: this writer signs for it next
-                verify_envelope(entry, [key.public_key for key in self._trusted])
-        except VerificationError as error:
-            raise self._bad(f"{intent.staged} is not what a writer of this log staged: {error.message}", self._how_to_trust) from error
+            entries = self._staged(staged)
+        except (VerificationError, ValueError) as error:
+            message = error.message if isinstance(error, VerificationError) else str(error)
+            raise self._bad(f"{intent.staged} is not what a writer of this log staged: {message}", self._how_to_trust) from error
         growth = grow(self._tree, entries)
-        if growth.tree.root != intent.root:
-            raise self._bad(f"{intent.staged} does not give the root that '{INTENT}' says")
+        if (growth.tree.size, growth.tree.root) != (intent.size, intent.root):
+            raise self._bad(f"{intent.staged} does not give the number of entries and the root that '{INTENT}' says")
         self._publish(intent, growth, signer)
+
+    def _staged(self, data: bytes) -> list[bytes]:
+        """The entries that a writer staged. Neither they nor the intent are signed as a whole, and this writer signs for them next: each has
+        to be of a key that it goes on with, and of a record that is not in the log, which is what a writer stages.
+
+        Raises:
+            ValueError: it is no bundle.
+            VerificationError: an entry is a stranger's, or was taken from where it stands already.
+        """
+        entries = decode_bundle(data)
+        for entry in entries:
+            verify_envelope(entry, [key.public_key for key in self._trusted])
+        records = [_record_id(entry) for entry in entries]
+        twice = [record for record, number in Counter(records).items() if number > 1] or [*self._positions(records)]
+        if twice:
+            raise VerificationError(f"the record {twice[0]} would stand in the log twice")
+        return entries
 
     def _publish(self, intent: Intent, growth: Growth, signer: Signer) -> None:
         """Steps 5 to 7, by whoever comes first."""
@@ -354,6 +379,8 @@ class Ledger(LedgerReader):
         """Bring the index up to the log, and the log to account if the index has seen more, or something else."""
         seen = self._index.seen()
         at, root = seen if seen is not None else (0, EMPTY_ROOT)
+        if at > self.size:  # another process of this machine may have added to the log since it was read here, and to the index
+            self.refresh()
         if (at, root) == (self.size, self._tree.root):
             return
         self._require_prefix(self._tree, at, root, "than this machine has seen")
