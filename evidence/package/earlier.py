@@ -7,7 +7,6 @@ log must also be one that the log has only grown since. It is a folder, or a zip
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import stat
 import struct
@@ -17,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
@@ -31,6 +30,7 @@ from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.package import layout
 from averment.evidence.package.files import MAX_FILE_BYTES, read_file
 from averment.evidence.package.verify import verify_package
+from averment.evidence.package.zip_bytes import says_one_thing
 from averment.evidence.report import Compared, ComparedPackage
 
 MAX_MEMBERS = 2_000_000
@@ -40,15 +40,10 @@ MAX_UNPACKED = 32 * 1024 * 1024 * 1024
 """Bytes that a zipped package may unpack to."""
 
 Key = Callable[[str], VerifierKey]
+_LONGEST_NAME = 255
+"""Far more than any file of a package has with its folders, and no more than every file system takes."""
 _SHOWN = 3
 _UNPACKED = "get the package anew, or unpack it yourself and name the folder"
-
-_LOCAL_HEADER, _LOCAL_SIZE, _END_RECORD = 30, 18, 22
-_STREAMED = 0x08
-_DESCRIPTORS = (12, 16, 20, 24)
-"""Bytes after a member whose size was not known before it was written: with or without a signature, sizes of four or of eight bytes."""
-_IN_EXTRA = 0xFFFFFFFF
-"""A size that stands in the extra field, for want of room."""
 
 
 @contextmanager
@@ -144,50 +139,30 @@ def _unpack(path: Path, folder: Path) -> None:
                     where=where,
                     fix="unpack it yourself, and name the folder",
                 )
-            if not _without_gaps(archive, handle):
+            if not says_one_thing(archive, handle):
                 raise BadInputError(
-                    "holds bytes that belong to none of its files: another program may unpack something else", where=where, fix=_UNPACKED
+                    "holds bytes that belong to none of its files, or says different things of one: another program may unpack something else",
+                    where=where,
+                    fix=_UNPACKED,
                 )
             for member in members:
                 target = folder / _safe(member, where)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as source, target.open("xb") as copy:  # never more than the member states
                     shutil.copyfileobj(source, copy)
-    except FileExistsError as error:
-        raise BadInputError("holds a file twice", where=where, fix="get the package anew") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadInputError("holds a file twice, or under the name of a folder", where=where, fix="get the package anew") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error) as error:
         if not zipfile.is_zipfile(path):
             raise BadInputError(f"is neither a package's folder nor a zip of one: {error}", where=where, fix="name either") from error
         raise BadInputError(f"can't be unpacked: {error}", where=where, fix=_UNPACKED) from error
 
 
-def _without_gaps(archive: zipfile.ZipFile, handle: BinaryIO) -> bool:
-    """Whether the zip is its members, one after the other from the first byte, and their directory up to the last one.
-
-    Where it isn't, programs differ in what they see: some go by the last directory, others read from the front. Sizes and offsets are those
-    of APPNOTE.TXT (4.3.7, 4.3.9, 4.3.16).
-    """
-    end, before, comment = 0, False, len(archive.comment)
-    for member in sorted(archive.infolist(), key=lambda item: item.header_offset):
-        streamed = bool(member.flag_bits & _STREAMED)
-        if member.header_offset - end not in (_DESCRIPTORS if before else (0,)):
-            return False
-        handle.seek(member.header_offset + _LOCAL_SIZE)
-        stored, name, extra = struct.unpack("<L4xHH", handle.read(12))
-        if not streamed and stored not in (member.compress_size, _IN_EXTRA):
-            return False
-        end, before = member.header_offset + _LOCAL_HEADER + name + extra + member.compress_size, streamed
-    if archive.start_dir - end not in (_DESCRIPTORS if before else (0,)):
-        return False
-    handle.seek(-_END_RECORD - comment, os.SEEK_END)
-    record = handle.read(_END_RECORD)
-    return record.startswith(b"PK\5\6") and int.from_bytes(record[-2:], "little") == comment
-
-
 def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
     name = PurePosixPath(member.filename)
     outside = name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename
-    if outside or stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MAX_FILE_BYTES:
+    strange = stat.S_ISLNK(member.external_attr >> 16) or len(member.filename) > _LONGEST_NAME
+    if outside or strange or member.file_size > MAX_FILE_BYTES:
         raise BadInputError(f"holds '{member.filename}', which no package does", where=where, fix="get the package anew")
     return name
 

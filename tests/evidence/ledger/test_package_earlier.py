@@ -226,6 +226,8 @@ def hostile(path: Path, name: str, *, mode: int = 0o644, times: int = 1) -> Path
         (lambda path: hostile(path, "a\\..\\outside"), "which no package does"),
         (lambda path: hostile(path, "link", mode=0o120777), "which no package does"),
         (lambda path: hostile(path, "twice", times=2), "holds a file twice"),
+        (lambda path: added(hostile(path, "file"), "file/below"), "under the name of a folder"),
+        (lambda path: hostile(path, "n" * 300), "which no package does"),
         (lambda path: hostile(path, "other"), "it has no manifest"),
         (lambda path: path.write_bytes(b"PK no zip") and path, "neither a package's folder nor a zip"),
     ],
