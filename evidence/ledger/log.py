@@ -35,7 +35,7 @@ from itertools import chain
 from typing import Any
 
 from averment.core.canonical import sha256_hex
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
@@ -181,7 +181,14 @@ class Ledger(LedgerReader):
 
     def find(self, record_id: str) -> int | None:
         """Where the record stands, or None."""
-        self._catch_up()
+        try:
+            self._catch_up()
+        except IncompleteError:
+            if self._signer is not None:
+                raise
+            self._index.close()  # a reader may not be allowed to write it, and reads the log instead
+            self._index = RecordIndex(None)
+            self._catch_up()
         return self._positions([record_id]).get(record_id)
 
     def sign(self, text: str) -> bytes:

@@ -185,6 +185,25 @@ def test_a_folder_that_may_not_be_written_is_said_to_be(nobody, make_record):
             path.chmod(0o700)
 
 
+def test_a_reader_that_may_not_write_proves_what_the_index_has_not_seen(nobody, make_record):
+    """An index that is behind, as a killed writer leaves it: who may only read couldn't bring it up, and was told to delete it."""
+    shop = Organisation(root=nobody, evidence=SHOP)
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        index = ledger.store.root / ".index.sqlite"
+        before = index.read_bytes()
+        ledger.append([make_record(2)])
+    index.write_bytes(before)
+    index.chmod(0o400)
+    index.parent.chmod(0o500)
+    try:
+        with open_ledger(shop) as ledger:
+            assert [ledger.find(make_record(number).id) for number in (1, 2)] == [0, 1]
+    finally:
+        index.parent.chmod(0o700)
+    assert index.read_bytes() == before
+
+
 def test_a_folder_that_may_not_be_entered_is_said_to_be(nobody):
     """Whether a name is there, and what names there are, could not be checked: errors of the store, and not "nothing there"."""
     if os.geteuid() == 0:
