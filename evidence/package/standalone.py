@@ -4,7 +4,8 @@
     python3 verify.py [PACKAGE] [--key PUBLIC_KEY.pem] [--checkpoint EARLIER_CHECKPOINT]
 
 It reads the package that it lies in, unless another is named. Don't trust the copy inside a package more than the package: read it
-first; it is short for that reason. Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use.
+first; it is short for that reason. Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use, such as
+a --key that is no public key.
 
 Steps
   1. Keys: the log's public keys (keys/), or those handed over with --key and those that they vouch for (keys/*.endorsed).
@@ -33,11 +34,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-
-DER = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 class WrongError(Exception):
@@ -104,7 +103,7 @@ class Key:
         self.key: Any = serialization.load_pem_public_key(pem)
         need(isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "a key of another kind")
         self.ecdsa = [ec.ECDSA(hashes.SHA256())] if isinstance(self.key, ec.EllipticCurvePublicKey) else []
-        self.der = self.key.public_bytes(*DER)
+        self.der = self.key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.keyid = sha256(self.der).hex()
 
     def note_id(self, name: str) -> bytes:
@@ -147,12 +146,13 @@ def read_checkpoint(data: bytes, origin: str, keys: list[Key]) -> tuple[int, byt
 class Package:
     """A package under examination. `problems` collects file and reason of whatever is wrong."""
 
-    def __init__(self, folder: Path, given: list[Path]) -> None:
+    def __init__(self, folder: Path, given: list[Key]) -> None:
         self.folder, self.given = folder, given
         self.bytes_of: Any = lambda name: (folder / name).read_bytes() if (folder / name).is_file() else need(False, "is no plain file")
         self.problems: list[tuple[str, str]] = []
         self.keys: list[Key] = []
         self.trusted: list[Key] = []
+        self.others: set[str] = set()
         self.manifest: dict[str, Any] = {}
         self.leaves: list[bytes] = []
         self.size, self.root = 0, b""
@@ -161,7 +161,7 @@ class Package:
         """Run a check that is about the file `name`; what goes wrong is noted under its name."""
         try:
             return function(*arguments)
-        except (WrongError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, RecursionError) as error:
+        except (WrongError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, UnsupportedAlgorithm) as error:
             self.problems.append((name, str(error) if isinstance(error, WrongError) else f"can't be read: {error!r}"))
             return None
 
@@ -169,14 +169,15 @@ class Package:
         """Step 1."""
         for path in sorted(self.folder.glob("keys/*.pem")):
             self.keys += self.check(f"keys/{path.name}", lambda path=path: [Key(self.bytes_of(f"keys/{path.name}"))]) or []
-        self.trusted = [Key(path.read_bytes()) for path in self.given] or self.keys
+        self.trusted = self.given or self.keys
+        log = self.bytes_of("MANIFEST.sig").decode().split("\n")[1]  # by its own word; step 2 tells whether a trusted key signed that
         notes = [self.bytes_of(f"keys/{path.name}") for path in self.folder.glob("keys/*.endorsed")]
         for note in notes * len(notes):  # each may need another before it
             lines = note.decode().split("\n")
             with suppress(WrongError):  # not vouched for by a trusted key, so far
-                read_note(note, lines[1], self.trusted, witnesses=False)
+                read_note(note, log, self.trusted, witnesses=False)
                 body = base64.b64decode(lines[2].split("+", 2)[2])[1:]
-                need(lines[0] == "urn:averment:key:v1" and len(body) >= 32, "it is no endorsement of a key")
+                need(lines[:2] == ["urn:averment:key:v1", log] and len(body) >= 32, "it is no endorsement of a key of this log")
                 self.trusted = self.trusted + [key for key in self.keys if key.der.endswith(body) and key not in self.trusted]
 
     def check_manifest(self) -> None:
@@ -197,6 +198,8 @@ class Package:
         listed = self.manifest.get("files", {})
         paths = [path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir()]
         found = {path.relative_to(self.folder).as_posix(): path for path in paths}
+        for path in (path for path in self.folder.rglob("*") if path.is_dir() and not path.is_symlink()):
+            self.check(path.relative_to(self.folder).as_posix(), lambda path=path: [*path.iterdir()])  # else what is in it stays unseen
         for name in sorted({*listed, "MANIFEST.json", "MANIFEST.sig"} - {*found}):
             self.problems.append((name, "is missing"))
         for name, path in sorted(found.items()):
@@ -222,8 +225,10 @@ class Package:
         value = json.loads(envelope)
         payload = base64.b64decode(value["payload"], validate=True)
         message = b"DSSEv1 %d %b %d %b" % (len(value["payloadType"]), value["payloadType"].encode(), len(payload), payload)
-        pairs = [(key, base64.b64decode(item["sig"])) for item in value["signatures"] for key in self.keys if item["keyid"] == key.keyid]
-        need(any(key.signed(message, signature) for key, signature in pairs), "no key of the package signed it")
+        known = {key.keyid: key for key in self.keys + self.trusted}
+        made = [(known[item["keyid"]], base64.b64decode(item["sig"])) for item in value["signatures"] if item["keyid"] in known]
+        signers = {key.keyid for key, signature in made if key.signed(message, signature)}
+        need(bool(signers), "no key of the package signed it")
         statement = json.loads(payload)
         record, detached = statement["predicate"]["record"], statement["predicate"].get("payload")
         if detached:
@@ -240,6 +245,7 @@ class Package:
         need(0 <= index < self.size and self.leaves[index] == leaf, "it does not stand in the log where its proof says")
         path = [base64.b64decode(line, validate=True) for line in lines[2:]]
         need(root_from_proof(leaf, index, self.size, path) == self.root, "its proof does not lead to the checkpoint")
+        self.others |= signers - {key.keyid for key in self.trusted}
         return index, digest
 
     def check_records(self) -> int:
@@ -267,13 +273,30 @@ class Package:
         return str(found[0].decode())
 
 
+def say(text: str) -> None:
+    """Print a line: names may hold control sequences."""
+    sys.stdout.write(text.encode("unicode_escape").decode() + "\n")
+
+
+def public_key(path: str) -> Key:
+    """A key that was handed over: what can't be read is the caller's mistake, and says nothing of the package."""
+    try:
+        return Key(Path(path).read_bytes())
+    except (OSError, ValueError, WrongError, UnsupportedAlgorithm) as error:
+        raise argparse.ArgumentTypeError(f"{path} is no public key in PEM ({error})") from error
+
+
 def main() -> int:
     """Run the steps; the exit code."""
     parser = argparse.ArgumentParser(description="Verify an evidence package.")
     parser.add_argument("package", nargs="?", type=Path, default=Path(__file__).resolve().parent)
-    parser.add_argument("--key", action="append", type=Path, default=[], help="a public key of the log (PEM) that you got from elsewhere")
+    parser.add_argument("--key", action="append", type=public_key, default=[], help="a public key of the log (PEM), got from elsewhere")
     parser.add_argument("--checkpoint", type=Path, help="an earlier checkpoint of the same log")
     options = parser.parse_args()
+    if not any((options.package / name).exists() for name in ("MANIFEST.json", "MANIFEST.sig")):
+        parser.error(f"{options.package} is no package: it has no manifest")
+    if options.checkpoint and not (options.checkpoint.is_file() and "\n\n— ".encode() in options.checkpoint.read_bytes()):
+        parser.error(f"{options.checkpoint} is no checkpoint")
     package = Package(options.package, options.key)
     package.check("keys", package.load_keys)
     for step in (package.check_manifest, package.check_files):
@@ -284,14 +307,21 @@ def main() -> int:
         package.check("checkpoint.txt", package.check_earlier, options.checkpoint)
     dated = package.check("timestamp.tsr", package.check_timestamp) if (options.package / "timestamp.tsr").exists() else None
     for name, reason in package.problems:
-        sys.stdout.write(f"WRONG {name}: {reason}".encode("unicode_escape").decode() + "\n")  # names may hold control sequences
+        say(f"WRONG {name}: {reason}")
     if package.problems:
         return 1
-    source = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"
-    sys.stdout.write(f"Everything checked: {count} records of a log of {package.size} entries.\nThe signer's key is the one {source}.\n")
-    sys.stdout.write("".join(f"  key sha256 {key.keyid}\n" for key in package.trusted))
-    sys.stdout.write(f"A timestamp says {dated}; whose it is was not checked.\n" if dated else "No timestamp.\n")
-    sys.stdout.write("Shown: nothing in the package was changed since it was signed. Not shown: that the evidence is complete.\n")
+    say(f"Everything checked: {count} records of a log of {package.size} entries.")
+    say(f"The log is {package.manifest['log']['origin']}, the period {package.manifest['period']['label']}.")
+    where = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"
+    say(f"The signer's key is the one {where}.")
+    for key in package.trusted:
+        say(f"  key sha256 {key.keyid}")
+    for other in sorted(package.others):
+        say(f"Of some records the signer is another key of the package, which was not given: sha256 {other}")
+    say(f"A timestamp says {dated}; whose it is was not checked." if dated else "No timestamp.")
+    say("Shown: nothing in the package was changed since it was signed. Not shown: that the evidence is complete.")
+    if not options.checkpoint:
+        say("Not shown: that the log was not rewritten before. That takes an earlier checkpoint (--checkpoint).")
     return 0
 
 

@@ -28,6 +28,7 @@ from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import AvermentError, BadInputError, VerificationError
+from averment.core.files import UNREAD
 from averment.core.period import Period, from_iso
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
@@ -38,10 +39,10 @@ from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
-from averment.evidence.package.files import digest_of, inventory, read_file
+from averment.evidence.package.files import digest_of, inventory, names_in, read_file
 from averment.evidence.record import Record
 from averment.evidence.verification.coverage import OpenQuestions, Order
-from averment.evidence.verification.steps import Problem, Step, Verification
+from averment.evidence.verification.steps import WITHOUT, Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
@@ -93,7 +94,7 @@ def verify_package(
     Raises:
         BadInputError: there is no package at all.
     """
-    if not (package / layout.MANIFEST).exists() and not (package / layout.SIGNATURE).exists():
+    if not {layout.MANIFEST, layout.SIGNATURE} & {*names_in(package, "")}:
         raise BadInputError(
             "is not an evidence package: it has no manifest", where=SourceRef(file=str(package)), fix="name the package's folder"
         )
@@ -119,6 +120,7 @@ class _Examination:
         self._questions: OpenQuestions | None = None
         self._collected: dict[str, datetime] = {}
         self._by_others: Counter[str] = Counter()
+        self._unread: set[str] = set()
 
     def run(self) -> Verification:
         """Every step in turn."""
@@ -145,8 +147,7 @@ class _Examination:
 
     # 1
     def _keys(self) -> None:
-        names = sorted(path.name for path in (self._package / layout.KEYS).glob("*.vkey"))
-        for name in names:
+        for name in names_in(self._package / layout.KEYS, ".vkey"):
             self._guard(f"{layout.KEYS}{name}", lambda name=name: self._own.append(self._own_key(name)))  # type: ignore[misc]
         if self._given:
             origin = self._guard(layout.SIGNATURE, self._claimed_origin) or ""
@@ -154,15 +155,16 @@ class _Examination:
             self._guard(layout.KEYS, lambda: self._trusted.extend(self._vouched_for(origin)))
         else:
             self._trusted = list(self._own)
-        self._require(bool(self._trusted), "holds no key, so nothing that follows can be checked")
+        none = f"{WITHOUT} a key, none of which could be read" if self._unread else "holds no key, so nothing that follows can be checked"
+        self._require(bool(self._trusted), none)
         source = "handed over, or vouched for by those" if len(self._trusted) > len(self._given) > 0 else "handed over"
         source = source if self._given else "taken from the package itself"
         self._step.finding = f"{', '.join(key.id.hex() for key in self._trusted) or 'none'}, {source}"
 
     def _vouched_for(self, origin: str) -> list[VerifierKey]:
         """The keys that took the place of those handed over, by endorsements in the package."""
-        names = sorted(path.name for path in (self._package / layout.KEYS).glob(f"*{ENDORSED_SUFFIX}"))
-        return endorsed(self._trusted, [self._read(f"{layout.KEYS}{name}") for name in names], origin)
+        found = names_in(self._package / layout.KEYS, ENDORSED_SUFFIX)
+        return endorsed(self._trusted, [self._read(f"{layout.KEYS}{name}") for name in found], origin)
 
     def _own_key(self, name: str) -> VerifierKey:
         key = VerifierKey.parse(self._read(f"{layout.KEYS}{name}").decode("utf-8"))
@@ -203,6 +205,7 @@ class _Examination:
         note = SignedNote.parse(self._read(layout.SIGNATURE))
         lines = note.text.split("\n")
         self._require(len(lines) == 5 and lines[0] == layout.SCHEMA, "is not the signature of an evidence package")
+        self._require(bool(self._trusted), f"{WITHOUT} a key")
         good = note.verify(self._trusted)
         # Witnesses don't sign manifests: a signature that can't be judged would be a place where bytes could change unseen.
         self._require(len(good) == len(note.signatures), "holds a signature of an unknown key")
@@ -213,9 +216,12 @@ class _Examination:
     def _files(self) -> None:
         listed: dict[str, Any] = self._manifest.get("files", {})
         beside = {layout.MANIFEST, layout.SIGNATURE}
-        found = inventory(self._package)
+        found, closed = inventory(self._package)
+        for name, error in sorted(closed.items()):
+            self._wrong(name, error.message)
         for name in sorted((listed.keys() | beside) - found.keys()):
-            self._wrong(name, "is missing")
+            if not name.startswith(tuple(closed)):
+                self._wrong(name, "is missing")
         for name, plain in sorted(found.items()):
             if not plain:
                 self._wrong(name, "is not a plain file")
@@ -232,6 +238,7 @@ class _Examination:
     # 4
     def _head(self) -> None:
         log = self._manifest["log"]
+        self._require(bool(self._trusted), f"{WITHOUT} a key")
         self._checkpoint = open_checkpoint(self._read(layout.CHECKPOINT), log["origin"], self._trusted)
         head = self._checkpoint.checkpoint
         self._require((head.size, head.root.hex()) == (log["size"], log["root"]), "is not the checkpoint that the manifest names")
@@ -251,6 +258,7 @@ class _Examination:
     def _envelopes(self) -> None:
         names = sorted(name for name in self._manifest.get("files", {}) if name.startswith(layout.RECORDS))
         public_keys = [key.public_key for key in (*self._own, *self._trusted)]
+        self._require(bool(public_keys), f"{WITHOUT} a key")
         self._questions = OpenQuestions(self._period())
         for name in names:
             record: Record | None = self._guard(name, lambda name=name: self._envelope(name, public_keys))  # type: ignore[misc]
@@ -288,9 +296,11 @@ class _Examination:
         report = json.loads(self._read(layout.REPORT), object_hook=_only_what_is_compared)
         said = {row["record"]: (row["index"], row["sha256"]) for row in report["evidence"]}
         there = self._records
-        differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key))
+        unread = {key for key in said if {layout.RECORDS, layout.record_name(key), layout.proof_name(key)} & self._unread}
+        differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key) and key not in unread)
         self._require(not differing, f"says otherwise of {len(differing)} records, such as {differing[:1]}")
         self._require(report["period"] == self._manifest["period"], "is of another period than the manifest")
+        self._require(not unread or bool(differing), f"{WITHOUT} {counted(len(unread), 'record')}, which could not be read")
         self._step.finding = f"{len(said)} records"
 
     # 9
@@ -312,8 +322,8 @@ class _Examination:
 
     # 10
     def _witnesses(self) -> None:
-        names = sorted(path.name for path in (self._package / layout.WITNESSES).glob("*.vkey"))
-        own = [VerifierKey.parse(self._read(f"{layout.WITNESSES}{name}").decode("utf-8")) for name in names]
+        found = names_in(self._package / layout.WITNESSES, ".vkey")
+        own = [VerifierKey.parse(self._read(f"{layout.WITNESSES}{name}").decode("utf-8")) for name in found]
         note = self._read(layout.CHECKPOINT)
         self._known_head()
         self._step.finding, left_open = cosigners(note, self._vouching, own)
@@ -366,7 +376,7 @@ class _Examination:
 
     def _known_head(self) -> Checkpoint:
         if self._checkpoint is None:
-            raise VerificationError("can't be checked without a genuine checkpoint")
+            raise VerificationError(f"{WITHOUT} a genuine checkpoint")
         return self._checkpoint.checkpoint
 
     def _read(self, name: str) -> bytes:
@@ -385,6 +395,8 @@ class _Examination:
             return action()
         except AvermentError as error:
             self._wrong(file, error.message)
+            if error.message.startswith((UNREAD, WITHOUT)):
+                self._unread.add(file)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             self._wrong(file, f"is malformed: {error!r}")
         return None

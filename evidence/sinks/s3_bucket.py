@@ -170,7 +170,7 @@ def _lock(s3: Any, bucket: str) -> dict[str, Any]:
 def _in_order(folder: Path) -> list[str]:
     """The package's files, its manifest and the signature last."""
     last = {layout.MANIFEST: 1, layout.SIGNATURE: 2}
-    return sorted(inventory(folder), key=lambda name: (last.get(name, 0), name))
+    return sorted(inventory(folder)[0], key=lambda name: (last.get(name, 0), name))
 
 
 def _content_type(key: str) -> str:

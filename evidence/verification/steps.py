@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+WITHOUT = "can't be checked without"
+"""How the reason begins where another file is missing that it takes, or is wrong itself: nothing is said of this one."""
+
 
 @dataclass(frozen=True)
 class Problem:

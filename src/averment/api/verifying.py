@@ -20,7 +20,7 @@ from averment.evidence.package.files import read_file
 from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
 from averment.evidence.record import Record
 from averment.evidence.verification.single import verify_proof
-from averment.evidence.verification.steps import Problem, Verification
+from averment.evidence.verification.steps import WITHOUT, Problem, Verification
 from averment.evidence.verification.vouching import Vouching
 
 
@@ -61,7 +61,9 @@ class Verified:
         """Clean if it is genuine; incomplete if all that is wrong is that files can't be read here, which accuses nobody; else findings."""
         if self.genuine:
             return Conclusion.CLEAN
-        return Conclusion.INCOMPLETE if all(problem.reason.startswith(UNREAD) for problem in self.problems) else Conclusion.FINDINGS
+        reasons = [problem.reason for problem in self.problems]
+        unread = any(reason.startswith(UNREAD) for reason in reasons) and all(reason.startswith((UNREAD, WITHOUT)) for reason in reasons)
+        return Conclusion.INCOMPLETE if unread else Conclusion.FINDINGS
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""

@@ -13,6 +13,7 @@ from averment.api.common import Conclusion
 from averment.api.verifying import Verified, verify
 from averment.cli.common import stderr, stdout
 from averment.core.errors import ExitCode
+from averment.core.files import UNREAD
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -97,9 +98,10 @@ def _print(result: Verified, what: str) -> None:
         for line in result.covered:
             out.print(f"  {_shown(line)}")
     else:
-        files = sorted({problem.file for problem in result.problems})
+        incomplete = result.conclusion is Conclusion.INCOMPLETE
+        files = sorted({problem.file for problem in result.problems if not incomplete or problem.reason.startswith(UNREAD)})
         named = _shown(", ".join(files[:20])) + (" ..." if len(files) > 20 else "")
-        if result.conclusion is Conclusion.INCOMPLETE:
+        if incomplete:
             out.print(f"\n[bold yellow]The {what} could not be checked whole.[/bold yellow] Check the permissions of: {named}")
         else:
             out.print(f"\n[bold red]The {what} is not what was signed.[/bold red] Wrong: {named}")

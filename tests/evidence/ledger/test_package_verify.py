@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import dataclasses
 import json
 import os
@@ -12,12 +13,16 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 
+from averment.api.common import Conclusion
+from averment.api.verifying import Verified
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import sha256_hex
@@ -32,6 +37,7 @@ from averment.evidence.package import layout, standalone
 from averment.evidence.package.verify import read_key, verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Gathering, Kind, Population
+from averment.evidence.verification.steps import Problem
 
 HOSTILE = "<script>alert(1)</script> & Söhne"
 Q4 = parse_period("2026Q4")
@@ -229,6 +235,71 @@ def test_an_added_file_is_found_and_named(package, enclosed, name):
     assert name in files
 
 
+@contextmanager
+def as_nobody():
+    """Without root's privilege to read everything."""
+    was = os.geteuid()
+    try:
+        if was == 0:
+            os.seteuid(65534)
+        yield
+    finally:
+        os.seteuid(was)
+
+
+@pytest.fixture
+def shared(original):
+    """A copy of the package that everybody may read."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        yield Path(shutil.copytree(original, folder / "package"))
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["added", "records", "proofs", "keys"])
+def test_a_folder_that_may_not_be_looked_into_is_no_pass_and_no_finding(shared, enclosed, name):
+    """What is in it stayed unseen: an added one passed, and one of the package was a flaw of the program or accused its author."""
+    (shared / name).mkdir(exist_ok=True)
+    (shared / name / "README.html").write_text("nobody signed this")
+    (shared / name).chmod(0o700 if os.geteuid() == 0 else 0)
+    with as_nobody():
+        result = Verified.of(verify_package(shared))
+        code, files = enclosed(shared)
+    (shared / name).chmod(0o755)
+    assert result.conclusion is Conclusion.INCOMPLETE
+    assert Problem(f"{name}/", "can't be read: Permission denied") in result.problems
+    assert (code, name in files) == (1, True)
+
+
+def test_wrong_use_of_the_enclosed_verifier_is_no_finding(package, tmp_path, capsys, monkeypatch):
+    """A key or checkpoint that isn't there or isn't one, and no package: exit 2, where the package was said to be wrong."""
+    (tmp_path / "text").write_text("no key")
+    for arguments in (["--key", "absent"], ["--key", "text"], ["--checkpoint", "absent"], ["--checkpoint", "text"]):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["verify.py", str(package), *arguments])
+        with pytest.raises(SystemExit) as caught:
+            standalone.main()
+        assert caught.value.code == 2
+        assert arguments[1] in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as caught:
+        standalone.main()
+    assert caught.value.code == 2
+
+
+def test_a_key_of_a_kind_that_nobody_knows_is_a_finding(package, enclosed):
+    """In the place of the log's: named by both, and no traceback."""
+    [path] = (package / "keys").glob("*.pem")
+    der = b"0\x1a0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x63\x03\x03\0\x04\x01"  # a curve without a name
+    path.write_bytes(b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der) + b"\n-----END PUBLIC KEY-----\n")
+    name = f"keys/{path.name}"
+    assert name in named(package)
+    code, files = enclosed(package)
+    assert (code, name in files) == (1, True)
+
+
 def test_names_in_a_package_cannot_drive_the_terminal(package, enclosed, capsys):
     """A file name with an escape sequence, markup or broken UTF-8 is shown harmlessly by both verifiers."""
     for name in (b"\x1b[31mred\x07.txt", b"[bold]x[none].txt", b"broken-\xff.txt"):
@@ -340,9 +411,9 @@ def test_malformed_json_is_a_finding_not_a_crash(package, enclosed, name, bad):
 
 
 def test_the_enclosed_verifier_is_short_and_needs_cryptography_alone(original):
-    """Under 300 lines, importing the standard library and `cryptography` only; it runs isolated, from the package itself."""
+    """Under 340 lines, importing the standard library and `cryptography` only; it runs isolated, from the package itself."""
     source = (original / "verify.py").read_text()
-    assert len(source.splitlines()) < 300
+    assert len(source.splitlines()) < 340
     modules = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(source))
@@ -358,6 +429,8 @@ def test_the_enclosed_verifier_is_short_and_needs_cryptography_alone(original):
     done = subprocess.run([sys.executable, "-I", "-B", "verify.py"], cwd=original, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "6 records of a log of 8 entries" in done.stdout
+    assert "The log is example.com/shop, the period 2026Q4." in done.stdout
+    assert "Not shown: that the log was not rewritten before" in done.stdout
     assert "compare it with one that you got elsewhere" in done.stdout
 
 

@@ -227,3 +227,41 @@ def test_the_enclosed_verifier_follows_the_keys_as_well(rotated, tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["verify.py", str(package)])
     assert standalone.main() == 1
     assert endorsed_name(keys[1]) in capsys.readouterr().out
+
+
+def test_the_enclosed_verifier_says_that_another_key_signed(rotated, tmp_path, monkeypatch, capsys):
+    """With the present key alone: records of before the change are signed by the first, which only the package shows."""
+    shop, _, keys = rotated
+    with open_ledger(shop, write=True) as ledger:
+        package = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package").path
+    for number, key in enumerate(keys):
+        (tmp_path / f"{number}.pem").write_bytes(public_pem(key.public_key))
+    words = f"another key of the package, which was not given: sha256 {keys[0].fingerprint}"
+    for number, said in ((2, True), (0, False)):
+        monkeypatch.setattr(sys, "argv", ["verify.py", str(package), "--key", str(tmp_path / f"{number}.pem")])
+        assert standalone.main() == 0
+        assert (words in capsys.readouterr().out) is said
+
+
+def test_what_a_key_said_of_another_log_vouches_for_nothing_here(tmp_path, make_record, monkeypatch, capsys):
+    """Two logs under one key, of which one changed it: whoever has that log's new key signs a package of the other, and lays the words beside it."""
+    shop = Organisation(root=tmp_path / "shop", evidence=EvidenceSettings(origin=ORIGIN))
+    other = Organisation(root=tmp_path / "shop", evidence=EvidenceSettings(origin="example.com/trial", ledger="trial"))
+    for each in (shop, other):
+        with open_ledger(each, write=True) as ledger:
+            ledger.append([make_record(1)])
+    rotate(other, "new.pem")
+    signer = LocalSigner.load(tmp_path / "shop/new.pem")
+    theirs = Organisation(root=tmp_path / "theirs", evidence=EvidenceSettings(origin=ORIGIN, signing_key="../shop/new.pem"))
+    with open_ledger(theirs, write=True) as ledger:
+        ledger.append([make_record(7)])
+        trial = VerifierKey("example.com/trial", signer.public_key())
+        words = (other.path("trial") / endorsed_name(trial)).read_bytes()
+        ledger.store.put_new(endorsed_name(trial), words)
+        package = write_package(theirs, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package").path
+    key = VerifierKey(ORIGIN, LocalSigner.load(shop.path(shop.evidence.signing_key)).public_key())
+    assert not verify_package(package, [lambda _: key]).genuine
+    (tmp_path / "key.pem").write_bytes(public_pem(key.public_key))
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(package), "--key", str(tmp_path / "key.pem")])
+    assert standalone.main() == 1
+    assert "MANIFEST.sig" in capsys.readouterr().out
