@@ -64,6 +64,7 @@ class S3BucketSink(Sink):
 
     def __init__(self, folder: Path, target: Target, *, dry_run: bool = False) -> None:
         self._folder, self._target, self._dry_run = folder, target, dry_run
+        self._held: list[tuple[datetime, str]] = []
 
     def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:  # noqa: ARG002 - the package holds both
         """See ``Sink.push``.
@@ -83,8 +84,15 @@ class S3BucketSink(Sink):
             unchanged += outcome is False
             if isinstance(outcome, Refusal):
                 refused.append(outcome)
-        note = f"held until {iso(until)} in {self._target.mode} mode" if until else "held for the bucket's default retention"
-        return PushResult(self.name, f"s3://{self._target.bucket}/{base}", created, unchanged, tuple(refused), (note,))
+        notes = (
+            [f"held until {iso(until)} in {self._target.mode} mode" if until else "held for the bucket's default retention"]
+            if created
+            else []
+        )
+        if self._held:  # --retain is for what is put now
+            modes = " or ".join(sorted({mode for _, mode in self._held}))
+            notes.append(f"what was there already is held until {iso(min(self._held)[0])} in {modes} mode")
+        return PushResult(self.name, f"s3://{self._target.bucket}/{base}", created, unchanged, tuple(refused), tuple(notes))
 
     def _base(self, report: PeriodReport) -> str:
         digest = sha256_hex(read_file(self._folder / layout.MANIFEST))[:_DIGITS]
@@ -129,6 +137,7 @@ class S3BucketSink(Sink):
         held: datetime | None = found.get("ObjectLockRetainUntilDate")
         if held is None or held <= utc_now():
             return Refusal(what, "it is there, but no retention holds it any more; set one, or push to another prefix")
+        self._held.append((held, str(found.get("ObjectLockMode", "no"))))
         return False
 
 

@@ -93,6 +93,17 @@ def test_pushing_again_puts_nothing_and_finishes_what_was_cut_off(shop: Path, s3
     assert len(s3.list_object_versions(Bucket=BUCKET)["Versions"]) == len(before)
 
 
+def test_for_how_long_is_said_of_what_was_there_already(shop: Path, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A longer retention holds for what is put now: of files that an earlier push put, it said that they were held for ten years."""
+    assert run([*ARGUMENTS[:-1], "30d"]) == 0
+    capsys.readouterr()
+    assert run(ARGUMENTS) == 0
+    said = capsys.readouterr().out
+    held = s3.head_object(Bucket=BUCKET, Key=keys(s3)[0])["ObjectLockRetainUntilDate"]
+    assert f"what was there already is held until {held.astimezone(UTC):%Y-%m-%d}" in " ".join(said.split())
+    assert f"{(utc_now() + timedelta(days=3650)):%Y-%m}" not in said
+
+
 def test_a_later_package_of_the_period_stands_beside_the_earlier(shop: Path, s3: Any) -> None:
     """More evidence makes another package; the first stays untouched in its own folder."""
     assert run(ARGUMENTS) == 0
