@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.canonical import canonical_json, parse_canonical, sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.signing.interface import Signer
 from averment.core.signing.verification import algorithm_of, verify_signature
@@ -137,7 +137,7 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
     """
     payload_type, payload, _ = read_payload(entry)
     try:
-        statement = json.loads(payload)
+        statement = parse_canonical(payload)
         known = (payload_type, statement["_type"], statement["predicateType"]) == (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE)
         predicate, subject = statement["predicate"], statement["subject"]
         value = dict(predicate["record"])
@@ -179,8 +179,8 @@ def _detached(reference: Mapping[str, Any], blobs: Blobs) -> Any:
     if len(data) != size or sha256_hex(data) != digest:
         raise VerificationError(f"the payload {digest} was changed")
     try:
-        return json.loads(data)
-    except ValueError as error:
+        return parse_canonical(data)
+    except (ValueError, RecursionError) as error:
         raise VerificationError(f"the payload {digest} is not JSON") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from typing import Any
 
@@ -32,6 +33,23 @@ def canonical_json(value: JSON) -> bytes:
     return rfc8785.dumps(value)
 
 
+def parse_canonical(data: bytes) -> JSON:
+    """The value whose canonical bytes are ``data``, so that ``canonical_json`` gives them again.
+
+    To RFC 8785 every number is a double. One beyond 2**53 that is whole is written without a fraction up to 1e21, and to Python that would be
+    an integer, which has no canonical bytes.
+
+    Raises:
+        ValueError: it isn't JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(data, parse_int=_number if _MAY_BE_LARGE.search(data) else None)
+
+
+def _number(text: str) -> int | float:
+    return number if -_LARGEST <= (number := int(text)) <= _LARGEST else float(text)
+
+
 def is_canonical(value: JSON) -> bool:
     """Whether ``value``, as a parser of JSON made it, has canonical bytes: not what holds NaN, an integer beyond 2**53, or half a character."""
     try:
@@ -43,6 +61,7 @@ def is_canonical(value: JSON) -> bool:
 
 _PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 _LARGEST = 2**53 - 1
+_MAY_BE_LARGE = re.compile(rb"[0-9]{16}")
 
 
 def _is_plain(value: JSON) -> bool:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.canonical import canonical_json, parse_canonical, sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.signing.interface import Algorithm
 from averment.core.signing.local import LocalSigner
@@ -324,3 +324,4 @@ def test_the_enclosed_verifier_serialises_as_we_do(value):
     data = canonical_json(value)
     assert standalone.canonical(value) == data
     assert standalone.canonical(json.loads(data)) == data
+    assert canonical_json(parse_canonical(data)) == data

@@ -25,7 +25,7 @@ from averment.api.common import Conclusion
 from averment.api.verifying import Verified
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
-from averment.core.canonical import sha256_hex
+from averment.core.canonical import canonical_json, parse_canonical, sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
@@ -271,6 +271,27 @@ def test_a_folder_that_may_not_be_looked_into_is_no_pass_and_no_finding(shared, 
     assert result.conclusion is Conclusion.INCOMPLETE
     assert Problem(f"{name}/", "can't be read: Permission denied") in result.problems
     assert (code, name in files) == (1, True)
+
+
+@pytest.mark.parametrize("size", [0, 40_000])
+def test_whole_numbers_beyond_those_that_are_exact_are_read_again(tmp_path, enclosed, make_record, size):
+    """A measure of 1e17 has no fraction when it is written: the entry was refused by every reader, and with it the ledger, for good."""
+    numbers = [2.0**53, 1e16, -123456789012345680.0, 1e20, 1e21, 0.1, 2**53 - 1]
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1, payload={"numbers": numbers, "filler": "x" * size}), make_record(2)])
+    with open_ledger(shop) as ledger:
+        assert next(ledger.records()).record.payload["numbers"] == numbers
+    package = export(shop, tmp_path / "package").path
+    assert verify_package(package).genuine
+    assert enclosed(package) == (0, set())
+
+
+def test_a_number_that_is_not_as_it_was_signed_is_found():
+    """Digits that a double doesn't have, or too many for any, are no canonical number."""
+    assert [parse_canonical(b"9007199254740993"), parse_canonical(b"12")] == [2.0**53, 12]
+    with pytest.raises(ValueError):
+        canonical_json(parse_canonical(b"1" * 400))
 
 
 def test_wrong_use_of_the_enclosed_verifier_is_no_finding(package, tmp_path, capsys, monkeypatch):
