@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from averment.core.errors import BadInputError, VerificationError
+from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey
 from averment.evidence.stores.interface import Store
 
@@ -47,11 +48,28 @@ def to_build_upon(own: Sequence[VerifierKey], store: Store, origin: str) -> list
         StoreError: the store is out of reach.
         VerificationError: what says that one key follows another is malformed or wrong.
     """
-    names = list(store.list("keys/"))
-    after = [store.get(name).data for name in names if name.endswith(ENDORSED_SUFFIX)]
-    before = [store.get(name).data for name in names if name.endswith(ACKNOWLEDGED_SUFFIX)]
-    known = [*own, *endorsed(own, after, origin)]
-    return [*known, *endorsed(known, before, origin, ACKNOWLEDGEMENT)]
+    known = [*own, *endorsed(own, kept(store, origin), origin)]
+    return [*known, *endorsed(known, kept(store, origin, ACKNOWLEDGED_SUFFIX, ACKNOWLEDGEMENT), origin, ACKNOWLEDGEMENT)]
+
+
+def kept(store: Store, origin: str, suffix: str = ENDORSED_SUFFIX, schema: str = ENDORSEMENT) -> list[bytes]:
+    """What lies beside a log about which key follows which; who signed it, and whether rightly, is for ``endorsed`` to say.
+
+    Raises:
+        StoreError: the store is out of reach.
+        VerificationError: a file says nothing of the kind, or of another log.
+    """
+    found = []
+    for name in store.list("keys/"):
+        if name.endswith(suffix):
+            found.append(store.get(name).data)
+            try:
+                _parsed(found[-1], origin, schema)
+            except VerificationError as error:
+                raise VerificationError(
+                    f"{name} was changed: {error.message}", where=SourceRef(file=store.location), fix="restore it from a copy, or remove it"
+                ) from error
+    return found
 
 
 def endorsed(trusted: Sequence[VerifierKey], notes: Iterable[bytes], origin: str, schema: str = ENDORSEMENT) -> list[VerifierKey]:

@@ -261,7 +261,8 @@ class Package:
     def check_earlier(self, path: Path) -> None:
         """Step 9."""
         size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys)
-        need(size <= self.size and root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
+        need(size <= self.size, f"the log has fewer entries than the {size} of {path}: is the package older than that?")
+        need(root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
 
     def check_timestamp(self) -> str:
         """Step 10: the time that the token says."""

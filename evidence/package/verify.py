@@ -312,7 +312,8 @@ class _Examination:
                 old = open_checkpoint(data, origin, [*self._trusted, *self._own])
             except VerificationError as error:
                 raise VerificationError(f"can't be compared with the earlier checkpoint: {error.message}") from error
-            self._require(old.size <= head.size, f"was rolled back: the log had {old.size} entries and has {head.size}")
+            older = f"was rolled back, or the package is older than the checkpoint: that has {old.size} entries, and this log {head.size}"
+            self._require(old.size <= head.size, older)
             self._require(
                 tree_hash(self._leaves[: old.size]) == old.root,
                 f"is of a rewritten log: its first {old.size} entries are others than before",

@@ -23,7 +23,7 @@ from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, o
 from averment.evidence.ledger.envelope import verify_envelope
 from averment.evidence.ledger.merkle import verify_consistency
 from averment.evidence.ledger.reader import CHECKPOINT, LedgerReader
-from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
+from averment.evidence.ledger.succession import endorsed, kept
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import Problem, Step, Verification
@@ -101,15 +101,14 @@ class _Audit:
         return Verification(steps, covered, [*self._open, *self._order.sentences(), *self._questions.sentences()])
 
     def _keys(self) -> None:
-        origin, store = self._ledger.origin, self._ledger.store
+        origin = self._ledger.origin
         self._open.append("Unchanged is not complete: whether everything was recorded that should have been, no signature can show.")
         if not self._given:
             self._trusted = list(self._ledger.keys)
             self._open.append("Who signed: the keys were taken from the ledger itself. Compare their fingerprints, or use --key.")
         else:
             self._trusted = [make(origin) for make in self._given]
-            notes = [store.get(name).data for name in store.list("keys/") if name.endswith(ENDORSED_SUFFIX)]
-            self._trusted += endorsed(self._trusted, notes, origin)
+            self._trusted += endorsed(self._trusted, kept(self._ledger.store, origin), origin)
         self._step.finding = ", ".join(key.id.hex() for key in self._trusted)
 
     def _checkpoint(self) -> None:

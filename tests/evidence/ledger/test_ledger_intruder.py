@@ -18,6 +18,7 @@ from averment.evidence.ledger.opening import open_ledger, put_key
 from averment.evidence.ledger.tiles import encode_bundle, grow
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.interface import StoreError
+from averment.evidence.verification.audit import audit
 
 STAGED = f"staging/3-{'0' * 32}"
 
@@ -154,3 +155,17 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(three, name):
     with pytest.raises(StoreError, match="is not a plain file"), open_ledger(three) as ledger:
         list(ledger.records())
     os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+
+
+@pytest.mark.parametrize("name", ["keys/x.endorsed", "keys/0-1.acknowledged"])
+def test_what_says_nothing_of_a_key_is_named(three, name):
+    """A file that is laid where one key speaks of another keeps everybody from writing: which it is was not said."""
+    (three.path(three.evidence.ledger) / name).write_bytes(b"anything")
+    with pytest.raises(VerificationError, match=f"{name} was changed") as caught:
+        open_ledger(three, write=True)
+    assert caught.value.where is not None
+    with open_ledger(three) as ledger:
+        found = audit(ledger, [lambda _: ledger.keys[0]]).problems
+    assert [problem.reason for problem in found if name in problem.reason] == (
+        [f"{name} was changed: this is not a signed note"] if "endorsed" in name else []
+    )
