@@ -259,7 +259,7 @@ class _Examination:
         names = sorted(name for name in self._manifest.get("files", {}) if name.startswith(layout.RECORDS))
         public_keys = [key.public_key for key in (*self._own, *self._trusted)]
         self._require(bool(public_keys), f"{WITHOUT} a key")
-        self._questions = OpenQuestions(self._period())
+        self._questions = OpenQuestions(*self._times())
         for name in names:
             record: Record | None = self._guard(name, lambda name=name: self._envelope(name, public_keys))  # type: ignore[misc]
             if record is not None:  # of which only this is kept: there may be a hundred thousand
@@ -365,13 +365,14 @@ class _Examination:
             order.add(name, self._collected[name])
         return lines + order.sentences() + (self._questions.sentences() if self._questions else [])
 
-    def _period(self) -> Period | None:
-        """The period that the manifest names; None if it names none, which its own step has said."""
+    def _times(self) -> tuple[Period, datetime] | tuple[()]:
+        """The period that the manifest names, and until when the log was known; nothing if it names none, which its own step has said."""
         value = self._manifest.get("period")
         try:
-            return Period(value["label"], from_iso(value["start"]), from_iso(value["end"])) if value else None
-        except (KeyError, TypeError, ValueError):
-            return None
+            period = Period(value["label"], from_iso(value["start"]), from_iso(value["end"])) if value else None
+            return () if period is None else (period, from_iso(self._manifest["as_of"]))
+        except (KeyError, TypeError, ValueError, BadInputError):
+            return ()
 
     # Helpers.
 

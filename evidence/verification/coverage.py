@@ -21,10 +21,10 @@ after the other, in many accounts, and interrupted runs are resumed within a day
 
 class OpenQuestions:
     """Counts what records leave open, one record after the other. ``period``: the time within which gaps are looked for; without one
-    nothing is kept of a record but the counts, however many there are."""
+    nothing is kept of a record but the counts, however many there are. ``as_of``: until when the whole log was known, if that is said."""
 
-    def __init__(self, period: Period | None = None) -> None:
-        self._period = period
+    def __init__(self, period: Period | None = None, as_of: datetime | None = None) -> None:
+        self._period, self._as_of = period, as_of
         self._gathered: Counter[Gathering] = Counter()
         self._cut = self._unknown = self._sampled = 0
         self._latest: datetime | None = None
@@ -57,9 +57,9 @@ class OpenQuestions:
                 f"Populations: {self._cut} listings were cut short, {self._unknown} were not counted, {self._sampled} were examined in part."
             )
         if self._period is not None and self._latest is not None and self._latest < self._period.end:
-            lines.append(
-                f"The period was not over: nothing was collected after {_minute(self._latest)}, and it ends {_minute(self._period.end)}."
-            )
+            over = self._as_of is not None and self._as_of >= self._period.end
+            what = "What came after: of the period's evidence nothing" if over else "The period was not over: nothing"
+            lines.append(f"{what} was collected after {_minute(self._latest)}, and it ends {_minute(self._period.end)}.")
         gaps = self.gaps()
         if gaps:
             more = f"; and {len(gaps) - _SHOWN_GAPS} more" if len(gaps) > _SHOWN_GAPS else ""

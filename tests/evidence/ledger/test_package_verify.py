@@ -120,6 +120,7 @@ def test_an_untouched_package_verifies_without_a_network(original, enclosed, mon
     monkeypatch.setattr(socket, "socket", refuse)
     result = verify_package(original)
     assert result.genuine
+    assert any(line.startswith("What came after: ") for line in result.uncovered)  # the log goes on after the period
     assert len(result.steps) == 10
     assert enclosed(original) == (0, set())
 

@@ -57,6 +57,15 @@ def test_no_record_speaks_of_what_came_after_it():
     assert "Gaps" not in alone
 
 
+def test_a_period_that_is_over_is_not_said_to_go_on():
+    """The log was known beyond the period's end, where the records of other times stand: it isn't that the period was not over."""
+    questions = OpenQuestions(Q4, datetime(2027, 2, 1, tzinfo=UTC))
+    questions.add(record("2026-10-01", "2026-12-31"))
+    text = " ".join(questions.sentences())
+    assert "What came after: of the period's evidence nothing was collected after 2026-12-31 00:00, and it ends 2027-01-01 00:00." in text
+    assert "was not over" not in text
+
+
 def test_a_run_that_takes_its_time_leaves_no_gap():
     """What was collected within a day before the last collection belongs to the same run."""
     first, last = (record("2026-10-01", day, collector=day) for day in ("2026-12-31", "2027-01-01"))
