@@ -18,6 +18,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError, 
 from averment.core.http import post
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
+from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, cosign, open_checkpoint
 from averment.evidence.ledger.merkle import EMPTY_ROOT, verify_consistency
 from averment.evidence.stores.interface import ConflictError, NotStoredError, Store
@@ -92,7 +93,14 @@ class Witness:
             stored = self._store.get(_name_of(origin))
         except NotStoredError:
             return Checkpoint(origin, 0, EMPTY_ROOT), None
-        return open_checkpoint(stored.data, origin, self._logs[origin]).checkpoint, stored.version
+        try:
+            return open_checkpoint(stored.data, origin, self._logs[origin]).checkpoint, stored.version
+        except VerificationError as error:
+            raise VerificationError(
+                f"what this witness remembers of {origin} is no checkpoint of it: {error.message}",
+                where=SourceRef(self._store.location),
+                fix="if the log has changed its key since, hand over the key of then as well (--log-key)",
+            ) from error
 
 
 def _name_of(origin: str) -> str:

@@ -186,7 +186,7 @@ def rotate_command(key: str, config: Path | None) -> int:
     "log_keys",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The log's public key, got by another way than the ledger. Repeatable.",
+    help="The log's public key, got by another way than the ledger; those that it vouched for count too. Repeatable.",
 )
 @click.option("--attach", is_flag=True, help="Put the cosignature under the ledger's checkpoint (needs write access).")
 @ledger_option
@@ -202,6 +202,7 @@ def cosign_command(
     """
     from averment.core.signing.local import LocalSigner
     from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.ledger.succession import endorsed, kept
     from averment.evidence.ledger.witness import Witness
     from averment.evidence.stores.directory import DirectoryStore
 
@@ -214,6 +215,7 @@ def cosign_command(
                 fix="averment collect fills it; check the place",
             )
         known = [read_key(path)(ledger.origin) for path in log_keys] or list(ledger.keys)
+        known += endorsed(known, kept(ledger.store, ledger.origin), ledger.origin)
         if not log_keys:
             stderr.print("note: the log's keys were taken from the ledger itself; use --log-key")
         witness = Witness(DirectoryStore(memory), name, LocalSigner.load(key_file), {ledger.origin: known})

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
@@ -265,3 +266,36 @@ def test_what_a_key_said_of_another_log_vouches_for_nothing_here(tmp_path, make_
     monkeypatch.setattr(sys, "argv", ["verify.py", str(package), "--key", str(tmp_path / "key.pem")])
     assert standalone.main() == 1
     assert "MANIFEST.sig" in capsys.readouterr().out
+
+
+def test_a_witness_goes_on_after_a_change_of_keys(tmp_path, make_record, monkeypatch, capsys):
+    """With the key that it was handed first; it ended with 1, as if the log had been rewritten. With the new one alone it says what is missing."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    monkeypatch.chdir(tmp_path)
+    LocalSigner.create(tmp_path / "w.pem")
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        (tmp_path / "old.pem").write_bytes(public_pem(ledger.keys[0].public_key))
+    cosign = [
+        "ledger",
+        "cosign",
+        "--ledger",
+        str(shop.path(shop.evidence.ledger)),
+        "--key",
+        "w.pem",
+        "--name",
+        "w.example",
+        "--memory",
+        "seen",
+    ]
+    assert run([*cosign, "--log-key", "old.pem"]) == 0
+    fresh = rotate(shop, "keys/new.pem")
+    (tmp_path / "new.pem").write_bytes(public_pem(fresh.public_key))
+    with open_ledger(with_key(shop, "keys/new.pem"), write=True) as ledger:
+        ledger.append([make_record(2)])
+    assert run([*cosign, "--log-key", "new.pem"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "what this witness remembers of example.com/shop" in said
+    assert "hand over the key of then as well (--log-key)" in said
+    assert run([*cosign, "--log-key", "old.pem"]) == 0
+    assert "cosigned 2 entries of example.com/shop, 1 when last seen" in " ".join(capsys.readouterr().err.split())
