@@ -188,7 +188,9 @@ class Package:
         text = self.check("MANIFEST.sig", lambda: read_note(note, note.decode().split("\n")[1], self.trusted, witnesses=False))
         if text is not None:
             lines = text.split("\n")
-            need(lines[0] == "urn:averment:package:v1" and len(lines) == 5, "MANIFEST.sig is not the signature of a package")
+            need(
+                lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5, "is not of a package, or MANIFEST.sig"
+            )
             need(lines[3] == f"sha256 {sha256(data).hex()}", "is not what was signed")
             said = (self.manifest["log"]["origin"], self.manifest["period"]["label"])
             need((lines[1], lines[2]) == said, "names another log or period than its signature")
@@ -239,10 +241,11 @@ class Package:
         subject = [{"name": record["id"], "digest": {"sha256": digest}}]
         need(statement["subject"] == subject and record["id"] == record_id, "its subject is another")
         head, _, checkpoint = self.bytes_of(f"proofs/{record_id}.txt").partition(b"\n\n")
-        lines = head.decode().split("\n")
+        lines = [line for line in head.decode().split("\n") if not line.startswith("extra ")]  # which may carry anything
         need(lines[0] == "c2sp.org/tlog-proof@v1" and checkpoint == self.bytes_of("checkpoint.txt"), "its proof is of another log")
         index, leaf = int(lines[1].removeprefix("index ")), sha256(b"\x00" + envelope)
-        need(0 <= index < self.size and self.leaves[index] == leaf, "it does not stand in the log where its proof says")
+        need(lines[1] == f"index {index}" and 0 <= index < self.size, "its proof is malformed")
+        need(self.leaves[index] == leaf, "it does not stand in the log where its proof says")
         path = [base64.b64decode(line, validate=True) for line in lines[2:]]
         need(root_from_proof(leaf, index, self.size, path) == self.root, "its proof does not lead to the checkpoint")
         self.others |= signers - {key.keyid for key in self.trusted}
@@ -254,8 +257,10 @@ class Package:
         for name in sorted(name for name in self.manifest["files"] if name.startswith("records/")):
             seen[name[8:-5]] = self.check(name, self.check_record, name[8:-5])
         slim = {"object_hook": lambda row: (row["record"], (row["index"], row["sha256"])) if "used_by" in row else row}  # there may be many
-        rows = dict(json.loads(self.bytes_of("report.json"), **slim)["evidence"])  # type: ignore[arg-type]
-        self.check("report.json", need, rows == seen, "lists other records than the package holds")
+        report: Any = json.loads(self.bytes_of("report.json"), **slim)  # type: ignore[arg-type]
+        same = dict(report["evidence"]) == seen and len(report["evidence"]) == len(seen)
+        self.check("report.json", need, same, "lists other records than the package holds, or one twice")
+        self.check("report.json", need, report["period"] == self.manifest["period"], "is of another period than the manifest")
         return len(seen)
 
     def check_earlier(self, path: Path) -> None:

@@ -299,6 +299,7 @@ class _Examination:
         unread = {key for key in said if {layout.RECORDS, layout.record_name(key), layout.proof_name(key)} & self._unread}
         differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key) and key not in unread)
         self._require(not differing, f"says otherwise of {len(differing)} records, such as {differing[:1]}")
+        self._require(len(report["evidence"]) == len(said), "lists a record twice")
         self._require(report["period"] == self._manifest["period"], "is of another period than the manifest")
         self._require(not unread or bool(differing), f"{WITHOUT} {counted(len(unread), 'record')}, which could not be read")
         self._step.finding = f"{len(said)} records"

@@ -112,6 +112,8 @@ def _write(
     example: str | None = None
     claims = ClaimsPage(layout.record_name("{id}"))
     for entry in followed(ledger.records(), "writing records", checkpoint.size if checkpoint is not None else None):
+        if files.digest(layout.record_name(entry.record.id)) is not None:
+            continue  # it stands in the log again, as only an intruder could make it: where it came first is its place
         if reading.add(entry):
             example = example or entry.record.id
             _add_record(ledger, entry, files, claims)

@@ -14,8 +14,10 @@ from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
 from averment.evidence.ledger.checkpoint import VerifierKey, sign_note
 from averment.evidence.ledger.intent import INTENT, Intent
+from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger, put_key
-from averment.evidence.ledger.tiles import encode_bundle, grow
+from averment.evidence.ledger.tiles import decode_bundle, encode_bundle, grow
+from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.interface import StoreError
 from averment.evidence.verification.audit import audit
@@ -88,6 +90,21 @@ def test_no_record_is_put_into_the_log_again(three, fourth, make_record, twice):
     with open_ledger(three) as ledger:
         decide(ledger, [fourth, fourth] if twice else [ledger.entry(1).envelope])
     refused(three, make_record, "would stand in the log twice")
+
+
+def test_a_package_of_a_log_with_a_record_twice_verifies(three, make_record, tmp_path, monkeypatch):
+    """Earlier versions put it there, and nothing leaves a log: its first place counts, and no package of it verified."""
+    with open_ledger(three) as ledger:
+        decide(ledger, [ledger.entry(1).envelope])
+    with monkeypatch.context() as patch, open_ledger(three, write=True) as ledger:
+        patch.setattr(Ledger, "_staged", lambda _, data: decode_bundle(data))
+        ledger.append([make_record(50)])
+    with open_ledger(three, write=True) as ledger:
+        assert [entry.record.query["number"] for entry in ledger.records()] == [0, 1, 2, 1, 50]
+        made = write_package(three, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package")
+    result = verify_package(made.path)
+    assert (made.records, result.problems) == (4, [])
+    assert any(line.startswith("1 entry of the log is not in the package") for line in result.uncovered)
 
 
 @pytest.mark.parametrize(

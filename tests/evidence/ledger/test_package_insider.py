@@ -194,6 +194,8 @@ def test_a_report_that_drops_adds_or_moves_records_is_found(insider, make_record
         lambda rows: rows[1:],
         lambda rows: [{**rows[0], "index": 3}, *rows[1:]],
         lambda rows: [{**rows[0], "sha256": "0" * 64}, *rows[1:]],
+        lambda rows: [{**rows[0], "sha256": "0" * 64}, *rows],
+        lambda rows: [*rows, rows[0]],
     ):
         path.write_text(json.dumps({**report, "evidence": change(report["evidence"])}))
         ours, theirs = insider.expose()
@@ -209,7 +211,28 @@ def test_a_report_of_another_period_is_found(insider):
     """The manifest's period is the report's."""
     path = insider.folder / "report.json"
     path.write_bytes(path.read_bytes().replace(b'"2026Q4"', b'"2026Q3"'))
-    assert "report.json" in insider.expose()[0]
+    ours, theirs = insider.expose()
+    assert "report.json" in ours & theirs
+
+
+def test_a_manifest_of_something_else_is_found(insider):
+    """Signed as a package's, but by its own word of another type."""
+    path = insider.folder / "MANIFEST.json"
+    path.write_bytes(path.read_bytes().replace(b"urn:averment:package:v1", b"urn:averment:package:v2"))
+    ours, theirs = insider.expose()
+    assert "MANIFEST.json" in ours & theirs
+
+
+def test_a_proof_may_carry_more_and_is_written_in_one_way(insider):
+    """An ``extra`` line is anybody's, as the format says; an index with a zero before it isn't one."""
+    for path in (insider.folder / "proofs").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"@v1\n", b"@v1\nextra YWJj\n"))
+    assert insider.expose() == (set(), set())
+    for path in (insider.folder / "proofs").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"\nindex ", b"\nindex 0"))
+    ours, theirs = insider.expose()
+    assert ours
+    assert theirs
 
 
 def test_hashes_that_do_not_give_the_root_are_found(insider):
