@@ -57,7 +57,7 @@ def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple
     if not asked.witnesses:
         left_open.append(
             "Whether others were shown another history: "
-            + ("the witnesses' keys were taken from the package itself (--witness)." if found else "no witness cosigned the checkpoint.")
+            + ("the witnesses' keys came with the evidence and were not handed over (--witness)." if found else "no witness cosigned the checkpoint.")
         )
     return "; ".join(said) or "none", left_open
 
@@ -72,7 +72,7 @@ def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tup
     if token is None:
         if asked.certificates:
             raise VerificationError("is missing: no timestamp authority dated this checkpoint")
-        return "none", ["Times: they are those of the collecting machines; no third party's timestamp is in the package."]
+        return "none", ["Times: they are those of the collecting machines; no third party's timestamp is on the checkpoint."]
     try:
         stamp = verify_stamp(token, stamped_bytes(note, origin), asked.certificates)
     except MissingExtraError as error:

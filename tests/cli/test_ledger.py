@@ -68,6 +68,7 @@ def test_a_grown_ledger_verifies_against_everything_that_was_kept(shop, capsys):
     assert "3. The log has only grown since the earlier checkpoints: ok (the first 10, 300 of 301 entries are the same)" in text
     assert "4. Every entry is what the checkpoint commits to: ok (301 entries)" in text
     assert "taken from the ledger" not in text
+    assert "in the package" not in text
     assert "Unchanged is not complete" in text
 
 

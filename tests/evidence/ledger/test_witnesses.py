@@ -267,7 +267,7 @@ def test_an_auditor_asks_for_witnesses(witnessed, make_record, tmp_path, capsys)
     assert run(["verify", str(package)]) == 0
     text = capsys.readouterr().out
     assert "9. The witnesses of the checkpoint: ok (w.example at 2026-12-01T12:00:00Z)" in text
-    assert "the witnesses' keys were taken from the package itself" in text
+    assert "the witnesses' keys came with the evidence" in text
     assert run(["verify", str(package), "--witness", str(mine)]) == 0
     assert "witness" not in capsys.readouterr().out.partition("Not shown")[2]
     assert run(["verify", str(package), "--witness", str(mine), "--witness", str(other)]) == 1
