@@ -31,12 +31,13 @@ tail -n 1 MANIFEST.sig | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signatur
 test "$(tail -n 1 "$T/text")" = "sha256 $(sha256sum MANIFEST.json | cut -d ' ' -f 1)"
 ```
 
-2. Every file against the manifest; and that there are no others.
+2. Every file against the manifest; and that there are no others, nor links.
 
 ```sh
 jq -r '.files | to_entries[] | "\\(.value.sha256)  \\(.key)"' MANIFEST.json > "$T/digests"
 sha256sum --check --strict --quiet "$T/digests"
 test "$(find . -type f | wc -l)" -eq "$(($(wc -l < "$T/digests") + 2))"
+test -z "$(find . ! -type f ! -type d)"
 ```
 
 3. The checkpoint's signature: origin, number of entries and root of the log, signed the same way (the log's own

@@ -483,6 +483,9 @@ def test_the_guides_commands_work_and_fail_when_they_should(package):
         (package / name).write_bytes(data)
     (package / "added").write_text("x")
     assert run_steps(package).returncode != 0
+    (package / "added").unlink()
+    (package / "added").symlink_to("README.html")
+    assert run_steps(package).returncode != 0
 
 
 def test_a_package_signed_through_kms_is_verifiable_and_the_same_again(sandbox, tmp_path, enclosed, make_record):
