@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -48,8 +48,8 @@ def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple
                     raise VerificationError(f"the cosignature of {key.name} (key {key.id.hex()}) is wrong")
                 found[key] = item.moment
     said = [f"{key.name} at {iso(moment)}" for key, moment in found.items() if moment is not None]
-    have = sum(1 for key in asked.witnesses if key in found)
-    needed = len(asked.witnesses) if asked.quorum is None else asked.quorum
+    have = different(key for key in asked.witnesses if key in found)
+    needed = different(asked.witnesses) if asked.quorum is None else asked.quorum
     if have < needed:
         missing = ", ".join(key.name for key in asked.witnesses if key not in found) or "no witness's key was handed over"
         raise VerificationError(f"was cosigned by {have} of the witnesses asked for, not by {needed} (missing: {missing})")
@@ -57,9 +57,18 @@ def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple
     if not asked.witnesses:
         left_open.append(
             "Whether others were shown another history: "
-            + ("the witnesses' keys came with the evidence and were not handed over (--witness)." if found else "no witness cosigned the checkpoint.")
+            + (
+                "the witnesses' keys came with the evidence and were not handed over (--witness)."
+                if found
+                else "no witness cosigned the checkpoint."
+            )
         )
     return "; ".join(said) or "none", left_open
+
+
+def different(witnesses: Iterable[VerifierKey]) -> int:
+    """How many witnesses these are: who holds one key under several names is one."""
+    return len({key.public_key for key in witnesses})
 
 
 def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tuple[str, list[str]]:

@@ -21,7 +21,7 @@ from averment.evidence.package.verify import read_checkpoint, read_key, verify_p
 from averment.evidence.record import Record
 from averment.evidence.verification.single import verify_proof
 from averment.evidence.verification.steps import WITHOUT, Problem, Verification
-from averment.evidence.verification.vouching import Vouching
+from averment.evidence.verification.vouching import Vouching, different
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def vouching_of(witnesses: Sequence[AnyPath], quorum: int | None, certificates: 
     """
     _require_reachable(quorum, len(witnesses))
     keys = list(dict.fromkeys(_witness(Path(path)) for path in witnesses))  # one that is handed over twice is one
-    _require_reachable(quorum, len(keys))
+    _require_reachable(quorum, different(keys))
     trusted = [certificate for path in certificates for certificate in read_certificates(Path(path))]
     return Vouching(keys, quorum, trusted)
 

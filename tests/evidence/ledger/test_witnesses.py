@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from averment.api.verifying import vouching_of
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, VerificationError
@@ -27,6 +28,7 @@ from averment.evidence.ledger.witness import BehindError, RemoteWitness, Witness
 from averment.evidence.package.verify import Vouching, verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.directory import DirectoryStore
+from averment.evidence.verification.vouching import cosigners
 
 ORIGIN = "example.com/shop"
 THEN = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -281,6 +283,24 @@ def test_an_auditor_asks_for_witnesses(witnessed, make_record, tmp_path, capsys)
     assert "can't be met by 1 different" in capsys.readouterr().err
     assert run(["verify", str(package), "--quorum", "1"]) == 2
     assert run(["verify", str(package), "--witness", str(package / "checkpoint.txt")]) == 2
+
+
+def test_one_key_under_two_names_is_one_witness(tmp_path):
+    """Whoever holds it cosigns as both: a quorum of two was met by one."""
+    text = str(Checkpoint(ORIGIN, 1, bytes(32)))
+    signer = key_of("w")
+    names = ("one.example", "two.example")
+    keys = [VerifierKey(name, signer.public_key(), cosigner=True) for name in names]
+    note = bytes(SignedNote(text, tuple(cosign(text, name, signer, THEN) for name in names)))
+    assert cosigners(note, Vouching(keys, 1), ())[1] == []
+    with pytest.raises(VerificationError, match="by 1 of the witnesses asked for, not by 2"):
+        cosigners(note, Vouching(keys, 2), ())
+    for key in keys:
+        (tmp_path / f"{key.name}.vkey").write_text(str(key))
+    files = [tmp_path / f"{name}.vkey" for name in names]
+    assert len(vouching_of(files, 1, []).witnesses) == 2
+    with pytest.raises(BadInputError, match="can't be met by 1 different witnesses"):
+        vouching_of(files, 2, [])
 
 
 def test_a_package_without_witnesses_says_so(tmp_path, make_record):
