@@ -179,6 +179,21 @@ class Ledger(LedgerReader):
     def _signers(self) -> tuple[Signer, ...]:
         return (*((self._signer,) if self._signer else ()), *self._further)
 
+    def recall(self) -> int:
+        """Hold the log against the longest one that this machine has seen; how many entries that had.
+
+        Raises:
+            VerificationError: it was rolled back or rewritten since.
+            StoreError: the store is out of reach.
+        """
+        seen = self._index.seen()
+        at, root = seen if seen is not None else (0, EMPTY_ROOT)
+        if at > self.size:  # another process of this machine may have added to the log since it was read here, and to the index
+            self.refresh()
+        if (at, root) != (self.size, self._tree.root):
+            self._require_prefix(self._tree, at, root, "than this machine has seen")
+        return at
+
     def find(self, record_id: str) -> int | None:
         """Where the record stands, or None."""
         try:
@@ -383,14 +398,10 @@ class Ledger(LedgerReader):
     # The index.
 
     def _catch_up(self) -> None:
-        """Bring the index up to the log, and the log to account if the index has seen more, or something else."""
-        seen = self._index.seen()
-        at, root = seen if seen is not None else (0, EMPTY_ROOT)
-        if at > self.size:  # another process of this machine may have added to the log since it was read here, and to the index
-            self.refresh()
-        if (at, root) == (self.size, self._tree.root):
+        """Bring the index up to the log, and the log to account (``recall``)."""
+        at = self.recall()
+        if at == self.size:
             return
-        self._require_prefix(self._tree, at, root, "than this machine has seen")
         first, last = at // WIDTH, (self.size + WIDTH - 1) // WIDTH
         for start in range(first, last, _CATCH_UP_BUNDLES):
             found = [

@@ -53,7 +53,8 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     Raises:
         BadInputError: the settings or the key can't be used.
         StoreError: the store is out of reach.
-        VerificationError: the checkpoint is not signed by a key of the ledger, or the key files were changed.
+        VerificationError: the checkpoint is not signed by a key of the ledger, the key files were changed, or this machine has seen more of
+            the log, or something else.
     """
     settings = organisation.evidence
     store = open_store(settings.ledger, organisation.root)
@@ -78,6 +79,7 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
             where=SourceRef(file=store.location),
             fix="restore 'checkpoint' from a copy; if nothing was ever recorded, the next averment collect finishes the append",
         )
+    ledger.recall()
     return ledger
 
 
