@@ -17,12 +17,14 @@ from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
 from averment.evidence.ledger.envelope import open_entry, read_payload, verify_envelope
 from averment.evidence.ledger.proof import HEADER, InclusionProof, carried
+from averment.evidence.package.files import MAX_FILE_BYTES
 from averment.evidence.record import Record
 from averment.evidence.verification.steps import Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners
 
 SUFFIX = ".tlog-proof"
-_MAX_PROOF_BYTES = 64 * 1024 * 1024
+_MAX_UNNAMED_BYTES = 64 * 1024 * 1024
+"""What is read of a file that isn't called a proof, to see whether it is one."""
 
 
 def verify_proof(
@@ -33,7 +35,8 @@ def verify_proof(
     Raises:
         BadInputError: the file can't be read or is no proof, or no key was handed over, without which a proof shows nothing.
     """
-    data = read_bounded(path, limit=_MAX_PROOF_BYTES)
+    # A proof carries the record's payload, in base64 twice: as large a one as lies in a package.
+    data = read_bounded(path, limit=2 * MAX_FILE_BYTES if path.suffix == SUFFIX else _MAX_UNNAMED_BYTES)
     if path.suffix != SUFFIX and not data.startswith(HEADER.encode()):  # by its name one, it is a proof that was changed
         raise BadInputError(
             "is neither a package nor the proof of one record",

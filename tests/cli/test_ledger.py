@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from averment import api
 from averment.cli.main import run
 from averment.core.organisation import load_organisation
 from averment.evidence.ledger.checkpoint import VerifierKey
@@ -266,6 +267,15 @@ def test_wrong_use_is_exit_2_with_the_reason(shop, capsys, arguments, words):
     public_key(shop)
     assert run(arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_proof_of_a_very_large_record_can_be_verified(shop, capsys):
+    """38 MB of payload are 67 in the proof: it was written, and refused as too large when it was to be verified."""
+    size = 38_000_000
+    append(shop, 20, size=size)
+    assert run(["ledger", "prove", record(20, size=size).id, "--output", "p.tlog-proof"]) == 0
+    assert Path("p.tlog-proof").stat().st_size > 64 * 1024 * 1024
+    assert api.verify("p.tlog-proof", keys=[public_key(shop)]).genuine
 
 
 def test_an_empty_ledger_has_nothing_to_verify(tmp_path, monkeypatch, capsys):
