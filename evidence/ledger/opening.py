@@ -135,14 +135,23 @@ def _former(organisation: Organisation) -> list[VerifierKey]:
         BadInputError: one is no key of this log.
     """
     settings = organisation.evidence
-    keys = [VerifierKey.parse(text) for text in settings.former_keys]
-    for key in keys:
+    keys = []
+    for text in settings.former_keys:
+        try:
+            key = VerifierKey.parse(text)
+        except BadInputError as error:
+            raise BadInputError(
+                f"evidence.former_keys: {error.message}",
+                where=SourceRef(organisation.file),
+                fix="copy the text of the ledger's keys/<id>.vkey",
+            ) from error
         if key.name != settings.origin or key.cosigner:
             raise BadInputError(
                 f"evidence.former_keys: {key} is no key of the log {settings.origin}",
                 where=SourceRef(organisation.file),
                 fix="copy the text of the ledger's keys/<id>.vkey",
             )
+        keys.append(key)
     return keys
 
 

@@ -67,7 +67,9 @@ def kept(store: Store, origin: str, suffix: str = ENDORSED_SUFFIX, schema: str =
                 _parsed(found[-1], origin, schema)
             except VerificationError as error:
                 raise VerificationError(
-                    f"{name} was changed: {error.message}", where=SourceRef(file=store.location), fix="restore it from a copy, or remove it"
+                    f"{name}: {error.message}",
+                    where=SourceRef(file=store.location),
+                    fix="restore it from a copy; if the log is called otherwise than evidence.origin says, correct that",
                 ) from error
     return found
 

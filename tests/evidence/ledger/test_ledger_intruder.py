@@ -178,11 +178,11 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(three, name):
 def test_what_says_nothing_of_a_key_is_named(three, name):
     """A file that is laid where one key speaks of another keeps everybody from writing: which it is was not said."""
     (three.path(three.evidence.ledger) / name).write_bytes(b"anything")
-    with pytest.raises(VerificationError, match=f"{name} was changed") as caught:
+    with pytest.raises(VerificationError, match=f"{name}: this is not a signed note") as caught:
         open_ledger(three, write=True)
     assert caught.value.where is not None
     with open_ledger(three) as ledger:
         found = audit(ledger, [lambda _: ledger.keys[0]]).problems
     assert [problem.reason for problem in found if name in problem.reason] == (
-        [f"{name} was changed: this is not a signed note"] if "endorsed" in name else []
+        [f"{name}: this is not a signed note"] if "endorsed" in name else []
     )

@@ -331,7 +331,7 @@ def test_another_key_is_refused_unless_it_was_let_in(shop, make_record):
         open_ledger(shop, write=True)
     (folder(shop) / f"keys/{other.id.hex()}.vkey").unlink()
     for text in (str(VerifierKey("example.com/other", lost.public_key)), "no key"):
-        with pytest.raises(BadInputError):
+        with pytest.raises(BadInputError, match=r"evidence\.former_keys: "):
             open_ledger(dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(text,))), write=True)
     named = dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(str(lost),)))
     with open_ledger(named, write=True) as ledger:
