@@ -39,7 +39,7 @@ def open_store(text: str, root: Path) -> Store:
         from averment.evidence.stores.s3 import S3Store
 
         return S3Store.from_url(text)
-    if "://" in text:
+    if "://" in text or text.lower().startswith("s3:"):
         raise BadInputError(f"'{text}' is no place for a ledger", fix="write a folder, or s3://bucket/prefix")
     return DirectoryStore(root / text)
 
