@@ -92,9 +92,10 @@ def _is_whole(member: zipfile.ZipInfo, handle: BinaryIO) -> bool:
         if not waiting:
             waiting = handle.read(min(left, _CHUNK))
             left -= len(waiting)
+        fed = waiting
         part = stream.decompress(waiting, _CHUNK)
         waiting, size = stream.unconsumed_tail, size + len(part)
-        if not part and not waiting and not left:
+        if not part and not fed:  # the data end, or the file does, and the stream doesn't
             break
     return stream.eof and not stream.unused_data and not left and size == member.file_size
 

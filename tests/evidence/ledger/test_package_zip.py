@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -126,6 +128,12 @@ def another_name(data):
     return replace(good, local=said, central=said)
 
 
+def never_ending(data):
+    """Data that go on behind the end of the zip."""
+    said = Said(zlib.crc32(data), 2**31, len(data))
+    return Member(said, said, b"\0\xff\xff\0\0")
+
+
 def false_descriptor(data):
     """What stands behind the data is of something else."""
     good = streamed(honest(data))
@@ -191,6 +199,14 @@ def test_a_zip_that_says_two_things_of_a_file_is_refused(contents, tmp_path, mak
     (tmp_path / "p.zip").write_bytes(packed(contents, make))
     with pytest.raises(BadInputError, match="says different things of one"), opened(tmp_path / "p.zip"):
         pass
+
+
+def test_data_that_go_on_behind_the_zip_keep_nobody_waiting(tmp_path):
+    """There is nothing more to read, and the data don't end. In a process, which can be ended."""
+    (tmp_path / "p.zip").write_bytes(packed({"README.html": bytes(100_000)}, never_ending))
+    code = "import sys; from averment.evidence.package.earlier import opened; opened(__import__('pathlib').Path(sys.argv[1])).__enter__()"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "p.zip"], capture_output=True, text=True, check=False, timeout=60)
+    assert "says different things of one" in done.stderr
 
 
 def test_a_directory_that_is_counted_otherwise_is_refused(contents, tmp_path):
