@@ -60,7 +60,9 @@ class RecordIndex:
             row = self._database.execute("SELECT size, root FROM seen").fetchone()
         except sqlite3.Error as error:
             raise self._broken(error) from error
-        return (int(row[0]), bytes(row[1])) if row else None
+        if row and not (isinstance(row[0], int) and isinstance(row[1], bytes)):
+            raise self._broken(ValueError("what it has seen is no size and no root"))
+        return (row[0], row[1]) if row else None
 
     def find(self, record_ids: Iterable[str]) -> dict[str, int]:
         """Where the records stand, as far as the index knows; what it doesn't know, or is no record id, is left out."""

@@ -110,3 +110,16 @@ def test_another_process_sees_a_record_in_one_table_or_the_other(tmp_path, monke
         assert reader.find(ids) == {ids[number]: number for number in range(at + 1)}
     writer.close()
     reader.close()
+
+
+@pytest.mark.parametrize("root", ["text", 7])
+def test_what_was_seen_and_is_none_is_said(tmp_path, root):
+    """The index of a ledger in a folder lies there, where others may write: a size and a root of another type were a flaw of the program."""
+    path = tmp_path / "index"
+    RecordIndex(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO seen VALUES (0, 1, ?)", (root,))
+    database.close()
+    with pytest.raises(IncompleteError, match="no size and no root") as caught:
+        RecordIndex(path).seen()
+    assert "delete it" in (caught.value.fix or "")
