@@ -132,7 +132,8 @@ class _Template:
 
     def said(self) -> list[Problem]:
         """The problems of the template and of the stacks nested in it."""
-        stray = chained.from_iterable(stray_waivers(lines, self.spoken.get(file, ()), file) for file, lines in self.lines.items())
+        read = self.lines.items() if _means_to_be_one(self.template) else ()  # a page's text may quote a waiver, as a search index does
+        stray = chained.from_iterable(stray_waivers(lines, self.spoken.get(file, ()), file) for file, lines in read)
         return [*self.problems, *stray, *(problem for child in self.nested.values() if child is not None for problem in child.said())]
 
     def child(self, name: str) -> _Template | None:
@@ -319,8 +320,13 @@ def _without(graph: Graph, left_out: frozenset[str]) -> Graph:
 
 def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
     """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
-    if not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
+    if _means_to_be_one(template):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
+
+
+def _means_to_be_one(template: LinedMap) -> bool:
+    """Whether a file that holds a template's marks has them where a template has them."""
+    return not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"})
 
 
 def _has_macro(value: Any, depth: int = 0) -> bool:

@@ -174,3 +174,13 @@ def test_a_waiver_that_stands_next_to_nothing_is_said(tmp_path: Path, name: str,
     (problem,) = result.problems
     assert "stands next to no resource" in problem.reason
     assert (problem.where.line, problem.blocking) == (line, False)
+
+
+def test_a_page_that_quotes_a_waiver_accepts_nothing_and_asks_for_nothing(tmp_path: Path) -> None:
+    """The search index of a governance site quotes the documentation; with a site in the repository every check had a waiver to mend."""
+    text = f"In a template with Resources of AWS::S3::Bucket: # {COMPLETE}"
+    (tmp_path / "search_index.json").write_text(json.dumps({"docs": [{"location": "adopting.html", "text": text}]}))
+    (tmp_path / "template.json").write_text(json.dumps({"Resources": {"M": {"Type": "AWS::SageMaker::Model"}}}))
+    result = result_of(tmp_path)
+    assert result.failures
+    assert not result.problems
