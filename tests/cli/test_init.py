@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -217,7 +218,9 @@ def test_the_private_folder_is_ignored_by_git_once_and_only_if_agreed(
     (tmp_path / ".gitignore").write_text("build")
     assert run(["init", str(tmp_path)]) == 0
     assert (tmp_path / ".gitignore").read_text() == "build"
-    assert "Add .averment/ to" in capsys.readouterr().err
+    hint = capsys.readouterr().err
+    assert "Add the line .averment/ to" in hint
+    assert "--yes" not in hint  # the file is there by now, and init doesn't run over it
     for answer in (["--yes"], ["--yes"]):
         (tmp_path / "averment.yaml").unlink()
         assert run(["init", str(tmp_path), *answer]) == 0
@@ -236,6 +239,36 @@ def test_the_private_folder_is_ignored_by_git_once_and_only_if_agreed(
     assert run(["init", str(tmp_path)]) == 0
     assert asked
     assert not (tmp_path / ".gitignore").exists()
+
+
+def test_a_folder_within_a_repository_is_told_too_unless_the_repository_ignores_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a part of a repository of many, the key is as near to a commit as at its root; a line at the root holds for all of them."""
+    (tmp_path / ".git").mkdir()
+    for name in ("one", "[two]"):
+        (tmp_path / name).mkdir()
+    assert run(["init", str(tmp_path / "[two]")]) == 0
+    assert f"Add the line .averment/ to {tmp_path / '[two]' / '.gitignore'}" in capsys.readouterr().err
+    (tmp_path / ".gitignore").write_text(".averment/\n")
+    assert run(["init", str(tmp_path / "one"), "--yes"]) == 0
+    assert not (tmp_path / "one" / ".gitignore").exists()
+
+
+@pytest.mark.parametrize("options", [["--pre-commit"], ["--ci", "gitlab"]])
+def test_no_hook_and_no_job_is_written_where_nobody_looks_for_it(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Git's hooks and CI are read at the root alone: below it they seemed to be switched on, and never ran. The command that is told works."""
+    (tmp_path / "my repository" / ".git").mkdir(parents=True)
+    part = tmp_path / "my repository" / "infra"
+    part.mkdir()
+    assert run(["init", str(part), *options]) == 2
+    assert list(part.iterdir()) == []
+    said = capsys.readouterr().err
+    told = shlex.split(said.partition("fix: averment ")[2].partition("  #")[0])
+    assert run(told) == 0
+    assert len(list((tmp_path / "my repository").iterdir())) > len([".git", "infra", "averment.yaml"])
 
 
 @pytest.mark.parametrize(

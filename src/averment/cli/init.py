@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shlex
 import sys
 from importlib import resources
 from pathlib import Path
@@ -14,8 +15,9 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import read_bounded, read_text, write_atomic
+from averment.core.files import read_bounded, read_text, relative_posix, write_atomic
 from averment.core.organisation import FILE_NAME
+from averment.core.repository import git_root
 from averment.core.showing import printable
 from averment.core.source import SourceRef
 
@@ -62,6 +64,7 @@ def command(folder: Path, pre_commit: bool, ci: str | None, account: bool | None
 
         click.echo(json.dumps(policy(), indent=2))
         return int(ExitCode.CLEAN)
+    _refuse_below_the_root(folder, ["--pre-commit"] * pre_commit + [f"--ci {ci}"] * bool(ci))
     proposal = _proposal(folder, account)
     wanted = {folder / FILE_NAME: _proposed_text(proposal)}
     if pre_commit:
@@ -124,6 +127,17 @@ def _proposed_text(proposal: Proposal) -> str:
     from averment.governance.onboarding.file import filled
 
     return filled(_template("averment.yaml"), proposal)
+
+
+def _refuse_below_the_root(folder: Path, options: list[str]) -> None:
+    """Refuse to write a hook or a job to where nobody looks for it: it would seem to be switched on, and never run."""
+    root = git_root(folder)
+    if options and root is not None and root != folder.resolve():
+        raise BadInputError(
+            f"is not the root of its Git repository, and what {' and '.join(options)} would write is read there alone, so nothing was written",
+            where=SourceRef(str(folder)),
+            fix=f"averment init {' '.join(options)} {shlex.quote(relative_posix(root, Path.cwd()))}  # or leave {' and '.join(options)} out here",
+        )
 
 
 def _refuse_existing(wanted: dict[Path, str]) -> None:
@@ -196,23 +210,32 @@ def _template(name: str) -> str:
 
 
 def _ignore_private(folder: Path, *, yes: bool) -> None:
-    """Add ``.averment/`` to the ``.gitignore`` of a git repository, once and if the user agrees: it will hold a private key."""
-    if not (folder / ".git").exists():
+    """Add ``.averment/`` to the ``.gitignore`` of a folder in a git repository, once and if the user agrees: it will hold a private key."""
+    root = git_root(folder)
+    if root is None:
         return
-    path = folder / ".gitignore"
-    by_hand = os.path.lexists(path) and (path.is_symlink() or not path.is_file())  # Git itself follows no link of that name
-    present = b"" if by_hand or not path.exists() else read_bounded(path)  # bytes: its encoding and line ends stay as they are
-    if IGNORED.encode() in present.splitlines():
+    path, here = folder / ".gitignore", folder.resolve()
+    above = [part / ".gitignore" for part in here.parents if part.is_relative_to(root)]  # what they name is ignored here as well
+    by_hand = os.path.lexists(path) and not _plain(path)  # Git itself follows no link of that name
+    present = read_bounded(path) if _plain(path) else b""  # bytes: its encoding and line ends stay as they are
+    if any(IGNORED.encode() in text.splitlines() for text in (present, *map(read_bounded, filter(_plain, above)))):
         return
     if by_hand:
-        stderr.print(f"Add {IGNORED} to what git ignores before you collect evidence: {path} is no file that Averment adds to.")
+        stderr.print(
+            f"Add {IGNORED} to what git ignores before you collect evidence: {path} is no file that Averment adds to.", markup=False
+        )
         return
     if not yes and sys.stdin.isatty() and sys.stderr.isatty():
         yes = click.confirm(f"Add {IGNORED} to {path}? It will hold the local ledger and its signing key", default=True, err=True)
     if not yes:
-        stderr.print(f"Add {IGNORED} to {path} before you collect evidence (or run averment init --yes): it will hold a signing key.")
+        stderr.print(f"Add the line {IGNORED} to {path} before you collect evidence: it will hold a signing key.", markup=False)
         return
     ending = b"\r\n" if present.endswith(b"\r\n") else b"\n"
     separator = b"" if not present or present.endswith(b"\n") else ending
     write_atomic(path, present + separator + IGNORED.encode() + ending)
     click.echo(f"added {IGNORED} to {path}")
+
+
+def _plain(path: Path) -> bool:
+    """Whether a file is there, and no link."""
+    return path.is_file() and not path.is_symlink()

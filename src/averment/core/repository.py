@@ -18,3 +18,9 @@ def repository_around(path: Path) -> Path:
     folder = start if start.is_dir() else start.parent
     above = (folder, *folder.parents)
     return next((here for mark in (".git", FILE_NAME) for here in above if (here / mark).exists()), folder)
+
+
+def git_root(path: Path) -> Path | None:
+    """The nearest folder from ``path`` upward that is a Git checkout, with every link followed; None outside of any."""
+    folder = path.resolve()
+    return next((here for here in (folder, *folder.parents) if (here / ".git").exists()), None)
