@@ -78,6 +78,21 @@ def test_a_baseline_works_from_another_folder(
     assert "stale" not in capsys.readouterr().out
 
 
+def test_a_new_baseline_is_named_as_the_settings_have_to_name_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the last part of its name was told, which averment.yaml in another folder doesn't find; brackets are no markup."""
+    (repository / "averment.yaml").write_text("version: 1\n")
+    (repository / "[red]").mkdir()
+    monkeypatch.chdir(repository / "a")
+    assert averment(["check", "--write-baseline", "../[red]/known.json", "-o", "sarif=../[red]/a.sarif"]) == 0
+    said = capsys.readouterr().err
+    assert "(check: {baseline: [red]/known.json})" in said
+    assert "wrote ../[red]/a.sarif" in said
+    (repository / "averment.yaml").write_text("version: 1\ncheck: {baseline: '[red]/known.json'}\n")
+    assert averment(["check"]) == 0
+
+
 def test_stale_entries_are_said_and_do_not_hide_a_return(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A mended flaw makes its entry stale, which is said and doesn't fail; other rules' entries aren't stale when these didn't run."""
     assert averment(["check", "--write-baseline", "known.json"]) == 0

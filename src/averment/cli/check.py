@@ -14,10 +14,10 @@ import click
 
 from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
-from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.common import organisation_for, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import MAX_TEXT_BYTES, write_atomic
+from averment.core.files import MAX_TEXT_BYTES, relative_posix, write_atomic
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.engine import CheckResult, FailOn
@@ -41,7 +41,11 @@ from averment.policies.report.table import TableFormat
     help="Write to a file; repeat it for several, as in -o sarif=out.sarif.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="In the table, cite every reference and repeat every fix.")
-@config_option
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The organisation's averment.yaml; by default the nearest one from the first PATH upward.",
+)
 @click.option(
     "--severity", type=click.Choice([item.value for item in Severity]), help="The least grave findings to report.  [default: low]"
 )
@@ -242,8 +246,9 @@ def _mend(job: Job, result: CheckResult, read_at: float, *, show: bool) -> Check
 
 def _write_baseline(job: Job, path: Path) -> CheckResult:
     result, number = job.write_baseline(path)
+    named = relative_posix(path.resolve(), job.organisation.root.resolve())
     stderr.print(
-        f"wrote {path} with {number} findings; name it in averment.yaml (check: {{baseline: {path.name}}}) or with --baseline", markup=False
+        f"wrote {path} with {number} findings; name it in averment.yaml (check: {{baseline: {named}}}) or with --baseline", markup=False
     )
     return result
 
@@ -254,7 +259,7 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
         text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
         # a name that is no text comes out as \udcff, which in JSON is what it was
         write_atomic(file, text.encode("utf-8", "backslashreplace"))
-        stderr.print(f"wrote {file}", style="dim")
+        stderr.print(f"wrote {file}", style="dim", markup=False)  # a name may hold brackets
     if screen and (not files or any(name != format_name for name, _ in files)):
         click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
 
