@@ -41,7 +41,7 @@ _SAYS = {
     ("unknown", WAIVED): "could not be told from the code; fails as deployed, which is waived",
 }
 _ONE_SIDED = {
-    (True, False): "in the code only: not deployed here, or under another name",
+    (True, False): "in the code only: not deployed here, deployed under another name, or judged by no rule of AWS Config",
     (False, True): "deployed only: made by hand, or from code that is not checked here",
 }
 

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from averment.cli import status_table
 from averment.cli.main import run
 from averment.cli.status import exit_code, next_step
-from averment.cli.status_table import show
+from averment.cli.status_table import show, show_drift
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import load_organisation
 from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
+from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS
 from averment.evidence.since import Since
@@ -292,3 +294,27 @@ def test_a_long_reason_takes_no_other_columns_place(capsys: pytest.CaptureFixtur
     [line] = [line for line in out.splitlines() if line.strip().startswith("SM-UPL-01")]
     assert line.split()[:4] == ["SM-UPL-01", "not-satisfied", "2026-10-10", "an-owner"]
     assert line.rstrip().endswith("…")
+
+
+def test_on_a_narrow_terminal_what_to_do_next_is_told_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is wider than its column goes on in the next line; on 80 columns it lost its end."""
+    monkeypatch.setattr(status_table, "WIDE", 80)
+    name = "parameters.a-collector-with-a-long-name.and-a-parameter"
+    for everything in (False, True):
+        show([made_up("SM-UPL-01", Status.NOT_ASSESSED, "open", "a")], lambda _: f"write {name} in averment.yaml", everything=everything)
+        out = capsys.readouterr().out
+        assert "…" not in out
+        column = max(line.find("Next") for line in out.splitlines())
+        assert name in "".join(line[column:].strip() for line in out.splitlines())
+
+
+def test_of_what_is_on_one_side_only_resources_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """One bucket under six rules was six resources."""
+    rows = [
+        DriftRow(
+            "SM-UPL-03", rule, "uploads", "AWS::S3::Bucket", None, None, "aws_s3_bucket.b", "main.tf:1", "fail", NOT_SEEN, "", None, None
+        )
+        for rule in ("one", "two")
+    ]
+    show_drift(rows)
+    assert "1 resource is in the code only, or deployed only" in capsys.readouterr().out

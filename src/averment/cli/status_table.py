@@ -15,7 +15,7 @@ from rich.table import Table
 from averment.cli.common import stdout
 from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
-from averment.core.words import Status
+from averment.core.words import Status, counted
 from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.report import assessment_rows
 from averment.evidence.since import Since
@@ -77,9 +77,10 @@ def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
         for row in shown:
             table.add_row(escape(row.resource), row.rule, row.before, row.at_run_time, escape(row.says))
         console.print(table)
-    left = len(differing) - len(shown)
+    left = len({(row.resource, row.resource_type, row.account, row.region) for row in differing.values() if row not in shown})
     if left:
-        console.print(f"{left} resources are in the code only, or deployed only: averment status --all", style="dim")
+        are = "is" if left == 1 else "are"
+        console.print(f"{counted(left, 'resource')} {are} in the code only, or deployed only: averment status --all", style="dim")
 
 
 def show_deadlines(coming: Sequence[Deadline], *, everything: bool = False) -> None:
@@ -111,8 +112,8 @@ def coloured(status: Status) -> str:
 
 
 def _totals(console: Console, states: Sequence[ControlState]) -> None:
-    counted = [(status, sum(1 for state in states if state.status is status)) for status in Status]
-    console.print(" · ".join(f"{number} {coloured(status)}" for status, number in counted))
+    numbers = [(status, sum(1 for state in states if state.status is status)) for status in Status]
+    console.print(" · ".join(f"{number} {coloured(status)}" for status, number in numbers))
 
 
 def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width: int) -> Table:
@@ -156,13 +157,20 @@ def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width:
     return table
 
 
+def _folding(table: Table) -> Table:
+    """``table``, which breaks a name that is wider than its column and cuts none off: half a name of a rule or parameter helps nobody."""
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
+
+
 def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    table = Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = _folding(Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False))
     for owner in sorted({owners[item.id] for item in gaps}):
         own = [item for item in gaps if owners[item.id] == owner]
         because = {str(item.gap): sum(1 for other in own if other.gap is item.gap) for item in own}
-        counted = ", ".join(f"{number} {gap}" for gap, number in because.items())
-        table.add_row(counted, escape(owner), escape("\n".join(_steps([next_step(item) for item in own]))))
+        reasons = ", ".join(f"{number} {gap}" for gap, number in because.items())
+        table.add_row(reasons, escape(owner), escape("\n".join(_steps([next_step(item) for item in own]))))
     return table
 
 
@@ -190,7 +198,7 @@ def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table
 
 
 def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
+    missing = _folding(Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD))
     for item in gaps:
         last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
         missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
