@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from averment.core.period import iso
+from averment.core.words import counted
 from averment.evidence.package.layout import CLAIMS, PLOTS
 from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.plots.svg import shown
@@ -201,7 +202,8 @@ def _figures(record: Record, file: str) -> str:
         span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
         rows.append(("Estimate", shown(f"{payload['estimate']:.4g}{span}")))
     if "samples" in payload:
-        rows.append(("Sample", shown(f"{payload['samples']:,} media, {payload['clusters']:,} independent units; seed {payload['seed']}")))
+        units = counted(payload["clusters"], "independent unit")
+        rows.append(("Sample", shown(f"{payload['samples']:,} media, {units}; seed {payload['seed']}")))
     return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows)}</table>\n"
 
 

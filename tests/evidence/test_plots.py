@@ -415,3 +415,9 @@ def test_a_claim_that_is_replaced_keeps_its_own_pictures() -> None:
     second = replace(first, payload=payload(seed=9))
     names = [name for name, _ in claim_files([first, second], "{id}") if name != "claims.html"]
     assert len(names) == len(set(names)) == 2 * len(NAMES)
+
+
+def test_one_unit_is_no_units() -> None:
+    """The page of a claim on one picture spoke of "1 independent units"."""
+    page = dict(claim_files([record(payload={**payload(), "samples": 1, "clusters": 1})], "{id}"))["claims.html"].decode()
+    assert "1 independent unit;" in page

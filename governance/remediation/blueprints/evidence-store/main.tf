@@ -398,7 +398,7 @@ resource "aws_iam_policy" "reader" {
 }
 
 output "evidence_bucket" {
-  description = "The store for averment.yaml, as s3://<this bucket>"
+  description = "The store for averment.yaml, as s3:// and this name"
   value       = aws_s3_bucket.evidence.id
 }
 
