@@ -56,6 +56,38 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int
     assert caught.value.where.line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("version: 1\nscope: {accounts: [111122223333]}\n", "twelve digits each, quoted"),
+        ("version: 1\nscope: {regions: [Frankfurt]}\n", "the regions that you use: [eu-west-1]"),
+        ("version: 1\nscope: {media: [{names: [a]}]}\n", "it needs: role"),
+        ("scope: {}\n", "it needs: version"),
+    ],
+)
+def test_mistakes_are_told_with_what_to_write(tmp_path: Path, text: str, fix: str) -> None:
+    """An account's number without quotes is the first mistake of all, and "is not of type 'string'" no help."""
+    with pytest.raises(BadInputError) as caught:
+        load_organisation(write(tmp_path, text))
+    assert caught.value.fix == fix
+
+
+def test_settings_under_another_name_are_said_and_never_passed_over(tmp_path: Path) -> None:
+    """With averment.yml in the repository everything went by the defaults, and nothing told so. A CI job of that name is none of ours."""
+    below = tmp_path / "infra"
+    below.mkdir()
+    (tmp_path / "averment.yml").write_text("# ours\nversion: 1\n")
+    with pytest.raises(BadInputError, match="is not read under this name") as caught:
+        find_file(below)
+    assert caught.value.fix == "call it averment.yaml"
+    (below / "averment.yml").write_text("name: averment\non: [pull_request]\n")
+    (below / "averment.yaml").write_text("version: 1\n")
+    assert find_file(below) == below.resolve() / "averment.yaml"
+    (tmp_path / "averment.yaml").write_text("version: 1\n")
+    (below / "averment.yaml").unlink()
+    assert find_file(below) == tmp_path.resolve() / "averment.yaml"
+
+
 def test_a_waiver_covers_until_its_last_day_and_not_beyond(tmp_path: Path) -> None:
     """Expired is void; another control or resource isn't covered."""
     (waiver,) = load_organisation(write(tmp_path, WAIVER.format(until="2026-12-31"))).waivers

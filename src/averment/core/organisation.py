@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
 from averment.core.located import Located, load_yaml
 from averment.core.schema import check_schema, described, properties
 from averment.core.scope import DEFAULT_MEDIA, MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 
 FILE_NAME = "averment.yaml"
+_MISNAMED = "averment.yml"
 SCHEMA = "core/schemas/averment.schema.json"
 
 
@@ -155,15 +158,29 @@ def described_parameters() -> tuple[str, ...]:
     return properties(SCHEMA, ("parameters",))
 
 
+def _lies_there(path: Path) -> bool:
+    """Whether ``path`` bears the name of the settings, or holds them under the name that they haven't got (a CI job may be called so as well)."""
+    if path.name == FILE_NAME:
+        return os.path.lexists(path)
+    try:
+        return path.is_file() and re.search(rb"^version: *1\b", read_bounded(path), re.MULTILINE) is not None
+    except BadInputError:
+        return False
+
+
 def find_file(start: Path) -> Path | None:
     """``averment.yaml`` in ``start`` or the nearest folder above it; None where there is none.
 
     Raises:
-        BadInputError: what bears the name there is no file: a folder, or a link that leads nowhere. Without what it would have said (which
-            buckets hold media, say), less would be looked at.
+        BadInputError: what bears the name there is no file: a folder, or a link that leads nowhere; or the settings lie nearer under a name
+            that isn't read. Without what they would have said (which buckets hold media, say), less would be looked at.
     """
     start = start.resolve()
-    found = next((folder / FILE_NAME for folder in (start, *start.parents) if os.path.lexists(folder / FILE_NAME)), None)
+    found = next(
+        (path for folder in (start, *start.parents) for path in (folder / FILE_NAME, folder / _MISNAMED) if _lies_there(path)), None
+    )
+    if found is not None and found.name == _MISNAMED:
+        raise BadInputError("is not read under this name", where=SourceRef(str(found)), fix=f"call it {FILE_NAME}")
     if found is not None and not found.is_file():
         what = "is a link that leads to no file" if found.is_symlink() else "is no file"
         raise BadInputError(

@@ -59,7 +59,7 @@ def schema_problems(document: Located, resource: str) -> list[BadInputError]:
     ``resource`` may point at one of the schema's definitions: ``controls/schema/control.schema.json#/$defs/assessment``.
     """
     errors = sorted(_validator(resource).iter_errors(document.value), key=lambda error: [str(part) for part in error.absolute_path])
-    return [*_endless(document), *(_explain(document, error) for error in errors)]
+    return [*_endless(document), *(_explain(document, error, resource) for error in errors)]
 
 
 def _endless(document: Located) -> Iterator[BadInputError]:
@@ -92,7 +92,7 @@ def check_schema(document: Located, resource: str) -> None:
 _KINDS: Mapping[type, str] = {list: "a list", int: "a number", float: "a number", bool: "yes or no"}
 
 
-def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputError:
+def _explain(document: Located, error: jsonschema.ValidationError, resource: str) -> BadInputError:
     import jsonschema
 
     deepest = jsonschema.exceptions.best_match([error]) or error
@@ -115,4 +115,19 @@ def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputEr
             where=document.where(path),
             fix=f"it needs: {needed}",
         )
-    return BadInputError(f"{spot}: {deepest.message}", where=document.where(path), fix=schema.get("description"))
+    said = schema.get("description")
+    if deepest.validator == "required" and isinstance(deepest.instance, dict):  # the words on a whole document help nobody here
+        fix = (path and said) or f"it needs: {', '.join(key for key in schema['required'] if key not in deepest.instance)}"
+    else:
+        fix = said or _of_the_list(deepest, _validator(resource).schema)
+    return BadInputError(f"{spot}: {deepest.message}", where=document.where(path), fix=fix)
+
+
+def _of_the_list(error: jsonschema.ValidationError, schema: Any) -> str | None:
+    """What the list has to be in which the item is wrong, as ``schema`` says it; None if it says nothing, or no item of a list is wrong."""
+    *above, where, _ = ("", "", *error.absolute_schema_path)
+    if where != "items":
+        return None
+    for step in above[2:]:
+        schema = schema.get(step) if isinstance(schema, Mapping) else None  # a reference on the way leads elsewhere
+    return schema.get("description") if isinstance(schema, Mapping) else None
