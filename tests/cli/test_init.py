@@ -60,6 +60,9 @@ def test_hook_and_ci_files_are_yaml_that_call_the_check(tmp_path: Path) -> None:
     job = yaml.safe_load((tmp_path / ".github/workflows/averment.yml").read_text())
     (checks,) = [step["run"] for step in job["jobs"]["check"]["steps"] if "averment check" in step.get("run", "")]
     assert checks == "averment check -o sarif=averment.sarif"  # and so the table is in the job's log
+    assert job["permissions"] == {"actions": "read", "contents": "read", "security-events": "write"}  # the first for private repositories
+    (upload,) = [step for step in job["jobs"]["check"]["steps"] if "upload-sarif" in step.get("uses", "")]
+    assert upload["if"] == "always() && hashFiles('averment.sarif') != ''"  # without a report the upload's error hid the check's
 
 
 @pytest.mark.parametrize("existing", ["averment.yaml", ".pre-commit-config.yaml"])
