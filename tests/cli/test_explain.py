@@ -22,6 +22,7 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict, Status, Verdict
 from averment.evidence.states import Gap
+from averment.policies.rules.registry import all_rules
 
 CATALOGUE = load_catalogue()
 SHELF = Shelf(Organisation(), CATALOGUE, date(2026, 12, 2))
@@ -159,6 +160,17 @@ def test_a_provision_says_what_it_is_to_this_organisation(
     stated = json.dumps(asked(capsys, "AI Act", "50(2)"))
     assert "For Shop, on" in stated
     assert "does not say whether it provides" not in stated
+
+
+def test_what_a_rule_says_to_run_next_is_not_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every rule sent its reader to its text in Guard 2; of most rules there is none, and the command exits with 2."""
+    for rule in all_rules():
+        (topic,) = explained(rule.id, SHELF, Path())
+        for command in topic.see:
+            if command.startswith("averment rules guard"):
+                assert run(command.split()[1:]) == 0, command
+    capsys.readouterr()
+    assert "averment rules guard detector-endpoint-guarded" in asked(capsys, "detector-endpoint-guarded")[0]["see"]
 
 
 def test_a_finding_is_explained_by_its_place_and_by_its_fingerprint(

@@ -30,10 +30,12 @@ def rule_topics(thing: str, organisation: Organisation, catalogue: Catalogue) ->
         *section("In short", rule.remediation),
         *_readme(rule, organisation),
     )
+    from averment.policies.guard.emit import refusal
+
     see = (
         f"averment check --rule {rule.id}",
         *(f"averment explain {control.id}" for control in catalogue.for_policy(rule.id)),
-        f"averment rules guard {rule.id}",
+        *((f"averment rules guard {rule.id}",) if refusal(rule, organisation.scope, organisation.parameters) is None else ()),
     )
     return (Topic(f"rule ({rule.severity})", rule.id, rule.title, sections, see),)
 
