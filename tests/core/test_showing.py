@@ -50,6 +50,20 @@ def test_the_console_lets_no_escape_out_of_text(terminal: bool) -> None:
     assert text.endswith("\nnext\n")
 
 
+def test_a_narrow_terminal_cuts_no_name_and_no_time_off() -> None:
+    """On 80 columns an incident lost the end of its id and the hour by which its duty is due."""
+    shown = io.StringIO()
+    table = Table("Incident", "Due by", "Who", "Title")
+    table.add_row("INC-2026-11-29-cb2bc5", "2026-12-01T16:59:26Z", "security-operations", "A picture " * 9)
+    GuardedConsole(file=shown, width=80).print(table)
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.getvalue().splitlines() if "│" in line]
+    assert ["".join(column) for column in zip(*cells, strict=True)][:3] == [
+        "INC-2026-11-29-cb2bc5",
+        "2026-12-01T16:59:26Z",
+        "security-operations",
+    ]
+
+
 def test_what_is_being_looked_at_may_bear_any_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The line that tells what goes on reads no markup in it."""
     monkeypatch.setattr(progress, "lively", lambda: True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from averment.core.showing import harmless
@@ -25,6 +26,12 @@ class GuardedConsole(Console):
         return super().render_str(harmless(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As ``Console.render``, also for what was never a string: the last step before the terminal."""
+        """As ``Console.render``, also for what was never a string: the last step before the terminal.
+
+        Tables break a name that is wider than its column, where Rich cuts it off: half a name, or half of the time by which something is due,
+        helps nobody.
+        """
+        for column in renderable.columns if isinstance(renderable, Table) else ():
+            column.overflow = column.overflow if column.no_wrap else "fold"
         for segment in super().render(renderable, options):
             yield segment if segment.control or segment.text.isprintable() else Segment(harmless(segment.text), segment.style)

@@ -157,15 +157,8 @@ def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width:
     return table
 
 
-def _folding(table: Table) -> Table:
-    """``table``, which breaks a name that is wider than its column and cuts none off: half a name of a rule or parameter helps nobody."""
-    for column in table.columns:
-        column.overflow = "fold"
-    return table
-
-
 def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    table = _folding(Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False))
+    table = Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False)
     for owner in sorted({owners[item.id] for item in gaps}):
         own = [item for item in gaps if owners[item.id] == owner]
         because = {str(item.gap): sum(1 for other in own if other.gap is item.gap) for item in own}
@@ -198,7 +191,7 @@ def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table
 
 
 def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    missing = _folding(Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD))
+    missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
     for item in gaps:
         last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
         missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
