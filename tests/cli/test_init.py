@@ -65,6 +65,14 @@ def test_hook_and_ci_files_are_yaml_that_call_the_check(tmp_path: Path) -> None:
     assert upload["if"] == "always() && hashFiles('averment.sarif') != ''"  # without a report the upload's error hid the check's
 
 
+def test_the_gitlab_job_can_install_from_a_mirror(tmp_path: Path) -> None:
+    """The way that its comment names needs git, which python's slim images haven't got."""
+    assert run(["init", str(tmp_path), "--ci", "gitlab"]) == 0
+    text = (tmp_path / ".gitlab/averment.yml").read_text()
+    assert "git+https://" in text
+    assert yaml.safe_load(text)["averment"]["image"] == "python:3.12"
+
+
 @pytest.mark.parametrize("existing", ["averment.yaml", ".pre-commit-config.yaml"])
 def test_nothing_is_written_when_one_file_exists(tmp_path: Path, existing: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An existing file is named, kept and compared with what would be written, and no other file appears."""
