@@ -142,6 +142,17 @@ def test_a_flaw_of_the_program_is_no_finding(monkeypatch: pytest.MonkeyPatch, ca
     assert "a flaw of averment itself: ZeroDivisionError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["check"], ["status"]])
+def test_a_folder_that_is_gone_is_no_flaw_of_the_program(tmp_path: Path, command: list[str]) -> None:
+    """A shell stays in a folder that a checkout took away; the program spoke of a flaw of its own, to be reported."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"rmdir '{gone}'; '{sys.executable}' -m averment {' '.join(command)}"
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, cwd=gone)
+    assert done.returncode == 2
+    assert done.stderr == "averment: the folder that this was started in is gone\n  fix: change to one that is there\n"
+
+
 def test_a_reader_that_leaves_ends_the_program_without_a_word(tmp_path: Path) -> None:
     """``averment controls crosswalk | head -1`` leaves no traceback behind."""
     done = subprocess.run(

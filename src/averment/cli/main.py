@@ -110,8 +110,20 @@ def _causes(error: BaseException) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
+def _nowhere() -> bool:
+    """Whether the folder that this runs in is gone: removed, or taken away by a checkout, under a shell that is still in it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def _flaw(error: Exception) -> int:
     """Tell an error that nobody foresaw."""
+    if isinstance(error, FileNotFoundError) and _nowhere():
+        click.echo("averment: the folder that this was started in is gone\n  fix: change to one that is there", err=True)
+        return int(ExitCode.USAGE)
     click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {harmless(str(error))}", err=True)
     if loud():
         traceback.print_exc()
