@@ -60,6 +60,9 @@ def changed_since(rev: str, folder: Path) -> Changed:
         raise _no_repository(start, os.fsdecode(inside.stderr))
     top = Path(os.fsdecode(inside.stdout.rstrip(b"\n")))
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if commit.returncode and rev == "HEAD" and not _git(top, "symbolic-ref", "--quiet", "HEAD").returncode:
+        # Nothing is committed yet: a hook before the first commit hears of all that is there.
+        return _sorted(rev, top, [], _done(_git(top, "ls-files", "--cached", "--others", "--exclude-standard", "-z")).split("\0"))
     if commit.returncode:
         raise BadInputError(f"'{rev}' is no revision of {top}", fix="fetch it (git fetch origin main; in CI, check out with full history)")
     base = _git(top, "merge-base", commit.stdout.decode().strip(), "HEAD")

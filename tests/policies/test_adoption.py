@@ -236,6 +236,24 @@ def test_an_unknown_revision_is_bad_input(repository: Path, capsys: pytest.Captu
     assert not Path("x").exists()
 
 
+def test_before_the_first_commit_everything_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hook of a repository that begins refused its first commit: HEAD was said to be something to fetch."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GIT_DIR", raising=False)
+    git("init", "-q", "-b", "main", ".")
+    for name in ("staged", "untracked", "ignored"):
+        (tmp_path / f"{name}.tf").write_text(MODEL.format(name))
+    (tmp_path / ".gitignore").write_text("ignored.tf\n")
+    git("add", "staged.tf")
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.staged": "fail", "aws_sagemaker_model.untracked": "fail"}
+    assert check("--changed-since", "main") == 2
+    assert "'main' is no revision" in capsys.readouterr().err
+    commit("start")
+    assert findings("--changed-since", "HEAD") == {}
+
+
 def test_changed_since_needs_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Outside of Git it is exit 2, not a check of nothing."""
     (tmp_path / "main.tf").write_text(MODEL.format("a"))
