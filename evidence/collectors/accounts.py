@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.aws import aws_errors, client
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
@@ -89,12 +89,15 @@ def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[s
     """The ids of the active accounts of the AWS organisation that the credentials belong to, in order.
 
     Raises:
-        IncompleteError: ListAccounts was refused: it needs ``organizations:ListAccounts`` in the management account or a delegated one.
+        IncompleteError: ListAccounts was refused: it needs ``organizations:ListAccounts`` in the management account or a delegated one. Or it
+            named no account: whoever asks is in one, so that a run over none would say nothing of all of them.
     """
     organizations = make("organizations", region=region)
     with aws_errors("list the accounts of the organisation"):
         pages = organizations.get_paginator("list_accounts").paginate()
         found = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
+    if not found:
+        raise IncompleteError("AWS Organizations names no active account, so nothing was collected", fix="name the accounts: --account ID")
     return tuple(sorted(found))
 
 

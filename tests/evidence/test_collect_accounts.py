@@ -217,6 +217,16 @@ def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("sandbox")
+def test_an_organisation_of_no_account_is_no_clean_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no account is listed none is asked: an empty table with exit code 0 looked like an organisation that is in order."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["collect", "--organization", "--assume-role", "AvermentCollect", "--collector", "media-states"]) == 3
+    assert "names no active account, so nothing was collected" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_accounts_of_an_organisation_that_hidden_ids_would_mix_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
