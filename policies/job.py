@@ -17,6 +17,7 @@ from averment.policies.changed import Changed, changed_since
 from averment.policies.engine import CheckResult, FailOn, Options, select_rules
 from averment.policies.interface import Rule
 from averment.policies.narrow import narrowed, skipping
+from averment.policies.nearer import nearer_settings
 
 Engine = Callable[[Sequence[Path], Sequence[Rule], Organisation, Catalogue, Options], CheckResult]
 
@@ -70,7 +71,8 @@ class Job:
             changed=self.changed,
             severity=self.severity,
         )
-        return replace(result, notes=(*result.notes, *aside_note(result.findings, self.paths)))
+        nearer = nearer_settings(result.findings, self.paths, self.organisation)
+        return replace(result, notes=(*result.notes, *nearer, *aside_note(result.findings, self.paths)))
 
     def write_baseline(self, path: Path) -> tuple[CheckResult, int]:
         """Write everything that is found to ``path``; returns the result as seen with that baseline, and the number of entries.

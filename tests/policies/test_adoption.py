@@ -236,6 +236,21 @@ def test_an_unknown_revision_is_bad_input(repository: Path, capsys: pytest.Captu
     assert not Path("x").exists()
 
 
+def test_settings_further_down_are_said_not_to_count(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a repository of many, the scope and the waivers of its parts went unread from the top, without a word."""
+    (repository / "b" / "averment.yaml").write_text("version: 1\n")
+    check()
+    told = "the averment.yaml in b is not read from here"
+    assert told in " ".join(capsys.readouterr().out.split())
+    check("b")
+    assert "is not read from here" not in capsys.readouterr().out
+    (repository / "averment.yaml").write_text("version: 1\n")
+    check("a")
+    assert "is not read from here" not in capsys.readouterr().out
+    check(".", "-f", "json")
+    assert [note for note in json.loads(capsys.readouterr().out)["notes"] if note.startswith(told)]
+
+
 def test_before_the_first_commit_everything_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
