@@ -105,7 +105,7 @@ def test_a_record_that_is_not_in_the_log_is_found(insider, make_record):
 def test_an_entry_of_the_log_that_no_key_of_the_log_signed_is_found(insider, make_record, tmp_path, monkeypatch):
     """It stands in the log, proof and all, but its envelope is somebody else's: being logged is not being signed."""
     stranger = LocalSigner.create(tmp_path / "stranger.pem")
-    monkeypatch.setattr("averment.evidence.ledger.log.seal", lambda record, _: seal(record, stranger))
+    monkeypatch.setattr("averment.evidence.ledger.committing.seal", lambda record, _: seal(record, stranger))
     shop = Organisation(name="Shop", root=tmp_path / "other", evidence=EvidenceSettings(origin=ORIGIN))
     with open_ledger(shop, write=True) as ledger:
         ledger.append([make_record(1)])
