@@ -8,15 +8,15 @@ and ``ForAllValues`` on an Allow let the request through, positive operators on 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from averment.core.scope import Scope
 from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.iam.document import Condition, Document, Statement, Value
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import OWN_ACCOUNT, Who, account_is_own, classify
-from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.iam.principals import OWN_ACCOUNT, Principal, Who, account_is_own, classify, same_account
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 
 OWN_ORGANISATION = ("data.aws_organizations_organization.",)
 
@@ -31,14 +31,25 @@ class Gate(StrEnum):
 
 _PROVENANCE_PREFIX = "s3:requestobjecttag/"
 _PROVENANCE_KEYS = frozenset({"s3:requestobjecttagkeys"})
-_ORGANISATION = frozenset({"aws:principalorgid", "aws:sourceorgid", "aws:resourceorgid"})
+_ORGANISATION = frozenset({"aws:principalorgid", "aws:sourceorgid"})
 _ORGANISATION_PATHS = frozenset({"aws:principalorgpaths", "aws:sourceorgpaths"})
 _ACCOUNT = frozenset({"aws:principalaccount", "aws:sourceaccount", "aws:sourceowner", "s3:dataaccesspointaccount", "kms:calleraccount"})
 _ARN = frozenset({"aws:principalarn", "aws:sourcearn", "s3:dataaccesspointarn"})
-_NETWORK = frozenset({"aws:sourcevpc", "aws:sourcevpce", "aws:sourceip", "aws:vpcsourceip"})
+_NETWORK = frozenset({"aws:sourcevpc", "aws:sourcevpce", "aws:sourceip"})
+_NO_GATES = {
+    "aws:resourceorgid": "is about whose the bucket is, not about who asks",
+    "aws:resourceaccount": "is about whose the bucket is, not about who asks",
+    "aws:vpcsourceip": "takes the same private addresses in anybody's VPC, unless aws:SourceVpc or aws:SourceVpce says which",
+}
+"""Keys that are taken for gates and are none, with what messages say of them."""
 
-_HARMLESS_WITH_DENY = frozenset({"s3:objectcreationoperation", "aws:calledvia", "aws:viaawsservice", "aws:principalisawsservice"})
-"""Further conditions in a Deny that don't let an outsider choose to escape it (multipart parts can't carry tags)."""
+_ASKED_DIRECTLY: Mapping[str, str | None] = {
+    "s3:objectcreationoperation": "true",  # of parts of a multipart upload it is false, and those can't carry tags
+    "aws:calledvia": None,
+    "aws:viaawsservice": "false",
+    "aws:principalisawsservice": "false",
+}
+"""Keys that nobody outside can choose, with their value (None: there is none) for somebody who puts or gets an object himself."""
 
 
 def gate_kind(key: str) -> Gate | None:
@@ -65,18 +76,42 @@ def allow_gates(statement: Statement, kinds: Iterable[Gate], scope: Scope, graph
 
 
 def deny_gates(
-    document: Document, action: str, kinds: Iterable[Gate], scope: Scope, graph: Graph, *, reaches: Callable[[Statement], Truth]
+    document: Document,
+    action: str,
+    kinds: Iterable[Gate],
+    scope: Scope,
+    graph: Graph,
+    *,
+    reaches: Callable[[Statement], Truth],
+    granted: Principal | None = None,
 ) -> Truth:
     """Whether a Deny in ``document`` refuses ``action`` to requests without the key of a gate of ``kinds``.
 
-    ``reaches`` says whether a Deny statement takes in the resource in question.
+    ``reaches`` says whether a Deny statement takes in every resource in question. ``granted`` is the one whom the Deny has to hit: it
+    may name him instead of everybody.
     """
     wanted = set(kinds)
-    verdicts = (
-        all_of((_is_deny(statement), statement.covers_action(action), reaches(statement), _deny_gate(statement, wanted, scope, graph)))
-        for statement in document.of_effect("Deny")
-    )
-    return any_of(verdicts)
+
+    def refuses(statement: Statement) -> Truth:
+        gate = _deny_gate(statement, wanted, granted, scope, graph)
+        return all_of((_is_deny(statement), statement.covers_action(action), reaches(statement), gate))
+
+    return any_of(refuses(statement) for statement in document.of_effect("Deny"))
+
+
+def asked_directly(condition: Condition) -> Truth:
+    """Whether ``condition``, on a key that nobody outside can choose, holds for who puts or gets an object himself; False on other keys.
+
+    Beside a gate in a Deny, such a condition only spares services that act for somebody, or the parts of an upload.
+    """
+    key = condition.key.lower()
+    if key not in _ASKED_DIRECTLY:
+        return False
+    value = _ASKED_DIRECTLY[key]
+    if value is None or condition.base == "null":
+        return condition.when_missing() if value is None else negate(condition.when_missing())
+    same = any_of(_says(entry, value) for entry in condition.values)
+    return negate(same) if condition.negated else same
 
 
 def near_miss(statement: Statement, document: Document) -> str | None:
@@ -91,10 +126,19 @@ def near_miss(statement: Statement, document: Document) -> str | None:
     return None
 
 
-def _deny_gate(statement: Statement, wanted: set[Gate], scope: Scope, graph: Graph) -> Truth:
+def _says(value: Value, text: str) -> Truth:
+    if isinstance(value, str):
+        return value.lower() == text
+    return value if isinstance(value, Unknown) else Unknown(f"a condition's value is {value.address}, which was not resolved")
+
+
+def _deny_gate(statement: Statement, wanted: set[Gate], granted: Principal | None, scope: Scope, graph: Graph) -> Truth:
     if statement.conditions_unknown is not None:
         return statement.conditions_unknown
-    excludes_own = all_of((_hits_outsiders(statement, scope, graph), not statement.conditions))
+    hit = _hits(statement, granted, scope, graph)
+    excludes_own = all_of((hit, not statement.conditions))
+    if statement.not_principals is None and not statement.conditions:
+        return hit  # refuses everything, whatever a request carries
     if statement.not_principals is not None and Gate.IDENTITY in wanted and excludes_own is not False:
         return excludes_own
     gating = [condition for condition in statement.conditions if gate_kind(condition.key) in wanted]
@@ -102,17 +146,24 @@ def _deny_gate(statement: Statement, wanted: set[Gate], scope: Scope, graph: Gra
     for condition in gating:
         others = [_escapable(other, scope, graph) for other in statement.conditions if other is not condition]
         verdicts.append(all_of((condition.when_missing(), _deny_values_gate(condition, scope, graph), *others)))
-    return all_of((_hits_outsiders(statement, scope, graph), any_of(verdicts)))
+    return all_of((hit, any_of(verdicts)))
 
 
-def _hits_outsiders(statement: Statement, scope: Scope, graph: Graph) -> Truth:
-    """Whether a Deny applies to people outside: ``Principal: *``, or ``NotPrincipal`` that spares one's own only."""
+def _hits(statement: Statement, granted: Principal | None, scope: Scope, graph: Graph) -> Truth:
+    """Whether a Deny applies to people outside: ``Principal: *``, ``NotPrincipal`` that spares one's own only, or one that names ``granted``."""
     if statement.not_principals is not None:
         return all_of(_is_own(kind, value, scope, graph) for kind, value in statement.not_principals)
     if statement.principals is None:  # an identity policy: it applies to whoever holds it
         return True
-    classes = [classify(kind, value, scope, graph).who for kind, value in statement.principals]
-    return any_of(who if isinstance(who, Unknown) else who in (Who.ANYONE, Who.OUTSIDER) for who in classes)
+    refused = [classify(kind, value, scope, graph) for kind, value in statement.principals]
+    return any_of(_meets(principal, granted) for principal in refused)
+
+
+def _meets(refused: Principal, granted: Principal | None) -> Truth:
+    """Whether a Deny for ``refused`` hits everybody or, if somebody is ``granted`` the right, him. That of an account hits all in it."""
+    if isinstance(refused.who, Unknown) or refused.who is Who.ANYONE:
+        return refused.who if isinstance(refused.who, Unknown) else True
+    return granted is not None and granted.who is not Who.ANYONE and same_account(refused.text, granted.text)
 
 
 def _is_own(kind: str, value: Value, scope: Scope, graph: Graph) -> Truth:
@@ -123,8 +174,8 @@ def _is_own(kind: str, value: Value, scope: Scope, graph: Graph) -> Truth:
 def _escapable(other: Condition, scope: Scope, graph: Graph) -> Truth:
     """Whether a second condition of a Deny still lets it hit outsiders."""
     key = other.key.lower()
-    if key in _HARMLESS_WITH_DENY:
-        return True
+    if key in _ASKED_DIRECTLY:
+        return asked_directly(other)
     if gate_kind(key) is Gate.IDENTITY and other.negated:  # "everyone but our own"
         return _deny_values_gate(other, scope, graph)
     return gate_kind(key) is Gate.PROVENANCE and other.base == "null"
@@ -166,14 +217,20 @@ def _value_gates(key: str, value: Value, scope: Scope, graph: Graph) -> Truth:
     if is_wildcard(value) or not value:
         return False
     if key in _ORGANISATION:
-        return "*" not in value and scope.organisation_id in (None, value)
+        return not _holds_wildcard(value) and scope.organisation_id in (None, value)
     if key in _ORGANISATION_PATHS:
-        return not value.startswith("*") and (scope.organisation_id is None or value.startswith(f"{scope.organisation_id}/"))
+        return not _holds_wildcard(value.partition("/")[0]) and (
+            scope.organisation_id is None or value.startswith(f"{scope.organisation_id}/")
+        )
     if key in _ACCOUNT:
-        return False if "*" in value else account_is_own(value, scope, whole=not scope.accounts)
+        return False if _holds_wildcard(value) else account_is_own(value, scope, whole=not scope.accounts)
     if key in _ARN:
         return _arn_gates(value, scope)
-    return _narrow_network(value) if key in ("aws:sourceip", "aws:vpcsourceip") else "*" not in value
+    return _narrow_network(value) if key == "aws:sourceip" else not _holds_wildcard(value)
+
+
+def _holds_wildcard(value: str) -> bool:
+    return "*" in value or "?" in value
 
 
 def _arn_gates(value: str, scope: Scope) -> Truth:
@@ -182,8 +239,8 @@ def _arn_gates(value: str, scope: Scope) -> Truth:
         return Unknown(f"'{value}' is not an ARN")
     service, account = parts[2], parts[4]
     if service == "s3" and not account:  # a bucket's ARN names no account: bucket names are unique, so it is narrow
-        return "*" not in parts[5]
-    if "*" in account or not account:
+        return not _holds_wildcard(parts[5])
+    if _holds_wildcard(account) or not account:
         return False
     return account_is_own(account, scope, whole=False)
 
@@ -197,10 +254,11 @@ def _narrow_network(value: str) -> Truth:
 
 
 def _why_not(condition: Condition, effect: str) -> str | None:
-    kind = gate_kind(condition.key)
-    if kind is None:
-        return None
     label = f"{condition.operator} on {condition.key}"
+    if (reason := _NO_GATES.get(condition.key.lower())) is not None:
+        return f"{label} {reason}"
+    if gate_kind(condition.key) is None:
+        return None
     missing = condition.when_missing()
     if effect == "Allow" and missing is True:
         return f"{label} lets requests without it through"

@@ -25,6 +25,23 @@ def overlap(first: str, second: str) -> bool:
     return len(second) in reachable
 
 
+@lru_cache(maxsize=16_384)
+def contains(wide: str, narrow: str) -> bool:
+    """Whether every text that matches ``narrow`` matches ``wide``. Never True where it isn't so; patterns that only add up are missed."""
+    places = _skip_stars({0}, wide)
+    for char in narrow:
+        following = {at if wide[at] == "*" else at + 1 for at in places if at < len(wide) and _takes(wide[at], char)}
+        places = _skip_stars(following, wide)
+        if not places:
+            return False
+    return len(wide) in places
+
+
+def _takes(wide: str, char: str) -> bool:
+    """Whether one sign of a pattern stands for all that ``char`` of another stands for."""
+    return wide in ("*", char) or (wide == "?" and char != "*")
+
+
 def _step(char: str, at: int, pattern: str) -> set[int]:
     """Where ``pattern`` may stand after ``char`` of the other pattern was consumed, starting from ``at``."""
     if char == "*":

@@ -71,6 +71,15 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
     return Principal(value, who, _role_at(value, graph) if who is Who.OWN else None)
 
 
+def same_account(refused: str, granted: str) -> bool:
+    """Whether ``refused``, an entry of a Deny, takes in the principal ``granted``: the same one, or the whole account that holds it."""
+    if refused == granted:
+        return True
+    first, second = _ARN.fullmatch(refused), _ARN.fullmatch(granted)
+    account = refused if _ACCOUNT.fullmatch(refused) else first["account"] if first is not None and first["rest"] == "root" else None
+    return account is not None and account == (second["account"] if second is not None else granted)
+
+
 def account_is_own(account: str, scope: Scope, *, whole: bool) -> bool | Unknown:
     """Whether ``account`` belongs to the organisation.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.document import Statement, Value
-from averment.policies.iam.patterns import overlap
-from averment.policies.iam.truth import Truth, any_of, negate
+from averment.policies.iam.patterns import contains, overlap
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 
 
 def bucket_name(bucket: Resource) -> str | Unknown | None:
@@ -24,6 +25,79 @@ def reaches_objects(statement: Statement, bucket: Resource) -> Truth:
     if statement.not_resources is not None:
         return negate(any_of(_whole_bucket(value, bucket) for value in statement.not_resources))
     return any_of(_object_pattern(value, bucket) for value in statement.resources or ())
+
+
+def takes_in_all(refusal: Statement, bucket: Resource, grant: Statement | None = None) -> Truth:
+    """Whether ``refusal`` (a Deny) takes in every object of ``bucket`` that ``grant`` reaches; every object at all where that is None.
+
+    A Deny on one folder leaves the rest of the bucket open, whatever its condition.
+    """
+    return all_of(_taken_in(keys, refusal, bucket) for keys in _granted_keys(grant, bucket))
+
+
+def _granted_keys(grant: Statement | None, bucket: Resource) -> list[str | Unknown]:
+    """The patterns of keys in ``bucket`` that ``grant`` may reach: rather too wide than too narrow."""
+    if grant is None or grant.resources is None:
+        return ["*"]
+    return [keys for value in grant.resources if (keys := _keys(value, bucket)) is not None] or ["*"]
+
+
+def _keys(value: Value, bucket: Resource) -> str | Unknown | None:
+    """The pattern of the keys in ``bucket`` that an entry of ``Resource`` may mean; None if it means none of its objects."""
+    if isinstance(value, Reference):
+        if value.address != bucket.address or not value.suffix.startswith(("/", "*")):
+            return None
+        return value.suffix.removeprefix("/")
+    if isinstance(value, Unknown):
+        return _templated_keys(value)
+    if _object_pattern(value, bucket) is False:
+        return None
+    name, _, keys = value.partition(":::")[2].partition("/")
+    return keys if keys and "*" not in name else "*"  # a star in the bucket's part may stand for the beginning of a key as well
+
+
+def _templated_keys(value: Unknown) -> str | Unknown:
+    """The keys by what is known of an unresolved ARN: after the hole that is the bucket's (``arn:aws:s3:::${var.bucket}/in/*``)."""
+    before, hole, rest = (value.template or "").rpartition("}")
+    if not hole or "/" in _HOLE.sub("", f"{before}}}"):
+        return value
+    name, slash, keys = rest.partition("/")
+    if slash:
+        return keys
+    return "*" if name.endswith("*") else value
+
+
+def _taken_in(granted: str | Unknown, refusal: Statement, bucket: Resource) -> Truth:
+    """Whether the keys ``granted`` are all among what ``refusal`` takes in."""
+    if refusal.not_resources is not None:
+        spared = (keys for value in refusal.not_resources if (keys := _keys(value, bucket)) is not None)
+        return negate(any_of(_both(keys, granted, overlap) for keys in spared))
+    return any_of(_refused(value, granted, bucket) for value in refusal.resources or ())
+
+
+def _refused(value: Value, granted: str | Unknown, bucket: Resource) -> Truth:
+    name, keys = bucket_name(bucket), _keys(value, bucket)
+    if keys is None:
+        return False
+    if value == granted and "${?}" not in (getattr(value, "template", None) or "${?}"):
+        return True
+    if isinstance(value, str) and value.strip("*") and isinstance(name, str) and isinstance(granted, str):
+        return contains(value.partition(":::")[2] or value, f"{name}/{granted}" if ":::" in value else f"arn:aws:s3:::{name}/{granted}")
+    if isinstance(name, Unknown) and isinstance(value, str) and value.replace("arn:aws:s3:::", "").strip("*/"):
+        return Unknown(f"whether {value} is this bucket: {name.reason}")
+    return _both(keys, granted, contains)
+
+
+def _both(first: str | Unknown, second: str | Unknown, compare: Callable[[str, str], bool]) -> Truth:
+    if first == "*":
+        return True
+    doubt = next((value for value in (first, second) if isinstance(value, Unknown)), None)
+    if doubt is not None:
+        return Unknown(f"a Resource could not be resolved: {doubt.reason}")
+    return compare(str(first), str(second))
+
+
+_HOLE = re.compile(r"\$\{[^}]*\}")
 
 
 def names_reached(statement: Statement) -> frozenset[str] | None:
@@ -62,11 +136,16 @@ def _through_point(value: Value) -> Truth:
 
 
 def every_bucket(statement: Statement) -> str | None:
-    """The pattern by which the statement reaches objects of any bucket whatever (``*``, ``arn:aws:s3:::*``), or None."""
+    """The pattern by which the statement reaches objects of any bucket (``*``, ``arn:*:s3:::*``), ``NotResource`` (any but some), or None."""
     for value in statement.resources or ():
-        if isinstance(value, str) and value.replace("arn:aws:s3:::", "").strip("*/") == "":
+        if isinstance(value, str) and (_everywhere(value) or value.replace("arn:aws:s3:::", "").strip("*/") == ""):
             return value
-    return None
+    return "NotResource" if statement.not_resources is not None else None
+
+
+def _everywhere(value: str) -> bool:
+    """Whether ``value`` takes in every object of every bucket. (A bucket's name has three characters or more.)"""
+    return contains(value, "arn:aws:s3:::???*/?*")
 
 
 def _object_pattern(value: Value, bucket: Resource) -> Truth:
@@ -77,7 +156,7 @@ def _object_pattern(value: Value, bucket: Resource) -> Truth:
         return Unknown(f"a Resource could not be resolved: {value.reason}")
     if isinstance(value, Reference):
         return value.address == bucket.address and value.suffix.startswith(("/", "*"))
-    if not value.replace("arn:aws:s3:::", "").strip("*/"):
+    if _everywhere(value) or not value.replace("arn:aws:s3:::", "").strip("*/"):
         return value.endswith("*")
     partition, _, rest = value.partition(":::")
     if not rest:

@@ -13,7 +13,7 @@ from averment.policies.graph.model import OUTSIDE, Graph, Reference, Resource, U
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import bucket_of
 from averment.policies.iam.document import Document, Statement, parse_document
-from averment.policies.iam.resources import bucket_name, reaches_objects
+from averment.policies.iam.resources import bucket_name, reaches_objects, takes_in_all
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.media import BUCKET
 
@@ -161,6 +161,18 @@ def own_reach(statement: Statement, bucket: Resource) -> Truth:
         return True
     explicit = all(isinstance(action, str) and "object" in action.lower() for action in statement.actions or ("",))
     return True if explicit else reached
+
+
+def refuses_throughout(refusal: Statement, bucket: Resource, grant: Statement | None = None) -> Truth:
+    """Whether a Deny of the bucket's own policy takes in every object that ``grant`` reaches (None: every object).
+
+    As with ``own_reach``, what isn't resolved can only be this bucket or its objects; but not where it is seen to go on with a key.
+    """
+    taken = takes_in_all(refusal, bucket, grant)
+    if not isinstance(taken, Unknown) or not all(isinstance(name, str) and "object" in name.lower() for name in refusal.actions or ("",)):
+        return taken
+    bare = (value.template or "" for value in refusal.resources or () if isinstance(value, Unknown))
+    return True if any("/" not in _HOLE.sub("", template) for template in bare) else taken
 
 
 def is_everyone(statement: Statement) -> bool:

@@ -179,6 +179,10 @@ def test_a_deny_for_all_but_one_s_own_gates_by_identity():
         ({"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}, True),
         ({"StringEquals": {"aws:PrincipalOrgID": "o-somebodyelse"}}, False),
         ({"StringLike": {"aws:PrincipalOrgID": "o-*"}}, False),
+        ({"StringEquals": {"aws:ResourceOrgID": "o-exampleorg1"}}, False),
+        ({"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/16"}}, False),
+        ({"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/16"}, "StringEquals": {"aws:SourceVpc": "vpc-0a1b"}}, True),
+        ({"StringLike": {"aws:SourceVpce": "vpce-?????????????????"}}, False),
         ({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorg1"}}, False),
         ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/r-ab12/*"}}, True),
         ({"StringEquals": {"aws:PrincipalAccount": OWN}}, True),
@@ -196,6 +200,19 @@ def test_a_deny_for_all_but_one_s_own_gates_by_identity():
 def test_a_tie_to_identity_or_network_has_to_be_narrow(condition: dict[str, Any], gates: bool):
     """A key that ties a request to somebody does so only with values that are one's own."""
     assert allow_gates(statement(Condition=condition), (Gate.IDENTITY, Gate.NETWORK), SCOPE, NOWHERE) is gates
+
+
+@pytest.mark.parametrize(
+    ("condition", "gates"),
+    [
+        ({"StringLike": {"aws:PrincipalOrgID": "o-??????????"}}, False),
+        ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-*/*"}}, False),
+        ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-exampleorg1/*"}}, True),
+    ],
+)
+def test_an_organisation_that_is_not_known_can_t_be_any_organisation(condition: dict[str, Any], gates: bool):
+    """Where nothing says which is one's own, a pattern that many match still ties a request to nobody."""
+    assert allow_gates(statement(Condition=condition), (Gate.IDENTITY,), Scope(), NOWHERE) is gates
 
 
 def test_an_unresolved_value_of_a_gate_is_a_doubt():

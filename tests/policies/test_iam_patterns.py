@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from averment.policies.iam.patterns import action_matches, overlap
+from averment.policies.iam.patterns import action_matches, contains, overlap
 
 TEXT = st.text("ab/", max_size=8)
 PATTERN = st.text("ab/*?", max_size=8)
@@ -41,6 +41,23 @@ def test_patterns_that_overlap_have_a_common_text(first: str, second: str):
         if len(text) < 8:
             texts += [text + "a", text + "b"]
     assert not overlap(first, second)
+
+
+@given(PATTERN, PATTERN)
+def test_what_contains_a_pattern_matches_all_that_it_matches(wide: str, narrow: str):
+    """Never said where a text matches the narrow pattern alone; a pattern contains itself, and a star everything."""
+    assert contains(narrow, narrow)
+    assert contains("*", narrow)
+    if contains(wide, narrow):
+        for run in ("", "a", "b/"):
+            text = narrow.replace("*", run).replace("?", run[:1] or "a")
+            assert as_regex(wide).fullmatch(text)
+
+
+@given(PATTERN, TEXT)
+def test_containing_a_text_is_matching_it(pattern: str, text: str):
+    """A text is a pattern of one."""
+    assert contains(pattern, text) == overlap(pattern, text)
 
 
 @pytest.mark.parametrize(

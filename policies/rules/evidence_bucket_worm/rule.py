@@ -10,8 +10,7 @@ from averment.policies.graph.model import Resource, Unknown
 from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, doors_to
 from averment.policies.iam.document import Statement
-from averment.policies.iam.resources import every_bucket, reaches_objects
-from averment.policies.iam.truth import all_of
+from averment.policies.iam.resources import reaches_objects
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import VERSIONING_ON
@@ -137,8 +136,7 @@ def _bypass(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
     for resource in context.graph.of_type(*IDENTITY_TYPES):
         for carrier in carriers_of(resource, context.graph):
             for statement in carrier.document.of_effect("Allow"):
-                wide = every_bucket(statement) is not None
-                if _names_bypass(statement) and (wide or all_of((reaches_objects(statement, bucket),)) is True):
+                if _names_bypass(statement) and reaches_objects(statement, bucket) is True:
                     yield _granted(statement, carrier.resource, subject)
 
 

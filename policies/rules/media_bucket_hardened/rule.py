@@ -9,6 +9,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.document import Condition, Document, Statement
+from averment.policies.iam.gates import asked_directly
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
@@ -21,13 +22,14 @@ from averment.policies.rules.storage import (
     is_everyone,
     own_reach,
     policies_unclear,
+    refuses_throughout,
     setting,
 )
 
 _BLOCK = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _ACCOUNT_BLOCK = "Terraform::aws_s3_account_public_access_block"
 _HARMLESS = frozenset({"aws:principalisawsservice", "aws:viaawsservice"})
-"""Conditions beside ``aws:SecureTransport`` that leave no person or program outside AWS a way past the Deny."""
+"""Conditions beside ``aws:SecureTransport`` that leave no person or program outside AWS a way past the Deny, if they spare services."""
 
 _VERSIONING = (
     VERSIONING_BLOCK,
@@ -158,10 +160,14 @@ def _refuses_http(statement: Statement, bucket: Resource) -> Truth:
     if statement.conditions_unknown is not None:
         return statement.conditions_unknown
     transport = any_of(_is_plain_http(condition) for condition in statement.conditions)
-    alone = all(condition.key.lower() in _HARMLESS or _about_transport(condition) for condition in statement.conditions)
+    alone = all_of(_about_transport(condition) or _spares_services(condition) for condition in statement.conditions)
     everyone = is_everyone(statement)
     covered = covers_all(statement, "s3:GetObject", "s3:PutObject")
-    return all_of((effect, transport, alone, everyone, covered, own_reach(statement, bucket)))
+    return all_of((effect, transport, alone, everyone, covered, refuses_throughout(statement, bucket)))
+
+
+def _spares_services(condition: Condition) -> Truth:
+    return asked_directly(condition) if condition.key.lower() in _HARMLESS else False
 
 
 def _about_transport(condition: Condition) -> bool:
@@ -186,6 +192,8 @@ def _near_miss(document: Document, bucket: Resource) -> str:
             continue
         if own_reach(statement, bucket) is False:
             return f" ({statement.name} reaches the bucket but not its objects)"
+        if refuses_throughout(statement, bucket) is False:
+            return f" ({statement.name} reaches some of its objects only)"
         if not any(_is_plain_http(condition) is True for condition in about):
             return f" ({statement.name} refuses by {about[0].operator} on aws:SecureTransport, which isn't 'false')"
         if not is_everyone(statement):

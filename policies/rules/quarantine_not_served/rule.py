@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
@@ -21,6 +22,7 @@ from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import upload_role
+from averment.policies.rules.storage import refuses_throughout
 
 ACTION = "s3:GetObject"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
@@ -98,7 +100,7 @@ def _through(door: Carrier, statement: Statement, principal: Principal, bucket: 
             statement.covers_action(door.action(ACTION)),
             not (principal.who is Who.ANYONE and keeps_to_network(door.resource, context.graph)),
             _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door)),
-            *(_open(principal, statement, one, context, ACTION, lambda deny: _reaches(deny, bucket)) for one in refusals),
+            *(_open(principal, statement, one, context, ACTION, lambda deny: refuses_throughout(deny, bucket)) for one in refusals),
             hidden if bucket.outside and not policies else True,
         )
     )
@@ -110,7 +112,8 @@ def _reads(
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     covered = all_of((effect, statement.covers_action(ACTION), _reaches(statement, bucket)))
     for principal in principals_of(statement, context.scope, context.graph):
-        verdict = all_of((_open(principal, statement, document, context, ACTION, lambda deny: _reaches(deny, bucket)), covered))
+        refused = partial(refuses_throughout, bucket=bucket, grant=statement)
+        verdict = all_of((_open(principal, statement, document, context, ACTION, refused), covered))
         who = "anyone" if principal.who is Who.ANYONE else principal.text
         if verdict is True:
             yield fail(
@@ -140,7 +143,7 @@ def _open(
         return False
     kinds = (Gate.IDENTITY, Gate.NETWORK) if who is Who.ANYONE else ()
     own = allow_gates(statement, kinds, context.scope, context.graph)
-    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches)
+    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches, granted=principal)
     if own is True or denied is True:
         return False
     return next((value for value in (own, denied) if isinstance(value, Unknown)), True)

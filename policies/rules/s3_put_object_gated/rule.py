@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity, Verdict
@@ -40,8 +41,10 @@ from averment.policies.rules.media import (
     role_unclear,
 )
 from averment.policies.rules.s3_put_object_gated.fixes import acl_fix, gate_fix, identity_fix
+from averment.policies.rules.storage import refuses_throughout
 
 ACTION = "s3:PutObject"
+_ASSUMING = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
 _PUBLIC_WRITE = "PublicReadWrite"
 _OPEN_TO_ALL = "this bucket, whatever its name: what anyone may put there nobody has seen"
 """How messages call a bucket that nothing but a grant to anyone makes a place of uploads."""
@@ -131,7 +134,7 @@ def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: st
     for principal in principals_of(statement, context.scope, context.graph):
         behind = _outsider_behind(principal.resource, context) or principal
         through = _ungated_through if carrier.kind is CarrierKind.ACCESS_POINT else _ungated
-        gate = through(behind.who, statement, carrier, bucket, context)
+        gate = through(behind, statement, carrier, bucket, context)
         outcomes.append(_judge(covered, gate, behind, statement, carrier, bucket, subject))
     return worst_outcome(outcomes) if outcomes else PASS
 
@@ -157,20 +160,21 @@ def _judge(
     )
 
 
-def _ungated(who: Who | Unknown, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
-    """Whether a grant to ``who`` is left open by the bucket's own policy."""
-    return _left_open(who, lambda group: _gated(group, statement, carrier.document, bucket, context))
+def _ungated(granted: Principal, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
+    """Whether a grant to ``granted`` is left open by the bucket's own policy."""
+    return _left_open(granted.who, lambda group: _gated(group, statement, carrier.document, bucket, context, granted=granted))
 
 
-def _ungated_through(who: Who | Unknown, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
-    """Whether a grant to ``who`` is left open by an access point's policy, by its network, and by the bucket's policy, which applies too."""
+def _ungated_through(granted: Principal, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
+    """Whether a grant to ``granted`` is left open by an access point's policy, by its network, and by the bucket's policy, which applies too."""
 
     def gated(group: Who) -> Truth:
         network = group is Who.ANYONE and keeps_to_network(carrier.resource, context.graph)
-        own = _gated(group, statement, carrier.document, bucket, context, reaches=reach_of(carrier), action=carrier.action(ACTION))
-        return any_of((network, own, *_gated_by_bucket(group, bucket, context)))
+        reaches, action = reach_of(carrier), carrier.action(ACTION)
+        own = _gated(group, statement, carrier.document, bucket, context, reaches=reaches, action=action, granted=granted)
+        return any_of((network, own, *_gated_by_bucket(group, bucket, context, granted=granted)))
 
-    return _left_open(who, gated)
+    return _left_open(granted.who, gated)
 
 
 def _left_open(who: Who | Unknown, gated: Callable[[Who], Truth]) -> Truth:
@@ -189,43 +193,46 @@ def _gated(
     *,
     reaches: Callable[[Statement], Truth] | None = None,
     action: str = ACTION,
+    granted: Principal | None = None,
+    grant: Statement | None = None,
 ) -> Truth:
     """Anyone is gated by a tie to identity, network or provenance; an outsider, who is named already, by provenance alone.
 
-    ``reaches`` says which Deny statements count; by default those that take in the bucket's objects. ``action`` is ours as the
-    policy spells it.
+    ``reaches`` says which Deny statements count; by default those that take in whatever ``grant`` (by default the statement itself)
+    reaches of the bucket. ``action`` is ours as the policy spells it, ``granted`` whom it lets in.
     """
     kinds = tuple(Gate) if who is Who.ANYONE else (Gate.PROVENANCE,)
     own = allow_gates(statement, kinds, context.scope, context.graph)
     if own is True:
         return True
 
-    def reaches_bucket(deny: Statement) -> Truth:
-        return _reaches(deny, bucket, explicit=_applies_explicitly(deny))
-
-    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches or reaches_bucket)
+    throughout = partial(refuses_throughout, bucket=bucket, grant=grant or statement)
+    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches or throughout, granted=granted)
     if denied is True or own is False:
         return denied
     return own
 
 
-def _gated_by_bucket(who: Who, bucket: Resource, context: Context) -> Iterator[Truth]:
-    """Whether each of the bucket's own policies refuses what isn't gated, whoever grants it."""
+def _gated_by_bucket(
+    who: Who, bucket: Resource, context: Context, *, granted: Principal | None = None, grant: Statement | None = None
+) -> Iterator[Truth]:
+    """Whether each of the bucket's own policies refuses what isn't gated, whoever grants it: throughout, or as far as ``grant`` reaches."""
     policies = list(bucket_policies(bucket, context.graph))
     if bucket.outside and not policies:
         yield Unknown("the bucket's own policy, which may refuse it, is not part of what was read")
     for policy in policies:
         bare = Statement(effect="Allow", path=())
-        yield _gated(who, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context)
+        document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
+        yield _gated(who, bare, document, bucket, context, granted=granted, grant=grant)
 
 
-def _reaches(statement: Statement, bucket: Resource, *, explicit: bool | None = None) -> Truth:
+def _reaches(statement: Statement, bucket: Resource) -> Truth:
     """Whether a statement of the bucket's own policy takes in its objects.
 
     An unresolved Resource beside an explicit object action can only be the bucket's objects: S3 refuses anything else.
     """
     reached = reaches_objects(statement, bucket)
-    if isinstance(reached, Unknown) and (explicit if explicit is not None else _applies_explicitly(statement)):
+    if isinstance(reached, Unknown) and _applies_explicitly(statement):
         return True
     return reached
 
@@ -333,7 +340,8 @@ def _identity_grant(
 
 def _identity_gated(statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
     """Whether provenance is demanded by the policy itself or by the bucket's own policy."""
-    return any_of((_gated(Who.OUTSIDER, statement, document, bucket, context), *_gated_by_bucket(Who.OUTSIDER, bucket, context)))
+    own = _gated(Who.OUTSIDER, statement, document, bucket, context)
+    return any_of((own, *_gated_by_bucket(Who.OUTSIDER, bucket, context, grant=statement)))
 
 
 def _trusted_outsider(carrier: Carrier, context: Context) -> Principal | None:
@@ -352,8 +360,13 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
     for statement in trust(role).of_effect("Allow"):
         if _lets_guests_in(statement):
             return Principal("guests of an identity pool", Who.ANYONE)
+        if any_of(statement.covers_action(action) for action in _ASSUMING) is False:
+            continue  # sts:TagSession alone assumes nothing
+        tied = allow_gates(statement, (Gate.IDENTITY,), context.scope, context.graph)
         for principal in principals_of(statement, context.scope, context.graph):
-            if principal.who in (Who.ANYONE, Who.OUTSIDER):
+            if principal.who is Who.ANYONE and tied is not False:
+                possible = possible if tied is True else Principal(principal.text, tied)
+            elif principal.who in (Who.ANYONE, Who.OUTSIDER):
                 return principal
             if isinstance(principal.who, Unknown):
                 possible = principal

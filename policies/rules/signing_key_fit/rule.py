@@ -138,7 +138,7 @@ def _open(principal: Principal, statement: Statement, document: Document, contex
     if who not in (Who.ANYONE, Who.OUTSIDER):
         return False
     own = allow_gates(statement, (Gate.IDENTITY,), context.scope, context.graph) if who is Who.ANYONE else False
-    denied = deny_gates(document, ACTION, (Gate.IDENTITY,), context.scope, context.graph, reaches=lambda _: True)
+    denied = deny_gates(document, ACTION, (Gate.IDENTITY,), context.scope, context.graph, reaches=lambda _: True, granted=principal)
     if own is True or denied is True:
         return False
     return next((value for value in (own, denied) if isinstance(value, Unknown)), True)

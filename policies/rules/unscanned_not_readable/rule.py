@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_docu
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.principals import Principal, Who, classify, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
@@ -24,12 +25,23 @@ from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import direct_writers, listeners
-from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, is_everyone, listed, own_reach, policies_unclear, same_bucket
+from averment.policies.rules.storage import (
+    BUCKET_POLICY,
+    bucket_policies,
+    is_everyone,
+    listed,
+    own_reach,
+    policies_unclear,
+    refuses_throughout,
+    same_bucket,
+)
 
 ACTION = "s3:GetObject"
 _TAG = "s3:existingobjecttag/"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 _EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
+_ANY_ROLE = re.compile(r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)", re.IGNORECASE)
+"""ARNs that spare everybody in an account, or everywhere: nobody in particular is the scanner."""
 _OWN_FOLDER = "cognito-identity.amazonaws.com:sub"
 
 _TERRAFORM = """\
@@ -75,11 +87,12 @@ _COMMAND = (
 
 @dataclass(frozen=True)
 class _Reader:
-    """Somebody besides the scanner who may read objects, and where that is written; ``sure`` is Unknown where it isn't certain."""
+    """Somebody besides the scanner who may read objects, and where that is written; ``sure`` is Unknown where it isn't certain. ``grant`` is the statement by which, if one does."""
 
     who: str
     where: SourceRef | None
     sure: Truth = True
+    grant: Statement | None = None
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -109,6 +122,10 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 
 def _judge(reader: _Reader, subject: str, gate: Truth, bucket: Resource, context: Context) -> Outcome:
+    if reader.grant is not None and gate is False:  # a Deny that doesn't take in the whole bucket may take in what this reader is let at
+        gate = _gated(bucket, context, reader.grant)
+    if gate is True:
+        return PASS
     doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
     if doubt is not None:
         return unknown(f"whether {reader.who} may read unscanned objects of {subject}: {doubt.reason}", where=reader.where)
@@ -132,11 +149,12 @@ def _is_tag(condition: Condition, context: Context) -> bool:
     return not named or key.removeprefix(_TAG) in {str(entry).lower() for entry in named}
 
 
-def _gated(bucket: Resource, context: Context) -> Truth:
-    """Whether the bucket's policy refuses everyone but named exceptions an object without a good verdict."""
+def _gated(bucket: Resource, context: Context, grant: Statement | None = None) -> Truth:
+    """Whether the bucket's policy refuses everyone but named exceptions an object without a good verdict, as far as ``grant`` reaches."""
     verdicts: list[Truth] = []
     for _, document in bucket_policies(bucket, context.graph):
-        verdicts.extend(_refuses(statement, own_reach(statement, bucket), ACTION, context) for statement in document.of_effect("Deny"))
+        refusals = document.of_effect("Deny")
+        verdicts.extend(_refuses(deny, refuses_throughout(deny, bucket, grant), ACTION, context) for deny in refusals)
     if (doubt := policies_unclear(bucket, context.graph)) is not None:
         verdicts.append(doubt)
     return any_of(verdicts)
@@ -148,7 +166,7 @@ def _refuses(statement: Statement, reached: Truth, action: str, context: Context
         return statement.conditions_unknown
     tagged = [condition for condition in statement.conditions if _is_tag(condition, context)]
     others = [condition for condition in statement.conditions if not _is_tag(condition, context)]
-    everyone = statement.not_principals is not None or is_everyone(statement)
+    everyone = _spares_own(statement, context) if statement.not_principals is not None else is_everyone(statement)
     return all_of(
         (
             effect,
@@ -162,13 +180,25 @@ def _refuses(statement: Statement, reached: Truth, action: str, context: Context
     )
 
 
+def _spares_own(statement: Statement, context: Context) -> Truth:
+    """Whether ``NotPrincipal`` spares one's own and services that scan: not the CDN, by which everyone reads, nor others' accounts."""
+    spared = [classify(kind, value, context.scope, context.graph) for kind, value in statement.not_principals or ()]
+    return all_of(one.who if isinstance(one.who, Unknown) else one.who in (Who.OWN, Who.SERVICE) and not _is_cdn(one) for one in spared)
+
+
+def _is_cdn(principal: Principal) -> bool:
+    """Whether it is CloudFront: its service, or an origin access identity, which is linked by an address that needn't say so."""
+    kind = principal.resource.type if principal.resource is not None else principal.text
+    return "cloudfront" in kind.lower()
+
+
 def _spares_some(condition: Condition) -> Truth:
     """Whether a further condition of the Deny only spares named principals or networks (the scanner)."""
     if condition.key.lower() not in _EXEMPT:
         return False
     if not condition.negated:
         return False
-    return not any(isinstance(value, str) and is_wildcard(value) for value in condition.values)
+    return not any(isinstance(value, str) and (is_wildcard(value) or _ANY_ROLE.fullmatch(value)) for value in condition.values)
 
 
 def _near_miss(bucket: Resource, context: Context) -> str:
@@ -177,6 +207,8 @@ def _near_miss(bucket: Resource, context: Context) -> str:
             for condition in statement.conditions:
                 if _is_tag(condition, context) and condition.when_missing() is False:
                     return f" ({statement.name} refuses by {condition.operator}, so an object without the tag is let through)"
+                if _is_tag(condition, context) and refuses_throughout(statement, bucket) is False:
+                    return f" ({statement.name} takes in some objects only)"
     return ""
 
 
@@ -222,7 +254,8 @@ def _let_in(
             continue
         if (sure := _outside(principal, statement, document, context)) is not False:
             named = "anyone" if principal.who is Who.ANYONE else principal.text
-            yield _Reader(f"{named} (by {statement.name}{of})", policy.where(*statement.path), all_of((sure, covered)))
+            where = policy.where(*statement.path)
+            yield _Reader(f"{named} (by {statement.name}{of})", where, all_of((sure, covered)), None if of else statement)
 
 
 def _outside(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:  # noqa: ARG001 - read as one question
@@ -231,7 +264,7 @@ def _outside(principal: Principal, statement: Statement, document: Document, con
     if isinstance(who, Unknown):
         return who
     if who is Who.SERVICE:
-        return "cloudfront" in principal.text.lower()
+        return _is_cdn(principal)
     if who is Who.ANYONE:
         gated = allow_gates(statement, (Gate.IDENTITY, Gate.NETWORK), context.scope, context.graph)
         return gated if isinstance(gated, Unknown) else not gated
@@ -262,7 +295,7 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
         if found is not None and not _allows_clean_only(found[1], context):
             door = behind[function.address][0]
             who = f"{function.address}, which answers {door.label},"
-            yield _Reader(who, found[0].resource.where(*found[1].path))
+            yield _Reader(who, found[0].resource.where(*found[1].path), grant=found[1])
 
 
 def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -273,7 +306,8 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
         found = grant_of(role, ACTION, bucket, context.graph)
         if found is None or _allows_clean_only(found[1], context) or _own_folder(found[1]):
             continue
-        yield _Reader(f"users of an identity provider (role {role.address})", found[0].resource.where(*found[1].path))
+        where = found[0].resource.where(*found[1].path)
+        yield _Reader(f"users of an identity provider (role {role.address})", where, grant=found[1])
 
 
 def _federated(role: Resource, graph: Graph) -> bool:

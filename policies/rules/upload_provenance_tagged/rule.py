@@ -16,7 +16,7 @@ from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.scanning import direct_writers, is_sink, scanned
-from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear
+from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
 
 ACTION = "s3:PutObject"
 _INVENTED = "s3:x-amz-meta-"
@@ -66,9 +66,13 @@ def _demanded(bucket: Resource, context: Context) -> Truth:
 
 
 def _gate(document: Document, bucket: Resource, context: Context) -> Truth:
-    return deny_gates(
-        document, ACTION, (Gate.PROVENANCE,), context.scope, context.graph, reaches=lambda statement: own_reach(statement, bucket)
-    )
+    def reaches(statement: Statement) -> Truth:
+        throughout = refuses_throughout(statement, bucket)
+        if throughout is False and own_reach(statement, bucket) is True:
+            return Unknown(f"{statement.name} demands it of some objects only, and whether others are uploaded can't be told")
+        return throughout
+
+    return deny_gates(document, ACTION, (Gate.PROVENANCE,), context.scope, context.graph, reaches=reaches)
 
 
 def _near_miss(bucket: Resource, context: Context) -> str:
