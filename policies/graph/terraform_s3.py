@@ -10,7 +10,7 @@ from averment.policies.graph.model import Reference, Unknown
 from averment.policies.graph.terraform_map import Fields, Shape, TerraformResource, block, blocks, document, tag_list, to
 
 
-def _days(value: Any) -> Any:
+def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
@@ -52,28 +52,37 @@ _PUBLIC_ACCESS: Fields = {
     "restrict_public_buckets": to("PublicAccessBlockConfiguration.RestrictPublicBuckets"),
 }
 _EXPIRY: Fields = {
-    "days": to("ExpirationInDays", _days),
+    "days": to("ExpirationInDays", _number),
     "date": to("ExpirationDate"),
     "expired_object_delete_marker": to("ExpiredObjectDeleteMarker"),
+}
+_SIZES: Fields = {
+    "object_size_greater_than": to("ObjectSizeGreaterThan", _number),
+    "object_size_less_than": to("ObjectSizeLessThan", _number),
+}
+_NONCURRENT: Fields = {
+    "noncurrent_days": to("NoncurrentDays", _number),
+    "days": to("NoncurrentDays", _number),
+    "newer_noncurrent_versions": to("NewerNoncurrentVersions", _number),
 }
 _LIFECYCLE: Fields = {
     "id": to("Id"),
     "status": to("Status"),
     "enabled": to("Status", _rule_status),
     "prefix": to("Prefix"),
+    "tags": to("TagFilters", tag_list),
     "filter": block(
         "",
         {
             "prefix": to("Prefix"),
             "tag": blocks("TagFilters", {"key": to("Key"), "value": to("Value")}),
-            "and": block("", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list)}),
+            **_SIZES,
+            "and": block("", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list), **_SIZES}),
         },
     ),
     "expiration": block("", _EXPIRY),
-    "noncurrent_version_expiration": block(
-        "NoncurrentVersionExpiration", {"noncurrent_days": to("NoncurrentDays", _days), "days": to("NoncurrentDays", _days)}
-    ),
-    "transition": blocks("Transitions", {"days": to("TransitionInDays", _days), "storage_class": to("StorageClass")}),
+    "noncurrent_version_expiration": block("NoncurrentVersionExpiration", _NONCURRENT),
+    "transition": blocks("Transitions", {"days": to("TransitionInDays", _number), "storage_class": to("StorageClass")}),
     "abort_incomplete_multipart_upload": block("AbortIncompleteMultipartUpload", {"days_after_initiation": to("DaysAfterInitiation")}),
     "abort_incomplete_multipart_upload_days": to("AbortIncompleteMultipartUpload.DaysAfterInitiation"),
 }

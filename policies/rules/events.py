@@ -19,6 +19,15 @@ _CREATED = "s3:ObjectCreated:"
 CREATIONS = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
 """How an object comes into being: an event for each. (Amazon S3 User Guide, "Supported event types".)"""
 
+_REASONS = {"PutObject": "Put", "POST Object": "Post", "CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload"}
+"""What EventBridge's events give as the ``reason`` for an object, in the words of ``CREATIONS``."""
+
+_OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
+"""The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message structure".)"""
+
+_ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-ip-address"})
+"""Those of them that CloudTrail's records don't have."""
+
 _NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
 
 
@@ -67,27 +76,91 @@ def event_pattern(rule: Resource) -> Any:
     return parsed_json(rule.get("EventPattern"))
 
 
-def takes_in(rule: Resource, bucket: Resource) -> Truth:
-    """Whether the rule's pattern matches "Object Created" events of ``bucket`` (or CloudTrail's record of PutObject)."""
+def takes_in(rule: Resource, bucket: Resource, *, some: bool = False) -> Truth:
+    """Whether the rule's pattern matches "Object Created" events of ``bucket`` (or CloudTrail's record of PutObject).
+
+    A pattern on some ways only in which an object comes is a doubt, unless ``some`` of them are enough.
+    """
     pattern = event_pattern(rule)
     if isinstance(pattern, Unknown):
         return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}")
     if not isinstance(pattern, Mapping):
         return False
+    return all_of((any_of(_takes(alternative, bucket, some) for alternative in _alternatives(pattern)), _default_bus(rule)))
+
+
+def _alternatives(pattern: Mapping[str, Any]) -> list[Any]:
+    """``pattern`` without ``$or``, at the top and in its detail: one for each alternative; an Unknown where they can't be put together."""
+    found: list[Any] = []
+    for whole in _either(pattern):
+        detail = whole.get("detail") if isinstance(whole, Mapping) else None
+        found += (
+            [{**whole, "detail": one} if isinstance(one, Mapping) else one for one in _either(detail)]
+            if isinstance(detail, Mapping)
+            else [whole]
+        )
+    return found
+
+
+def _either(part: Mapping[str, Any]) -> list[Any]:
+    options = part.get("$or")
+    if options is None:
+        return [part]
+    rest = {key: value for key, value in part.items() if key != "$or"}
+    doubt = Unknown("'$or' of the event pattern is not evaluated")
+    return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in _list(options)]
+
+
+def _takes(pattern: Any, bucket: Resource, some: bool) -> Truth:
+    """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3 or from CloudTrail."""
+    if isinstance(pattern, Unknown):
+        return pattern
     detail = pattern.get("detail")
     if isinstance(detail, Unknown):
         return detail
     inner: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
     kind = pattern.get("detail-type")
-    by_event = all_of((_matches(kind, "Object Created"), _names_bucket(_child(inner.get("bucket"), "name"), bucket)))
+    by_event = all_of(
+        (
+            _matches(kind, "Object Created"),
+            _names_bucket(_child(inner.get("bucket"), "name"), bucket),
+            _names_bucket(_buckets_of(pattern.get("resources")), bucket),
+            _OF_EVENTS.issuperset(inner),
+            _every_kind(inner.get("reason"), some),
+        )
+    )
     by_trail = all_of(
         (
             kind is not None and _matches(kind, "AWS API Call via CloudTrail"),
+            _ONLY_OF_EVENTS.isdisjoint(inner),
             _matches(inner.get("eventName"), "PutObject"),
             _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
         )
     )
-    return all_of((_matches(pattern.get("source"), "aws.s3"), any_of((by_event, by_trail)), _default_bus(rule)))
+    return all_of((_matches(pattern.get("source"), "aws.s3"), any_of((by_event, by_trail))))
+
+
+def _every_kind(reasons: Any, enough: bool) -> Truth:
+    """Whether a pattern on the ``reason`` takes in every way in which an object comes; some only are a doubt, unless they are ``enough``."""
+    taken = {kind: _matches(reasons, reason) for reason, kind in _REASONS.items()}
+    whole, part = all_of(taken.values()), any_of(taken.values())
+    if enough or part is not True:
+        return part
+    if whole is not False:
+        return whole
+    some, others = (", ".join(sorted(kind for kind in taken if (taken[kind] is True) is wanted)) for wanted in (True, False))
+    return Unknown(f"its pattern is on objects that come by {some} alone, and whether they come by {others} can't be told")
+
+
+def _buckets_of(arns: Any) -> Any:
+    """A pattern on ARNs of buckets as one on their names."""
+    if arns is None:
+        return None
+    return [{key: _named(text) for key, text in entry.items()} if isinstance(entry, Mapping) else _named(entry) for entry in _list(arns)]
+
+
+def _named(arn: Any) -> Any:
+    return arn.removeprefix("arn:aws:s3:::") if isinstance(arn, str) else arn
 
 
 def enabled(rule: Resource) -> Truth:

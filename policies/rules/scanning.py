@@ -58,7 +58,7 @@ def pipeline(bucket: Resource, context: Context) -> list[Resource]:
     found: dict[str, Resource] = {}
     todo = [target for target in _told(bucket) if target is not None]
     for rule in s3_rules(graph):
-        if takes_in(rule, bucket) is True:
+        if takes_in(rule, bucket, some=True) is True:
             found[rule.address] = rule
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]
             todo.extend(entry.get("Arn") for entry in entries)

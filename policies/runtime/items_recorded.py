@@ -68,6 +68,9 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> Item:
     noncurrent = rule.get("NoncurrentVersionExpiration") or {}
     found.pop("noncurrentVersionExpiration", None)
     found["noncurrentVersionExpirationInDays"] = noncurrent.get("NoncurrentDays", -1)
+    if "NewerNoncurrentVersions" in noncurrent:
+        kept = {"noncurrentDays": noncurrent.get("NoncurrentDays", -1), "newerNoncurrentVersions": noncurrent["NewerNoncurrentVersions"]}
+        found["noncurrentVersionExpiration"] = kept
     found["prefix"] = rule.get("Prefix")
     return found
 

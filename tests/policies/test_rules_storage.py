@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -383,3 +384,65 @@ def test_an_origin_is_its_bucket_however_the_host_is_written(tmp_path: Path, hos
     outcome = of_template(tmp_path, "quarantine-not-served", resources)
     assert outcome.verdict is Verdict.FAIL
     assert "is origin 'media' of Cdn" in outcome.message
+
+
+HEARD = """\
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: acme-uploads
+      NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
+  Scanner: {{Type: AWS::SQS::Queue, Properties: {{RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}}}}}}
+  Dead: {{Type: AWS::SQS::Queue}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {}
+      Targets: [{{Id: scanner, Arn: !GetAtt Scanner.Arn}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "detail", "verdict"),
+    [
+        ({}, {}, Verdict.PASS),
+        ({}, {"reason": ["PutObject", "POST Object", "CopyObject", "CompleteMultipartUpload"]}, Verdict.PASS),
+        ({}, {"reason": ["PutObject"]}, Verdict.UNKNOWN),
+        ({}, {"reason": [{"anything-but": "CopyObject"}]}, Verdict.UNKNOWN),
+        ({}, {"reason": ["DeleteObject"]}, Verdict.FAIL),
+        ({}, {"eventName": ["PutObject"]}, Verdict.FAIL),
+        ({"resources": ["arn:aws:s3:::acme-uploads"]}, {}, Verdict.PASS),
+        ({"resources": [{"suffix": "-uploads"}]}, {}, Verdict.PASS),
+        ({"resources": [{"prefix": "arn:aws:s3:::acme-"}]}, {}, Verdict.PASS),
+        ({"resources": ["arn:aws:s3:::acme-other"]}, {}, Verdict.FAIL),
+        ({"detail-type": [{"anything-but": ["Object Created"]}]}, {}, Verdict.FAIL),
+        ({}, {"$or": [{"object": {"key": [{"suffix": ".jpg"}]}}, {"object": {"key": [{"suffix": ".png"}]}}]}, Verdict.PASS),
+        ({}, {"bucket": None, "$or": [{"bucket": {"name": ["acme-a"]}}, {"bucket": {"name": ["acme-b"]}}]}, Verdict.FAIL),
+        ({"$or": [{"account": ["1"]}, {"region": ["eu-west-1"]}]}, {}, Verdict.PASS),
+        ({}, {"$or": [{"bucket": {"name": ["acme-a"]}}]}, Verdict.UNKNOWN),
+    ],
+)
+def test_a_pattern_takes_in_what_all_of_its_fields_take_in(
+    tmp_path: Path, fields: dict[str, Any], detail: dict[str, Any], verdict: Verdict
+):
+    """Every field of a pattern narrows it: the reason, the bucket's ARN, alternatives, and fields that such an event doesn't have."""
+    inner = {key: value for key, value in {"bucket": {"name": ["acme-uploads"]}, **detail}.items() if value is not None}
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": inner, **fields}
+    assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern))).verdict is verdict
+
+
+def test_what_hears_of_some_uploads_is_part_of_the_pipeline(tmp_path: Path):
+    """An alarm on the queue of a rule for single PUTs watches uploads, though the rule misses others."""
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"reason": ["PutObject"]}}
+    alarm = """\
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/SQS
+      MetricName: ApproximateAgeOfOldestMessage
+      Dimensions: [{Name: QueueName, Value: !GetAtt Scanner.QueueName}]
+      AlarmActions: [!Ref Topic]
+  Topic: {Type: AWS::SNS::Topic}
+  Subscription: {Type: AWS::SNS::Subscription, Properties: {TopicArn: !Ref Topic, Protocol: email, Endpoint: a@acme.example}}
+"""
+    assert of_template(tmp_path, "upload-anomaly-alarm", HEARD.format(json.dumps(pattern)) + alarm).verdict is Verdict.PASS

@@ -159,9 +159,7 @@ def _bucket(bucket: Resource, why: str) -> Outcome:
     rules = bucket.get("LifecycleConfiguration", "Rules")
     if isinstance(rules, Unknown):
         return unknown(f"whether biometric data ({why}) expires in this bucket could not be resolved: {rules.reason}", where=where)
-    active = (
-        [rule for rule in rules if not isinstance(rule, Mapping) or rule.get("Status") != "Disabled"] if isinstance(rules, list) else []
-    )
+    active = [_switched(rule) for rule in rules if _status(rule) != "Disabled"] if isinstance(rules, list) else []
     expiring = [rule for rule in active if isinstance(rule, Mapping) and _expires(rule)]
     doubt = next((rule for rule in active if isinstance(rule, Unknown)), None)
     if not expiring:
@@ -173,20 +171,53 @@ def _bucket(bucket: Resource, why: str) -> Outcome:
     if whole is None:
         text = f"biometric data ({why}) expires in this bucket only {_narrowed(expiring[0])}; whether all of it lies there can't be told"
         return unknown(text, where=where)
-    if bucket.get("VersioningConfiguration", "Status") == "Enabled" and not any(_ends_versions(rule) for rule in active):
-        message = f"this bucket holds biometric data ({why}) and is versioned: what expires stays as an old version, which never does"
-        versions = fix_for(bucket, terraform=_VERSIONS_TERRAFORM, cloudformation=_VERSIONS_CLOUDFORMATION, command=_BUCKET_COMMAND)
-        return fail(message, where=where, fix=versions)
-    return PASS
+    return _versions(bucket, why, active)
+
+
+def _versions(bucket: Resource, why: str, active: list[Any]) -> Outcome:
+    """Whether old versions end as well, where there may be some."""
+    where = bucket.where("LifecycleConfiguration")
+    status = "Enabled" if bucket.get("ObjectLockEnabled") is True else bucket.get("VersioningConfiguration", "Status")
+    ending = [rule for rule in active if isinstance(rule, Mapping) and _ends_versions(rule)]
+    if any(_narrowed(rule) is None for rule in ending) or (status != "Enabled" and not isinstance(status, Unknown)):
+        return PASS
+    doubt = next((rule for rule in active if isinstance(rule, Unknown)), None)
+    if ending or doubt is not None or isinstance(status, Unknown):
+        reason = (
+            status.reason if isinstance(status, Unknown) else f"only {_narrowed(ending[0])}" if ending else doubt.reason if doubt else ""
+        )
+        return unknown(f"whether old versions of biometric data ({why}) expire in this bucket can't be told: {reason}", where=where)
+    kept = next((number for rule in active if isinstance(rule, Mapping) and (number := _kept_versions(rule)) is not None), None)
+    message = f"this bucket holds biometric data ({why}) and is versioned: what expires stays as an old version, which never does"
+    message += f" (NewerNoncurrentVersions keeps {kept} of each for good)" if kept is not None else ""
+    versions = fix_for(bucket, terraform=_VERSIONS_TERRAFORM, cloudformation=_VERSIONS_CLOUDFORMATION, command=_BUCKET_COMMAND)
+    return fail(message, where=where, fix=versions)
+
+
+def _status(rule: Any) -> Any:
+    return rule.get("Status") if isinstance(rule, Mapping) else None
+
+
+def _switched(rule: Any) -> Any:
+    """``rule``, or why it isn't known whether it is on: then nothing that it says is certain."""
+    status = _status(rule)
+    return Unknown(f"whether a lifecycle rule is on: {status.reason}") if isinstance(status, Unknown) else rule
 
 
 def _expires(rule: Mapping[str, Any]) -> bool:
     return any(rule.get(key) not in (None, 0, "0") for key in ("ExpirationInDays", "ExpirationDate"))
 
 
-def _ends_versions(rule: Any) -> bool:
+def _ends_versions(rule: Mapping[str, Any]) -> bool:
     keys = ("NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays")
-    return not isinstance(rule, Mapping) or any(rule.get(key) is not None for key in keys)
+    return any(rule.get(key) is not None for key in keys) and _kept_versions(rule) is None
+
+
+def _kept_versions(rule: Mapping[str, Any]) -> Any:
+    """How many old versions of an object a rule keeps however old they are; None if it keeps none."""
+    setting = rule.get("NoncurrentVersionExpiration")
+    number = setting.get("NewerNoncurrentVersions") if isinstance(setting, Mapping) else None
+    return None if number in (0, -1, "0", "-1") else number
 
 
 def _narrowed(rule: Mapping[str, Any]) -> str | None:

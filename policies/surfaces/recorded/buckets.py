@@ -150,6 +150,9 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
         for part in parts:
             if (prefix := field(part, "prefix")) is not None:
                 rule["Prefix"] = prefix
+            for size in ("ObjectSizeGreaterThan", "ObjectSizeLessThan"):
+                if (bound := field(part, f"o{size[1:]}")) is not None:
+                    rule[size] = bound
             if (tag := field(part, "tag")) is not None:
                 rule.setdefault("TagFilters", []).append(tag)
         for name in ("NoncurrentVersionExpirationInDays", "ExpirationInDays"):

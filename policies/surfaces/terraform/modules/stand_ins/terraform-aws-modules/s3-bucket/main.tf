@@ -169,7 +169,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       status = try(rule.value.enabled ? "Enabled" : "Disabled", rule.value.status, "Enabled")
 
       filter {
-        prefix = try(rule.value.filter.prefix, rule.value.prefix, null)
+        prefix                   = try(rule.value.filter.prefix, rule.value.prefix, null)
+        object_size_greater_than = try(rule.value.filter.object_size_greater_than, null)
+        object_size_less_than    = try(rule.value.filter.object_size_less_than, null)
+
+        dynamic "tag" {
+          for_each = try(rule.value.filter.tags, rule.value.filter.tag, {})
+
+          content {
+            key   = tag.key
+            value = tag.value
+          }
+        }
       }
 
       dynamic "expiration" {
@@ -185,7 +196,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
         for_each = try([rule.value.noncurrent_version_expiration], [])
 
         content {
-          noncurrent_days = try(noncurrent_version_expiration.value.days, noncurrent_version_expiration.value.noncurrent_days, null)
+          noncurrent_days           = try(noncurrent_version_expiration.value.days, noncurrent_version_expiration.value.noncurrent_days, null)
+          newer_noncurrent_versions = try(noncurrent_version_expiration.value.newer_noncurrent_versions, null)
         }
       }
     }
