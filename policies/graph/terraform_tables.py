@@ -61,6 +61,10 @@ SHAPES: dict[str, Shape] = {
             "origin": blocks("DistributionConfig.Origins", _ORIGIN),
             "default_cache_behavior": block("DistributionConfig.DefaultCacheBehavior", _CACHE),
             "ordered_cache_behavior": blocks("DistributionConfig.CacheBehaviors", _CACHE),
+            "origin_group": blocks(
+                "DistributionConfig.OriginGroups.Items",
+                {"origin_id": to("Id"), "member": blocks("Members.Items", {"origin_id": to("OriginId")})},
+            ),
             "logging_config": block("DistributionConfig.Logging", {}),
             "viewer_certificate": block("DistributionConfig.ViewerCertificate", {}),
             "restrictions": block("DistributionConfig.Restrictions", {}),
@@ -341,5 +345,9 @@ def queue_policy(value: Any) -> bool:
 
 SHAPES["aws_cloudtrail_event_data_store"] = Shape(
     "AWS::CloudTrail::EventDataStore",
-    {"name": to("Name"), "advanced_event_selector": SHAPES["aws_cloudtrail"].fields["advanced_event_selector"]},
+    {
+        "name": to("Name"),
+        "suspend": to("IngestionEnabled", lambda value: not value if isinstance(value, bool) else value),
+        "advanced_event_selector": SHAPES["aws_cloudtrail"].fields["advanced_event_selector"],
+    },
 )

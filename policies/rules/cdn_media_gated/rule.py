@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.words import Severity
-from averment.policies.graph.model import PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
@@ -49,13 +49,17 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
         if found is not None:
             media[origin.id] = (origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
     for origin, subject in media.values():
-        outcomes.append(_access(origin, subject, distribution))
+        outcomes.append(_access(origin, subject, distribution, context.graph))
     for behaviour, path in _behaviours(distribution):
+        if isinstance(behaviour, Unknown):
+            if media:
+                outcomes.append(unknown(f"a cache behaviour could not be resolved: {behaviour.reason}", where=distribution.where(*path)))
+            continue
         outcomes.extend(_gate(behaviour, path, media, distribution))
     return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
 
 
-def _access(origin: Origin, subject: str, distribution: Resource) -> Outcome:
+def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) -> Outcome:
     """Whether only CloudFront can read the origin's bucket (access control, or the older access identity)."""
     where = distribution.where(*origin.path)
     control = origin.settings.get("OriginAccessControlId")
@@ -64,6 +68,10 @@ def _access(origin: Origin, subject: str, distribution: Resource) -> Outcome:
         identity = identity.get("OriginAccessIdentity")
     if origin.website:
         return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
+    found = graph.target(control)
+    if isinstance(found, Resource) and found.get("OriginAccessControlConfig", "SigningBehavior") == "never":
+        text = f"{subject}, but its access control {found.address} never signs, so the bucket has to be open to everybody"
+        return fail(text, where=where, fix=_fix_signing(distribution))
     values = (control, identity)
     if any(value not in (None, "") and not isinstance(value, Unknown) for value in values):
         return PASS
@@ -73,16 +81,16 @@ def _access(origin: Origin, subject: str, distribution: Resource) -> Outcome:
     return fail(f"{subject} without origin access control", where=where, fix=_fix_access(distribution))
 
 
-def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any], PropertyPath]]:
+def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Unknown, PropertyPath]]:
     config = distribution.get("DistributionConfig")
     if not isinstance(config, Mapping):
         return
     default = config.get("DefaultCacheBehavior")
-    if isinstance(default, Mapping):
+    if isinstance(default, Mapping | Unknown):
         yield default, ("DistributionConfig", "DefaultCacheBehavior")
     others = config.get("CacheBehaviors")
-    for index, behaviour in enumerate(others if isinstance(others, list) else ()):
-        if isinstance(behaviour, Mapping):
+    for index, behaviour in enumerate(others if isinstance(others, list) else [others]):
+        if isinstance(behaviour, Mapping | Unknown):
             yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
 
 
@@ -146,6 +154,10 @@ def _gated(behaviour: Mapping[str, Any]) -> bool | Unknown:
 
 def _fix_access(distribution: Resource) -> str:
     return fix_for(distribution, terraform=_TERRAFORM_ACCESS, cloudformation=_CLOUDFORMATION_ACCESS, command=_COMMAND)
+
+
+def _fix_signing(distribution: Resource) -> str:
+    return fix_for(distribution, terraform='signing_behavior = "always"', cloudformation="SigningBehavior: always", command=_COMMAND)
 
 
 RULE = Rule(

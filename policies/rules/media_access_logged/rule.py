@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
-from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import trail_logging
@@ -119,7 +119,7 @@ def _covered(bucket: Resource, half: str, context: Context) -> Truth:
 
 
 def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
-    on = trail.get("IsLogging")
+    on = trail.get("IsLogging" if trail.type == TRAIL else "IngestionEnabled")
     if on is False:
         return False
     return all_of((on if isinstance(on, Unknown) else True, _selected(trail, bucket, half)))
@@ -175,23 +175,60 @@ def _field(entry: Any, bucket: Resource, half: str) -> Truth:
     name = entry.get("Field")
     if isinstance(name, Unknown):
         return name
-    equals = listed(entry.get("Equals"))
-    if any(isinstance(value, Unknown) for value in equals) and name != "resources.ARN":
-        return Unknown(f"the selector on {name} could not be resolved")
-    if name == "eventCategory":
-        return "Data" in equals
-    if name == "resources.type":
-        return _OBJECTS in equals
-    if name == "readOnly":
-        return ("true" if half == _READS else "false") in [str(value).lower() for value in equals]
     if name == "resources.ARN":
-        starts = listed(entry.get("StartsWith"))
-        left_out = any_of(_prefix_of_all(value, bucket) for value in listed(entry.get("NotStartsWith")))
-        inside = any_of(_prefix_of_all(value, bucket) for value in starts) if starts else not equals
-        return all_of((inside, left_out if isinstance(left_out, Unknown) else not left_out))
-    if name == "eventName":
-        return ("GetObject" if half == _READS else "PutObject") in equals or not equals
-    return True  # further fields (userIdentity.arn, errorCode ...) leave out some callers
+        return _on_objects(entry, bucket)
+    wanted = _FIELDS.get(str(name))
+    if wanted is None:  # further fields (userIdentity.arn, errorCode ...): leaving some out is well, picking some isn't
+        return not any(entry.get(operator) for operator in ("Equals", "StartsWith", "EndsWith"))
+    return _selects(entry, wanted[half == _WRITES])
+
+
+_FIELDS = {
+    "eventCategory": ("Data", "Data"),
+    "resources.type": (_OBJECTS, _OBJECTS),
+    "readOnly": ("true", "false"),
+    "eventName": ("GetObject", "PutObject"),
+    "eventSource": ("s3.amazonaws.com", "s3.amazonaws.com"),
+    "eventType": ("AwsApiCall", "AwsApiCall"),
+}
+"""What the fields of a selector say of an object that is read, and of one that is written."""
+
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {"Equals": str.__eq__, "StartsWith": str.startswith, "EndsWith": str.endswith}
+
+
+def _selects(entry: Mapping[str, Any], text: str) -> Truth:
+    """Whether a field selector takes in ``text``: one of what it picks, if it picks at all, and nothing of what it leaves out."""
+    picks: list[Truth] = []
+    leaves: list[Truth] = []
+    for operator, holds in _OPERATORS.items():
+        for key, found in ((operator, picks), (f"Not{operator}", leaves)):
+            found += [
+                Unknown(f"the selector on {entry.get('Field')} could not be resolved")
+                if isinstance(value, Unknown | Reference)
+                else holds(text, str(value).lower() if isinstance(value, bool) else str(value))
+                for value in listed(entry.get(key))
+            ]
+    return all_of((any_of(picks) if picks else True, negate(any_of(leaves))))
+
+
+def _on_objects(entry: Mapping[str, Any], bucket: Resource) -> Truth:
+    """Whether a selector on ARNs takes in every object of ``bucket``: not those of some endings or folders, nor all but some."""
+    if any(entry.get(operator) for operator in ("EndsWith", "NotEndsWith")):
+        return False
+    starts, equals = listed(entry.get("StartsWith")), listed(entry.get("Equals"))
+    left_out = any_of(_within(value, bucket) for name in ("NotStartsWith", "NotEquals") for value in listed(entry.get(name)))
+    inside = any_of(_prefix_of_all(value, bucket) for value in starts) if starts else not equals
+    return all_of((inside, negate(left_out)))
+
+
+def _within(value: Any, bucket: Resource) -> Truth:
+    """Whether some objects of ``bucket`` have ARNs that begin with ``value``."""
+    if isinstance(value, Reference):
+        return value.address == bucket.address
+    name = bucket_name(bucket)
+    if isinstance(value, str) and isinstance(name, str) and value.startswith(f"{_S3}:::{name}/"):
+        return True
+    return _prefix_of_all(value, bucket)
 
 
 def _prefix_of_all(value: Any, bucket: Resource) -> Truth:

@@ -1,0 +1,163 @@
+"""The CDN's origins and behaviours, and the selectors of trails: what narrows or opens them besides what the cases show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph
+from averment.policies.interface import Context, Outcome
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.terraform.surface import TerraformSurface
+
+
+def judged(graph: Graph, rule_id: str) -> Outcome:
+    subject = rule(rule_id)
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    return worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+
+
+def of_template(tmp_path: Path, rule_id: str, **resources: Any) -> Outcome:
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}), encoding="utf-8")
+    return judged(read_template(path), rule_id)
+
+
+DISTRIBUTION = """
+variable "open" {}
+resource "aws_s3_bucket" "media" { bucket = "acme-product-media" }
+resource "aws_cloudfront_origin_access_control" "media" {
+  name                              = "media"
+  origin_access_control_origin_type = "s3"
+  signing_behavior                  = "%s"
+  signing_protocol                  = "sigv4"
+}
+resource "aws_cloudfront_distribution" "media" {
+  origin {
+    origin_id                = "media"
+    domain_name              = aws_s3_bucket.media.bucket_regional_domain_name
+    origin_access_control_id = aws_cloudfront_origin_access_control.media.id
+  }
+  default_cache_behavior {
+    target_origin_id   = "media"
+    trusted_key_groups = ["signers"]
+  }
+  %s
+}
+"""
+GROUP = """
+  origin_group {
+    origin_id = "both"
+    failover_criteria { status_codes = [500] }
+    member { origin_id = "media" }
+    member { origin_id = "spare" }
+  }
+  ordered_cache_behavior {
+    path_pattern       = "hot/*"
+    target_origin_id   = "both"
+    trusted_key_groups = %s
+  }
+"""
+DYNAMIC = """
+  dynamic "ordered_cache_behavior" {
+    for_each = var.open
+    content {
+      path_pattern     = ordered_cache_behavior.value
+      target_origin_id = "media"
+    }
+  }
+"""
+
+
+@pytest.mark.parametrize(
+    ("signing", "more", "verdict", "words"),
+    [
+        ("always", "", Verdict.PASS, ""),
+        ("no-override", "", Verdict.PASS, ""),
+        ("never", "", Verdict.FAIL, "never signs"),
+        ("always", GROUP % '["signers"]', Verdict.PASS, ""),
+        ("always", GROUP % "[]", Verdict.FAIL, "behaviour 'hot/*'"),
+        ("always", DYNAMIC, Verdict.UNKNOWN, "a cache behaviour could not be resolved"),
+    ],
+)
+def test_every_way_to_a_media_origin_is_seen(tmp_path: Path, signing: str, more: str, verdict: Verdict, words: str):
+    """Through an origin group, by a behaviour that isn't known, and past an access control that signs nothing."""
+    (tmp_path / "main.tf").write_text(DISTRIBUTION % (signing, more), encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    outcome = judged(graph, "cdn-media-gated")
+    assert outcome.verdict is verdict
+    assert words in outcome.message
+
+
+def test_behaviours_of_a_template_that_are_not_known_are_no_pass(tmp_path: Path):
+    """The same for what a parameter brings."""
+    origin = {"Id": "media", "DomainName": {"Fn::GetAtt": ["Media", "RegionalDomainName"]}, "OriginAccessControlId": "E1"}
+    config = {"Origins": [origin], "DefaultCacheBehavior": {"TargetOriginId": "media", "TrustedKeyGroups": ["signers"]}}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-product-media"}}
+    for behaviours, verdict in (({"Ref": "Nowhere"}, Verdict.UNKNOWN), ([], Verdict.PASS)):
+        properties = {"DistributionConfig": {**config, "CacheBehaviors": behaviours}}
+        distribution = {"Type": "AWS::CloudFront::Distribution", "Properties": properties}
+        assert of_template(tmp_path, "cdn-media-gated", Media=bucket, Distribution=distribution).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("field", "verdict"),
+    [
+        ({"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::acme-product-media/"]}, Verdict.PASS),
+        ({"Field": "resources.ARN", "EndsWith": [".jpg"]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "NotEndsWith": [".jpg"]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "NotStartsWith": ["arn:aws:s3:::acme-product-media/public/"]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "NotStartsWith": ["arn:aws:s3:::acme-logs/"]}, Verdict.PASS),
+        ({"Field": "eventName", "StartsWith": ["Delete"]}, Verdict.FAIL),
+        ({"Field": "eventName", "StartsWith": ["Get", "Put"]}, Verdict.PASS),
+        ({"Field": "eventName", "NotEquals": ["GetObject"]}, Verdict.FAIL),
+        ({"Field": "eventName", "NotEquals": ["HeadObject"]}, Verdict.PASS),
+        ({"Field": "eventName", "NotEquals": [{"Ref": "Nowhere"}]}, Verdict.UNKNOWN),
+        ({"Field": "userIdentity.arn", "StartsWith": ["arn:aws:iam::123456789012:role/x"]}, Verdict.FAIL),
+        ({"Field": "userIdentity.arn", "NotStartsWith": ["arn:aws:sts::123456789012:assumed-role/scan"]}, Verdict.PASS),
+    ],
+)
+def test_a_selector_that_picks_some_accesses_is_no_log_of_all(tmp_path: Path, field: dict[str, Any], verdict: Verdict):
+    """By every operator of an advanced selector, on objects, operations and callers."""
+    fields = [{"Field": "eventCategory", "Equals": ["Data"]}, {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}, field]
+    trail = {"Type": "AWS::CloudTrail::Trail", "Properties": {"IsLogging": True, "AdvancedEventSelectors": [{"FieldSelectors": fields}]}}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-product-media"}}
+    assert of_template(tmp_path, "media-access-logged", Media=bucket, Trail=trail).verdict is verdict
+
+
+@pytest.mark.parametrize(("taking", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+def test_an_event_data_store_that_takes_nothing_in_logs_nothing(tmp_path: Path, taking: bool, verdict: Verdict):
+    """``IngestionEnabled`` (``suspend`` in Terraform) is to a store what ``IsLogging`` is to a trail."""
+    fields = [{"Field": "eventCategory", "Equals": ["Data"]}, {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}]
+    properties = {"IngestionEnabled": taking, "AdvancedEventSelectors": [{"FieldSelectors": fields}]}
+    store = {"Type": "AWS::CloudTrail::EventDataStore", "Properties": properties}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-product-media"}}
+    assert of_template(tmp_path, "media-access-logged", Media=bucket, Store=store).verdict is verdict
+    (tmp_path / "main.tf").write_text(
+        f"""
+resource "aws_s3_bucket" "media" {{ bucket = "acme-product-media" }}
+resource "aws_cloudtrail_event_data_store" "all" {{
+  suspend = {str(not taking).lower()}
+  advanced_event_selector {{
+    field_selector {{
+      field  = "eventCategory"
+      equals = ["Data"]
+    }}
+    field_selector {{
+      field  = "resources.type"
+      equals = ["AWS::S3::Object"]
+    }}
+  }}
+}}
+""",
+        encoding="utf-8",
+    )
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    assert judged(graph, "media-access-logged").verdict is verdict
