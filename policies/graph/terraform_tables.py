@@ -282,6 +282,7 @@ SHAPES: dict[str, Shape] = {
                             "ends_with": to("EndsWith"),
                             "not_equals": to("NotEquals"),
                             "not_starts_with": to("NotStartsWith"),
+                            "not_ends_with": to("NotEndsWith"),
                         },
                     ),
                 },

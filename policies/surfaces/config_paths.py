@@ -45,6 +45,8 @@ ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
         "ProductionVariants.ServerlessConfig",
         "ProductionVariants.VariantName",
         "DataCaptureConfig",
+        "DataCaptureConfig.CaptureOptions",
+        "DataCaptureConfig.CaptureOptions.CaptureMode",
         "DataCaptureConfig.EnableCapture",
         "DataCaptureConfig.InitialSamplingPercentage",
         "DataCaptureConfig.DestinationS3Uri",

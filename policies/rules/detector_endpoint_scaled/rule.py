@@ -15,7 +15,12 @@ from averment.policies.rules.judge import fix_for
 TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 COMPONENT = "AWS::SageMaker::InferenceComponent"
+SCHEDULED = "Terraform::aws_appautoscaling_scheduled_action"
+"""What CloudFormation keeps inside of the target."""
+
 _RESOURCE = re.compile(r"endpoint/(?P<endpoint>.+)/variant/(?P<variant>.+)")
+_CAPACITIES = ("MinCapacity", "MaxCapacity")
+_RESUME = "take the suspended state out of the target, or resume scaling: DynamicScalingOutSuspended = false"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 _TARGET_TERRAFORM = """\
@@ -120,6 +125,8 @@ def _scaled(endpoint: Resource, targets: list[Resource], config: Resource | None
     doubt: Outcome | None = None
     for target in targets:
         low, high = _number(target.get("MinCapacity")), _number(target.get("MaxCapacity"))
+        settings = (*(target.get(key) for key in _CAPACITIES), _suspended(target))
+        unclear = next((value for value in settings if isinstance(value, Unknown)), None)
         wrong = _wrong_variant(target, config)
         if wrong is not None:
             doubt = doubt or fail(wrong, where=target.where("ResourceId"), fix=_fix(endpoint, config, None))
@@ -129,12 +136,32 @@ def _scaled(endpoint: Resource, targets: list[Resource], config: Resource | None
                 target, terraform=f"max_capacity = {low + 3}", cloudformation=f"MaxCapacity: {low + 3}", command="--max-capacity 4"
             )
             doubt = doubt or fail(message, where=target.where("MaxCapacity"), fix=fix)
-        elif any(_moves(policy, target, graph) for policy in graph.of_type(POLICY)) or target.get("ScheduledActions"):
-            return PASS
+        elif _suspended(target) is True:
+            doubt = doubt or fail(f"scaling of {target.address} is suspended", where=target.where("SuspendedState"), fix=_RESUME)
+        elif _moved(target, graph):
+            if unclear is None:
+                return PASS
+            text = f"whether {target.address} can scale this endpoint could not be resolved: {unclear.reason}"
+            doubt = doubt or unknown(text, where=target.source)
         else:
             message = f"{target.address} makes this endpoint scalable, but no scaling policy moves it"
             doubt = doubt or fail(message, where=target.source, fix=_fix(endpoint, config, target))
     return doubt or PASS
+
+
+def _suspended(target: Resource) -> bool | Unknown:
+    """Whether instances can't be added: neither by policies nor, where it has scheduled actions, by those."""
+    state = target.get("SuspendedState")
+    state = state[0] if isinstance(state, list) and state else state  # Terraform's nested block
+    if not isinstance(state, dict):
+        return state if isinstance(state, Unknown) else False
+    flag = state.get("DynamicScalingOutSuspended")
+    return flag if isinstance(flag, Unknown) else flag is True and not target.get("ScheduledActions")
+
+
+def _moved(target: Resource, graph: Graph) -> bool:
+    """Whether a policy or a scheduled action moves ``target``."""
+    return bool(target.get("ScheduledActions")) or any(_moves(mover, target, graph) for mover in graph.of_type(POLICY, SCHEDULED))
 
 
 def _wrong_variant(target: Resource, config: Resource | None) -> str | None:
@@ -149,9 +176,10 @@ def _wrong_variant(target: Resource, config: Resource | None) -> str | None:
 
 
 def _moves(policy: Resource, target: Resource, graph: Graph) -> bool:
-    if graph.target(policy.get("ScalingTargetId")) is target or graph.target(policy.get("ResourceId")) is target:
+    named = policy.get("ResourceId") or policy.get("resource_id")
+    if graph.target(policy.get("ScalingTargetId")) is target or graph.target(named) is target:
         return True
-    text = shown(policy.get("ResourceId")) or shown(policy.get("ScalingTargetId")).partition("|")[0]
+    text = shown(named) or shown(policy.get("ScalingTargetId")).partition("|")[0]
     return bool(text) and (text == shown(target.get("ResourceId")) or f"${{{target.address}." in text)
 
 

@@ -204,7 +204,20 @@ def _of_bucket(metric: _Metric, bucket: Resource, context: Context, silent: list
     if configured is None or configured == []:
         silent.append(f"the alarm on {metric.name} never fires: the bucket has no metrics configuration, so S3 sends no request metrics")
         return False
-    return all_of((watched, configured if isinstance(configured, Unknown) else True))
+    sent = configured if isinstance(configured, Unknown) else _sent(configured, _dimension(metric, "FilterId"))
+    if sent is False:
+        silent.append(
+            f"the alarm on {metric.name} never fires: S3 sends request metrics under the FilterId of a metrics configuration only"
+        )
+    return all_of((watched, sent))
+
+
+def _sent(configured: Any, wanted: Any) -> Truth:
+    """Whether one of the bucket's metrics configurations is the one under whose id the alarm looks."""
+    if isinstance(wanted, Unknown | Reference):  # so looks a link to the configuration's own id, too
+        return True
+    ids = [entry.get("Id") if isinstance(entry, Mapping) else entry for entry in listed(configured)]
+    return wanted in ids or any_of(value if isinstance(value, Unknown) else isinstance(value, Reference) for value in ids)
 
 
 def _dimension(metric: _Metric, name: str) -> Any:
