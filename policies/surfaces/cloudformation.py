@@ -90,6 +90,7 @@ class _Template:
         stacks.names |= {prefix + name for name in self.resolver.names}
         self.conditional: dict[str, list[str]] = {}
         self.nested: dict[str, _Template | None] = {}
+        self.makers: dict[str, str] = {}
 
     def graph(self) -> Graph:
         resources = {resource.address: resource for resource in self.made()}
@@ -118,14 +119,16 @@ class _Template:
             hinges = {**(around or {}), **own}
             if hinges and written.get("Type") != _OF_CDK:  # it hangs on the region in every template of the CDK, and nothing hangs on it
                 yield self.prefix + name, hinges
+                yield from ((made, hinges) for made, maker in self.makers.items() if maker == self.prefix + name)
             child = self.nested.get(name)
             yield from child.hinged(hinges) if child is not None else ()
 
     def made(self) -> list[Resource]:
         """The resources of the template and of the stacks nested in it."""
         found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
-        made, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
-        self.problems += [*self.open_conditions(), *self.macros(), *problems]
+        transformed = expand_sam(found, self.template.get("Globals"), self.resolver)
+        self.makers, made = transformed.makers, transformed.resources
+        self.problems += [*self.open_conditions(), *self.macros(), *transformed.problems]
         for child in self.nested.values():
             made += child.made() if child is not None else []
         return made

@@ -10,7 +10,7 @@ Source: the SAM specification's pages on generated resources and policy template
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -62,12 +62,24 @@ def generated_names(resources: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") in kinds)
 
 
-def expand_sam(resources: list[Resource], defaults: Any, resolver: Resolver) -> tuple[list[Resource], list[Problem]]:
+@dataclass
+class Expanded:
+    """A template's resources with what the transform makes of them, and its problems.
+
+    ``makers`` has, by the address of a resource that the transform adds, that of the one it is added for: it exists no more surely.
+    """
+
+    resources: list[Resource]
+    problems: list[Problem] = field(default_factory=list)
+    makers: dict[str, str] = field(default_factory=dict)
+
+
+def expand_sam(resources: list[Resource], defaults: Any, resolver: Resolver) -> Expanded:
     """``resources`` with what the transform makes of them; ``defaults`` is the template's ``Globals``."""
     if not any(resource.type.startswith("AWS::Serverless::") for resource in resources):
-        return resources, []
+        return Expanded(resources)
     expansion = _Expansion(resources, resolver.value(defaults) if isinstance(defaults, dict) else {})
-    return expansion.run(), expansion.problems
+    return Expanded(expansion.run(), expansion.problems, expansion.makers)
 
 
 class _Expansion:
@@ -79,6 +91,7 @@ class _Expansion:
         self.apis: Mapping[str, Any] = defaults if isinstance(defaults, dict) else {}
         self.defaults: Mapping[str, Any] = function if isinstance(function, dict) else {}
         self.problems: list[Problem] = []
+        self.makers: dict[str, str] = {}
 
     def run(self) -> list[Resource]:
         connected = list(policies_of(self.found))
@@ -91,17 +104,19 @@ class _Expansion:
                 self.table(resource)
             elif resource.type in _RENAMED:
                 self.found[resource.address] = replace(resource, type=_RENAMED[resource.type])
-        for policy in connected:
-            self.add(policy)
+        for connector, policy in connected:
+            self.add(policy, connector)
         return [resource for resource in self.found.values() if resource.type != CONNECTOR]
 
-    def add(self, resource: Resource) -> None:
-        self.found.setdefault(resource.address, resource)
+    def add(self, resource: Resource, maker: Resource) -> None:
+        if resource.address not in self.found:
+            self.found[resource.address] = resource
+            self.makers[resource.address] = maker.address
 
     def made(self, function: Resource, suffix: str, kind: str, properties: dict[str, Any], path: PropertyPath) -> None:
         """A generated resource: it stands where the property that asked for it stands."""
         where = function.where(*path)
-        self.add(replace(function, address=function.address + suffix, type=kind, properties=properties, source=where, lines={}))
+        self.add(replace(function, address=function.address + suffix, type=kind, properties=properties, source=where, lines={}), function)
 
     def function(self, resource: Resource) -> None:
         given = {**self.defaults, **resource.properties}
@@ -179,9 +194,8 @@ class _Expansion:
                 inline.append({"PolicyName": f"{function.address}RolePolicy{index}", "PolicyDocument": document})
         properties = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": managed, "Policies": inline}
         where = function.where("Policies")
-        self.add(
-            replace(function, address=f"{function.address}Role", type="AWS::IAM::Role", properties=properties, source=where, lines=lines)
-        )
+        address = f"{function.address}Role"
+        self.add(replace(function, address=address, type="AWS::IAM::Role", properties=properties, source=where, lines=lines), function)
 
     def event(self, function: Resource, name: str, event: Mapping[str, Any]) -> None:
         values = event.get("Properties")

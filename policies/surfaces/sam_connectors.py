@@ -42,8 +42,8 @@ _HOLDERS = {
 """Sources that act with a role; for any other, the policy stands on the destination."""
 
 
-def policies_of(resources: Mapping[str, Resource]) -> Iterator[Resource]:
-    """The managed policies of all connectors among ``resources`` (as written, before functions are expanded)."""
+def policies_of(resources: Mapping[str, Resource]) -> Iterator[tuple[Resource, Resource]]:
+    """All connectors among ``resources`` (as written, before functions are expanded), or what they stand in, with their managed policies."""
     for resource in resources.values():
         if resource.type == CONNECTOR:
             yield from _policies(resource, resource.properties, resource.get("Source"), resources, ())
@@ -56,7 +56,7 @@ def policies_of(resources: Mapping[str, Resource]) -> Iterator[Resource]:
 
 def _policies(
     at: Resource, values: Mapping[str, Any], source: Any, resources: Mapping[str, Resource], path: PropertyPath
-) -> Iterator[Resource]:
+) -> Iterator[tuple[Resource, Resource]]:
     holder = _beside(at, source, resources)
     key = _HOLDERS.get(holder.type) if holder is not None else None
     if holder is None or key is None:
@@ -72,15 +72,8 @@ def _policies(
         ]
         document = {"Version": "2012-10-17", "Statement": statements}
         address = f"{at.address}{''.join(str(part) for part in path[1:])}Policy{index or ''}"
-        where = at.where(*path)
-        yield replace(
-            at,
-            address=address,
-            type="AWS::IAM::ManagedPolicy",
-            properties={"PolicyDocument": document, "Roles": roles},
-            source=where,
-            lines={},
-        )
+        properties = {"PolicyDocument": document, "Roles": roles}
+        yield at, replace(at, address=address, type="AWS::IAM::ManagedPolicy", properties=properties, source=at.where(*path), lines={})
 
 
 def _beside(at: Resource, end: Any, resources: Mapping[str, Resource]) -> Resource | None:

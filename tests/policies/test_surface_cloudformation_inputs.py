@@ -281,6 +281,55 @@ def test_a_nested_stack_under_a_condition_makes_nothing_outside_pass(tmp_path: P
         assert [finding.verdict.value for finding in found] == [verdict]
 
 
+GENERATED = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Who: {{Type: String}}
+Conditions:
+  Theirs: !Equals [!Ref Who, them]
+Resources:
+  Faces: {{Type: AWS::Rekognition::Collection, Properties: {{CollectionId: faces}}}}
+  Eraser:
+    Type: AWS::Serverless::Function
+    {}
+    Properties:
+      Handler: eraser.handler
+      Runtime: python3.13
+      CodeUri: ./eraser
+      Policies:
+        - Statement: [{{Effect: Allow, Action: rekognition:DeleteFaces, Resource: "*"}}]
+"""
+
+
+@pytest.mark.parametrize(("condition", "verdict"), [("", "pass"), ("Condition: Theirs", "unknown")])
+def test_what_sam_makes_for_a_resource_exists_no_more_surely(tmp_path: Path, condition: str, verdict: str):
+    """The role of a function under a condition comes and goes with it: it can't be who deletes faces for sure."""
+    (tmp_path / "t.yaml").write_text(GENERATED.format(condition))
+    options = Options(rules=("biometric-retention-limited",))
+    (finding,) = check([tmp_path], all_rules(), Organisation(), load_catalogue(), options).findings
+    assert finding.verdict.value == verdict
+    assert ("EraserRole" in finding.message) is (verdict == "unknown")
+
+
+def test_what_sam_makes_for_a_connector_hangs_on_it(tmp_path: Path):
+    """A connector's policy is made for the connector, wherever the function stands that gains by it."""
+    text = (
+        GENERATED.format("")
+        + """
+  Uploads: {Type: AWS::S3::Bucket}
+  Reads:
+    Type: AWS::Serverless::Connector
+    Condition: Theirs
+    Properties: {Source: {Id: Eraser}, Destination: {Id: Uploads}, Permissions: [Read]}
+"""
+    )
+    part = graph_of(tmp_path, text).certain
+    assert part is not None
+    left = part("Uploads")
+    assert left is not None
+    assert [left.graph.get(name) is None for name in ("ReadsPolicy", "EraserRole")] == [True, False]
+
+
 def test_dynamic_references_are_known_at_deployment_only(tmp_path: Path):
     """What the parameter store or Secrets Manager holds isn't the text that stands for it, in a value, a policy as text, or a condition."""
     text = """
