@@ -123,6 +123,41 @@ PATHS = {
         Verdict.FAIL,
         "CompareFaces",
     ),
+    "the result is replaced before it is looked at": (
+        f'r = {LIVE}\nr = event\nif r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "the result is put into another form": (
+        f'r = {LIVE}\nr = dict(r)\nscore = r["Confidence"]\nscore /= 100\nif score < 0.9:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "a failure counts as a good result": (
+        f'try:\n    r = {LIVE}\nexcept Exception:\n    r = {{"Confidence": 100}}\nif r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a way round for development": (
+        f'if event.get("dev"):\n    r = {{"Status": "SUCCEEDED"}}\nelse:\n    r = {LIVE}\nif r["Status"] != "SUCCEEDED":\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a failure counts as none": (
+        f'r = {{"Confidence": 0}}\ntry:\n    r = {LIVE}\nexcept Exception:\n    r = None\nif not r or r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "an error in the check is suppressed": (
+        f'import contextlib\nwith contextlib.suppress(Exception):\n    r = {LIVE}\n    assert r["Status"] == "SUCCEEDED"\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a match on the status": (
+        f'status = {LIVE}["Status"]\nmatch status:\n    case "SUCCEEDED":\n        return {COMPARE}\n    case _:\n        return None',
+        Verdict.PASS,
+        "",
+    ),
     "only labels": ('return rek.detect_labels(Image=event["compare_faces"])', Verdict.NOT_APPLICABLE, ""),
 }
 
@@ -164,6 +199,21 @@ SCRIPTS = {
     "a switch": (
         "exports.handler = async (e) => { switch (e.op) { case 'live': return (await live(e)).Confidence > 90; case 'match': return compare(e); } };",
         Verdict.UNKNOWN,
+    ),
+    "a switch on the status": (
+        "exports.handler = async (e) => { const r = await live(e); switch (r.Status) { case 'SUCCEEDED': return compare(e); default: return null; } };",
+        Verdict.PASS,
+    ),
+    "a result that is made up where there is none": (
+        (
+            "exports.handler = async (e) => { let r; try { r = await live(e); } catch (x) { r = { Status: 'SUCCEEDED' }; }"
+            " if (r.Status !== 'SUCCEEDED') return null; return compare(e); };"
+        ),
+        Verdict.UNKNOWN,
+    ),
+    "a result that is replaced": (
+        "exports.handler = async (e) => { let r = await live(e); r = JSON.parse(e.body); if (r.Confidence < 90) return null; return compare(e); };",
+        Verdict.FAIL,
     ),
     "an operation by a computed name": ("exports.handler = (e) => rek[e.op](e.params);", Verdict.UNKNOWN),
 }

@@ -276,7 +276,7 @@ class _Reader(ValueReader):
             inside = [part for part in case.named_children if value is None or part.id != value.id]
             if inside:
                 arms.append(self.block(inside, function))
-        return [If(test, arms if default else [*arms, []])]
+        return [If(test.compared(), arms if default else [*arms, []])]
 
     def stmt_while_statement(self, node: Any, function: Function) -> list[Statement]:
         condition = node.child_by_field_name("condition")

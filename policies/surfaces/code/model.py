@@ -53,6 +53,11 @@ class Value:
         self.calls.append(call)
         return self
 
+    def compared(self) -> Value:
+        """Say that this is compared with something, as what a switch is on."""
+        self.tests = [*self.tests, self]
+        return self
+
     @property
     def text(self) -> str | None:
         """The string that this is, if it is a literal one."""

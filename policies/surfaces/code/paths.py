@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPENING_WORD, RESULT, SESSION
+from averment.policies.surfaces.code.apis import HARMLESS, LIVENESS_WORD, MATCHES, OPENING_WORD, RESULT, SESSION
 from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, Inline, Loop, Param, Raise, Return, Statement, Try, Value
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Level, Match, Seen, State, joined
@@ -28,76 +28,21 @@ MAX_ALL_STEPS = 50_000
 """In a project."""
 MAX_PENDING = 200
 _TELLING = frozenset({"status", "confidence"})
-_HARMLESS = frozenset(
-    [
-        "print",
-        "log",
-        "info",
-        "debug",
-        "warning",
-        "warn",
-        "error",
-        "exception",
-        "dumps",
-        "loads",
-        "stringify",
-        "parse",
-        "str",
-        "float",
-        "int",
-        "bool",
-        "format",
-        "round",
-        "number",
-        "string",
-        "append",
-        "push",
-        "add",
-        "get",
-        "items",
-        "keys",
-        "len",
-        "isinstance",
-        "json",
-        "send",
-        "put_item",
-        "put_object",
-        "b64encode",
-        "b64decode",
-        "from",
-        "toString",
-        "toFixed",
-        "parseFloat",
-        "parseInt",
-        "write",
-        "promise",
-        "then",
-        "catch",
-        "finally",
-        "all",
-        "resolve",
-        "jsonify",
-        "Response",
-        "update",
-        "extend",
-        "values",
-        "entries",
-        "Number",
-        "String",
-        "Boolean",
-        "Decimal",
-        "BytesIO",
-        "bytes",
-    ]
-)
 
 
 @dataclass(slots=True)
 class _Frame:
-    """One function on the way: the levels of its names."""
+    """One function on the way: the levels of its names.
+
+    ``block`` is the list of statements that is walked, ``placed`` in which one a name got its level, ``forged`` in which one it was given a
+    result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed.
+    """
 
     function: Function
     levels: dict[str, Level] = field(default_factory=dict)
+    block: int = 0
+    placed: dict[str, int] = field(default_factory=dict)
+    forged: dict[str, int] = field(default_factory=dict)
     returned: Level = Level.NOTHING
     ends: list[State] = field(default_factory=list)
 
@@ -160,11 +105,13 @@ class Walker:
     def block(self, body: list[Statement], frame: _Frame, state: State) -> State | None:
         """The state after ``body``; None if no path leaves it at its end."""
         here: State | None = state
+        around, frame.block = frame.block, id(body)
         for statement in body:
             if here is None or self._exhausted():
                 break
             self._steps += 1
             here = self.statement(statement, frame, here)
+        frame.block = around
         return here
 
     def _exhausted(self) -> bool:
@@ -177,9 +124,7 @@ class Walker:
     def statement(self, statement: Statement, frame: _Frame, state: State) -> State | None:
         match statement:
             case Bind(targets, value):
-                level = self.value(value, frame, state, top=True)
-                for name, key in targets:
-                    self.set(name, Level.TELLING if level and key.lower() in _TELLING else level, frame)
+                self.assign(targets, value, self.value(value, frame, state, top=True), frame)
             case Do(value):
                 self.value(value, frame, state, top=True)
             case If():
@@ -200,6 +145,13 @@ class Walker:
                     self.value(value, frame, state, top=True)
                 return None
         return state
+
+    def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: _Frame) -> None:
+        """``targets`` are bound to ``value``, which is of ``level``."""
+        for name, key in targets:
+            self.set(name, Level.TELLING if level and key.lower() in _TELLING else level, frame)
+            if level is Level.NOTHING:
+                self.replaced(name, value, frame)
 
     def branch(self, statement: If, frame: _Frame, state: State) -> State | None:
         self.condition(statement.test, frame, state)
@@ -260,6 +212,8 @@ class Walker:
     def get(self, name: str, frame: _Frame) -> Level:
         levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
         parts = name.split(".")
+        if parts[0] in frame.forged:
+            return Level.NOTHING
         for end in range(len(parts), 0, -1):
             level = levels.get(".".join(parts[:end]))
             if level is not None:
@@ -271,6 +225,21 @@ class Walker:
         levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
         if level is not Level.NOTHING:
             levels[name] = max(level, levels.get(name, Level.NOTHING))
+            frame.placed[name] = frame.block
+            if frame.forged.get(name) == frame.block or frame.block == id(frame.function.body):
+                frame.forged.pop(name, None)
+
+    def replaced(self, name: str, value: Value, frame: _Frame) -> None:
+        """``name`` is bound to something that has nothing of a result: where it had one in the same block, that is gone.
+
+        On a branch it may still be one, unless what takes its place is itself written as one.
+        """
+        if name.startswith(("self.", "this.")) or name in value.reads:
+            return
+        if frame.placed.get(name) == frame.block:
+            frame.levels.pop(name, None)
+        elif frame.block != id(frame.function.body) and _tells(value.literal):
+            frame.forged[name] = frame.block
 
     def make(self, call: Call, frame: _Frame, state: State) -> Level:
         """Make ``call``; the level of its result."""
@@ -301,7 +270,7 @@ class Walker:
             _become(state, joined(ends))
         elif given is not Level.NOTHING:
             result = given
-            if not targets and call.name not in _HARMLESS and self.is_handed(call, frame):
+            if not targets and call.name not in HARMLESS and self.is_handed(call, frame):
                 state.handed = state.handed or call.path
         if _about_liveness(call.name) and state.seen is Seen.NOTHING:
             where = f" ({targets[0].module.path.name}:{targets[0].line})" if targets else ""
@@ -369,6 +338,11 @@ def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
         levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
     for name, key in param.picks:
         levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in _TELLING else level
+
+
+def _tells(literal: object) -> bool:
+    """Whether a map that is written down looks like a liveness result."""
+    return isinstance(literal, dict) and any(str(key).lower() in _TELLING for key in literal)
 
 
 def _mere_presence(test: Value) -> bool:

@@ -160,7 +160,8 @@ class _Reader(Builder):
         return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
 
     def stmt_AugAssign(self, node: ast.AugAssign, function: Function) -> list[Statement]:
-        return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
+        value = Value(node.lineno).take(self.value(node.target, function), self.value(node.value, function))
+        return [self.bind(function, self.targets(node.target), value)]
 
     def targets(self, node: ast.expr) -> list[tuple[str, str]]:
         if isinstance(node, ast.Tuple | ast.List):
@@ -204,6 +205,8 @@ class _Reader(Builder):
             value = self.value(item.context_expr, function)
             targets = self.targets(item.optional_vars) if item.optional_vars else []
             found.append(self.bind(function, targets, value) if targets else Do(value))
+            if value.outer is not None and value.outer.name == "suppress":  # of contextlib: as try, with an except that does nothing
+                return [*found, Try(self.block(node.body, function), [[]], [])]
         return found + self.block(node.body, function)
 
     stmt_AsyncWith = stmt_With
@@ -219,7 +222,7 @@ class _Reader(Builder):
         last = node.cases[-1].pattern if node.cases else None
         if not (isinstance(last, ast.MatchAs) and last.pattern is None):
             arms.append([])
-        return [If(self.value(node.subject, function), arms)]
+        return [If(self.value(node.subject, function).compared(), arms)]
 
     def stmt_Import(self, node: ast.Import, function: Function) -> list[Statement]:  # noqa: ARG002
         for alias in node.names:
