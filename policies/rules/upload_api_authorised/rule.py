@@ -10,7 +10,10 @@ from typing import Any
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
-from averment.policies.iam.document import parse_document
+from averment.policies.iam.document import Statement, Value, parse_document
+from averment.policies.iam.gates import Gate, allow_gates, deny_gates
+from averment.policies.iam.principals import Who, principals_of
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import (
     DOOR_NEIGHBOURS,
@@ -31,7 +34,7 @@ from averment.policies.rules.apis import (
 )
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_buckets
-from averment.policies.rules.storage import is_everyone, listed, same_bucket
+from averment.policies.rules.storage import listed, same_bucket
 
 ACTION = "s3:PutObject"
 _WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
@@ -66,6 +69,11 @@ _DESCRIBED = (
     "# in the description of the API, for this operation\nsecurity: [{users: []}]",
 )
 _SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
+
+
+INVOKE = "execute-api:Invoke"
+_METHODS = re.compile(r"(?:execute-api:)?\*|(?:execute-api:|arn:.+:execute-api:[^/]+)?/(?:\*|[^/]+/\*)(?:/\*)*")
+"""What takes in every method: ``execute-api:/*``, ``execute-api:/prod/*``, or the ARN (of a link its end) with stars for method and path."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +179,32 @@ def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
     document = parse_document(policy, ("Policy",))
     if document.unknown:
         return Unknown(f"the policy of {api.address} could not be read: {document.unknown[0].reason}")
+    kinds = (Gate.IDENTITY, Gate.NETWORK)
+    refused = deny_gates(document, INVOKE, kinds, context.scope, context.graph, reaches=_whole_api)
     allows = list(document.of_effect("Allow"))
-    denies = any(statement.conditions for statement in document.of_effect("Deny"))
-    return denies or (bool(allows) and all(statement.conditions or not is_everyone(statement) for statement in allows))
+    named = all_of(_lets_in_some(statement, kinds, context) for statement in allows)
+    return any_of((refused, all_of((bool(allows), named))))
+
+
+def _lets_in_some(statement: Statement, kinds: tuple[Gate, ...], context: Context) -> Truth:
+    """Whether an Allow lets in some only: whom it names, or who comes from one's own account, organisation or network."""
+    if all(principal.who is not Who.ANYONE for principal in principals_of(statement, context.scope, context.graph)):
+        return True
+    return any_of((allow_gates(statement, kinds, context.scope, context.graph), negate(statement.covers_action(INVOKE))))
+
+
+def _whole_api(statement: Statement) -> Truth:
+    """Whether a Deny takes in every method of the API, or of one of its stages."""
+    if statement.not_resources is not None:
+        return False
+    return any_of(_every_method(value) for value in statement.resources or ())
+
+
+def _every_method(value: Value) -> Truth:
+    if isinstance(value, Unknown):
+        return True if (value.template or "").endswith("/*") else value
+    text = value.suffix if isinstance(value, Reference) else value
+    return _METHODS.fullmatch(text) is not None
 
 
 def _types(entry: Any) -> list[str]:

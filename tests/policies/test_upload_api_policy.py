@@ -1,0 +1,75 @@
+"""Which resource policies of an API keep strangers out, where its methods ask nobody who they are. Origin of the data: written here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
+
+ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
+DENY = {**ALLOW, "Effect": "Deny"}
+OFFICE = {"aws:SourceIp": ["203.0.113.0/24"]}
+TROLL = {"aws:SourceIp": ["198.51.100.7/32"]}
+
+
+def judged(tmp_path: Path, statements: list[dict[str, Any]]) -> Verdict:
+    """The verdict on a method without authoriser, behind which a function writes uploads, by the policy of its API."""
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}}
+    may = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": {"Fn::Sub": "${Uploads.Arn}/*"}}
+    uri = {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Presign.Arn}/invocations"}
+    method = {
+        "RestApiId": {"Ref": "Api"},
+        "HttpMethod": "POST",
+        "AuthorizationType": "NONE",
+        "Integration": {"Type": "AWS_PROXY", "Uri": uri},
+    }
+    resources = {
+        "Uploads": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-uploads"}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": trust, "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": may}}]},
+        },
+        "Presign": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}, "Handler": "upload.handler"}},
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "uploads", "Policy": {"Statement": statements}}},
+        "Method": {"Type": "AWS::ApiGateway::Method", "Properties": method},
+    }
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",), organisation_id="o-exampleorg1"))
+    return worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types)).verdict
+
+
+@pytest.mark.parametrize(
+    ("statements", "verdict"),
+    [
+        ([ALLOW], Verdict.FAIL),
+        ([{**ALLOW, "Condition": {"IpAddress": OFFICE}}], Verdict.PASS),
+        ([{**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}], Verdict.FAIL),
+        ([{**ALLOW, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}], Verdict.FAIL),
+        ([{**ALLOW, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}], Verdict.PASS),
+        ([ALLOW, {**DENY, "Condition": {"NotIpAddress": OFFICE}}], Verdict.PASS),
+        (
+            [ALLOW, {**DENY, "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-0a1b"}}, "Resource": "execute-api:/prod/*"}],
+            Verdict.PASS,
+        ),
+        ([ALLOW, {**DENY, "Condition": {"IpAddress": TROLL}}], Verdict.FAIL),
+        ([ALLOW, {**DENY, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}], Verdict.FAIL),
+        ([ALLOW, {**DENY, "Condition": {"NotIpAddress": OFFICE}, "Resource": "execute-api:/prod/GET/admin"}], Verdict.FAIL),
+        ([ALLOW, {**DENY, "Condition": {"NotIpAddress": OFFICE}, "Principal": {"AWS": "arn:aws:iam::999988887777:root"}}], Verdict.FAIL),
+        ([ALLOW, {**ALLOW, "Condition": {"IpAddress": OFFICE}}], Verdict.FAIL),
+        ([{**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": {"Ref": "Nowhere"}}}}], Verdict.UNKNOWN),
+    ],
+)
+def test_a_resource_policy_keeps_strangers_out_or_it_doesn_t(tmp_path: Path, statements: list[dict[str, Any]], verdict: Verdict):
+    """A condition by itself closes nothing: a list of shut-out addresses, or a demand for TLS, leaves the API to everybody else."""
+    assert judged(tmp_path, statements) is verdict
