@@ -11,6 +11,9 @@ from averment.policies.graph.terraform_map import Fields, Shape, TerraformResour
 
 
 def _number(value: Any) -> Any:
+    """A number that the provider may keep as text; in a plan, "" is one that isn't set."""
+    if value == "":
+        return None
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 

@@ -117,6 +117,7 @@ module "faces" {
         (RULE % "" + OWN % ("filter { object_size_greater_than = 500 }", ""), Verdict.UNKNOWN),
         (RULE % "" + OWN % ("filter {\n and { object_size_less_than = 500 }\n }", ""), Verdict.UNKNOWN),
         (RULE % "" + OWN % ("filter { object_size_greater_than = 0 }", ""), Verdict.PASS),
+        (RULE % "" + OWN % ('filter { object_size_greater_than = "" }', 'newer_noncurrent_versions = ""'), Verdict.PASS),
         (RULE % "" + OWN % ("filter {}", "newer_noncurrent_versions = 3"), Verdict.FAIL),
         (RULE % (INLINE % ""), Verdict.PASS),
         (RULE % (INLINE % 'tags = { done = "yes" }'), Verdict.UNKNOWN),
