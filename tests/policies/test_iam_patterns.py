@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,23 @@ def test_what_contains_a_pattern_matches_all_that_it_matches(wide: str, narrow: 
 def test_containing_a_text_is_matching_it(pattern: str, text: str):
     """A text is a pattern of one."""
     assert contains(pattern, text) == overlap(pattern, text)
+
+
+@pytest.mark.parametrize("pattern", ["*" * 100_000, "*a" * 1000 + "b", "?*" * 1000 + "b", "*" * 3000 + "a?" * 1000 + "b"])
+def test_hostile_patterns_are_compared_in_no_time(pattern: str):
+    """Stars in a row and stars between letters took minutes: these patterns come from other people's files."""
+    started = time.process_time()
+    assert overlap(pattern, "a" * 2000) is not pattern.endswith("b")
+    assert contains(pattern, "a" * 2000) is not pattern.endswith("b")
+    assert overlap("a" * 2000, pattern) is not pattern.endswith("b")
+    assert time.process_time() - started < 20
+
+
+def test_what_is_too_long_for_aws_is_never_said_to_be_covered():
+    """Two absurd patterns aren't compared: a grant is taken to reach, a refusal not to."""
+    absurd = "a" * 5000
+    assert overlap(absurd, absurd)
+    assert not contains(absurd, absurd)
 
 
 @pytest.mark.parametrize(
