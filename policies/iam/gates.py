@@ -93,8 +93,13 @@ def deny_gates(
     wanted = set(kinds)
 
     def refuses(statement: Statement) -> Truth:
-        gate = _deny_gate(statement, wanted, granted, scope, graph)
-        return all_of((_is_deny(statement), statement.covers_action(action), reaches(statement), gate))
+        asked: tuple[Callable[[], Truth], ...] = (
+            lambda: _is_deny(statement),
+            lambda: statement.covers_action(action),
+            lambda: reaches(statement),
+            lambda: _deny_gate(statement, wanted, granted, scope, graph),
+        )
+        return all_of(ask() for ask in asked)  # what costs little first, and no further than to the first that doesn't hold
 
     return any_of(refuses(statement) for statement in document.of_effect("Deny"))
 
@@ -155,8 +160,9 @@ def _hits(statement: Statement, granted: Principal | None, scope: Scope, graph: 
         return all_of(_is_own(kind, value, scope, graph) for kind, value in statement.not_principals)
     if statement.principals is None:  # an identity policy: it applies to whoever holds it
         return True
-    refused = [classify(kind, value, scope, graph) for kind, value in statement.principals]
-    return any_of(_meets(principal, granted) for principal in refused)
+    if granted is not None and granted.who is not Who.ANYONE and any(value == granted.text for _, value in statement.principals):
+        return True
+    return any_of(_meets(classify(kind, value, scope, graph), granted) for kind, value in statement.principals)
 
 
 def _meets(refused: Principal, granted: Principal | None) -> Truth:
