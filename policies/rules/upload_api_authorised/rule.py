@@ -179,10 +179,10 @@ def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
     document = parse_document(policy, ("Policy",))
     if document.unknown:
         return Unknown(f"the policy of {api.address} could not be read: {document.unknown[0].reason}")
-    kinds = (Gate.IDENTITY, Gate.NETWORK)
-    refused = deny_gates(document, INVOKE, kinds, context.scope, context.graph, reaches=_whole_api)
+    gates = (Gate.IDENTITY, Gate.NETWORK)
+    refused = deny_gates(document, INVOKE, gates, context.scope, context.graph, reaches=_whole_api)
     allows = list(document.of_effect("Allow"))
-    named = all_of(_lets_in_some(statement, kinds, context) for statement in allows)
+    named = all_of(_lets_in_some(statement, gates, context) for statement in allows)
     return any_of((refused, all_of((bool(allows), named))))
 
 
