@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.policies.graph.memo import per_graph
@@ -173,6 +173,12 @@ def refuses_throughout(refusal: Statement, bucket: Resource, grant: Statement | 
         return taken
     bare = (value.template or "" for value in refusal.resources or () if isinstance(value, Unknown))
     return True if any("/" not in _HOLE.sub("", template) for template in bare) else taken
+
+
+def parts_of(grant: Statement, bucket: Resource) -> list[Statement]:
+    """``grant`` by each entry of its ``Resource`` that may reach objects of ``bucket``: several Deny may add up to what refuses all of it."""
+    entries = [replace(grant, resources=(value,)) for value in grant.resources or ()]
+    return [part for part in entries if reaches_objects(part, bucket) is not False] or [grant]
 
 
 def is_everyone(statement: Statement) -> bool:

@@ -45,8 +45,6 @@ ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
         "ProductionVariants.ServerlessConfig",
         "ProductionVariants.VariantName",
         "DataCaptureConfig",
-        "DataCaptureConfig.CaptureOptions",
-        "DataCaptureConfig.CaptureOptions.CaptureMode",
         "DataCaptureConfig.EnableCapture",
         "DataCaptureConfig.InitialSamplingPercentage",
         "DataCaptureConfig.DestinationS3Uri",

@@ -128,6 +128,22 @@ def test_folders_of_a_bucket_whose_name_is_not_known_are_compared_all_the_same()
         ([allow(), deny(Condition=UNTAGGED)], Verdict.PASS),
         ([allow(), deny(Resource=f"{ARN}/private/*", Condition=UNTAGGED)], Verdict.FAIL),
         ([allow(Resource=f"{ARN}/in/*"), deny(Resource=f"{ARN}/in/*", Condition=UNTAGGED)], Verdict.PASS),
+        (
+            [
+                allow(Resource=[f"{ARN}/a/*", f"{ARN}/b/*"]),
+                deny(Resource=f"{ARN}/a/*", Condition=UNTAGGED),
+                deny(Resource=f"{ARN}/b/*", Condition=UNTAGGED),
+            ],
+            Verdict.PASS,
+        ),
+        (
+            [
+                allow(Resource=[f"{ARN}/a/*", f"{ARN}/b/*", f"{ARN}/c/*"]),
+                deny(Resource=f"{ARN}/a/*", Condition=UNTAGGED),
+                deny(Resource=f"{ARN}/b/*", Condition=UNTAGGED),
+            ],
+            Verdict.FAIL,
+        ),
         ([allow(), deny(NotResource=f"{ARN}/open/*", Condition=UNTAGGED)], Verdict.FAIL),
         ([allow(), deny(Principal=PARTNER, Condition=UNTAGGED)], Verdict.FAIL),
         ([allow(Principal=PARTNER), deny(Principal=PARTNER, Condition=UNTAGGED)], Verdict.PASS),
@@ -168,6 +184,14 @@ def test_what_every_stranger_s_request_carries_is_no_gate(tmp_path: Path, condit
         ([allow("s3:GetObject"), deny("s3:GetObject", Resource=f"{ARN}/in/*", Condition=UNSCANNED)], Verdict.FAIL),
         (
             [allow("s3:GetObject", Resource=f"{ARN}/in/*"), deny("s3:GetObject", Resource=f"{ARN}/in/*", Condition=UNSCANNED)],
+            Verdict.PASS,
+        ),
+        (
+            [
+                allow("s3:GetObject", Resource=[f"{ARN}/a/*", f"{ARN}/b/*"]),
+                deny("s3:GetObject", Resource=f"{ARN}/a/*", Condition=UNSCANNED),
+                deny("s3:GetObject", Resource=f"{ARN}/b/*", Condition=UNSCANNED),
+            ],
             Verdict.PASS,
         ),
         ([allow("s3:GetObject", Principal=OAI), deny("s3:GetObject", NotPrincipal=OAI, Condition=UNSCANNED)], Verdict.FAIL),

@@ -143,21 +143,3 @@ SUSPENDED = "suspended_state {\n dynamic_scaling_out_suspended = true\n }"
 def test_scheduled_actions_of_terraform_move_their_target(tmp_path: Path, text: str, verdict: Verdict):
     """CloudFormation keeps them inside of the target, Terraform in a resource of their own."""
     assert of_terraform(tmp_path, "detector-endpoint-scaled", text).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    ("options", "verdict"),
-    [
-        (["Input"], Verdict.PASS),
-        (["Input", "Output"], Verdict.PASS),
-        (["InputAndOutput"], Verdict.PASS),
-        (["Output"], Verdict.FAIL),
-    ],
-)
-def test_what_came_in_is_captured(tmp_path: Path, options: list[str], verdict: Verdict):
-    """Outputs alone show what the detector said, and of what nobody knows."""
-    variant = {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
-    capture = {"EnableCapture": True, "InitialSamplingPercentage": 100, "CaptureOptions": [{"CaptureMode": mode} for mode in options]}
-    properties = {"KmsKeyId": "key", "DataCaptureConfig": capture, "ProductionVariants": [variant]}
-    config = {"Type": "AWS::SageMaker::EndpointConfig", "Properties": properties}
-    assert of_template(tmp_path, "detector-endpoint-guarded", Config=config).verdict is verdict

@@ -70,12 +70,6 @@ _CAPTURE_ON = replace(
 )
 _SHARE = ("DataCaptureConfig", "InitialSamplingPercentage")
 _CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(Is(_SHARE, 0)), says="data capture samples 0 % of requests")
-_MODES = ("DataCaptureConfig", "CaptureOptions")
-_CAPTURES_INPUT = replace(
-    _CAPTURES,
-    holds=AnyOf((Not(Some(_MODES, (Is(("CaptureMode",), "Output"),))), Some(_MODES, (Matches(("CaptureMode",), "^Input"),)))),
-    says="data capture records outputs alone: what came in can't be examined later",
-)
 _ISOLATED = Demand(
     holds=Is(("EnableNetworkIsolation",), True),
     says="this model's container may reach the network: EnableNetworkIsolation is not true",
@@ -94,7 +88,7 @@ evaluate = Stated(
     (
         Predicate(
             CONFIG,
-            ((_SERVERLESS, _ENCRYPTED), (_CAPTURES, _CAPTURE_ON, _CAPTURE_SAMPLES, _CAPTURES_INPUT)),
+            ((_SERVERLESS, _ENCRYPTED), (_CAPTURES, _CAPTURE_ON, _CAPTURE_SAMPLES)),
             asks=NamedBy(("EndpointConfigName",), PARAMETER),
         ),
         Predicate(MODEL, ((_ISOLATED,),), asks=NamedBy(("ModelName",), PARAMETER)),

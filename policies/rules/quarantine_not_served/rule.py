@@ -14,7 +14,7 @@ from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, reaches_objects
-from averment.policies.iam.truth import Truth, all_of
+from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
@@ -22,7 +22,7 @@ from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import upload_role
-from averment.policies.rules.storage import refuses_throughout
+from averment.policies.rules.storage import parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
@@ -112,8 +112,9 @@ def _reads(
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     covered = all_of((effect, statement.covers_action(ACTION), _reaches(statement, bucket)))
     for principal in principals_of(statement, context.scope, context.graph):
-        refused = partial(refuses_throughout, bucket=bucket, grant=statement)
-        verdict = all_of((_open(principal, statement, document, context, ACTION, refused), covered))
+        ways = [partial(refuses_throughout, bucket=bucket, grant=part) for part in parts_of(statement, bucket)]
+        open_ = any_of(_open(principal, statement, document, context, ACTION, way) for way in ways)
+        verdict = all_of((open_, covered))
         who = "anyone" if principal.who is Who.ANYONE else principal.text
         if verdict is True:
             yield fail(

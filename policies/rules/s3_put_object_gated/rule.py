@@ -41,7 +41,7 @@ from averment.policies.rules.media import (
     role_unclear,
 )
 from averment.policies.rules.s3_put_object_gated.fixes import acl_fix, gate_fix, identity_fix
-from averment.policies.rules.storage import refuses_throughout
+from averment.policies.rules.storage import parts_of, refuses_throughout
 
 ACTION = "s3:PutObject"
 _ASSUMING = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
@@ -206,8 +206,10 @@ def _gated(
     if own is True:
         return True
 
-    throughout = partial(refuses_throughout, bucket=bucket, grant=grant or statement)
-    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches or throughout, granted=granted)
+    ways = (
+        [reaches] if reaches else [partial(refuses_throughout, bucket=bucket, grant=part) for part in parts_of(grant or statement, bucket)]
+    )
+    denied = all_of(deny_gates(document, action, kinds, context.scope, context.graph, reaches=way, granted=granted) for way in ways)
     if denied is True or own is False:
         return denied
     return own

@@ -31,6 +31,7 @@ from averment.policies.rules.storage import (
     is_everyone,
     listed,
     own_reach,
+    parts_of,
     policies_unclear,
     refuses_throughout,
     same_bucket,
@@ -123,7 +124,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 def _judge(reader: _Reader, subject: str, gate: Truth, bucket: Resource, context: Context) -> Outcome:
     if reader.grant is not None and gate is False:  # a Deny that doesn't take in the whole bucket may take in what this reader is let at
-        gate = _gated(bucket, context, reader.grant)
+        gate = all_of(_gated(bucket, context, part) for part in parts_of(reader.grant, bucket))
     if gate is True:
         return PASS
     doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
