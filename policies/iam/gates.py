@@ -8,6 +8,7 @@ and ``ForAllValues`` on an Allow let the request through, positive operators on 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
@@ -35,6 +36,10 @@ _ORGANISATION = frozenset({"aws:principalorgid", "aws:sourceorgid"})
 _ORGANISATION_PATHS = frozenset({"aws:principalorgpaths", "aws:sourceorgpaths"})
 _ACCOUNT = frozenset({"aws:principalaccount", "aws:sourceaccount", "aws:sourceowner", "s3:dataaccesspointaccount", "kms:calleraccount"})
 _ARN = frozenset({"aws:principalarn", "aws:sourcearn", "s3:dataaccesspointarn"})
+_USER_ID = "aws:userid"
+_UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]{8,}")
+"""What a role or user is called for good (``AROA...``, ``AIDA...``): nobody else ever is. (IAM User Guide, "Unique identifiers".)"""
+
 _NETWORK = frozenset({"aws:sourcevpc", "aws:sourcevpce", "aws:sourceip"})
 _NO_GATES = {
     "aws:resourceorgid": "is about whose the bucket is, not about who asks",
@@ -57,7 +62,7 @@ def gate_kind(key: str) -> Gate | None:
     key = key.lower()
     if key.startswith(_PROVENANCE_PREFIX) or key in _PROVENANCE_KEYS:
         return Gate.PROVENANCE
-    if key in _ORGANISATION | _ORGANISATION_PATHS | _ACCOUNT | _ARN:
+    if key in _ORGANISATION | _ORGANISATION_PATHS | _ACCOUNT | _ARN or key == _USER_ID:
         return Gate.IDENTITY
     return Gate.NETWORK if key in _NETWORK else None
 
@@ -230,6 +235,8 @@ def _value_gates(key: str, value: Value, scope: Scope, graph: Graph) -> Truth:
         )
     if key in _ACCOUNT:
         return False if _holds_wildcard(value) else account_is_own(value, scope, whole=not scope.accounts)
+    if key == _USER_ID:
+        return _user_gates(value.partition(":")[0], scope)
     if key in _ARN:
         return _arn_gates(value, scope)
     return _narrow_network(value) if key == "aws:sourceip" else not _holds_wildcard(value)
@@ -237,6 +244,13 @@ def _value_gates(key: str, value: Value, scope: Scope, graph: Graph) -> Truth:
 
 def _holds_wildcard(value: str) -> bool:
     return "*" in value or "?" in value
+
+
+def _user_gates(unique: str, scope: Scope) -> Truth:
+    """Whether the part of a user id before the session's name means somebody: one role or user, or the root of one's own account."""
+    if _holds_wildcard(unique):
+        return False
+    return True if _UNIQUE_ID.fullmatch(unique) else account_is_own(unique, scope, whole=not scope.accounts)
 
 
 def _arn_gates(value: str, scope: Scope) -> Truth:

@@ -150,6 +150,8 @@ def test_folders_of_a_bucket_whose_name_is_not_known_are_compared_all_the_same()
         ([allow(Principal={"AWS": "arn:aws:iam::999988887777:role/x"}), deny(Principal=PARTNER, Condition=UNTAGGED)], Verdict.PASS),
         ([allow(Principal=PARTNER), deny(Principal={"AWS": "111122223333"}, Condition=UNTAGGED)], Verdict.FAIL),
         ([allow(), deny()], Verdict.PASS),
+        ([allow(), deny(Condition={"StringNotLike": {"aws:userId": ["AROAEXAMPLEID0000:*", "123456789012"]}})], Verdict.PASS),
+        ([allow(), deny(Condition={"StringNotLike": {"aws:userId": "*:uploader"}})], Verdict.FAIL),
         ([allow(), deny(Condition={**UNTAGGED, "Bool": {"aws:ViaAWSService": "false"}})], Verdict.PASS),
         ([allow(), deny(Condition={**UNTAGGED, "Bool": {"aws:ViaAWSService": "true"}})], Verdict.FAIL),
         ([allow(), deny(Condition={**UNTAGGED, "ForAnyValue:StringEquals": {"aws:CalledVia": "athena.amazonaws.com"}})], Verdict.FAIL),
