@@ -453,3 +453,69 @@ def test_a_private_sam_api_is_closed(tmp_path: Path):
 """
     assert judged(tmp_path, "upload-api-authorised", resources % "PRIVATE").verdict is Verdict.PASS
     assert judged(tmp_path, "upload-api-authorised", resources % "REGIONAL").verdict is Verdict.FAIL
+
+
+INVOKE = """\
+  Caller:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {{Effect: Allow, Principal: {trusted}, Action: {assumes}, Condition: {tied}}}
+      Policies:
+        - PolicyName: p
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: sagemaker:InvokeEndpoint, Resource: "{resource}", Condition: {condition}}}]
+"""
+ONE = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/detector"
+WITHIN = "{Service: lambda.amazonaws.com}"
+
+
+@pytest.mark.parametrize(
+    ("condition", "verdict"),
+    [
+        ("{StringEquals: {'aws:ResourceTag/use': detector}}", Verdict.PASS),
+        ("{StringLike: {'aws:ResourceTag/use': 'detector-*'}}", Verdict.PASS),
+        ("{'Null': {'aws:ResourceTag/use': 'false'}}", Verdict.PASS),
+        ("{StringLike: {'aws:ResourceTag/use': '*'}}", Verdict.FAIL),
+        ("{StringEqualsIfExists: {'aws:ResourceTag/use': detector}}", Verdict.FAIL),
+        ("{'Null': {'aws:ResourceTag/use': 'true'}}", Verdict.FAIL),
+        ("{'ForAllValues:StringEquals': {'aws:ResourceTag/use': detector}}", Verdict.FAIL),
+    ],
+)
+def test_a_condition_narrows_if_it_turns_away_what_lacks_the_tag(tmp_path: Path, condition: str, verdict: Verdict):
+    """``IfExists`` and ``Null`` let in every endpoint that nobody tagged, a star every one that somebody did."""
+    text = INVOKE.format(trusted=WITHIN, assumes="sts:AssumeRole", tied="{}", resource="*", condition=condition)
+    assert judged(tmp_path, "inference-least-privilege", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("resource", "verdict"),
+    [
+        (ONE, Verdict.PASS),
+        (ONE.replace("detector", "*"), Verdict.FAIL),
+        (ONE.replace("detector", "?*"), Verdict.FAIL),
+        ("arn:aws:sage*:*:*:endpoint/*", Verdict.FAIL),
+        (ONE.replace("detector", "detector-?"), Verdict.PASS),
+    ],
+)
+def test_every_endpoint_has_more_than_one_spelling(tmp_path: Path, resource: str, verdict: Verdict):
+    """A name of one sign or more is every name."""
+    text = INVOKE.format(trusted=WITHIN, assumes="sts:AssumeRole", tied="{}", resource=resource, condition="{}")
+    assert judged(tmp_path, "inference-least-privilege", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("trusted", "assumes", "tied", "verdict"),
+    [
+        ("'*'", "sts:AssumeRole", "{}", Verdict.FAIL),
+        ("'*'", "sts:AssumeRole", "{StringEquals: {'aws:PrincipalAccount': '123456789012'}}", Verdict.PASS),
+        ("'*'", "sts:AssumeRole", "{StringEquals: {'aws:PrincipalAccount': '999988887777'}}", Verdict.FAIL),
+        ("{AWS: 'arn:aws:iam::999988887777:root'}", "sts:AssumeRole", "{}", Verdict.FAIL),
+        ("{AWS: 'arn:aws:iam::999988887777:root'}", "sts:TagSession", "{}", Verdict.PASS),
+    ],
+)
+def test_who_may_assume_a_role_is_read_with_its_conditions(tmp_path: Path, trusted: str, assumes: str, tied: str, verdict: Verdict):
+    """Anyone of one's own account is nobody from outside; a right to tag sessions lets nobody in."""
+    text = INVOKE.format(trusted=trusted, assumes=assumes, tied=tied, resource=ONE, condition="{}")
+    assert judged(tmp_path, "inference-least-privilege", text).verdict is verdict

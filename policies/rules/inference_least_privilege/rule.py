@@ -10,8 +10,9 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
-from averment.policies.iam.patterns import action_matches, is_wildcard
-from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
+from averment.policies.iam.principals import Principal, Who
+from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.grants import Grant, all_of_holder, grants_of, unclear_actions, written_here
 from averment.policies.rules.judge import fix_for, worst_outcome
@@ -120,9 +121,9 @@ def _width(grant: Grant, family: _Family, resource: Resource, context: Context) 
     """Whether one statement reaches more than it names."""
     statement = grant.statement
     doubt: Unknown | None = statement.conditions_unknown
-    if any(_NARROWING.fullmatch(condition.key) and not condition.negated for condition in statement.conditions):
+    if any(_narrows(condition) for condition in statement.conditions):
         return PASS
-    wide: str | None = "all but NotResource" if statement.not_resources is not None else None
+    wide: str | None = "all but some (NotResource)" if statement.not_resources is not None else None
     for value in statement.resources or ():
         reach = _reach(value, grant.action)
         if isinstance(reach, Unknown):
@@ -143,6 +144,13 @@ def _width(grant: Grant, family: _Family, resource: Resource, context: Context) 
         return unknown(f"{grant.name} allows {grant.text} on {wide}: {reason}", where=grant.where)
     every = f"face matching, and {family.every}" if grant.service_wide and grant.action.startswith("rekognition:") else family.every
     return fail(f"{grant.name} allows {grant.text} on {wide}: {every}", where=grant.where, fix=_fix(grant, family, resource))
+
+
+def _narrows(condition: Condition) -> bool:
+    """Whether a condition picks some resources: not one that those without the tag meet (``IfExists``, ``Null``), or that any value does."""
+    if not _NARROWING.fullmatch(condition.key) or condition.negated or condition.when_missing() is not False:
+        return False
+    return condition.base == "null" or not any(isinstance(value, str) and is_wildcard(value) for value in condition.values)
 
 
 def _is_all_of_kms(grant: Grant) -> bool:
@@ -176,12 +184,12 @@ def _reach(value: Value, action: str) -> str | Unknown | None:
     if len(parts) < _PARTS:
         return text if parts[-1] == "*" and (len(parts) <= 2 or parts[2] in ("*", action.partition(":")[0])) else None
     service, name = parts[2], parts[5]
-    if service not in ("*", action.partition(":")[0]):
+    if not overlap(service, action.partition(":")[0]):
         return None
     kind, slash, rest = name.partition("/")
     if kind.endswith("inference-profile"):
         return None  # a profile is of no use without a permission on the model behind it
-    whole = not rest.strip("*:") if slash else kind.endswith("*")
+    whole = "*" in rest and not rest.strip("*?:") if slash else kind.endswith("*")
     return text if whole else None
 
 
@@ -229,12 +237,11 @@ def _for_guests(condition: Condition) -> bool:
 
 def _outsider(role: Resource, context: Context) -> Principal | None:
     possible: Principal | None = None
-    for statement in trust(role).of_effect("Allow"):
-        for principal in principals_of(statement, context.scope, context.graph):
-            if principal.who in (Who.ANYONE, Who.OUTSIDER):
-                return principal
-            if isinstance(principal.who, Unknown) and "account" in principal.who.reason:
-                possible = principal
+    for principal in trusted_strangers(role, context.scope, context.graph):
+        if not isinstance(principal.who, Unknown):
+            return principal
+        if "account" in principal.who.reason:
+            possible = principal
     return possible
 
 

@@ -26,6 +26,7 @@ from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
+from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import worst_outcome
@@ -44,7 +45,6 @@ from averment.policies.rules.s3_put_object_gated.fixes import acl_fix, gate_fix,
 from averment.policies.rules.storage import parts_of, refuses_throughout
 
 ACTION = "s3:PutObject"
-_ASSUMING = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
 _PUBLIC_WRITE = "PublicReadWrite"
 _OPEN_TO_ALL = "this bucket, whatever its name: what anyone may put there nobody has seen"
 """How messages call a bucket that nothing but a grant to anyone makes a place of uploads."""
@@ -362,16 +362,10 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
     for statement in trust(role).of_effect("Allow"):
         if _lets_guests_in(statement):
             return Principal("guests of an identity pool", Who.ANYONE)
-        if any_of(statement.covers_action(action) for action in _ASSUMING) is False:
-            continue  # sts:TagSession alone assumes nothing
-        tied = allow_gates(statement, (Gate.IDENTITY,), context.scope, context.graph)
-        for principal in principals_of(statement, context.scope, context.graph):
-            if principal.who is Who.ANYONE and tied is not False:
-                possible = possible if tied is True else Principal(principal.text, tied)
-            elif principal.who in (Who.ANYONE, Who.OUTSIDER):
-                return principal
-            if isinstance(principal.who, Unknown):
-                possible = principal
+    for principal in trusted_strangers(role, context.scope, context.graph):
+        if not isinstance(principal.who, Unknown):
+            return principal
+        possible = principal
     return possible
 
 
