@@ -160,6 +160,8 @@ def _buckets_of(arns: Any) -> Any:
 
 
 def _named(arn: Any) -> Any:
+    if isinstance(arn, Unknown) and arn.template is not None:
+        return Unknown(arn.reason, arn.template.removeprefix("arn:aws:s3:::"))
     return arn.removeprefix("arn:aws:s3:::") if isinstance(arn, str) else arn
 
 

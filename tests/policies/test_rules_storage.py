@@ -431,6 +431,36 @@ def test_a_pattern_takes_in_what_all_of_its_fields_take_in(
     assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern))).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("arn", "verdict"),
+    [
+        ("aws_s3_bucket.uploads.arn", Verdict.PASS),
+        ('"arn:aws:s3:::${var.name}-uploads"', Verdict.PASS),
+        ('"arn:aws:s3:::${var.other}"', Verdict.UNKNOWN),
+    ],
+)
+def test_a_pattern_of_terraform_names_its_bucket_by_arn(tmp_path: Path, arn: str, verdict: Verdict):
+    """By link, or by the same expression as the bucket's own name."""
+    text = f"""
+variable "name" {{}}
+variable "other" {{}}
+resource "aws_s3_bucket" "uploads" {{ bucket = "${{var.name}}-uploads" }}
+resource "aws_s3_bucket_notification" "uploads" {{
+  bucket      = aws_s3_bucket.uploads.id
+  eventbridge = true
+}}
+resource "aws_sqs_queue" "scan" {{ redrive_policy = jsonencode({{ deadLetterTargetArn = "arn", maxReceiveCount = 3 }}) }}
+resource "aws_cloudwatch_event_rule" "scan" {{
+  event_pattern = jsonencode({{ source = ["aws.s3"], "detail-type" = ["Object Created"], resources = [{arn}] }})
+}}
+resource "aws_cloudwatch_event_target" "scan" {{
+  rule = aws_cloudwatch_event_rule.scan.name
+  arn  = aws_sqs_queue.scan.arn
+}}
+"""
+    assert of_terraform(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
 def test_what_hears_of_some_uploads_is_part_of_the_pipeline(tmp_path: Path):
     """An alarm on the queue of a rule for single PUTs watches uploads, though the rule misses others."""
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"reason": ["PutObject"]}}
