@@ -215,6 +215,24 @@ def test_unscanned_objects_are_refused_to_whom_they_are_granted(tmp_path: Path, 
     assert judged(tmp_path, "unscanned-not-readable", *statements).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("spared", "verdict"),
+    [
+        ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:sts::123456789012:assumed-role/scanner/*"}}, Verdict.PASS),
+        ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/scan*"}}, Verdict.PASS),
+        ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/*"}}, Verdict.FAIL),
+        ({"StringNotEquals": {**UNSCANNED["StringNotEquals"], "aws:SourceVpce": "vpce-0a1b"}}, Verdict.PASS),
+        ({"StringNotLike": {"aws:SourceVpce": "vpce-*"}}, Verdict.FAIL),
+        ({"StringNotLike": {"aws:userid": "AROAEXAMPLEID0000:*"}}, Verdict.PASS),
+        ({"StringNotLike": {"aws:userid": "*:scanner"}}, Verdict.FAIL),
+    ],
+)
+def test_a_deny_spares_the_scanner_and_not_everybody(tmp_path: Path, spared: dict[str, Any], verdict: Verdict):
+    """What spares every role, every endpoint of every network, or whoever names his session so, spares readers."""
+    refusal = deny("s3:GetObject", Condition={**UNSCANNED, **spared})
+    assert judged(tmp_path, "unscanned-not-readable", allow("s3:GetObject"), refusal).verdict is verdict
+
+
 @pytest.mark.parametrize(("folder", "verdict"), [("", Verdict.PASS), ("in/", Verdict.FAIL)])
 def test_an_upload_bucket_is_served_by_what_no_deny_takes_back(tmp_path: Path, folder: str, verdict: Verdict):
     """A Deny for strangers that leaves other folders out leaves them served."""

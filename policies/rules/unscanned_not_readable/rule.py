@@ -41,8 +41,10 @@ ACTION = "s3:GetObject"
 _TAG = "s3:existingobjecttag/"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 _EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
-_ANY_ROLE = re.compile(r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)", re.IGNORECASE)
-"""ARNs that spare everybody in an account, or everywhere: nobody in particular is the scanner."""
+_ANYBODY = re.compile(
+    r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)|vpce?-\**|[^:]*[*?][^:]*:[^:]*|A(?:RO|ID)A\**", re.IGNORECASE
+)
+"""ARNs, networks and user ids that spare everybody in an account, or everywhere: nobody in particular is the scanner."""
 _OWN_FOLDER = "cognito-identity.amazonaws.com:sub"
 
 _TERRAFORM = """\
@@ -199,7 +201,7 @@ def _spares_some(condition: Condition) -> Truth:
         return False
     if not condition.negated:
         return False
-    return not any(isinstance(value, str) and (is_wildcard(value) or _ANY_ROLE.fullmatch(value)) for value in condition.values)
+    return not any(isinstance(value, str) and (is_wildcard(value) or _ANYBODY.fullmatch(value)) for value in condition.values)
 
 
 def _near_miss(bucket: Resource, context: Context) -> str:
