@@ -298,6 +298,34 @@ def test_attributes_are_read_through_constants(arguments: str, verdict: Verdict,
     assert judged(tmp_path, {"a.py": text}, "face-attributes-limited")[0] is verdict
 
 
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ('wanted.append("ALL")', Verdict.FAIL),
+        ('wanted += ["EMOTIONS"]', Verdict.FAIL),
+        ('wanted.extend(["FACE_OCCLUDED"])', Verdict.PASS),
+        ("wanted.extend(event)", Verdict.UNKNOWN),
+        ('other.append("ALL")', Verdict.PASS),
+    ],
+)
+def test_a_list_of_attributes_holds_what_is_put_into_it_later(change: str, verdict: Verdict, tmp_path: Path):
+    """A list that begins with the default and grows asks for what it grew to, in Python and JavaScript."""
+    text = (
+        f'{PYTHON}def f(event, other):\n    wanted = ["DEFAULT"]\n    {change}\n    return rek.detect_faces(Image=1, Attributes=wanted)\n'
+    )
+    assert judged(tmp_path, {"a.py": text}, "face-attributes-limited")[0] is verdict
+
+
+def test_a_list_of_attributes_grows_in_scripts_too(tmp_path: Path):
+    """``push`` is what ``append`` is."""
+    head = 'const { RekognitionClient, DetectFacesCommand } = require("@aws-sdk/client-rekognition");\nconst client = new RekognitionClient({});\n'
+    text = (
+        head
+        + "exports.handler = (e) => { const a = ['DEFAULT']; a.push('GENDER'); return client.send(new DetectFacesCommand({ Attributes: a })); };"
+    )
+    assert judged(tmp_path, {"a.js": text}, "face-attributes-limited")[0] is Verdict.FAIL
+
+
 CHECKED = 'session = {0}\nif session["Status"] != "SUCCEEDED" or session["Confidence"] < 90:\n    raise PermissionError\n'
 LIVE_THREAD = 'asyncio.to_thread(rek.get_face_liveness_session_results, SessionId=event["s"])'
 

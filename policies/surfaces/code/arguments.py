@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.code.apis import ATTRIBUTES
-from averment.policies.surfaces.code.model import Function, Value
+from averment.policies.surfaces.code.model import Function, Value, calls_of
 from averment.policies.surfaces.code.reach import Asked
 
 _DEPTH = 6
+_ADDING = frozenset({"append", "extend", "insert", "push", "unshift", "splice", "add", "update"})
+"""Methods by which lists and sets grow."""
 
 
 def attributes_asked(asked: Asked, function: Function) -> list[str] | Unknown:
@@ -64,12 +66,19 @@ def _texts(value: Value, name: str, function: Function, depth: int) -> list[str]
             found += part
         return found
     if value.name and depth < _DEPTH:
-        bound = _bound(value.name, function)
+        bound = [*_bound(value.name, function), *_added(value.name, function)]
         parts = [_texts(entry, name, function, depth + 1) for entry in bound if not (entry.constant and entry.literal is None)]
         known = [part for part in parts if not isinstance(part, Unknown)]
         if parts and len(known) == len(parts):
             return sorted({text for part in known for text in part})
     return Unknown(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
+
+
+def _added(name: str, function: Function) -> list[Value]:
+    """What is put into the list ``name`` after it was made, in the function or the module's own code."""
+    bodies = [function.body] if function is function.module.own else [function.body, function.module.own.body]
+    calls = (call for body in bodies for call in calls_of(body) if call.name in _ADDING)
+    return [arg for call in calls if call.receiver is not None and call.receiver.name == name for arg in call.args]
 
 
 def _bound(name: str, function: Function) -> list[Value]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from averment.policies.surfaces.code.apis import BY_NAME
 from averment.policies.surfaces.code.fstrings import without_fstrings
 from averment.policies.surfaces.code.model import (
+    Bind,
     Builder,
     Call,
     Class,
@@ -160,8 +161,8 @@ class _Reader(Builder):
         return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
 
     def stmt_AugAssign(self, node: ast.AugAssign, function: Function) -> list[Statement]:
-        value = Value(node.lineno).take(self.value(node.target, function), self.value(node.value, function))
-        return [self.bind(function, self.targets(node.target), value)]
+        bound = self.bind(function, self.targets(node.target), self.value(node.value, function))
+        return [Bind(bound.targets, Value(node.lineno).take(self.value(node.target, function), bound.value))]
 
     def targets(self, node: ast.expr) -> list[tuple[str, str]]:
         if isinstance(node, ast.Tuple | ast.List):
