@@ -151,12 +151,15 @@ def _is(found: Resource | Unknown, bucket: Resource) -> bool:
     return isinstance(found, Resource) and found.address == bucket.address
 
 
-def reach_of(door: Carrier) -> Callable[[Statement], Truth]:
-    """Which statements of a door's policy take in every object that is reached through it.
+def reach_of(door: Carrier, grant: Statement | None = None) -> Callable[[Statement], Truth]:
+    """Which statements of a door's policy take in every object that is reached through it, or all that ``grant`` names.
 
     Those of an Object Lambda access point name the access point, not objects.
     """
-    return (lambda _: True) if door.service == "s3-object-lambda" else reaches_access_point
+    if door.service == "s3-object-lambda":
+        return lambda _: True
+    named = set(grant.resources or ()) if grant is not None else set()
+    return lambda refusal: True if named and named <= set(refusal.resources or ()) else reaches_access_point(refusal)
 
 
 def _door(resource: Resource, graph: Graph) -> Iterator[Carrier]:

@@ -257,6 +257,21 @@ def test_plain_http_is_refused_for_every_object_and_to_everyone(tmp_path: Path, 
     assert words in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("granted", "refused", "verdict"),
+    [("*", "*", Verdict.PASS), ("in/*", "in/*", Verdict.PASS), ("*", "in/*", Verdict.FAIL), ("in/*", "out/*", Verdict.FAIL)],
+)
+def test_an_access_point_s_folders_are_told_apart(tmp_path: Path, granted: str, refused: str, verdict: Verdict):
+    """A Deny in an access point's own policy gates what it names in the same words as the grant, or everything."""
+    door = "arn:aws:s3:eu-west-1:123456789012:accesspoint/in/object/"
+    statements = [allow(Resource=door + granted), deny(Resource=door + refused, Condition=UNTAGGED)]
+    point = {
+        "Type": "AWS::S3::AccessPoint",
+        "Properties": {"Bucket": {"Ref": "Uploads"}, "Name": "in", "Policy": {"Statement": statements}},
+    }
+    assert judged(tmp_path, "s3-put-object-gated", Point=point).verdict is verdict
+
+
 def test_whether_uploads_outside_of_a_tagged_folder_come_is_not_known(tmp_path: Path):
     """A demand for provenance on one folder isn't one on every upload; nor is it certain that others come."""
     outcome = judged(tmp_path, "upload-provenance-tagged", deny(Resource=f"{ARN}/in/*", Condition=UNTAGGED))

@@ -99,7 +99,7 @@ def _through(door: Carrier, statement: Statement, principal: Principal, bucket: 
             effect,
             statement.covers_action(door.action(ACTION)),
             not (principal.who is Who.ANYONE and keeps_to_network(door.resource, context.graph)),
-            _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door)),
+            _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door, statement)),
             *(_open(principal, statement, one, context, ACTION, lambda deny: refuses_throughout(deny, bucket)) for one in refusals),
             hidden if bucket.outside and not policies else True,
         )

@@ -170,7 +170,7 @@ def _ungated_through(granted: Principal, statement: Statement, carrier: Carrier,
 
     def gated(group: Who) -> Truth:
         network = group is Who.ANYONE and keeps_to_network(carrier.resource, context.graph)
-        reaches, action = reach_of(carrier), carrier.action(ACTION)
+        reaches, action = reach_of(carrier, statement), carrier.action(ACTION)
         own = _gated(group, statement, carrier.document, bucket, context, reaches=reaches, action=action, granted=granted)
         return any_of((network, own, *_gated_by_bucket(group, bucket, context, granted=granted)))
 
