@@ -10,7 +10,17 @@ from averment.core.source import SourceRef
 from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
 from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.outside import ACCESS_GRANTS, UNJUDGED, Outsiders, Place, link_owners, listed, open_urls, owner_among
+from averment.policies.graph.outside import (
+    ACCESS_GRANTS,
+    PERMISSION_SETS,
+    UNJUDGED,
+    Outsiders,
+    Place,
+    link_owners,
+    listed,
+    open_urls,
+    owner_among,
+)
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
 
@@ -266,10 +276,20 @@ _STACKS = frozenset(
 )
 
 
+_OF_PERMISSION_SETS = frozenset(
+    {
+        "aws_ssoadmin_permission_set_inline_policy",
+        "aws_ssoadmin_managed_policy_attachment",
+        "aws_ssoadmin_customer_managed_policy_attachment",
+    }
+)
+
+
 def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
     """What makes AWS resources in a language that isn't Terraform's AWS provider's, or lets people in by ways that aren't read: said."""
     cloud_control: dict[str, SourceRef] = {}
     grants: dict[str, SourceRef] = {}
+    sets: dict[str, SourceRef] = {}
     for item in found:
         if item.type in _STACKS:
             yield Problem(f"{item.address}: what the stack's template makes is not read from here", item.source, blocking=False)
@@ -277,8 +297,11 @@ def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
             cloud_control.setdefault(item.address, item.source)
         elif item.type == "aws_s3control_access_grant":
             grants.setdefault(item.address, item.source)
+        elif item.type in _OF_PERMISSION_SETS:
+            sets.setdefault(item.address, item.source)
     yield from listed(cloud_control, "resources of the provider awscc are not read")
     yield from listed(grants, ACCESS_GRANTS)
+    yield from listed(sets, PERMISSION_SETS)
 
 
 def _copied(value: Any) -> Any:

@@ -14,7 +14,18 @@ from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.certain import Certain, Hinges
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.outside import ACCESS_GRANTS, BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
+from averment.policies.graph.outside import (
+    ACCESS_GRANTS,
+    BUCKET,
+    NAMES,
+    PERMISSION_SETS,
+    UNJUDGED,
+    Outsiders,
+    link_owners,
+    listed,
+    open_urls,
+    owner_among,
+)
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
@@ -229,6 +240,8 @@ class _Template:
             self.say(f"{self.prefix}{name}: what {kind} makes is not read from here", line)
         elif kind == "AWS::S3::AccessGrant":
             self.say(f"{self.prefix}{name}: {ACCESS_GRANTS}", line)
+        elif kind == "AWS::SSO::PermissionSet":
+            self.say(f"{self.prefix}{name}: {PERMISSION_SETS}", line)
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]

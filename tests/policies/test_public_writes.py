@@ -139,6 +139,8 @@ def test_an_override_is_no_second_definition(tmp_path: Path):
     ("kind", "words"),
     [
         ("aws_s3control_access_grant", "S3 Access Grants"),
+        ("aws_ssoadmin_permission_set_inline_policy", "permission sets of IAM Identity Center"),
+        ("aws_ssoadmin_managed_policy_attachment", "permission sets of IAM Identity Center"),
         ("awscc_s3_bucket", "provider awscc"),
         ("awscc_s3_bucket_policy", "provider awscc"),
         ("aws_cloudformation_stack", "stack's template"),

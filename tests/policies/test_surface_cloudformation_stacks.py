@@ -309,10 +309,18 @@ def test_what_makes_resources_elsewhere_is_said(tmp_path: Path, kind: str):
     assert not problem.blocking
 
 
-def test_grants_that_no_policy_shows_are_said(tmp_path: Path):
-    """S3 Access Grants let people in beside every policy."""
-    (problem,) = graph_of(write(tmp_path, t="Resources:\n  X: {Type: AWS::S3::AccessGrant}\n")).problems
-    assert problem.reason == "X: who reads and writes objects by S3 Access Grants is not judged"
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("AWS::S3::AccessGrant", "who reads and writes objects by S3 Access Grants is not judged"),
+        ("AWS::SSO::PermissionSet", "what people may do by permission sets of IAM Identity Center is not judged"),
+    ],
+)
+def test_grants_that_no_policy_shows_are_said(tmp_path: Path, kind: str, said: str):
+    """S3 Access Grants let people in beside every policy, permission sets beside every role that is written down."""
+    (problem,) = graph_of(write(tmp_path, t=f"Resources:\n  X: {{Type: {kind}}}\n")).problems
+    assert problem.reason == f"X: {said}"
+    assert not problem.blocking
 
 
 def test_a_parent_that_is_named_alone_says_what_stands_beside(tmp_path: Path):
