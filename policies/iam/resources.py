@@ -143,6 +143,18 @@ def every_bucket(statement: Statement) -> str | None:
     return "NotResource" if statement.not_resources is not None else None
 
 
+def may_be_everywhere(statement: Statement) -> Unknown | None:
+    """Why the statement may reach every bucket: nothing is known of its ``Resource``, so that it may be a star.
+
+    Beside entries of which something is known (``${var.bucket_arn}/*``), one of which nothing is will be the bucket's own ARN.
+    """
+    entries = statement.resources or ()
+    bare = [value for value in entries if isinstance(value, Unknown) and not _HOLE.sub("", value.template or "")]
+    if not bare or len(bare) < len(entries):
+        return None
+    return Unknown(f"its Resource could not be resolved, and may be every bucket: {bare[0].reason}")
+
+
 def _everywhere(value: str) -> bool:
     """Whether ``value`` takes in every object of every bucket. (A bucket's name has three characters or more.)"""
     return contains(value, "arn:aws:s3:::???*/?*")

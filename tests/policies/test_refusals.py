@@ -309,6 +309,25 @@ def test_every_bucket_has_more_than_one_spelling(tmp_path: Path, fields: dict[st
 
 
 @pytest.mark.parametrize(
+    ("resource", "verdict"),
+    [
+        ({"Ref": "Nowhere"}, Verdict.UNKNOWN),
+        ([{"Ref": "Nowhere"}, {"Fn::Sub": "${Nowhere}/*"}], Verdict.PASS),
+        ([{"Ref": "Nowhere"}, ALL], Verdict.PASS),
+        ({"Fn::Sub": "${Nowhere}/*"}, Verdict.PASS),
+    ],
+)
+def test_a_resource_of_which_nothing_is_known_may_be_every_bucket(tmp_path: Path, resource: Any, verdict: Verdict):
+    """What is told apart from a bucket's own ARN, which people write beside its objects."""
+    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": resource}
+    properties = {
+        "AssumeRolePolicyDocument": {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}},
+        "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": statement}}],
+    }
+    assert judged(tmp_path, "s3-put-object-gated", Role={"Type": "AWS::IAM::Role", "Properties": properties}).verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("trusted", "verdict"),
     [
         ({"Principal": "*"}, Verdict.FAIL),

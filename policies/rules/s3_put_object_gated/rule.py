@@ -25,7 +25,7 @@ from averment.policies.iam.carriers import (
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
+from averment.policies.iam.resources import bucket_name, every_bucket, may_be_everywhere, names_reached, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -318,13 +318,15 @@ def _identity_grant(
     statement: Statement, carrier: Carrier, bucket: Resource, subject: str, reached: Truth, outsider: Principal | None, context: Context
 ) -> Outcome:
     where = carrier.resource.where(*statement.path)
-    wide = every_bucket(statement)
-    if outsider is None and wide is None:
+    wide, open_ = every_bucket(statement), may_be_everywhere(statement) if reached is not True else None
+    if outsider is None and wide is None and open_ is None:
         return PASS  # a named role of one's own that names its bucket
     gate = _identity_gated(statement, carrier.document, bucket, context)
     ungated = gate if isinstance(gate, Unknown) else not gate
-    doubt = outsider.who if outsider is not None and isinstance(outsider.who, Unknown) and wide is None else True
-    verdict = all_of((ungated, reached, doubt))
+    doubt: Truth = outsider.who if outsider is not None and isinstance(outsider.who, Unknown) and wide is None else True
+    if outsider is None and wide is None and open_ is not None:
+        doubt = open_
+    verdict = all_of((ungated, doubt, reached))
     if verdict is False:
         return PASS
     holder = f"{outsider.text}, whom its role trusts," if outsider is not None else "its holder"
