@@ -211,6 +211,14 @@ SCRIPTS = {
         ),
         Verdict.UNKNOWN,
     ),
+    "a result that is made up where the promise fails": (
+        "exports.handler = async (e) => { const r = await live(e).catch(() => ({ Confidence: 100 })); if (r.Confidence < 90) return null; return compare(e); };",
+        Verdict.UNKNOWN,
+    ),
+    "a promise that fails without a result": (
+        "exports.handler = async (e) => { const r = await live(e).catch(() => null); if (!r || r.Confidence < 90) return null; return compare(e); };",
+        Verdict.PASS,
+    ),
     "a result that is replaced": (
         "exports.handler = async (e) => { let r = await live(e); r = JSON.parse(e.body); if (r.Confidence < 90) return null; return compare(e); };",
         Verdict.FAIL,

@@ -253,6 +253,8 @@ class Walker:
         self._results[id(call)] = result
         for inline in call.inline:
             result = max(result, self.inline(inline, frame, state, result))
+        if call.name == "catch" and any(_makes_up(inline) for inline in call.inline):
+            result, state.seen = Level.NOTHING, Seen.NOTHING  # where reading fails, it counts as read
         self._results[id(call)] = result
         return result
 
@@ -343,6 +345,12 @@ def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
 def _tells(literal: object) -> bool:
     """Whether a map that is written down looks like a liveness result."""
     return isinstance(literal, dict) and any(str(key).lower() in _TELLING for key in literal)
+
+
+def _makes_up(inline: Inline) -> bool:
+    """Whether a function literal gives a map that looks like a liveness result."""
+    returned = (statement.value for statement in inline.body if isinstance(statement, Return) and statement.value is not None)
+    return any(_tells(value.literal) for value in returned)
 
 
 def _mere_presence(test: Value) -> bool:
