@@ -169,7 +169,10 @@ def _leaf(leaf: Leaf, place: str) -> Lines:
         if leaf.value in NO_TEXTS:
             raise CannotSayError(f"compares with '{leaf.value}', which isn't told from a value that is no text")
         spelt = leaf.value if isinstance(leaf.value, str) else str(leaf.value).lower()
-        return [*lines, [f"{place} == {value}" for value in dict.fromkeys((literal(leaf.value), literal(spelt)))]]
+        spellings = dict.fromkeys((literal(leaf.value), literal(spelt)))
+        if len(spellings) == 1:
+            return [*lines, [f"{place} == {literal(spelt)}"]]
+        return [*lines, [f"{place} IN [{', '.join(spellings)}]"]]  # not one comparison or the other: of a list all had to be spelt alike
     lines.append([f"{place} != {NO_TEXT}"])
     return [*lines, [f"{place} == {_pattern(leaf)}"]] if isinstance(leaf, Matches) else lines
 

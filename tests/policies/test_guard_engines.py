@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from averment.core.scope import MediaMatcher, MediaRole, Scope
@@ -168,6 +168,7 @@ def test_any_condition_of_the_language_means_the_same_in_guard(
 
 
 @settings(max_examples=300, deadline=None)
+@example(leaves=[Is(("InstanceType",), True)], negated=False, every=True, variants=[{"InstanceType": "true"}, {"InstanceType": True}])
 @given(
     leaves=st.lists(
         st.sampled_from(
