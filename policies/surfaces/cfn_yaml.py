@@ -105,6 +105,8 @@ class _Builder:
     def next_document(self) -> list[int]:
         """The line of the document after the one that was read, if there is one."""
         event = self.loader.get_event()
+        if event is None:  # behind the end of a text without any
+            return []
         line: int = event.start_mark.line + 1
         return [line] if isinstance(event, yaml.DocumentStartEvent) else []
 

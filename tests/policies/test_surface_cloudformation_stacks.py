@@ -291,6 +291,15 @@ def test_templates_out_of_reach_are_said(tmp_path: Path, place: str, said: str):
     assert (problem.blocking, problem.where.line) == (False, 3)
 
 
+@pytest.mark.parametrize("text", ["", "\n# to come\n"])
+def test_a_nested_template_without_anything_in_it_is_said(text: str, tmp_path: Path):
+    """It ended the check with a flaw of the program."""
+    write(tmp_path, root="Resources: {Child: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: child.yaml}}}", child=text)
+    assert [(problem.reason, problem.blocking) for problem in checked(tmp_path).problems] == [
+        ("is not a template: the top is not a map", True)
+    ]
+
+
 def test_a_nested_template_that_is_broken_is_said_once(tmp_path: Path):
     """In its own file, blocking, and the rest is read."""
     root = "Resources:\n  S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: child.yaml}}\n  B: {Type: AWS::S3::Bucket}\n"

@@ -168,10 +168,13 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(three, name):
     path = three.path(three.evidence.ledger) / name
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    threading.Thread(target=path.write_bytes, args=(b"",), daemon=True).start()  # lets go of a reader, if there is one
+    writer = threading.Thread(target=path.write_bytes, args=(b"",), daemon=True)  # lets go of a reader, if there is one
+    writer.start()
     with pytest.raises(StoreError, match="is not a plain file"), open_ledger(three) as ledger:
         list(ledger.records())
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writer.join(timeout=60)
+    os.close(reader)
 
 
 @pytest.mark.parametrize("name", ["keys/x.endorsed", "keys/0-1.acknowledged"])
