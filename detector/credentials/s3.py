@@ -179,7 +179,6 @@ def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -
     Raises:
         IncompleteError: as ``put_line``.
     """
-    open_stream(logs, group, _stream(moment))
     put_line(logs, group, _stream(moment), event, moment, f"write to the log group {group}")
 
 

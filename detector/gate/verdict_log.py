@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from averment.core.aws import error_code
 from averment.core.canonical import JSON
-from averment.core.errors import IncompleteError
-from averment.core.log_lines import open_stream, put_line
+from averment.core.log_lines import put_line
 from averment.detector.gate.verdict import GateVerdict, Judgement
 
 METRICS = "Averment/Detector"
@@ -43,14 +41,7 @@ class VerdictLog:
             IncompleteError: it could not be put, or CloudWatch Logs left it out for its time.
         """
         now = datetime.now(UTC)  # to the millisecond: lines of one second stay in their order
-        stream, doing = f"{self._stream}/{now:%Y-%m-%d}", f"write to the log group {self._group}"
-        try:
-            put_line(self._logs, self._group, stream, line, now, doing)
-        except IncompleteError as error:
-            if error_code(error) != "ResourceNotFoundException":
-                raise
-            open_stream(self._logs, self._group, stream)
-            put_line(self._logs, self._group, stream, line, now, doing)
+        put_line(self._logs, self._group, f"{self._stream}/{now:%Y-%m-%d}", line, now, f"write to the log group {self._group}")
 
     def measure(self, judgement: Judgement, route: Route | None) -> None:
         """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector

@@ -30,15 +30,20 @@ def open_stream(logs: Any, group: str, stream: str) -> None:
 
 
 def put_line(logs: Any, group: str, stream: str, line: Mapping[str, JSON], moment: datetime, doing: str) -> None:
-    """Put ``line``; ``doing`` is what could not be done otherwise.
+    """Put ``line``, and make the stream and the group first where they are missing; ``doing`` is what could not be done otherwise.
 
     Raises:
         IncompleteError: CloudWatch Logs is out of reach, or leaves the line out for its time (14 days ago or more, or two hours to come), which it
             says in an answer that is none of an error. boto3 signs by AWS's time where a machine's clock is wrong, so that all else works.
     """
     entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(line, sort_keys=True, ensure_ascii=False)}
+    asked = {"logGroupName": group, "logStreamName": stream, "logEvents": [entry]}
     with aws_errors(doing):
-        answer = logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[entry])
+        try:
+            answer = logs.put_log_events(**asked)
+        except logs.exceptions.ResourceNotFoundException:
+            open_stream(logs, group, stream)
+            answer = logs.put_log_events(**asked)
     if answer.get("rejectedLogEventsInfo"):
         raise IncompleteError(
             f"could not {doing}: CloudWatch Logs takes no entry of {iso(moment)}, which it is by this machine's clock",
