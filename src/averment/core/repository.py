@@ -14,13 +14,19 @@ def repository_around(path: Path) -> Path:
     What is checked may lead to files anywhere below it (a module in ``../modules``), and to none beyond: a pull request must not make the
     machine that checks it read, and print, what isn't in the repository.
     """
-    start = path.resolve()
-    folder = start if start.is_dir() else start.parent
-    above = (folder, *folder.parents)
-    return next((here for mark in (".git", FILE_NAME) for here in above if (here / mark).exists()), folder)
+    return git_root(path) or _nearest(path, FILE_NAME) or _folder(path)
 
 
 def git_root(path: Path) -> Path | None:
     """The nearest folder from ``path`` upward that is a Git checkout, with every link followed; None outside of any."""
-    folder = path.resolve()
-    return next((here for here in (folder, *folder.parents) if (here / ".git").exists()), None)
+    return _nearest(path, ".git")
+
+
+def _nearest(path: Path, mark: str) -> Path | None:
+    folder = _folder(path)
+    return next((here for here in (folder, *folder.parents) if (here / mark).exists()), None)
+
+
+def _folder(path: Path) -> Path:
+    start = path.resolve()
+    return start if start.is_dir() else start.parent
