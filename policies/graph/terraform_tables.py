@@ -249,6 +249,7 @@ SHAPES: dict[str, Shape] = {
             ),
         },
     ),
+    "aws_cloudwatch_composite_alarm": Shape("AWS::CloudWatch::CompositeAlarm", {"alarm_name": to("AlarmName")}),
     "aws_cloudtrail": Shape(
         "AWS::CloudTrail::Trail",
         {

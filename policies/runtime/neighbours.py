@@ -46,6 +46,7 @@ DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
     "AWS::Budgets::Budget": inference.budgets,
     "AWS::CE::AnomalyMonitor": inference.anomaly_monitors,
     "AWS::CE::AnomalySubscription": inference.anomaly_subscriptions,
+    "AWS::CloudWatch::CompositeAlarm": account.composite_alarms,
     "AWS::Cognito::IdentityPoolRoleAttachment": account.identity_pool_roles,
     "AWS::Config::ConfigRule": account.config_rules,
     "AWS::Config::ConfigurationRecorder": account.recorders,

@@ -92,6 +92,7 @@ RECORDINGS: Mapping[str, Recording] = {
         "AWS::CloudTrail::Trail", _SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."
     ),
     "AWS::CloudWatch::Alarm": _recorded("AWS::CloudWatch::Alarm", _SDK),
+    "AWS::CloudWatch::CompositeAlarm": _asked("AWS::CloudWatch::CompositeAlarm"),
     "AWS::Cognito::IdentityPool": _recorded("AWS::Cognito::IdentityPool", _CFN),
     "AWS::Cognito::IdentityPoolRoleAttachment": _asked("AWS::Cognito::IdentityPoolRoleAttachment"),
     "AWS::Cognito::UserPool": _recorded("AWS::Cognito::UserPool", _CFN, API),

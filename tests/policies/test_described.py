@@ -266,6 +266,20 @@ COSTS = {
         "DescribeNotificationsForBudget": {"Notifications": [_NOTIFICATION]},
         "DescribeSubscribersForNotification": {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "on-call@acme.example"}]},
     },
+    "cloudwatch": {
+        "DescribeAlarms": {
+            "CompositeAlarms": [
+                {
+                    "AlarmName": "media",
+                    "AlarmArn": arn("cloudwatch", "alarm:media"),
+                    "AlarmRule": 'ALARM("uploads")',
+                    "ActionsEnabled": True,
+                    "AlarmActions": [arn("sns", "on-call")],
+                    "StateValue": "OK",
+                }
+            ]
+        },
+    },
     "ce": {
         "GetAnomalyMonitors": {
             "AnomalyMonitors": [
@@ -426,6 +440,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("Subscribers", 0, "Type"): "EMAIL",
         ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
     },
+    "AWS::CloudWatch::CompositeAlarm": {("AlarmRule",): 'ALARM("uploads")', ("AlarmActions", 0): arn("sns", "on-call")},
     "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},
     "AWS::Config::ConfigRule": {("InputParameters", "rule"): "signing-key-fit"},
     "AWS::Config::ConfigurationRecorder": {("Recording",): False, ("RecordingGroup", "ResourceTypes"): ["AWS::S3::Bucket"]},

@@ -179,6 +179,10 @@ def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
 
 
 _REASONS: dict[str, tuple[str, ...]] = {
+    "AWS::CloudWatch::CompositeAlarm": (
+        "inference_cost_watched/alarm_muted.fail",
+        "inference_cost_watched/alarm_without_action.fail",
+    ),
     "AWS::Cognito::IdentityPoolRoleAttachment": (
         "inference_least_privilege/administrator.not-applicable",
         "inference_least_privilege/encrypts_with_every_key.not-applicable",
@@ -217,6 +221,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "AWS::SNS::Subscription": (
         "upload_anomaly_alarm/actions_off.fail",
+        "upload_anomaly_alarm/composite_pages.pass",
         "upload_anomaly_alarm/no_alarm.fail",
         "upload_anomaly_alarm/other_bucket.fail",
         "upload_anomaly_alarm/tells_nobody.fail",

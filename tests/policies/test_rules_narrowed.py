@@ -12,6 +12,7 @@ from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Outcome
+from averment.policies.rules.alarms import goes_off
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
@@ -276,3 +277,92 @@ SUSPENDED = "suspended_state {\n dynamic_scaling_out_suspended = true\n }"
 def test_scheduled_actions_of_terraform_move_their_target(tmp_path: Path, text: str, verdict: Verdict):
     """CloudFormation keeps them inside of the target, Terraform in a resource of their own."""
     assert of_terraform(tmp_path, "detector-endpoint-scaled", text).verdict is verdict
+
+
+ALARM_NAMES = frozenset({"uploads", "${Alarm.Ref}"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ('ALARM("uploads")', True),
+        ("ALARM(uploads)", True),
+        ("ALARM(arn:aws:cloudwatch:eu-west-1:123456789012:alarm:uploads)", True),
+        ('ALARM("${Alarm.Ref}") OR OK("other")', True),
+        ("(ALARM(other) OR (ALARM(uploads)))", True),
+        ("ALARM(other) AND OK(more) OR ALARM(uploads)", True),
+        ("ALARM(uploads) AND TRUE", True),
+        ("NOT OK(uploads)", True),
+        ("ALARM(uploads) AND ALARM(other)", None),
+        ("ALARM(uploads) AND NOT ALARM(deployment)", None),
+        ("ALARM(other) AND (OK(more) OR ALARM(uploads))", None),
+        ("NOT ALARM(uploads)", False),
+        ("OK(uploads)", False),
+        ("INSUFFICIENT_DATA(uploads)", False),
+        ("ALARM(uploads) AND FALSE", False),
+        ('ALARM("uploads-of-others")', False),
+        ("TRUE", False),  # it never goes off, since it always is
+    ],
+)
+def test_an_alarm_sets_off_what_looks_at_it(rule: str, expected: bool | None):
+    """AND binds more closely than OR, NOT more closely than both (CloudWatch's PutCompositeAlarm, AlarmRule)."""
+    assert goes_off(rule, ALARM_NAMES) is expected
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "ALARM(uploads", "ALARM(uploads) ALARM(other)", "ALARM(uploads) OR", "uploads", "(" * 5_000, "NOT " * 5_000]
+)
+def test_what_is_no_rule_is_refused(rule: str):
+    """It is told as such, whatever its length."""
+    with pytest.raises(ValueError, match=r"."):
+        goes_off(rule, ALARM_NAMES)
+
+
+WATCHED = """\
+resource "aws_s3_bucket" "uploads" {
+  bucket = "acme-uploads"
+}
+resource "aws_cloudwatch_metric_alarm" "uploads" {
+  namespace   = "Acme/Uploads"
+  metric_name = "Count"
+  alarm_name  = "uploads"
+}
+resource "aws_sns_topic" "on_call" {
+  name = "on-call"
+}
+resource "aws_sns_topic_subscription" "on_call" {
+  topic_arn = aws_sns_topic.on_call.arn
+  protocol  = "https"
+  endpoint  = "https://pager.acme.example/hook"
+}
+"""
+TELL = "alarm_actions = [aws_sns_topic.on_call.arn]"
+
+
+def composite(name: str, rule: str, rest: str = "") -> str:
+    return f'resource "aws_cloudwatch_composite_alarm" "{name}" {{\n  alarm_name = "{name}"\n  alarm_rule = {rule}\n  {rest}\n}}\n'
+
+
+OVER = '"ALARM(${aws_cloudwatch_metric_alarm.uploads.alarm_name})"'
+
+
+@pytest.mark.parametrize(
+    ("above", "verdict", "says"),
+    [
+        (composite("media", OVER, TELL), Verdict.PASS, ""),
+        (composite("media", '"ALARM(${aws_cloudwatch_metric_alarm.uploads.arn})"', TELL), Verdict.PASS, ""),
+        (composite("media", OVER) + composite("all", '"ALARM(media)"', TELL), Verdict.PASS, ""),
+        (composite("media", OVER) + composite("all", '"ALARM(media) OR ALARM(all)"'), Verdict.FAIL, "tells nobody"),
+        (composite("media", OVER, f"{TELL}\n  actions_enabled = false"), Verdict.FAIL, "tells nobody"),
+        (composite("media", '"ALARM(backlog)"', TELL), Verdict.FAIL, "tells nobody"),
+        (composite("media", '"ALARM(${var.which})"', TELL), Verdict.UNKNOWN, "could not be resolved"),
+        (composite("media", "var.rule", TELL), Verdict.UNKNOWN, "could not be resolved"),
+        (composite("media", '"ALARM(uploads"', TELL), Verdict.UNKNOWN, "could not be read"),
+    ],
+)
+def test_an_alarm_is_heard_through_those_above_it(tmp_path: Path, above: str, verdict: Verdict, says: str):
+    """By name, by ARN, over several steps; and it isn't where what stands above is quiet, looks elsewhere or can't be told."""
+    variables = 'variable "which" {}\nvariable "rule" {}\n' if "var." in above else ""
+    told = of_terraform(tmp_path, "upload-anomaly-alarm", WATCHED + above + variables)
+    assert told.verdict is verdict
+    assert says in told.message

@@ -12,16 +12,16 @@ from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.alarms import ALARM, COMPOSITE, TELLING, tells
 from averment.policies.rules.endpoints import CONFIG, ENDPOINT, config_of, is_detector, serverless
 from averment.policies.rules.grants import INVOKING, MATCHING, grants_of, written_here
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled
-from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, addressed, reached
+from averment.policies.rules.recipients import addressed, reached
 
 BUDGET = "AWS::Budgets::Budget"
 MONITOR = "AWS::CE::AnomalyMonitor"
 ANOMALIES = "AWS::CE::AnomalySubscription"
-ALARM = "AWS::CloudWatch::Alarm"
 THROUGHPUT = "Terraform::aws_bedrock_provisioned_model_throughput"
 PARAMETER = "inference_cost_watched_elsewhere"
 """True where budgets or anomaly monitors of the whole organisation watch inference, outside of what is read."""
@@ -121,6 +121,8 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
     if not _about_inference(resource, context.graph):
         return NOT_APPLICABLE
     verdict = _heard(resource, context.graph)
+    if verdict is False and resource.type == ALARM and COMPOSITE in context.unread:
+        verdict = Unknown(f"{COMPOSITE} could not be read: {context.unread[COMPOSITE]}")
     if verdict is True:
         return PASS
     if isinstance(verdict, Unknown):
@@ -227,10 +229,7 @@ def _heard(watch: Resource, graph: Graph) -> Truth:
         return addressed(watch.get("Subscribers"), graph)
     if watch.type == MONITOR:
         return _monitor_heard(watch, graph)
-    enabled = watch.get("ActionsEnabled")
-    if isinstance(enabled, Unknown):
-        return enabled
-    return False if enabled is False else reached(watch.get("AlarmActions"), graph)
+    return tells(watch, graph)
 
 
 def _monitor_heard(monitor: Resource, graph: Graph) -> Truth:
@@ -274,5 +273,5 @@ RULE = Rule(
     types=(ENDPOINT, THROUGHPUT, BUDGET, MONITOR, ANOMALIES, ALARM),
     evaluate=evaluate,
     remediation="Set a budget on the inference services, or subscribe to cost anomalies, with somebody who is told.",
-    neighbours=(ENDPOINT, CONFIG, THROUGHPUT, BUDGET, MONITOR, ANOMALIES, ALARM, TOPIC, SUBSCRIPTION, *IDENTITY_NEIGHBOURS),
+    neighbours=(ENDPOINT, CONFIG, THROUGHPUT, BUDGET, MONITOR, ANOMALIES, *TELLING, *IDENTITY_NEIGHBOURS),
 )

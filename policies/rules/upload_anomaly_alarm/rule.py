@@ -13,16 +13,16 @@ from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
 from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.alarms import ALARM, TELLING, tells
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
-from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
+from averment.policies.rules.recipients import reached
 from averment.policies.rules.scanning import is_sink, pipeline, upload_role
 from averment.policies.rules.storage import listed, same_bucket, setting
 
-ALARM = "AWS::CloudWatch::Alarm"
 _STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
 """Metrics that S3 sends once a day by itself; all others of ``AWS/S3`` need a metrics configuration."""
 _OWN = re.compile(r"upload|scan|media|quarantine|ingest|s3|object", re.IGNORECASE)
@@ -94,9 +94,7 @@ class _Metric:
 
 
 _WATCHED = (
-    ALARM,
-    TOPIC,
-    SUBSCRIPTION,
+    *TELLING,
     EVENT_RULE,
     FUNCTION,
     "AWS::SQS::Queue",
@@ -120,10 +118,10 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         watches = any_of(_watches(metric, bucket, parts, context, silent) for metric in _metrics(alarm))
         if watches is False:
             continue
-        tells = _tells(alarm, context)
-        if watches is True and tells is False:
+        heard = tells(alarm, context.graph)
+        if watches is True and heard is False:
             deaf = deaf or alarm
-        elif (both := all_of((watches, tells))) is True:
+        elif (both := all_of((watches, heard))) is True:
             return PASS
         elif isinstance(both, Unknown):
             doubts.append(Unknown(f"{alarm.address}: {both.reason}"))
@@ -153,19 +151,13 @@ def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
     if setting(bucket, context.graph, "MetricsConfigurations") not in (None, []):
         return
     for alarm in context.graph.of_type(ALARM):
-        for metric in _metrics(alarm) if _tells(alarm, context) is True else ():
+        for metric in _metrics(alarm) if tells(alarm, context.graph) is True else ():
             if isinstance(metric, Unknown) or metric.namespace != "AWS/S3" or metric.name in _STORAGE:
                 continue
             wanted = _dimension(metric, "FilterId")
             if same_bucket(_dimension(metric, "BucketName"), bucket) is True and isinstance(wanted, str):
                 yield request_metrics(wanted)
                 return
-
-
-def _tells(alarm: Resource, context: Context) -> Truth:
-    on = alarm.get("ActionsEnabled")
-    enabled: Truth = on if isinstance(on, Unknown) else on is not False
-    return all_of((enabled, reached(alarm.get("AlarmActions"), context.graph)))
 
 
 def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:

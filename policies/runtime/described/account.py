@@ -1,4 +1,4 @@
-"""The account's own settings: AWS Config itself, roles of identity pools, subscriptions to topics."""
+"""The account's own settings: AWS Config itself, roles of identity pools, subscriptions to topics, alarms on alarms."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ def delivery_channels(ask: Ask) -> Iterator[Item]:
         configuration = {"Name": channel["name"], "S3BucketName": channel.get("s3BucketName")}
         arn = ask.arn("config", f"delivery-channel/{channel['name']}")
         yield ask.item("AWS::Config::DeliveryChannel", channel["name"], arn, configuration)
+
+
+def composite_alarms(ask: Ask) -> Iterator[Item]:
+    """Alarms on other alarms."""
+    for alarm in ask.pages("cloudwatch", "describe_alarms", "CompositeAlarms", AlarmTypes=["CompositeAlarm"]):
+        wanted = ("AlarmName", "AlarmRule", "ActionsEnabled", "AlarmActions")
+        configuration = {key: alarm.get(key) for key in wanted}
+        yield ask.item("AWS::CloudWatch::CompositeAlarm", alarm["AlarmName"], alarm["AlarmArn"], configuration)
 
 
 def identity_pool_roles(ask: Ask) -> Iterator[Item]:

@@ -126,6 +126,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::CE::AnomalySubscription": ("SubscriptionName",),
     "AWS::CloudTrail::EventDataStore": ("EventDataStoreArn", "Name", "AdvancedEventSelectors"),
     "AWS::CloudWatch::Alarm": ("alarmName", "alarmArn"),
+    "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "AlarmRule"),
     "AWS::Cognito::IdentityPool": ("Id", "AllowUnauthenticatedIdentities"),
     "AWS::Cognito::IdentityPoolRoleAttachment": ("IdentityPoolId",),
     "AWS::Cognito::UserPool": ("UserPoolId", "UserPoolName", "MfaConfiguration", "Arn"),

@@ -1,0 +1,134 @@
+"""Whether an alarm tells somebody when it goes off: by itself, or through a composite alarm that goes off with it."""
+
+from __future__ import annotations
+
+import re
+
+from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.graph.text import hole
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
+from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
+
+ALARM = "AWS::CloudWatch::Alarm"
+COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
+TELLING = (ALARM, TOPIC, SUBSCRIPTION, COMPOSITE)
+"""What has to be read to answer ``tells``."""
+
+_WORD = re.compile(
+    r"\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^()\"]*?))\s*\)"
+    r"|(?P<word>AND|OR|NOT|TRUE|FALSE)\b|(?P<mark>[()]))"
+)
+_OPEN = re.compile(r"\$\{(?!AWS::)")
+"""A part of a rule that may stand for any alarm's name."""
+
+_DEPTH = 100
+"""Parentheses and negations within each other that are followed; a rule of CloudWatch has at most 10,240 characters and 100 alarms."""
+
+
+def tells(alarm: Resource, graph: Graph, _seen: frozenset[str] = frozenset()) -> Truth:
+    """Whether somebody is told when ``alarm`` goes off, by its own actions or by those of a composite alarm that then goes off as well."""
+    on = alarm.get("ActionsEnabled")
+    own = all_of((on if isinstance(on, Unknown) else on is not False, reached(alarm.get("AlarmActions"), graph)))
+    if own is True:
+        return True
+    seen = _seen | {alarm.address}
+    above = (parent for parent in graph.of_type(COMPOSITE) if parent.address not in seen)
+    return any_of((own, *(all_of((_follows(parent, alarm), tells(parent, graph, seen))) for parent in above)))
+
+
+def goes_off(rule: str, names: frozenset[str]) -> bool | None:
+    """Whether a composite alarm of this ``rule`` is in ALARM whenever the alarm of these ``names`` (its name and its ARN) is.
+
+    None: it hangs on other alarms, too. False: it doesn't look at this alarm, or never goes off with it.
+
+    Raises:
+        ValueError: the rule isn't in the language of CloudWatch's ``AlarmRule`` (PutCompositeAlarm, API reference).
+    """
+    found = _Expression(rule, names)
+    truth = found.whole()
+    if not found.mentioned:
+        return False
+    return None if isinstance(truth, Unknown) else truth
+
+
+def _follows(composite: Resource, alarm: Resource) -> Truth:
+    rule = composite.get("AlarmRule")
+    name = alarm.get("AlarmName")
+    links = {f"${{{alarm.address}.{attribute}}}" for attribute in ("Ref", "Arn", "AlarmName")}
+    names = links | {alarm.address} | ({hole(name)} if name is not None else set())
+    try:
+        found = goes_off(hole(rule), frozenset(names))
+    except ValueError as error:
+        if isinstance(rule, Unknown):
+            return Unknown(f"the rule of {composite.address} could not be resolved: {rule.reason}")
+        return Unknown(f"the rule of {composite.address} could not be read: {error}")
+    if found is None:
+        return Unknown(f"{composite.address}, which tells of it, hangs on other alarms as well")
+    if not found and _OPEN.search(hole(rule)):
+        return Unknown(f"the alarms of {composite.address} could not be resolved")
+    return found
+
+
+class _Expression:
+    """A composite alarm's rule, while the one alarm is in ALARM and nothing is known of the others."""
+
+    def __init__(self, text: str, names: frozenset[str]) -> None:
+        self._text, self._at, self._names, self._depth = text, 0, names, 0
+        self.mentioned = False
+
+    def whole(self) -> Truth:
+        """The value of all of it; ValueError where it can't be read."""
+        found = self._either()
+        if self._text[self._at :].strip():
+            raise ValueError(f"{self._text[self._at : self._at + 40].strip()!r} is not expected there")
+        return found
+
+    def _either(self) -> Truth:
+        found = [self._both()]
+        while self._next("OR"):
+            found.append(self._both())
+        return any_of(found)
+
+    def _both(self) -> Truth:
+        found = [self._one()]
+        while self._next("AND"):
+            found.append(self._one())
+        return all_of(found)
+
+    def _one(self) -> Truth:
+        word = _WORD.match(self._text, self._at)
+        self._depth += 1
+        if word is None or self._depth > _DEPTH:
+            raise ValueError(f"no alarm stands at {self._text[self._at : self._at + 40].strip()!r}")
+        self._at = word.end()
+        found = self._value(word)
+        self._depth -= 1
+        return found
+
+    def _value(self, word: re.Match[str]) -> Truth:
+        if word["state"]:
+            return self._state(word["state"], word["quoted"] if word["quoted"] is not None else word["bare"])
+        if word["word"] == "NOT":
+            return negate(self._one())
+        if word["word"] in ("TRUE", "FALSE"):
+            return word["word"] == "TRUE"
+        if word["mark"] != "(":
+            raise ValueError(f"{word[0].strip()!r} is not expected there")
+        found = self._either()
+        if not self._next(")"):
+            raise ValueError("a parenthesis isn't closed")
+        return found
+
+    def _state(self, state: str, name: str) -> Truth:
+        plain = name.replace('\\"', '"')
+        if plain in self._names or plain.rpartition(":alarm:")[2] in self._names:
+            self.mentioned = True
+            return state == "ALARM"
+        return Unknown("another alarm")
+
+    def _next(self, wanted: str) -> bool:
+        word = _WORD.match(self._text, self._at)
+        if word is None or word[0].strip() != wanted:
+            return False
+        self._at = word.end()
+        return True
