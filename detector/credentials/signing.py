@@ -51,12 +51,13 @@ EDITS = (
     "edited",
     "filtered",
     "orientation",
+    "published",
     "redacted",
     "repackaged",
     "resized",
     "transcoded",
 )
-"""What an edited medium can say was done, without the prefix ``c2pa.``."""
+"""What a medium that has a parent can say was done, without the prefix ``c2pa.``."""
 
 _P256_BYTES = 32
 
@@ -143,7 +144,7 @@ def sign_media(
     if tsa_url is not None:
         check_authority(tsa_url)
     check_chain(signer, chain)
-    replaced = _carried(data)
+    replaced = carries(data) and (statement.edit is None or statement.edit.parent != data)
     if (cut := broken_off(data)) is not None:
         raise BadInputError(f"can't be read as a medium ({cut})", fix=_WHOLE)
     source_type = _source_type(statement, chain)
@@ -178,8 +179,8 @@ def check_authority(url: str) -> None:
     raise BadInputError("the time-stamp authority's address is none on the web", fix="write --tsa https://host/path")
 
 
-def _carried(data: bytes) -> bool:
-    """Whether ``data`` carries a credential already.
+def carries(data: bytes) -> bool:
+    """Whether ``data`` carries a credential already, which a new one replaces unless ``data`` is named as the parent.
 
     Raises:
         BadInputError: one that doesn't hold, or can't be checked (a remote one): a new signature would hide that somebody changed the

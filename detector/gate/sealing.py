@@ -1,7 +1,7 @@
 """The seal: what the organisation generates itself is marked before it is served.
 
 Each new object in the generated-media bucket gets a content credential that says who made it and that AI did (C2PA, signed with a key in
-KMS, time-stamped where an authority is named), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
+KMS, time-stamped where an authority is named; the credential that its generator gave it stays in there as its parent's), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
 stands in the provenance log. A medium that can't be marked isn't published, nor one that a person took down, nor an older version over a newer
 one, however often its event comes: where the newer one came in while the older was signed, and was published first, it is marked once more.
 
@@ -30,6 +30,7 @@ from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
 from averment.detector.credentials.chains import ChainError
 from averment.detector.credentials.entries import log_entry
+from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.keys import open_media_signer
 from averment.detector.credentials.s3 import (
     MAX_OBJECT_BYTES,
@@ -40,7 +41,8 @@ from averment.detector.credentials.s3 import (
     S3Place,
     log_event,
 )
-from averment.detector.credentials.signing import sign_media
+from averment.detector.credentials.signing import Edit, Statement, carries, sign_media
+from averment.detector.credentials.xmp import AI_GENERATED
 from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import handle_all
@@ -124,7 +126,8 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         if _catch_up(settings, store, target, fetched):
             return _unpublished("superseded", target)
         try:
-            signed = sign_media(fetched.data, signer, chain, title=target.key.rsplit("/", 1)[-1], tsa_url=settings.tsa)
+            title = target.key.rsplit("/", 1)[-1]
+            signed = sign_media(fetched.data, signer, chain, _statement(fetched.data, title), title=title, tsa_url=settings.tsa)
         except ChainError as error:
             raise IncompleteError(error.message, where=SourceRef(settings.certificate), fix=error.fix) from error
         except BadInputError as error:
@@ -156,6 +159,11 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         log_event(client("logs"), settings.log_group, event, moment)
         _catch_up(settings, store, target, fetched)
     return {"event": "sealed", **event}
+
+
+def _statement(data: bytes, title: str) -> Statement:
+    """Made by a trained algorithm; of what has its generator's credential already, that it is published, with the credential kept."""
+    return Statement(AI_GENERATED, edit=Edit(data, title, ("published",)) if container_type(data) and carries(data) else None)
 
 
 def _catch_up(settings: SealSettings, store: Store, target: ObjectVersion, fetched: Fetched) -> bool:

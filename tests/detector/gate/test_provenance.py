@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
-from averment.detector.credentials.signing import sign_media
+from averment.detector.credentials.signing import Statement, sign_media
 from averment.detector.gate import ingest
 from averment.detector.gate.deferred import finish, results
 from averment.detector.gate.provenance import Provenance
@@ -195,6 +197,36 @@ def test_generated_media_is_marked_before_it_is_served(
     with pytest.raises(IncompleteError, match="is not a medium that can carry"):
         seal(settings, site.upload("campaign/2.txt", b"words"))
     assert site.published("campaign/2.txt") is None
+
+
+def test_the_credential_of_the_generator_stays_within_ours(
+    site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """A generator of others that signs what it makes is still named after our mark, whoever trusts it; one that doesn't hold isn't signed over."""
+    from averment.core.errors import IncompleteError
+    from averment.detector.credentials.inspect import inspect
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain))
+    generator = TestAuthority.create()
+    made = sign_media(portrait, signer, generator.issue(signer.public_key(), "generator"), Statement(tool="model of others")).data
+    assert seal(settings, site.upload("campaign/1.jpg", made))["event"] == "sealed"
+    served = site.published("campaign/1.jpg")
+    assert inspect(served, authority.anchors).state == "trusted"
+    store = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(served)).json())
+    ours, (theirs,) = (
+        [action for part in store["manifests"][label]["assertions"] if "actions" in part["label"] for action in part["data"]["actions"]]
+        for label in sorted(store["manifests"], key=store["active_manifest"].__ne__)
+    )
+    assert [action["action"] for action in ours] == ["c2pa.opened", "c2pa.published"]
+    assert ours[1]["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+    assert theirs["softwareAgent"]["name"] == "model of others"
+    broken = bytearray(made)
+    broken[-20] ^= 1
+    with pytest.raises(IncompleteError, match="doesn't hold"):
+        seal(settings, site.upload("campaign/2.jpg", bytes(broken)))
+    assert site.published("campaign/2.jpg") is None
 
 
 def test_generated_media_that_was_taken_down_stays_down(
