@@ -366,3 +366,46 @@ def test_an_alarm_is_heard_through_those_above_it(tmp_path: Path, above: str, ve
     told = of_terraform(tmp_path, "upload-anomaly-alarm", WATCHED + above + variables)
     assert told.verdict is verdict
     assert says in told.message
+
+
+KEY_OF_OTHERS = """
+resource "aws_kms_key" "signing" {
+  key_usage                = "SIGN_VERIFY"
+  customer_master_key_spec = "ECC_NIST_P256"
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { AWS = "arn:aws:iam::444455556666:root" }, Resource = "*", %s }]
+  })
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "verdict"),
+    [
+        ('Action = ["kms:CreateGrant", "kms:DescribeKey"]', Verdict.FAIL),
+        ('Action = "kms:PutKeyPolicy"', Verdict.FAIL),
+        ('Action = ["kms:GetPublicKey", "kms:Verify", "kms:RevokeGrant"]', Verdict.PASS),
+        ('Action = "kms:CreateGrant", Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }', Verdict.PASS),
+        ('Action = "kms:CreateGrant", Condition = { BoolIfExists = { "kms:GrantIsForAWSResource" = "true" } }', Verdict.FAIL),
+        ('Action = "kms:CreateGrant", Condition = { Bool = { "kms:GrantIsForAWSResource" = "false" } }', Verdict.FAIL),
+        ('Action = "kms:CreateGrant", Condition = { "ForAllValues:StringEquals" = { "kms:GrantOperations" = ["Verify"] } }', Verdict.PASS),
+        (
+            'Action = "kms:CreateGrant", Condition = { "ForAllValues:StringEquals" = { "kms:GrantOperations" = ["Verify", "Sign"] } }',
+            Verdict.FAIL,
+        ),
+        ('Action = "kms:CreateGrant", Condition = { "ForAnyValue:StringEquals" = { "kms:GrantOperations" = ["Verify"] } }', Verdict.FAIL),
+        ('Action = "kms:CreateGrant", Condition = { StringLike = { "kms:GranteePrincipal" = "arn:aws:iam::*:role/x" } }', Verdict.UNKNOWN),
+    ],
+)
+def test_who_can_let_himself_sign_may_sign(tmp_path: Path, allowed: str, verdict: Verdict):
+    """An outside account that may grant the key's use, or change its policy, is one step away from signing."""
+    assert of_terraform(tmp_path, "signing-key-fit", KEY_OF_OTHERS % allowed).verdict is verdict
+
+
+def test_who_holds_a_grant_passes_on_no_more_than_it_holds(tmp_path: Path):
+    """A grant of Verify and CreateGrant lets nobody sign."""
+    grant = 'resource "aws_kms_grant" "x" {\n key_id = aws_kms_key.signing.key_id\n grantee_principal = "arn:aws:iam::444455556666:root"\n operations = [%s]\n}\n'
+    key = KEY_OF_OTHERS % 'Action = "kms:Verify"'
+    assert of_terraform(tmp_path, "signing-key-fit", key + grant % '"Verify", "CreateGrant"').verdict is Verdict.PASS
+    assert of_terraform(tmp_path, "signing-key-fit", key + grant % '"Sign", "CreateGrant"').verdict is Verdict.FAIL

@@ -10,11 +10,11 @@ from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import OUTSIDE, Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, Carrier, carriers_of, policy_carriers
-from averment.policies.iam.document import Document, Statement
+from averment.policies.iam.document import Document, Statement, Value
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
-from averment.policies.iam.patterns import is_wildcard
+from averment.policies.iam.patterns import action_matches, is_wildcard
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.truth import Truth, all_of
+from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 
@@ -22,6 +22,8 @@ KEY = "AWS::KMS::Key"
 REPLICA = "AWS::KMS::ReplicaKey"
 ALIAS = "AWS::KMS::Alias"
 ACTION = "kms:Sign"
+HELPS_ITSELF = {"kms:CreateGrant": "so they can grant themselves kms:Sign", "kms:PutKeyPolicy": "so they can allow themselves kms:Sign"}
+"""What lets whoever may do it sign in a second step, and how."""
 _ABOUT_SIGNING = re.compile(r"c2pa|content.?credential|\bsign(?:s|ing|er|ature|atures)?\b", re.IGNORECASE)
 _ABOUT_ENCRYPTING = re.compile(r"encrypt|at.rest|\bsse\b", re.IGNORECASE)
 _SYMMETRIC = (None, "SYMMETRIC_DEFAULT")
@@ -113,32 +115,61 @@ def _policy(key: Resource, context: Context) -> Iterator[Outcome]:
 
 
 def _grant(statement: Statement, carrier: Carrier, key: Resource, context: Context) -> Iterator[Outcome]:
-    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
-    covered = all_of((effect, statement.covers_action(ACTION)))
     where = key.where(*statement.path)
     for principal in principals_of(statement, context.scope, context.graph):
-        verdict = all_of((_open(principal, statement, carrier.document, context), covered))
         who = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
-        if verdict is True:
-            text = statement.action_text(ACTION)
+        asked = (ACTION,) if carrier.path[:1] == ("Grants",) else (ACTION, *HELPS_ITSELF)  # who has a grant can pass on no more than it holds
+        ways = {action: _lets(principal, action, statement, carrier.document, context) for action in asked}
+        action = next((name for name, found in ways.items() if found is True), None)
+        if action is not None:
+            text = statement.action_text(action)
+            what = "everything, so kms:Sign," if is_wildcard(text) else text
+            then = f", {HELPS_ITSELF[action]}" if action in HELPS_ITSELF else ""
             yield fail(
-                f"{statement.name} of {carrier.label} allows {who} {text if not is_wildcard(text) else 'everything, so kms:Sign,'} with this key",
+                f"{statement.name} of {carrier.label} allows {who} {what} with this key{then}",
                 where=where,
                 fix=f"remove {who if principal.who is not Who.ANYONE else 'the * principal'} from {statement.name}; name the signing role instead",
             )
-        elif isinstance(verdict, Unknown):
-            yield unknown(f"{statement.name} of {carrier.label} may let {who} sign: {verdict.reason}", where=where)
+        elif isinstance(doubt := any_of(ways.values()), Unknown):
+            yield unknown(f"{statement.name} of {carrier.label} may let {who} sign: {doubt.reason}", where=where)
 
 
-def _open(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:
-    """Whether the grant reaches outside: anyone without a tie to one's own identity, or an outside account."""
+def _lets(principal: Principal, action: str, statement: Statement, document: Document, context: Context) -> Truth:
+    """Whether ``statement`` lets an outsider take ``action``, and by it sign."""
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    grants = True if action != "kms:CreateGrant" else _grants_signing(statement)
+    return all_of((effect, statement.covers_action(action), grants, _open(principal, action, statement, document, context)))
+
+
+def _grants_signing(statement: Statement) -> Truth:
+    """Whether a grant made by this statement can be of kms:Sign (AWS KMS condition keys for grants).
+
+    Services that make a grant for a resource of theirs encrypt with it; ``kms:GrantOperations`` names what can be granted.
+    """
+    for condition in statement.conditions:
+        match condition.key.lower():
+            case "kms:grantisforawsresource" if condition.base == "bool" and not condition.if_exists and condition.values == ("true",):
+                return False
+            case "kms:grantoperations" if not condition.negated and condition.qualifier != "foranyvalue":
+                return any_of(value if isinstance(value, Unknown) else _granted(value) for value in condition.values)
+            case "kms:granteeprincipal" if not condition.negated:
+                return Unknown("kms:GranteePrincipal says to whom it may grant that")
+    return True
+
+
+def _granted(operation: Value) -> Truth:
+    return isinstance(operation, str) and action_matches(f"kms:{operation}", ACTION)
+
+
+def _open(principal: Principal, action: str, statement: Statement, document: Document, context: Context) -> Truth:
+    """Whether the grant of ``action`` reaches outside: anyone without a tie to one's own identity, or an outside account."""
     who = principal.who
     if isinstance(who, Unknown):
         return who
     if who not in (Who.ANYONE, Who.OUTSIDER):
         return False
     own = allow_gates(statement, (Gate.IDENTITY,), context.scope, context.graph) if who is Who.ANYONE else False
-    denied = deny_gates(document, ACTION, (Gate.IDENTITY,), context.scope, context.graph, reaches=lambda _: True, granted=principal)
+    denied = deny_gates(document, action, (Gate.IDENTITY,), context.scope, context.graph, reaches=lambda _: True, granted=principal)
     if own is True or denied is True:
         return False
     return next((value for value in (own, denied) if isinstance(value, Unknown)), True)
