@@ -163,6 +163,10 @@ def test_a_tag_wins_over_a_name() -> None:
         ("acme-website-assets", None),
         ("cdk-hnb659fds-assets-111122223333-eu-west-1", None),
         ("MediaAccessLogs", None),
+        ("vod-asset-ingest-prod", MediaRole.PUBLISHED),
+        ("acme-vod", MediaRole.PUBLISHED),
+        ("vod-cloudfront-logging", None),
+        ("acme-vodka", None),
     ],
 )
 def test_the_default_patterns_know_media_from_what_only_sounds_like_it(name: str, role: MediaRole | None) -> None:

@@ -54,7 +54,7 @@ DEFAULT_MEDIA = (
         {"data-class": "published-media"},
         (
             *("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*audio*", "*assets*"),
-            *("*gallery*", "*portrait*", "*podcast*", "*img*"),
+            *("*gallery*", "*portrait*", "*podcast*", "*img*", "vod-*", "*-vod", "*-vod-*"),
         ),
     ),
 )
