@@ -12,14 +12,17 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from averment.core.aws import client
 from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
+from averment.core.scope import Scope
 from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.media_objects import media_buckets
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance
 from averment.evidence.collectors.registry import COLLECTORS, collectors
@@ -213,6 +216,26 @@ def test_a_verdict_is_overdue_after_an_hour(bucket: Callable[..., str], scope_of
         record = one(MediaStates(), replace(scope_of(), clock=lambda later=later: utc_now() + later))
         summary = record.payload["summary"]
         assert (summary["upload_without_verdict"], summary["upload_overdue"]) == (1, overdue)
+
+
+def test_a_bucket_counts_in_its_own_region_alone(scope_of: Callable[..., CollectScope]) -> None:
+    """S3 tells where buckets lie only to who gives a parameter with ListBuckets: media of one region stood in another's record of provenance, too."""
+
+    def answer(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        pages = "max-buckets=" in params["url"] or "max-buckets" in params["query_string"]
+        found = [{"Name": f"shop-media-{region}", **({"BucketRegion": region} if pages else {})} for region in ("eu-west-1", "us-east-1")]
+        return AWSResponse("", 200, {}, None), {"Buckets": found, "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}}}
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-call.s3.ListBuckets", answer)
+        made.meta.events.register(
+            "before-call.s3.GetBucketTagging", lambda **_: (AWSResponse("", 200, {}, None), {"TagSet": [], "ResponseMetadata": {}})
+        )
+        return made
+
+    fetch = replace(scope_of(), client=make).fetch("s3")
+    assert [bucket.name for bucket in media_buckets(fetch, Scope(), region="us-east-1")] == ["shop-media-us-east-1"]
 
 
 def test_media_states_lists_beyond_a_page_and_samples_reproducibly(
