@@ -154,7 +154,7 @@ def _from_status(status: Mapping[str, Any], group: Mapping[str, Any], known: set
 
 def _history(fetch: Fetch, kind: str, start: datetime, until: datetime, limit: int, unread: dict[str, str]) -> Iterator[Mapping[str, Any]]:
     """The items of every resource of ``kind`` that there was in the period; ``unread`` is told where they can't be had."""
-    before = len(fetch.problems)
+    before = fetch.refusals
     keys: list[dict[str, str]] = []
     asked: dict[str, JSON] = {"resourceType": kind, "includeDeletedResources": True}
     for page in fetch.pages("ListDiscoveredResources", asked):
@@ -162,16 +162,16 @@ def _history(fetch: Fetch, kind: str, start: datetime, until: datetime, limit: i
             deleted = found.get("resourceDeletionTime")
             if deleted is None or deleted >= start:
                 keys.append({"resourceType": kind, "resourceId": found["resourceId"]})
-    if len(fetch.problems) > before:
-        unread[kind] = f"the history of {kind} could not be had: {fetch.problems[-1]}"
+    if fetch.refusals > before:
+        unread[kind] = f"the history of {kind} could not be had: {fetch.last_problem}"
     if len(keys) > limit:
         fetch.problem(f"there are {len(keys):,} resources of type {kind}; the history of {limit:,} was read")
         unread[kind] = f"the history of {kind} was read in part only"
     for key in keys[:limit]:
-        before = len(fetch.problems)
+        before = fetch.refusals
         yield from _states(fetch, key, start, until)
-        if len(fetch.problems) > before:
-            unread[kind] = f"the history of {kind} could not be had: {fetch.problems[-1]}"
+        if fetch.refusals > before:
+            unread[kind] = f"the history of {kind} could not be had: {fetch.last_problem}"
 
 
 def _states(

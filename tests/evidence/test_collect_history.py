@@ -220,6 +220,17 @@ def test_a_refused_history_makes_what_hangs_on_it_not_assessed(scope_of: Callabl
     assert [state for *_, state in intervals(record)] == ["not-assessed"]
 
 
+def test_each_type_that_is_refused_is_one_without_a_history(scope_of: Callable[..., CollectScope]) -> None:
+    """All listings are denied for one reason: of the last type, too, nothing was seen, and none is taken for absent."""
+    aws = Aws()
+    aws.recorder()
+    for _ in TYPES:
+        aws.stub.add_client_error("list_discovered_resources", "AccessDeniedException", "no")
+    record = collect(aws, scope_of)
+    rules: Any = record.payload["rules"]
+    assert rules[0]["without_history"] == ["AWS::KMS::Key"]
+
+
 def test_without_the_recorder_s_state_nothing_is_collected(scope_of: Callable[..., CollectScope]) -> None:
     """Items alone don't show that somebody was looking: a record that says what to allow."""
     aws = Aws()

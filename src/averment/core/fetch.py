@@ -49,8 +49,8 @@ class Missing(Enum):
 class Fetch:
     """The calls of one run on one service, over ``client`` (boto3). Safe to share between threads.
 
-    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again. ``broken_off`` counts the
-    listings that weren't read to their end.
+    ``problems`` holds a reason for each kind of refusal, ``last_problem`` the one that came last; ``query`` says what was asked, enough to ask
+    again. ``broken_off`` counts the listings that weren't read to their end.
     """
 
     def __init__(self, client: Any, service: str) -> None:
@@ -58,6 +58,7 @@ class Fetch:
         self._calls: dict[bytes, dict[str, Any]] = {}
         self._problems: dict[str, int] = {}
         self._lasting: set[str] = set()
+        self.last_problem = ""
         self.broken_off = 0
         self._lock = threading.Lock()
 
@@ -89,9 +90,15 @@ class Fetch:
         """What was refused and why, each reason once, with how often if more than once."""
         return [reason + (f" ({times:,} times)" if times > 1 else "") for reason, times in self._problems.items()]
 
+    @property
+    def refusals(self) -> int:
+        """How many problems there were so far, those for one reason one by one."""
+        return sum(self._problems.values())
+
     def problem(self, reason: str, *, lasting: bool = False) -> None:
         """Note that something is missing, and why. ``lasting``: asking again would change nothing."""
         with self._lock:
+            self.last_problem = reason
             if lasting:
                 self._lasting.add(reason)
             self._problems[reason] = self._problems.get(reason, 0) + 1
