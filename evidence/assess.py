@@ -20,7 +20,8 @@ from averment.core.scope import Scope
 from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
-from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places
+from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history
+from averment.evidence.places import judge_places
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
 

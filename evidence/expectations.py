@@ -8,7 +8,8 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading, out_of
+from averment.evidence.judges import Question, Reading
+from averment.evidence.places import out_of
 from averment.evidence.record import Record
 from averment.evidence.states import Deviation, Gap
 

@@ -21,13 +21,13 @@ from typing import Any
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, parse_duration
-from averment.core.words import ClaimVerdict, Status, Verdict, counted, worst
+from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
-_NAMED = 3
+NAMED = 3
 """How many resources a reason names; the report lists all of them."""
 
 
@@ -112,7 +112,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     if short := _cut_short(question, record):
         return question.unassessed(Gap.PARTIAL, short, record)
     if reading.undecided:
-        return question.unassessed(reading.gap, _list_some(reading.undecided), record)
+        return question.unassessed(reading.gap, list_some(reading.undecided), record)
     if deviations:
         until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
         return question.answer(
@@ -141,44 +141,6 @@ def _standing(question: Question, history: Sequence[Record], record: Record, rea
 
 def _open(deviations: Iterable[Deviation]) -> list[Deviation]:
     return [deviation for deviation in deviations if deviation.waiver is None]
-
-
-def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
-    """The worst over places: evidence from one account says nothing of another.
-
-    An expectation is not put to places where there is nothing, as long as there is something somewhere: a detector that runs
-    in one region is not missing in the others.
-    """
-    if question.assessment.expect is not None:
-        histories = {place: history for place, history in histories.items() if not _empty(question, history[-1])} or histories
-    states = [(place, judge_history(question, history, read)) for place, history in histories.items()]
-    if len(states) == 1:
-        return states[0][1]
-    status = worst(state.status for _, state in states)
-    deciding = [(place, state) for place, state in states if state.status is status]
-    return AssessmentState(
-        question.control.id,
-        question.assessment,
-        status,
-        "; ".join(f"{place}: {state.reason}" for place, state in deciding[:_NAMED]) + _and_more(len(deciding)),
-        tuple(dict.fromkeys(record for _, state in states for record in state.records)),
-        min((state.effective_at for _, state in states if state.effective_at), default=None),
-        deciding[0][1].gap,
-        tuple(deviation for _, state in states for deviation in state.deviations),
-    )
-
-
-def _empty(question: Question, record: Record) -> bool:
-    population, of = record.population, out_of(question, record)
-    nothing = of == 0 if of is not None else population is not None and population.total == 0
-    return record.gathering is Gathering.COLLECTED and nothing
-
-
-def out_of(question: Question, record: Record) -> int | None:
-    """Of how many things the expected figure is, where the record says it apart from its population (``payload.out_of``)."""
-    counts = record.payload.get("out_of")
-    found = counts.get(str((question.assessment.expect or {}).get("field"))) if isinstance(counts, Mapping) else None
-    return found if isinstance(found, int) else None
 
 
 # --- readers: what the payload of each kind says -------------------------------------------------------------------
@@ -391,15 +353,17 @@ def _shows_less(question: Question, record: Record) -> str | None:
 
 
 def _list_deviations(question: Question, deviations: Sequence[Deviation]) -> str:
-    return _list_some([item.message if item.resource == question.id else f"{item.resource}: {item.message}" for item in deviations])
+    return list_some([item.message if item.resource == question.id else f"{item.resource}: {item.message}" for item in deviations])
 
 
-def _list_some(items: Sequence[str]) -> str:
-    return "; ".join(items[:_NAMED]) + _and_more(len(items))
+def list_some(items: Sequence[str]) -> str:
+    """The first ``items``, and how many more there are."""
+    return "; ".join(items[:NAMED]) + and_more(len(items))
 
 
-def _and_more(total: int) -> str:
-    return f" (and {total - _NAMED:,} more)" if total > _NAMED else ""
+def and_more(total: int) -> str:
+    """How many of ``total`` items aren't named, where only some are."""
+    return f" (and {total - NAMED:,} more)" if total > NAMED else ""
 
 
 def in_order(records: Sequence[Record]) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -434,6 +435,19 @@ def test_an_expectation_is_put_to_where_something_is() -> None:
     assert state_of(assessment, nothing).status is Status.NOT_SATISFIED
     refused = states(0, region="us-east-1", gathering=Gathering.COULD_NOT, reason="denied")
     assert state_of(assessment, here, refused).gap is Gap.COULD_NOT
+
+
+def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:
+    """A region where nothing was, a week ago or by names that have changed since, is no longer left out: nobody knows what is there by now."""
+    here, old = states(0), states(0, total=0, examined=0, region="us-east-1", at=NOW - timedelta(days=7))
+    found = state_of(STATES, here, old)
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.STALE)
+    assert found.reason.startswith("111122223333 us-east-1: ")
+    named = replace(STATES, expect={"field": "summary.published_flagged", "at_least": 1}, needs=("alarms.watching",))
+    places = (states(1), "new"), (states(0, total=0, examined=0, region="us-east-1"), "old")
+    asked = [replace(item, payload={**item.payload, "scope": {"alarms.watching": name}}) for item, name in places]
+    found = state_of(named, *asked, organisation=Organisation(parameters={"alarms": {"watching": "new"}}))
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED)
 
 
 def test_evidence_of_a_place_that_left_the_scope_does_not_count() -> None:
