@@ -102,9 +102,9 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     if reader is None:
         return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
     state = judge_places(question, places, reader)
-    missing = [] if collector in _NOT_FROM_AWS else _missing_places(scope, [found[-1] for found in places.values()])
+    latest = [found[-1] for found in places.values()]
+    missing = _missing_files(latest, files, scope) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
     if missing and state.status is not Status.NOT_SATISFIED:
-        latest = [found[-1] for found in places.values()]
         return question.unassessed(Gap.MISSING, f"no evidence of {collector} from {', '.join(missing)}", *latest)
     return state
 
@@ -137,6 +137,14 @@ def _in_scope(record: Record, scope: Scope, files: JSON) -> bool:
             return False
     account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
     return account and (not scope.regions or record.region is None or record.region in scope.regions)
+
+
+def _missing_files(latest: Sequence[Record], files: JSON, scope: Scope) -> list[str]:
+    """The ``files`` that averment.yaml names and that no record is from: what stands in them, nobody has taken over."""
+    if not isinstance(files, list):
+        return []
+    sources = {str(redact(record.source, {}, accounts=scope.accounts)) for record in latest}
+    return [str(name) for name in files if redact(name, {}, accounts=scope.accounts) not in sources]
 
 
 def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:

@@ -116,7 +116,8 @@ class Collector(ABC):
     ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
     source keeps history; the others can only tell the present, which is no evidence for a past period. ``spans_accounts`` ones speak of many accounts
     and are asked once, with the credentials at hand; the others give one record for each account and region. ``by_media`` ones look at what
-    averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``).
+    averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``). ``by_files`` ones take over the files
+    that averment.yaml names, a record a file: a resumed run reads them again, which costs little, as one may be new, mended or missing in between.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Collector(ABC):
     looks_back: bool = False
     spans_accounts: bool = False
     by_media: bool = False
+    by_files: bool = False
     summary: str = ""
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:

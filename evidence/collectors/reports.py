@@ -53,6 +53,7 @@ class ReportCollector(Collector):
     kind = Kind.IMPORTED
     regional = False
     from_aws = False
+    by_files = True
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         """A record a file.

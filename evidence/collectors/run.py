@@ -135,7 +135,7 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
             done.setdefault(of, []).append(record.payload)
 
     def skip(collector: Collector, scope: CollectScope) -> bool:
-        if collector.spans_accounts:
+        if collector.spans_accounts or collector.by_files:
             return False
         account = scope.account if collector.from_aws else None
         if account is not None and scope.redact_accounts:

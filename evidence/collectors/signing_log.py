@@ -35,6 +35,7 @@ class SigningLog(Collector):
     kind = Kind.SIGNING_LOG
     regional = False
     from_aws = False
+    by_files = True
     looks_back = True
     summary = "Signings on machines of your own, from provenance logs in files."
 

@@ -437,6 +437,17 @@ def test_an_expectation_is_put_to_where_something_is() -> None:
     assert state_of(assessment, here, refused).gap is Gap.COULD_NOT
 
 
+def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
+    """Of two reports that averment.yaml names one is in the ledger: it says nothing of what stands in the other."""
+    reports = Assessment("checkov", Method.EXAMINE, collector="checkov-report", expect={"field": "summary.not_passed", "at_most": 0})
+    population = Population("results", 3, 3)
+    taken = record(Kind.IMPORTED, {"summary": {"not_passed": 0}}, collector="checkov-report", source="a.json", population=population)
+    for files, status in ((["a.json"], Status.SATISFIED), (["a.json", "b.json"], Status.NOT_ASSESSED)):
+        found = state_of(reports, taken, organisation=Organisation(parameters={"checkov-report": {"files": files}}))
+        assert found.status is status
+    assert (found.gap, "b.json" in found.reason) == (Gap.MISSING, True)
+
+
 def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:
     """A region where nothing was, a week ago or by names that have changed since, is no longer left out: nobody knows what is there by now."""
     here, old = states(0), states(0, total=0, examined=0, region="us-east-1", at=NOW - timedelta(days=7))

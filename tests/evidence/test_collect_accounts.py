@@ -21,6 +21,7 @@ from averment.core.period import from_iso
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.accounts import RoleToAssume, check_accounts, clients_in, role_to_assume
 from averment.evidence.collectors.bucket_policies import BucketPolicies
+from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
@@ -138,6 +139,18 @@ def test_a_resumed_run_does_what_is_left(scope_of: Callable[..., CollectScope]) 
     assert left == [OTHERS[1], OTHERS[2]]
     other_period = scope_of(now="2026-11-28T10:00:00Z", period="2026-11")
     assert list(collect([Counting()], replace(other_period, account=OTHERS[0]), ["eu-west-1"], skip=skip))
+
+
+def test_a_resumed_run_reads_files_again(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Of two reports one was missing at the first run: that the other was taken over leaves neither out."""
+    organisation = Organisation(root=tmp_path, parameters={"checkov-report": {"files": ["a.json", "b.json"]}})
+    scope = scope_of(now="2026-11-28T10:00:00Z", organisation=organisation)
+    (tmp_path / "a.json").write_text('[{"results": {}}]', encoding="utf-8")
+    first = list(collect([CheckovReport()], scope, [None]))
+    assert [record.gathering for record in first] == [Gathering.COLLECTED, Gathering.COULD_NOT]
+    (tmp_path / "b.json").write_text('[{"results": {}}]', encoding="utf-8")
+    again = list(collect([CheckovReport()], scope, [None], skip=already_collected(first, now=scope.clock())))
+    assert [(record.source, record.gathering) for record in again] == [("a.json", Gathering.COLLECTED), ("b.json", Gathering.COLLECTED)]
 
 
 @pytest.mark.parametrize(
