@@ -51,6 +51,7 @@ class AutomationExecutions(Collector):
     kind = Kind.AUTOMATION
     permissions = ("ssm:DescribeAutomationExecutions",)
     looks_back = True
+    goes_by = ("automation-executions.runbooks",)
     summary = "Executions of isolation runbooks and how they ended, from Systems Manager Automation."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

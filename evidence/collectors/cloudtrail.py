@@ -28,7 +28,7 @@ from averment.evidence.collectors.trail_files import (
     Wanted,
     call_row,
 )
-from averment.evidence.collectors.trails import Choice, Place, TrailSettings, find_trail, settings_of, told
+from averment.evidence.collectors.trails import SETTINGS, Choice, Place, TrailSettings, find_trail, settings_of, told
 from averment.evidence.record import Population, Record
 
 KEPT_FOR = timedelta(days=90)
@@ -48,6 +48,7 @@ class CallCollector(Collector):
 
     looks_back = True
     permissions = tuple(TrailSettings().allowed())
+    goes_by = (SETTINGS,)
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
         return (settings_of(organisation) if organisation is not None else TrailSettings()).allowed()

@@ -51,6 +51,7 @@ class ConfigHistory(Collector):
     )
     looks_back = True
     by_media = True
+    goes_by = ("config-history.rules", "config-history.resources_per_type")
     summary = "For how long deployed resources were compliant, from AWS Config's history."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

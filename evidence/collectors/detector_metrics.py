@@ -10,6 +10,7 @@ from averment.core.canonical import JSON
 from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
+from averment.evidence.collectors.named import names_of
 from averment.evidence.record import Kind, Population, Record
 
 NAMESPACE = "Averment/Detector"
@@ -22,6 +23,8 @@ SCORE_STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount")
 DAY = 86_400
 QUERIES_A_CALL = 500
 """GetMetricData takes at most 500 metrics a call (CloudWatch API reference)."""
+
+DETECTORS = "detector-metrics.detectors"
 
 LISTED_FOR = timedelta(days=14)
 """ListMetrics forgets a metric that had no data for two weeks (CloudWatch API reference)."""
@@ -48,11 +51,17 @@ class DetectorMetrics(Collector):
     kind = Kind.DETECTOR_METRICS
     permissions = ("cloudwatch:ListMetrics", "cloudwatch:GetMetricData")
     looks_back = True
+    goes_by = (DETECTORS,)
     summary = "What the detector scanned and flagged, from CloudWatch metrics."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """One record.
+
+        Raises:
+            BadInputError: the detectors are no list of names.
+        """
         fetch = Fetch(scope.connect("cloudwatch"), "cloudwatch")
-        named = [str(name) for name in scope.parameters(self.name).get("detectors", ())]
+        named = names_of(scope.organisation, DETECTORS).given or ()
         listed = _listed(fetch)
         listing_failed = bool(fetch.problems)
         detectors = sorted({*named, *listed})

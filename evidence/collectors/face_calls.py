@@ -38,6 +38,7 @@ class FaceCalls(CallCollector):
     name = "face-calls"
     version = "3"
     kind = Kind.FACE_CALLS
+    goes_by = (*CallCollector.goes_by, "face-calls.within_seconds")
     summary = "Face matches against readings of liveness results, from CloudTrail."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

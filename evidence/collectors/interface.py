@@ -118,6 +118,7 @@ class Collector(ABC):
     and are asked once, with the credentials at hand; the others give one record for each account and region. ``by_media`` ones look at what
     averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``). ``by_files`` ones take over the files
     that averment.yaml names, a record a file: a resumed run reads them again, which costs little, as one may be new, mended or missing in between.
+    ``goes_by`` are the parameters that decide what is in a record; it tells them as they stood (``payload.scope``), so that a resumed run sees a change.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Collector(ABC):
     spans_accounts: bool = False
     by_media: bool = False
     by_files: bool = False
+    goes_by: tuple[str, ...] = ()
     summary: str = ""
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
@@ -167,6 +169,11 @@ class Collector(ABC):
             return redact(value, hidden, accounts=known)
 
         payload = dict(gathered.payload or {})
+        if self.goes_by and gathered.payload is not None:
+            told = payload.get("scope")
+            payload["scope"] = {path: scope.organisation.parameter(path) for path in self.goes_by} | (
+                told if isinstance(told, dict) else {}
+            )
         if self.by_media and gathered.payload is not None:
             payload["media_scope"] = media_asked(scope.organisation.scope)
         gathering = Gathering.COLLECTED

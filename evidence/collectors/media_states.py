@@ -61,6 +61,7 @@ class MediaStates(Collector):
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
     by_media = True
+    goes_by = ("media-states.objects_per_bucket", "s3-inventory")
     summary = "Objects in media buckets with their verdicts and provenance, from S3."
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:

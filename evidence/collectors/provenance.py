@@ -82,6 +82,7 @@ class Provenance(Collector):
         {"logs:FilterLogEvents": tuple(f"arn:aws:logs:*:*:log-group:{name}:*" for name in (PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP))}
     )
     by_media = True
+    goes_by = ("provenance.objects_per_bucket", "s3-inventory")
     summary = "Signing events, the gate's verdicts, and the state of content credentials, from CloudWatch Logs and S3."
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:

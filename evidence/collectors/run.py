@@ -130,7 +130,7 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     that keep no history count likewise."""
     done: dict[tuple[object, ...], list[Mapping[str, JSON]]] = {}
     for record in records:
-        if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN:
+        if record.gathering is Gathering.COLLECTED and timedelta(0) <= now - record.collected_at <= RESUME_WITHIN:
             of = (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
             done.setdefault(of, []).append(record.payload)
 

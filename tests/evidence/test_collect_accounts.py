@@ -27,6 +27,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.pace import CALLS_A_SECOND, Pace, keep_pace
 from averment.evidence.collectors.provenance import Provenance
+from averment.evidence.collectors.registry import collectors
 from averment.evidence.collectors.run import AccountToAsk, already_collected, collect, collect_accounts
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -139,6 +140,31 @@ def test_a_resumed_run_does_what_is_left(scope_of: Callable[..., CollectScope]) 
     assert left == [OTHERS[1], OTHERS[2]]
     other_period = scope_of(now="2026-11-28T10:00:00Z", period="2026-11")
     assert list(collect([Counting()], replace(other_period, account=OTHERS[0]), ["eu-west-1"], skip=skip))
+
+
+def test_a_resumed_run_sees_that_parameters_have_changed(scope_of: Callable[..., CollectScope]) -> None:
+    """What decides what is in a record is told in it: a runbook, a detector or a trail that was named since is asked about."""
+    changes: dict[str, dict[str, Any]] = {
+        "media-states": {"media-states": {"objects_per_bucket": 9}},
+        "provenance": {"s3-inventory": {"reports": {"shop-media": "s3://reports/daily/shop-media/all"}}},
+        "config-history": {"config-history": {"rules": ["signing-key-fit"]}},
+        "detector-metrics": {"detector-metrics": {"detectors": ["portrait"]}},
+        "automation-executions": {"automation-executions": {"runbooks": ["pull-the-plug"]}},
+        "signing-calls": {"cloudtrail": {"source": "history"}},
+        "face-calls": {"face-calls": {"within_seconds": 60}},
+    }
+    for name, parameters in changes.items():
+        [collector], scope = collectors((name,)), scope_of(now="2026-11-28T10:00:00Z")
+        skip = already_collected([collector.record(scope, Gathered("double", {}, {}))], now=scope.clock())
+        assert skip(collector, scope)
+        assert not skip(collector, replace(scope, organisation=Organisation(parameters=parameters))), name
+
+
+def test_a_resumed_run_takes_nothing_from_the_future(scope_of: Callable[..., CollectScope]) -> None:
+    """A record by a clock that was a year ahead doesn't stand for all that is to be collected until then."""
+    scope = scope_of(now="2026-11-28T10:00:00Z")
+    skip = already_collected([Counting().record(scope, Gathered("double", {}, {}))], now=from_iso("2026-11-27T10:00:00Z"))
+    assert not skip(Counting(), scope)
 
 
 def test_a_resumed_run_reads_files_again(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:

@@ -308,6 +308,8 @@ def test_a_wrong_setting_is_the_users_to_mend(scope_of: Callable[..., CollectSco
     for wrong in ({"media-states": {"objects_per_bucket": 0}}, {"media-states": {"objects_per_bucket": "many"}}, {"media-states": 3}):
         with pytest.raises(BadInputError, match=r"parameters\.media-states"):
             scope_of(organisation=Organisation(parameters=wrong)).number("media-states", "objects_per_bucket", 1)
+    with pytest.raises(BadInputError, match=r"parameters\.detector-metrics\.detectors"):  # it was asked for one detector a letter
+        list(DetectorMetrics().collect(scope_of(organisation=Organisation(parameters={"detector-metrics": {"detectors": "portrait"}}))))
 
 
 def test_an_older_client_without_a_paginator_is_asked_once() -> None:
