@@ -7,6 +7,7 @@ don't expire afterwards. Attestations given before the period count as long as t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from averment.evidence.judges import READERS, Question, Reader, in_order, judge_
 from averment.evidence.places import judge_places
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
+
+_ID = re.compile(r"\d{12}")
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
@@ -103,7 +106,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
     state = judge_places(question, places, reader)
     latest = [found[-1] for found in places.values()]
-    missing = _missing_files(latest, files, scope) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
+    missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
     if missing and state.status is not Status.NOT_SATISFIED:
         return question.unassessed(Gap.MISSING, f"no evidence of {collector} from {', '.join(missing)}", *latest)
     return state
@@ -131,20 +134,21 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
 def _in_scope(record: Record, scope: Scope, files: JSON) -> bool:
     """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere, or is one of the ``files``
     that averment.yaml names (None: none are). A file that it names no more speaks of nothing any more."""
-    if isinstance(files, list) and record.account is None:
-        source, *named = redact([record.source, *files], {}, accounts=scope.accounts)  # as a record has it whose account ids are hidden
-        if source not in named:
-            return False
+    if isinstance(files, list) and record.account is None and _hidden_name(record.source) not in map(_hidden_name, files):
+        return False
     account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
     return account and (not scope.regions or record.region is None or record.region in scope.regions)
 
 
-def _missing_files(latest: Sequence[Record], files: JSON, scope: Scope) -> list[str]:
+def _missing_files(latest: Sequence[Record], files: JSON) -> list[str]:
     """The ``files`` that averment.yaml names and that no record is from: what stands in them, nobody has taken over."""
-    if not isinstance(files, list):
-        return []
-    sources = {str(redact(record.source, {}, accounts=scope.accounts)) for record in latest}
-    return [str(name) for name in files if redact(name, {}, accounts=scope.accounts) not in sources]
+    sources = {_hidden_name(record.source) for record in latest}
+    return [str(name) for name in files if _hidden_name(name) not in sources] if isinstance(files, list) else []
+
+
+def _hidden_name(name: JSON) -> JSON:
+    """The ``name`` of a file as it is in a record whose account ids are hidden, whosever they are: Prowler's own names hold one."""
+    return redact(name, {}, accounts=_ID.findall(str(name)))
 
 
 def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from averment.evidence.collectors.media_objects import MediaBucket, media_bucket
 from averment.evidence.record import Kind, Population, Record
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_ID = re.compile(r"\d{12}")
 _CREATED = "s3:ObjectCreated:"
 
 
@@ -24,7 +26,7 @@ class BucketPolicies(Collector):
     "notifies"}], "out_of", "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent", "upload_silent"}}``. A bucket is
     ``public_access_open`` when one of S3's four blocks is missing on the bucket itself (the account's own block isn't looked at), and
     ``silent`` when nothing hears of new objects (``upload_silent``: those of them that take uploads): ``notifies`` are the targets that are told
-    of an object's creation, be it of some keys only, and not of removals alone. What was refused is null and in no count. Addresses in conditions are removed.
+    of an object's creation, be it of some keys only, and not of removals alone. What was refused is null and in no count. Addresses and request headers in conditions are removed.
     """
 
     name = "bucket-policies"
@@ -48,7 +50,19 @@ class BucketPolicies(Collector):
         rows = [_look_at(fetch, bucket) for bucket in media_buckets(fetch, scope.organisation.scope)]
         uploads = sum(1 for row in rows if row["role"] == MediaRole.UPLOAD)
         payload: dict[str, JSON] = {"buckets": list(rows), "out_of": {"summary.upload_silent": uploads}, "summary": _summary(rows)}
-        yield self.listing(scope, [fetch], payload, Population("buckets", len(rows), len(rows)), source="S3 media buckets")
+        accounts = frozenset(_ids([row["policy"] for row in rows]))
+        yield self.listing(
+            scope, [fetch], payload, Population("buckets", len(rows), len(rows)), source="S3 media buckets", accounts=accounts
+        )
+
+
+def _ids(value: Any) -> Iterator[str]:
+    """The ids of accounts that policies hold by themselves, as principals and in conditions."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _ids(part)
 
 
 def _look_at(fetch: Fetch, bucket: MediaBucket) -> dict[str, Any]:

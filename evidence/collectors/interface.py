@@ -98,7 +98,7 @@ class CollectScope:
 class Gathered:
     """What a collector brought home. ``problems`` are reasons for what is missing; with ``payload`` None nothing was obtained.
 
-    ``effective_at`` is when the facts held; None: when they were fetched.
+    ``effective_at`` is when the facts held; None: when they were fetched. ``accounts`` are ids that the facts hold otherwise than in ARNs.
     """
 
     source: str
@@ -107,6 +107,7 @@ class Gathered:
     problems: list[str] = field(default_factory=list)
     population: Population | None = None
     effective_at: datetime | None = None
+    accounts: frozenset[str] = frozenset()
 
 
 class Collector(ABC):
@@ -162,7 +163,7 @@ class Collector(ABC):
         """``gathered`` as a record, redacted, with its provenance."""
         now = scope.clock()
         hidden: dict[str, int] = {}
-        accounts = (scope.account, *scope.organisation.scope.accounts) if scope.redact_accounts else None
+        accounts = (scope.account, *scope.organisation.scope.accounts, *sorted(gathered.accounts)) if scope.redact_accounts else None
         known = tuple(account for account in accounts if account) if accounts is not None else None
 
         def clean(value: JSON) -> JSON:
@@ -189,7 +190,7 @@ class Collector(ABC):
             collected_at=now,
             payload=clean(payload),
             gathering=gathering,
-            reason=clean(_join(gathered.problems)) or None,
+            reason=_join([str(clean(problem)) for problem in gathered.problems]) or None,
             account=clean(scope.account) if self.from_aws else None,
             region=scope.region if self.from_aws and self.regional else None,
             period_start=scope.period.start,
@@ -209,6 +210,7 @@ class Collector(ABC):
         effective_at: datetime | None = None,
         obtained: bool | None = None,
         asked: Mapping[str, JSON] | None = None,
+        accounts: frozenset[str] = frozenset(),
     ) -> Record:
         """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was ``obtained`` (None: examined); and
         where anything was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused.
@@ -228,6 +230,7 @@ class Collector(ABC):
                 problems=problems,
                 population=None if refused else counted,
                 effective_at=effective_at,
+                accounts=accounts,
             ),
         )
 

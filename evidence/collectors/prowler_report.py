@@ -34,7 +34,8 @@ class ProwlerReport(ReportCollector):
         rows = [_ocsf(item) if "metadata" in item else _own(item) for item in report]
         versions = [item["metadata"].get("product", {}).get("version") for item in report if "metadata" in item]
         made_at = oldest(_moment(item) for item in report)
-        return Results(rows, "prowler", next(iter(versions), None), made_at, [])
+        accounts = frozenset(str(account) for item in report if (account := _account(item)))
+        return Results(rows, "prowler", next(iter(versions), None), made_at, [], accounts)
 
 
 def _moment(item: Mapping[str, Any]) -> str:
@@ -46,6 +47,11 @@ def _moment(item: Mapping[str, Any]) -> str:
     return str(item.get("time_dt") or item.get("AssessmentStartTime") or "")
 
 
+def _account(item: Mapping[str, Any]) -> Any:
+    """The account that a result is of."""
+    return ((item.get("cloud") or {}).get("account") or {}).get("uid") if "metadata" in item else item.get("AccountId")
+
+
 def _ocsf(item: Mapping[str, Any]) -> dict[str, Any]:
     resource: Mapping[str, Any] = next(iter(item.get("resources") or ()), {})
     muted = str(item.get("status", "")).lower() == "suppressed"
@@ -55,9 +61,7 @@ def _ocsf(item: Mapping[str, Any]) -> dict[str, Any]:
         "status": "muted" if muted else status_of(str(item["status_code"]), _STATUSES),
         "severity": item.get("severity"),
         "resource": resource.get("uid"),
-        "where": " ".join(
-            str(part) for part in (((item.get("cloud") or {}).get("account") or {}).get("uid"), resource.get("region")) if part
-        ),
+        "where": " ".join(str(part) for part in (_account(item), resource.get("region")) if part),
     }
 
 
@@ -68,5 +72,5 @@ def _own(item: Mapping[str, Any]) -> dict[str, Any]:
         "status": status_of(str(item["Status"]), _STATUSES),
         "severity": item.get("Severity"),
         "resource": item.get("ResourceArn") or item.get("ResourceId"),
-        "where": " ".join(str(part) for part in (item.get("AccountId"), item.get("Region")) if part),
+        "where": " ".join(str(part) for part in (_account(item), item.get("Region")) if part),
     }

@@ -1,4 +1,4 @@
-"""Removing at collection what evidence doesn't need: e-mail and IP addresses always, account ids by choice.
+"""Removing at collection what evidence doesn't need: e-mail and IP addresses and secrets in policies always, account ids by choice.
 
 What was removed is counted, so that a reader knows that a value was there. A value is replaced as a whole; nothing about it
 (length, hash) is kept, because few IP addresses and account ids can hide behind a hash.
@@ -13,12 +13,18 @@ from itertools import count
 
 from averment.core.canonical import JSON
 
-_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,250}[A-Za-z0-9])?\.[A-Za-z]{2,24}")
-_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![\w:])")
+_EMAIL = re.compile(
+    r"[\w.%+\-][\w.%+'\-]{0,63}(?:@|%40)[^\W_](?:(?:[^\W_]|[.\-]){0,250}[^\W_])?\.(?:xn--[a-z0-9\-]{2,59}|[^\W\d_]{2,24})", re.IGNORECASE
+)
+"""In any script, and as names of objects have it that a browser encoded."""
+_IPV4 = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![^\W_]|\.\d)")
+_IPV6 = re.compile(r"(?<![^\W_])(?<![:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![^\W_]|:)")
 _ARN_ACCOUNT = re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)(\d{12})(?=:)")
 
-_MAIL, _IP = "e-mail address", "IP address"
+_MAIL, _IP, _HEADER = "e-mail address", "IP address", "value of a request header"
+_HEADERS = frozenset({"aws:referer", "aws:useragent"})
+"""Keys of conditions, in lower case, under which policies hold what a caller has to know: AWS's own instructions let CloudFront send a secret so."""
+
 _NOBODY = frozenset({"0.0.0.0", "::", "255.255.255.255"})  # noqa: S104 - "from anywhere" in findings, nobody's address
 
 
@@ -32,7 +38,9 @@ def redact(value: JSON, hidden: MutableMapping[str, int], *, accounts: Sequence[
     if isinstance(value, Mapping):
         clean: dict[str, JSON] = {}
         for key, item in value.items():
-            clean[_free(_text(str(key), hidden, accounts), clean)] = redact(item, hidden, accounts=accounts)
+            asked = str(key).lower() in _HEADERS and item != f"[{_HEADER}]"
+            kept = _count(_HEADER, hidden) if asked else redact(item, hidden, accounts=accounts)
+            clean[_free(_text(str(key), hidden, accounts), clean)] = kept
         return clean
     if isinstance(value, list | tuple):
         return [redact(item, hidden, accounts=accounts) for item in value]
@@ -56,7 +64,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
-    if "@" in text:
+    if "@" in text or "%40" in text:
         text = _EMAIL.sub(lambda _: _count(_MAIL, hidden), text)
     if ":" in text:  # first, because an IPv6 address may end in an IPv4 one
         text = _IPV6.sub(lambda match: _address(match[0], hidden), text)

@@ -24,14 +24,15 @@ STATUSES = ("passed", "failed", "skipped", "muted", "manual", "error")
 
 @dataclass(frozen=True)
 class Results:
-    """What a report says: rows of ``{"check", "title", "status", "severity", "resource", "where"}``, what made it, when, and what it says
-    could not be read."""
+    """What a report says: rows of ``{"check", "title", "status", "severity", "resource", "where"}``, what made it, when, what it says
+    could not be read, and of which accounts it speaks."""
 
     rows: list[dict[str, Any]]
     tool: str
     version: str | None
     made_at: datetime | None
     problems: list[str]
+    accounts: frozenset[str] = frozenset()
 
 
 def files_of(scope: CollectScope, collector: str) -> list[str]:
@@ -125,6 +126,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             problems=problems,
             population=Population("results", None if results.problems else number, number, bool(results.problems)),
             effective_at=min(results.made_at or changed, scope.clock()),
+            accounts=results.accounts,
         ),
     )
 

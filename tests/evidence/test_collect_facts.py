@@ -99,6 +99,15 @@ def test_bucket_policies_tell_how_media_buckets_are_guarded(bucket: Callable[...
     assert summary["public_access_open"] == 1
 
 
+def test_a_principal_that_is_an_id_alone_is_hidden_too(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """S3 takes an account for a principal by its twelve digits: of another account's no ARN and no setting told that it is one."""
+    name = bucket("shop-uploads")
+    statement = {"Effect": "Allow", "Principal": {"AWS": ["555566667777"]}, "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    boto3.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    record = watched(BucketPolicies(), scope_of, redact_accounts=True)
+    assert record.payload["buckets"][0]["policy"]["Statement"][0]["Principal"] == {"AWS": ["********7777"]}
+
+
 def test_endpoints_tell_their_data_capture_and_cards_their_status(scope_of: Callable[..., CollectScope]) -> None:
     """One endpoint records its traffic and is encrypted, the other neither; a draft card isn't an approved one."""
     sagemaker = boto3.client("sagemaker")

@@ -32,6 +32,13 @@ HIDDEN = [
     ("from 203.0.113.9:443, 198.51.100.1.", "from [IP address]:443, [IP address].", {"IP address": 2}),
     ("2001:db8::1 and [2001:db8:0:1:1:1:1:1]", "[IP address] and [[IP address]]", {"IP address": 2}),
     ("::ffff:203.0.113.9", "[IP address]", {"IP address": 1}),
+    (
+        "info@bücher.example, jörg@example.de and d'arcy@example.org",
+        "[e-mail address], [e-mail address] and [e-mail address]",
+        {"e-mail address": 3},
+    ),
+    ("uploads/ada%40example.com_203.0.113.9_1.jpg", "uploads/[e-mail address]_[IP address]_1.jpg", {"e-mail address": 1, "IP address": 1}),
+    ("ada@xn--bcher-kva.xn--p1ai and log_2001:db8::1_", "[e-mail address] and log_[IP address]_", {"e-mail address": 1, "IP address": 1}),
     ("uploads/ada@example.com/203.0.113.9.jpg", "uploads/[e-mail address]/[IP address].jpg", {"e-mail address": 1, "IP address": 1}),
 ]
 
@@ -66,6 +73,17 @@ def test_accounts_keep_their_last_digits_where_asked() -> None:
         "********3333": None,
     }
     assert hidden == {"account id": 3}
+
+
+def test_what_a_caller_has_to_know_is_no_evidence() -> None:
+    """A bucket's policy lets in who sends a secret as referer or user agent: the record went with it into every package."""
+    hidden: dict[str, int] = {}
+    policy = {"StringEquals": {"aws:Referer": ["s3cret", "old"], "AWS:UserAgent": "s3cret", "aws:PrincipalOrgID": "o-1"}}
+    clean = redact(policy, hidden, accounts=None)
+    header = "[value of a request header]"
+    assert clean == {"StringEquals": {"aws:Referer": header, "AWS:UserAgent": header, "aws:PrincipalOrgID": "o-1"}}
+    assert hidden == {"value of a request header": 2}
+    assert redact(clean, hidden, accounts=None) == clean
 
 
 def test_names_that_become_the_same_stay_two() -> None:

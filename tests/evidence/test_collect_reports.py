@@ -16,9 +16,12 @@ from typing import Any
 
 import pytest
 
+from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso
+from averment.core.words import Method, Severity, Status
+from averment.evidence.assess import assess
 from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.prowler_report import ProwlerReport
@@ -120,6 +123,19 @@ def test_a_report_that_prowler_wrote_is_taken_over_whole(tmp_path: Path, scope_o
     assert (record.gathering, record.effective_at) == (Gathering.COLLECTED, from_iso("2026-11-28T07:52:51Z"))
     [blocked] = [row for row in record.payload["results"] if row["status"] == "passed" and "public" in row["check"]]
     assert (blocked["resource"], blocked["where"]) == ("arn:aws:s3:::media-uploads", "123456789012 eu-west-1")
+
+
+def test_accounts_that_only_a_report_names_are_hidden_too(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """averment.yaml lists no accounts: the ids stood whole beside each result, and in the name that Prowler gives its file."""
+    name = "prowler-output-555566667777-20261128.ocsf.json"
+    (tmp_path / name).write_text(json.dumps([{**ocsf("PASS"), "cloud": {"account": {"uid": "555566667777"}}}]), encoding="utf-8")
+    organisation = Organisation(parameters={"prowler-report": {"files": [name]}}, root=tmp_path)
+    [record] = ProwlerReport().collect(scope_of(organisation=organisation, now=NOW, redact_accounts=True))
+    assert "555566667777" not in json.dumps(record.to_json())
+    reports = Assessment("prowler", Method.EXAMINE, collector="prowler-report", expect={"field": "summary.failed", "at_most": 0})
+    control = Control("SM-DEL-02", "T", "O", Severity.HIGH, "platform", "continuous", "Because", (), (reports,))
+    [state] = assess(Catalogue((control,), {}), organisation, [record], period=None, as_of=from_iso(NOW))
+    assert state.status is Status.SATISFIED, state.assessments[0].reason
 
 
 def test_a_report_in_prowlers_own_format_is_taken_over_whole(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
