@@ -48,7 +48,7 @@ class CallCollector(Collector):
 
     looks_back = True
     permissions = tuple(TrailSettings().allowed())
-    goes_by = (SETTINGS,)
+    goes_by: tuple[str, ...] = (SETTINGS,)
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
         return (settings_of(organisation) if organisation is not None else TrailSettings()).allowed()
