@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from averment.core.inventory import InventoryRow, InventorySettings, Report, inv
 from averment.core.inventory_filter import ACTION, filter_of
 from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
+from averment.core.threads import Unawaited
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.record import Population
@@ -204,7 +204,7 @@ class MediaListing:
         """What ``look`` (key, size) sees of the chosen objects, by key; None is something that it couldn't see. What is gone is counted."""
         step, kind = f"looked at {bucket.name}", f"object in {bucket.name}"
         done, bucket.gone = self._progress.get(step) or (0, 0)
-        with ThreadPoolExecutor(threads) as pool:
+        with Unawaited(threads, name="look") as pool:
             for start in range(done, len(bucket.chosen), _LOOKS_PER_SAVE):
                 part = bucket.chosen[start : start + _LOOKS_PER_SAVE]
                 for (key, _), seen in zip(part, pool.map(lambda item: look(*item), part), strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period
+from averment.core.threads import Unawaited
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered, media_asked
 from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.record import Gathering, Record
@@ -106,7 +106,7 @@ def collect_accounts(
         finally:
             give(None)
 
-    with ThreadPoolExecutor(max(1, min(parallel, len(accounts)))) as pool:
+    with Unawaited(max(1, min(parallel, len(accounts))), name="account") as pool:
         try:
             for account in accounts:
                 pool.submit(work, account)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.fetch import Fetch
 from averment.core.period import iso
+from averment.core.threads import Unawaited
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.collectors.trail_digests import NAME, NAMED, Digests, count_breaks, public_keys, read_digest
 from averment.evidence.collectors.trail_log import Unpacked, events
@@ -165,7 +165,7 @@ class TrailFiles:
         logs = [key for key in keys if _LOG.search(key)]
         self._counts["listed"] += len(logs)
         self._counts["others"] += len(keys) - len(logs)
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with Unawaited(_THREADS, name="read") as pool:
             for start in range(0, len(logs), _AT_A_TIME):
                 for found in pool.map(partial(self._read_file, wanted), logs[start : start + _AT_A_TIME]):
                     self._take(found)
@@ -266,7 +266,7 @@ class TrailFiles:
         asked = {"Bucket": self.place.bucket, "Prefix": f"{folder}{day}/"}
         for page in self._s3.pages("ListObjectsV2", asked, shown=self._shown(f"{folder}<each day>/")):
             names = [item["Key"] for item in page.get("Contents", ()) if NAME.search(item["Key"])]
-            with ThreadPoolExecutor(_THREADS) as pool:
+            with Unawaited(_THREADS, name="read") as pool:
                 for rows in pool.map(read, names):
                     self._digests.counts.update({"read": 1, "valid" if rows is not None else "invalid": 1})
                     if rows is None:
