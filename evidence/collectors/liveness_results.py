@@ -10,6 +10,7 @@ from typing import Any
 
 from averment.core.canonical import JSON, is_canonical
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
@@ -33,17 +34,20 @@ class LivenessResults(Collector):
     once counts once, and as ``repeated``: a session that is used twice may have been replayed.
 
     Payload: ``{"results": [{"session_id", "status", "confidence", "accepted", "at"}], "statuses": {status: count}, "absent",
-    "accepted_wrongly": [{"resource", "message"}], "notes", "out_of", "summary": {"results", "sessions", "succeeded", "repeated", "malformed",
+    "accepted_wrongly": [{"resource", "message"}], "history_from", "notes", "out_of", "summary": {"results", "sessions", "succeeded", "repeated", "malformed",
     "lowest_confidence", "accepted", "undecided", "accepted_wrongly"}}``; ``lowest_confidence`` (0 to 100) is of those that succeeded, null
-    without any. ``accepted_wrongly`` counts sessions that the application accepted though they hadn't succeeded, more than once, or with a
+    without any. A ``confidence`` that is no number is null, an ``accepted`` that is neither true nor false "neither": whatever the application logs in
+    their place stays out. ``accepted_wrongly`` counts sessions that the application accepted though they hadn't succeeded, more than once, or with a
     confidence below ``parameters: {liveness-results: {least_confidence: n}}`` or none (null where that isn't set); ``undecided`` counts
     results that succeeded and whose line says nothing of a decision, and all whose decision is neither true nor false, which makes the record partial where the confidence is set. ``absent`` says that the log group doesn't exist.
+    What the log group doesn't keep for so long isn't there any more: ``history_from`` is from when it tells, and the population of a period that began
+    before is marked as cut short.
     """
 
     name = "liveness-results"
-    version = "3"
+    version = "4"
     kind = Kind.LIVENESS_RESULTS
-    permissions = ("logs:FilterLogEvents",)
+    permissions = ("logs:DescribeLogGroups", "logs:FilterLogEvents")
     looks_back = True
     summary = "Results of face liveness sessions as the application logged them, from CloudWatch Logs."
 
@@ -61,7 +65,7 @@ class LivenessResults(Collector):
         until = int((end + timedelta(seconds=1)).timestamp()) * 1000 - 1
         asked = {"logGroupName": group, "startTime": int(scope.period.start.timestamp()) * 1000, "endTime": until}
         least = _least(scope)
-        found = _Found(least)
+        found, since = _Found(least), _kept_since(fetch, group, scope)
         for page in fetch.pages("FilterLogEvents", asked, absent="ResourceNotFoundException") if scope.period.start < end else ():
             found.absent = found.absent or "events" not in page
             for event in page.get("events", ()):
@@ -70,9 +74,24 @@ class LivenessResults(Collector):
             fetch.problem(f"log lines that tell no result and were not counted: {found.malformed:,}")
         if least is not None and found.undecided:
             fetch.problem(f"results whose line doesn't tell by true or false whether the person was accepted: {found.undecided:,}")
-        population = Population("liveness results", found.total, len(found.kept), found.total > len(found.kept))
+        cut = since > scope.period.start
+        unit = "liveness results" + (f" (the log group keeps them from {iso(since)} on alone)" if cut else "")
+        population = Population(unit, found.total, len(found.kept), cut or found.total > len(found.kept))
         source, asked = f"CloudWatch Logs {group}", asked_for(scope, GROUP, LEAST)
-        yield self.listing(scope, [fetch], found.payload(), population, source=source, effective_at=end, asked=asked)
+        payload = {**found.payload(), "history_from": iso(since)}
+        yield self.listing(scope, [fetch], payload, population, source=source, effective_at=end, asked=asked)
+
+
+def _kept_since(fetch: Fetch, group: str, scope: CollectScope) -> datetime:
+    """The moment from which the log group still tells of the period: its start, unless lines of it have gone by the group's retention."""
+    start, now = scope.period.start, scope.clock()
+    for page in fetch.pages("DescribeLogGroups", {"logGroupNamePrefix": group}):
+        for found in page.get("logGroups", ()):
+            if found["logGroupName"] == group and found.get("retentionInDays"):
+                made = datetime.fromtimestamp(found.get("creationTime", 0) // 1000, UTC)
+                forgotten = (now - timedelta(days=found["retentionInDays"])).replace(microsecond=0)
+                return forgotten if forgotten > max(start, made) else start
+    return start
 
 
 def _least(scope: CollectScope) -> float | None:
@@ -168,4 +187,8 @@ def _row(event: Mapping[str, Any]) -> dict[str, Any] | None:
     row = {name: line.get(name, line.get(theirs)) for name, theirs in FIELDS.items()}
     if not isinstance(row["session_id"], str) or not isinstance(row["status"], str) or not is_canonical(row):
         return None  # what no record can carry (NaN, half a character) would take all other results with it
+    if isinstance(row["confidence"], bool) or not isinstance(row["confidence"], int | float):
+        row["confidence"] = None
+    if row["accepted"] is not None and not isinstance(row["accepted"], bool):
+        row["accepted"] = "neither"
     return {**row, "at": iso(datetime.fromtimestamp(event["timestamp"] // 1000, UTC))}

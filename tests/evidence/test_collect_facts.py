@@ -14,7 +14,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError
 from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
-from averment.core.period import utc_now
+from averment.core.period import iso, utc_now
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.face_calls import FaceCalls
@@ -27,7 +27,7 @@ from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
-from averment.evidence.record import Gathering, Record
+from averment.evidence.record import Gathering, Population, Record
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -426,6 +426,35 @@ def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None],
     assert one(LivenessResults(), scope_of(organisation=absent)).payload["absent"] is True
     with pytest.raises(BadInputError, match="log_group names no log group"):
         one(LivenessResults(), scope_of())
+
+
+def test_what_stands_in_place_of_a_decision_or_a_confidence_stays_out(
+    log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """An application that logs more than true or false there had it taken into the ledger: a picture, or who let the person in."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
+    line = {"session_id": "a", "status": "SUCCEEDED", "confidence": {"ReferenceImage": "AAAA"}, "accepted": {"by": "Ada Lovelace"}}
+    log_lines("/shop/liveness", line)
+    record = one(LivenessResults(), scope_of(organisation=organisation))
+    [row] = record.payload["results"]
+    assert (row["confidence"], row["accepted"], record.payload["summary"]["undecided"]) == (None, "neither", 1)
+
+
+def test_results_that_the_log_group_has_forgotten_are_missed(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
+    """Whom the application accepted wrongly in October is gone from a log group that keeps a week: what is left isn't all of the period."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness", "least_confidence": 90}})
+    log_lines("/shop/liveness", {"session_id": "a", "status": "SUCCEEDED", "confidence": 99, "accepted": True})
+    today = utc_now()
+    period = f"{today - timedelta(days=60):%Y-%m-%d}..{today + timedelta(days=60):%Y-%m-%d}"
+
+    def collected(days: int) -> Record:
+        return one(LivenessResults(), scope_of(organisation=organisation, period=period, now=iso(today + timedelta(days=days))))
+
+    assert collected(0).population == Population("liveness results", 1, 1)
+    boto3.client("logs").put_retention_policy(logGroupName="/shop/liveness", retentionInDays=7)
+    young, old = collected(5), collected(40)
+    assert young.population == Population("liveness results", 1, 1), "nothing was logged before the group was made"
+    assert (old.payload["history_from"], old.population and old.population.truncated) == (iso(today + timedelta(days=33)), True)
 
 
 def test_the_scan_pipeline_tells_where_uploads_lead_and_what_got_lost(scope_of: Callable[..., CollectScope]) -> None:
