@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
@@ -96,6 +97,39 @@ def test_a_denial_becomes_a_record_that_names_the_missing_action(
     assert f"access denied; allow {action}" in str(record.reason)
     assert record.payload == {}
     assert record.population is None
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        (
+            "AccessDenied",
+            "User: u is not authorized to perform: kms:Decrypt on resource: k because no identity-based policy allows the kms:Decrypt action",
+            "access denied; allow kms:Decrypt",
+        ),
+        (
+            "AccessDenied",
+            "User: u is not authorized to perform: s3:GetObject on resource: o with an explicit deny in a service control policy",
+            "access denied; allow s3:GetObject, which a service control policy denies",
+        ),
+        ("AccessDenied", "Access Denied", "access denied; allow s3:GetObject"),
+        (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            "(perhaps the account hasn't enabled this region)",
+        ),
+    ],
+)
+def test_a_denial_names_the_action_that_the_service_names(code: str, message: str, told: str) -> None:
+    """S3 refuses an encrypted object for want of another service's action; what a policy denies isn't allowed by another one."""
+
+    class Refusing:
+        def get_object(self, **_: str) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "GetObject")
+
+    fetch = Fetch(Refusing(), "s3")
+    assert fetch.one("GetObject", {"Bucket": "b", "Key": "k"}) is None
+    assert fetch.problems[0].endswith(told)
 
 
 @pytest.mark.parametrize(

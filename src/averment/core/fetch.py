@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,15 @@ _ACTIONS = {
 
 NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
 """Operations that IAM always allows."""
+
+
+_PERFORM = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
+_DENY = re.compile(r"with an explicit deny in (an? [a-z -]*(?:policy|boundary))")
+"""How services name the action that is missing, which may be another one's (``kms:Decrypt`` for s3 GetObject), and where it is denied (IAM user
+guide, "Troubleshoot access denied error messages")."""
+
+_ELSEWHERE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "InvalidToken"})
+"""What services say to credentials that hold elsewhere, where the account hasn't enabled the region (Account Management reference guide)."""
 
 
 def iam_action(service: str, operation: str) -> str:
@@ -204,10 +214,13 @@ class Fetch:
         denied = missing_permission(error)
         if denied == "AssumeRole":  # the credentials of another account are fetched with the first call there
             return f"could not enter the account to call {self._service}:{operation}: access denied; allow sts:AssumeRole, and let the role trust it"
+        code, message = error_code(error), _message(error)
         if denied is not None:
-            return f"could not call {self._service}:{operation}: access denied; allow {action}"
-        code = error_code(error)
-        return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{_message(error)}"
+            named, deny = _PERFORM.search(message), _DENY.search(message)
+            by = f", which {deny[1]} denies" if deny else ""
+            return f"could not call {self._service}:{operation}: access denied; allow {named[1] if named else action}{by}"
+        perhaps = " (perhaps the account hasn't enabled this region)" if code in _ELSEWHERE else ""
+        return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{message}{perhaps}"
 
 
 def _message(error: Exception) -> str:
