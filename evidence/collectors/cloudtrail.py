@@ -66,6 +66,7 @@ class CallCollector(Collector):
             "prefix": settings.prefix,
             "organisation": scope.organisation.scope.organisation_id,
             "names": {name: before.total_seconds() for name, before in names.items()},
+            "late": _may_be_late(scope.period.end, scope.clock()),
             **(more or {}),
         }
         return Calls(scope, settings, source, names, self.progress(scope, asked))
@@ -93,6 +94,9 @@ class Calls:
     def __enter__(self) -> Calls:
         try:
             self._read()
+            if _may_be_late(end := self._scope.period.end, self._progress.began):
+                told = f"CloudTrail may take {DELIVERED_WITHIN // timedelta(minutes=1)} minutes to tell of a call, and the period has only just ended"
+                self._cloudtrail.problem(f"{told}: collect again after {iso(end + DELIVERED_WITHIN)}")
         except BaseException:
             self._progress.close()
             raise
@@ -197,6 +201,11 @@ class Calls:
 
     def _wanted(self, start: datetime, end: datetime) -> Wanted:
         return Wanted(self._source, {name: start - before for name, before in self._names.items()}, end)
+
+
+def _may_be_late(end: datetime, now: datetime) -> bool:
+    """Whether calls of a period that is over may not be told of yet. While it isn't over, whoever collects later sees them."""
+    return end <= now < end + DELIVERED_WITHIN
 
 
 def _looked_up(fetch: Fetch, name: str, wanted: Wanted) -> Iterator[Row]:

@@ -277,6 +277,23 @@ def test_a_trail_fills_in_what_the_history_has_forgotten(
     assert {call["call"] for call in record.query["calls"]} == set(sent)  # type: ignore[union-attr,index,call-overload]
 
 
+@pytest.mark.parametrize("source", ["history", "trail"])
+def test_a_period_that_has_only_just_ended_may_not_be_told_of_yet(
+    source: str, bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Who collects at midnight doesn't see what was signed at five to: the record of the whole quarter said that nobody had."""
+    bucket(BUCKET)
+    parameters = {"cloudtrail": {"source": source, **({"bucket": BUCKET} if source == "trail" else {})}}
+
+    def problems(now: str) -> str:
+        found = one(SigningCalls(), scope_of(organisation=Organisation(parameters=parameters), period="2026-11-28..2026-11-28", now=now))
+        return found.reason or ""
+
+    assert "collect again after 2026-11-29T00:15:00Z" in problems("2026-11-29T00:05:00Z")
+    for now in ("2026-11-28T23:59:59Z", "2026-11-29T00:15:00Z"):
+        assert "collect again" not in problems(now)
+
+
 def test_without_a_trail_the_history_is_asked_and_the_record_is_cut(scope_of: Callable[..., CollectScope]) -> None:
     """Nothing is broken, and nothing passes for the whole period."""
     period, _ = beyond_the_history()
