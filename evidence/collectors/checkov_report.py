@@ -28,6 +28,7 @@ class CheckovReport(ReportCollector):
         for part in report if isinstance(report, list) else [report]:
             if "results" not in part:  # what Checkov writes when it found nothing to check
                 if set(part) & {"passed", "failed", "parsing_errors"}:
+                    problems.extend(_unlisted({"check_type": "nothing to check", "summary": part, "results": {}}))
                     continue
                 raise KeyError("results")
             version = part.get("summary", {}).get("checkov_version") or version
@@ -39,11 +40,11 @@ class CheckovReport(ReportCollector):
 
 
 def _unlisted(part: Mapping[str, Any]) -> Iterator[str]:
-    """Where the summary counts other results than are listed (``checkov --quiet`` leaves out what passed)."""
-    for key, status in _LISTS.items():
+    """Where the summary counts other results than are listed (``checkov --quiet`` leaves out what passed, and files that it couldn't parse)."""
+    for key, status in {**_LISTS, "parsing_errors": "parsing_errors"}.items():
         counted, listed = part.get("summary", {}).get(status), len(part["results"].get(key) or ())
         if counted is not None and counted != listed:
-            yield f"{part.get('check_type')}: {counted} {status} by Checkov's summary, {listed} listed"
+            yield f"{part.get('check_type')}: {counted} {status.replace('_', ' ')} by Checkov's summary, {listed} listed"
 
 
 def _row(item: Mapping[str, Any], status: str) -> dict[str, Any]:

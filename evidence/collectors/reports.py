@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from averment.core.canonical import JSON, sha256_hex
+from averment.core.canonical import JSON, is_canonical, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
@@ -89,6 +89,8 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             raise ValueError(f"has more than {MAX_BYTES:,} bytes")
         data = path.read_bytes()
         results = parse(json.loads(data))
+        if not is_canonical([results.rows, results.version]):
+            raise ValueError("holds what no record can (NaN, integers beyond 2**53, half a character)")
         changed = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
     except (OSError, ValueError, RecursionError) as error:
         return collector.record(scope, Gathered(name, query, None, [f"could not read {name}: {error}"]))
@@ -148,7 +150,7 @@ def oldest(moments: Iterable[str | None]) -> datetime | None:
         if text:
             try:
                 moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-            except ValueError:
+                found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0))
+            except (ValueError, OverflowError):
                 return None
-            found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0))
     return min(found, default=None)

@@ -25,6 +25,7 @@ from averment.evidence.assess import assess
 from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.prowler_report import ProwlerReport
+from averment.evidence.collectors.run import collect
 from averment.evidence.record import Gathering, Record
 
 NOW = "2026-11-28T12:00:00Z"
@@ -92,6 +93,34 @@ def test_what_checkov_could_not_parse_makes_the_record_partial(tmp_path: Path, s
     assert "could not parse /broken.tf" in str(record.reason)
     assert record.population is not None
     assert record.population.truncated
+
+
+@pytest.mark.parametrize("results", [{"results": {"failed_checks": []}, "check_type": "terraform"}, {}])
+def test_a_file_that_checkov_counts_and_does_not_name_is_said(
+    results: dict[str, Any], tmp_path: Path, scope_of: Callable[..., CollectScope]
+) -> None:
+    """With --quiet it leaves out which file it could not parse: a folder of nothing else was a whole report in which nothing failed."""
+    counted = {"passed": 0, "failed": 0, "skipped": 0, "parsing_errors": 1, "resource_count": 0, "checkov_version": "3.3.30"}
+    record = import_of(CheckovReport(), results | {"summary": counted} if results else counted, tmp_path, scope_of)
+    assert record.gathering is Gathering.PARTIAL
+    assert "1 parsing errors by Checkov's summary, 0 listed" in str(record.reason)
+
+
+@pytest.mark.parametrize("odd", ["NaN", "9007199254740993", '"\\ud800"'])
+def test_a_report_that_no_record_can_hold_takes_no_other_with_it(odd: str, tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """The reports behind it weren't read, and the record of the failure was of no file, so that an older one of this file went on counting."""
+    (tmp_path / "a.json").write_text(json.dumps(checkov()).replace('"check_name": "n"', f'"check_name": {odd}'), encoding="utf-8")
+    (tmp_path / "b.json").write_text(json.dumps(checkov()), encoding="utf-8")
+    organisation = Organisation(parameters={"checkov-report": {"files": ["a.json", "b.json"]}}, root=tmp_path)
+    first, second = collect([CheckovReport()], scope_of(organisation=organisation, now=NOW), [None])
+    assert (first.source, first.gathering, second.gathering) == ("a.json", Gathering.COULD_NOT, Gathering.COLLECTED)
+    assert "what no record can" in str(first.reason)
+
+
+def test_a_moment_before_all_time_is_no_moment(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """In the first year of all, an hour east of Greenwich: there is no such time in UTC, and the report is as old as its file."""
+    record = import_of(ProwlerReport(), [ocsf("PASS", at="0001-01-01T00:00:00+01:00")], tmp_path, scope_of)
+    assert (record.payload["dated_by"], record.gathering) == ("file", Gathering.COLLECTED)
 
 
 def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
