@@ -50,7 +50,8 @@ class SecurityHub(Collector):
     "own", "critical", "high", "medium", "low", "informational", "of_products", "on_buckets", "on_roles", "on_keys"}}``. ``open`` are those with
     the workflow NEW or NOTIFIED, the severities count these alone; a suppressed finding counts as such and never as none. ``of_products``
     counts the findings of the named products, the ``on_...`` their open ones by what they are about (null where no product is named), without
-    those whose compliance is PASSED. ``products`` are those that are enabled or sent something.
+    those whose compliance is PASSED. ``products`` are those that are enabled, or sent something of this
+    account and region: an administrator's account, and the region where findings are aggregated, list those of others, too.
     """
 
     name = "security-hub"
@@ -87,7 +88,8 @@ class SecurityHub(Collector):
                 row = _row(finding)
                 _count(counts, row)
                 product = _short(str(row["product"]))
-                enabled.add(product)
+                if _is_of(scope, finding):
+                    enabled.add(product)
                 if products and products.count(product):
                     counts["of_products"] += 1
                     _sort(row, counts, found)
@@ -110,6 +112,13 @@ class SecurityHub(Collector):
         }
         population = Population("findings", total, len(kept), total > len(kept))
         yield self.listing(scope, [fetch], payload, population, source="Security Hub", asked=asked_for(scope, PRODUCTS))
+
+
+def _is_of(scope: CollectScope, finding: Mapping[str, Any]) -> bool:
+    """Whether a finding was made in the scope's account and region, as far as it says."""
+    return all(
+        told is None or told == here for told, here in ((finding.get("AwsAccountId"), scope.account), (finding.get("Region"), scope.region))
+    )
 
 
 def _short(product: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -448,6 +449,29 @@ def test_findings_of_named_products_count_by_what_they_are_about(scope_of: Scope
     missing = named(security_hub={"products": ["aws/macie", f"{ACCOUNT}/default"]})
     record = one(SecurityHub(), scope_of(organisation=missing))
     assert (record.gathering, "aws/macie isn't enabled" in str(record.reason)) == (Gathering.PARTIAL, True)
+
+
+@pytest.mark.parametrize("where", [{"AwsAccountId": "999988887777"}, {"Region": "us-east-1"}])
+def test_a_product_that_another_account_or_region_has_enabled_looked_at_nothing_here(where: dict[str, str], scope_of: Scopes) -> None:
+    """Security Hub lists the findings of members and of linked regions, too: one of them stood for a product that isn't enabled here."""
+    here = {"AwsAccountId": ACCOUNT, "Region": "eu-west-1", "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/macie", "Id": "1"}
+
+    class Hub:
+        meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None))
+
+        def can_paginate(self, method: str) -> bool:
+            return False
+
+        def list_enabled_products_for_import(self) -> dict[str, Any]:
+            return {}
+
+        def get_findings(self, **_: Any) -> dict[str, Any]:
+            return {"Findings": [{**here, **where, "Workflow": {"Status": "RESOLVED"}}]}
+
+    organisation = named(security_hub={"products": ["aws/macie"]})
+    record = one(SecurityHub(), scope_of(organisation=organisation, client=lambda *_, **__: Hub()))
+    assert (record.payload["products"], record.payload["summary"]["findings"]) == ([], 1)
+    assert state("SM-UPL-03/bucket-found", organisation, record).gap is Gap.UNDECIDED
 
 
 def test_an_organisation_lets_another_tools_checks_count(tmp_path: Path, scope_of: Scopes) -> None:
