@@ -8,7 +8,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading
+from averment.evidence.judges import Question, Reading, other_media
 from averment.evidence.places import out_of
 from averment.evidence.record import Record
 from averment.evidence.states import Deviation, Gap
@@ -77,10 +77,10 @@ def _deviations(question: Question, record: Record, missed: str, value: Any) -> 
 
 
 def _asked_otherwise(question: Question, record: Record) -> list[str]:
-    """The parameters that the record was collected by and that now say something else."""
+    """What the record was collected by and that now says something else: parameters, and which buckets hold media."""
     asked = record.payload.get("scope")
     then = asked if isinstance(asked, Mapping) else {}
-    return [
+    return ["scope.media"] * other_media(question, record) + [
         f"parameters.{path}"
         for path in question.assessment.needs
         if _hidden(then.get(path), question.organisation) != _hidden(question.organisation.parameter(path), question.organisation)

@@ -19,9 +19,12 @@ from datetime import datetime
 from typing import Any
 
 from averment.controls.model import Assessment, Control
+from averment.core.canonical import JSON
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, counted
+from averment.evidence.collectors.interface import media_asked
+from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
@@ -33,12 +36,14 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Question:
-    """One assessment put to the evidence at ``moment`` (UTC)."""
+    """One assessment put to the evidence at ``moment`` (UTC). ``over``: it is the end of a period that is over, of which the present can't be
+    asked any more."""
 
     control: Control
     assessment: Assessment
     organisation: Organisation
     moment: datetime
+    over: bool = False
 
     @property
     def id(self) -> str:
@@ -210,6 +215,10 @@ def read_history(question: Question, record: Record) -> Reading:
     A resource deviates that was not compliant at some time, and is undecided that was not assessed all the time that it was there.
     """
     reading, policy = Reading(), question.assessment.policy
+    if other_media(question, record):
+        reading.undecided.append(f"which buckets hold media (scope.media) has changed since {record.effective_at.date()}; collect again")
+        reading.gap = Gap.SUPERSEDED
+        return reading
     rule = next((rule for rule in record.payload.get("rules", ()) if rule["rule"] == policy), None)
     if rule is None:
         reading.undecided.append(f"the history was not judged by the rule {policy}")
@@ -229,6 +238,16 @@ def read_history(question: Question, record: Record) -> Reading:
             reading.passed += 1
             reading.right.add(resource["id"])
     return reading
+
+
+def other_media(question: Question, record: Record) -> bool:
+    """Whether averment.yaml named other buckets as media when ``record`` was collected, as far as that says so. What it named in a period that
+    is over, it named then."""
+    if question.over:
+        return False
+    then, accounts = record.payload.get("media_scope"), question.organisation.scope.accounts
+    now: JSON = media_asked(question.organisation.scope)
+    return then is not None and redact(then, {}, accounts=accounts) != redact(now, {}, accounts=accounts)
 
 
 def _why(resource: Mapping[str, Any], state: str) -> str:

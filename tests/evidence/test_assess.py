@@ -12,10 +12,11 @@ import pytest
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso, parse_period
-from averment.core.scope import Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.assess import assess
+from averment.evidence.collectors.interface import media_asked
 from averment.evidence.record import Gathering, Kind, Population, Record
 from averment.evidence.states import AssessmentState, Gap
 
@@ -435,6 +436,21 @@ def test_an_expectation_is_put_to_where_something_is() -> None:
     assert state_of(assessment, nothing).status is Status.NOT_SATISFIED
     refused = states(0, region="us-east-1", gathering=Gathering.COULD_NOT, reason="denied")
     assert state_of(assessment, here, refused).gap is Gap.COULD_NOT
+
+
+@pytest.mark.parametrize("assessment", [STATES, THROUGHOUT], ids=lambda assessment: assessment.id)
+def test_evidence_of_other_buckets_is_superseded(assessment: Assessment) -> None:
+    """averment.yaml names another bucket as media since: what was found in those of before says nothing of it."""
+    kept = {"type": "AWS::S3::Bucket", "id": "b", "intervals": [], "seconds": {"non-compliant": 0, "not-assessed": 0}}
+    history = record(Kind.CONFIG_HISTORY, {"rules": [{"rule": "gated", "resources": [kept], "without_history": []}]})
+    found = states() if assessment is STATES else history
+    asked = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.PUBLISHED, names=("shop-pictures",)),)))
+    found = replace(found, payload={**found.payload, "media_scope": media_asked(asked.scope)})
+    assert state_of(assessment, found, organisation=asked).status is Status.SATISFIED
+    other = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.PUBLISHED, names=("shop-films",)),)))
+    assert state_of(assessment, found, organisation=other).gap is Gap.SUPERSEDED
+    past = state_of(replace(assessment, max_age=None), found, organisation=other, period=Q4, as_of=from_iso("2027-01-05T00:00:00Z"))
+    assert past.status is Status.SATISFIED, "the next quarter's buckets are no question to this one's evidence"
 
 
 def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
