@@ -38,8 +38,7 @@ def assess(
     """The state of every control of ``catalogue``, in its order."""
     moment = moment_of(period, as_of)
     evidence = Evidence(records, period=period, as_of=as_of)
-    over = moment < as_of
-    return [_control_state(control, organisation, evidence, moment, over=over) for control in catalogue]
+    return [_control_state(control, organisation, evidence, moment, period) for control in catalogue]
 
 
 def moment_of(period: Period | None, as_of: datetime) -> datetime:
@@ -83,8 +82,10 @@ def counts_in(record: Record, period: Period | None) -> bool:
     return record.effective_at in period or (record.kind is Kind.ATTESTATION and record.effective_at < period.end)
 
 
-def _control_state(control: Control, organisation: Organisation, evidence: Evidence, moment: datetime, *, over: bool) -> ControlState:
-    states = tuple(_assessment_state(Question(control, item, organisation, moment, over), evidence) for item in control.assessments)
+def _control_state(
+    control: Control, organisation: Organisation, evidence: Evidence, moment: datetime, period: Period | None
+) -> ControlState:
+    states = tuple(_assessment_state(Question(control, item, organisation, moment, period), evidence) for item in control.assessments)
     return ControlState(control, worst(state.status for state in states), states)
 
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.controls.model import Assessment, Control
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation
-from averment.core.period import from_iso, iso, parse_duration
+from averment.core.period import Period, from_iso, iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
@@ -30,20 +30,33 @@ from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
+LOOKING_BACK = frozenset(
+    {
+        "automation-executions",
+        "config-history",
+        "detector-metrics",
+        "face-calls",
+        "incidents",
+        "liveness-results",
+        "signing-calls",
+        "signing-log",
+    }
+)
+"""Collectors that tell of the period that they were asked about (``Collector.looks_back``), and not of the present."""
+
 NAMED = 3
 """How many resources a reason names; the report lists all of them."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One assessment put to the evidence at ``moment`` (UTC). ``over``: it is the end of a period that is over, of which the present can't be
-    asked any more."""
+    """One assessment put to the evidence at ``moment`` (UTC), of a ``period`` or of all time."""
 
     control: Control
     assessment: Assessment
     organisation: Organisation
     moment: datetime
-    over: bool = False
+    period: Period | None = None
 
     @property
     def id(self) -> str:
@@ -243,7 +256,7 @@ def read_history(question: Question, record: Record) -> Reading:
 def other_media(question: Question, record: Record) -> bool:
     """Whether averment.yaml named other buckets as media when ``record`` was collected, as far as that says so. What it named in a period that
     is over, it named then."""
-    if question.over:
+    if question.period is not None and question.moment >= question.period.end - timedelta(seconds=1):
         return False
     then, accounts = record.payload.get("media_scope"), question.organisation.scope.accounts
     now: JSON = media_asked(question.organisation.scope)
@@ -361,7 +374,16 @@ def _cut_short(question: Question, record: Record) -> str | None:
         return None  # what was cut short is something else, such as the history of what is listed in full
     if population is not None and population.truncated:
         return f"the listing was cut short after {population.examined:,} {population.unit}"
-    return None
+    return part_of_the_period(question, record)
+
+
+def part_of_the_period(question: Question, record: Record) -> str | None:
+    """Why ``record`` doesn't tell of all of the period that is asked about, if it was collected for one that began later."""
+    period, start, end = question.period, record.period_start, record.period_end
+    if period is None or start is None or end is None or record.collector not in LOOKING_BACK or start <= period.start:
+        return None
+    told = f"{start.date()} to {(end - timedelta(seconds=1)).date()}"
+    return f"only {told} was asked about, and not all of {period.label}; collect with --period {period.label}"
 
 
 def _shows_less(question: Question, record: Record) -> str | None:

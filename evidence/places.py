@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from averment.core.words import worst
-from averment.evidence.judges import NAMED, Question, Reader, and_more, judge_history, list_some
+from averment.evidence.judges import NAMED, Question, Reader, and_more, judge_history, list_some, part_of_the_period
 from averment.evidence.record import Gathering, Record
 from averment.evidence.states import AssessmentState, Gap
 
@@ -48,7 +48,7 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
 def _empty(question: Question, record: Record) -> bool:
     population, of = record.population, out_of(question, record)
     nothing = of == 0 if of is not None else population is not None and population.total == 0
-    return record.gathering is Gathering.COLLECTED and nothing
+    return record.gathering is Gathering.COLLECTED and nothing and part_of_the_period(question, record) is None
 
 
 def out_of(question: Question, record: Record) -> int | None:

@@ -41,7 +41,7 @@ class DetectorMetrics(Collector):
     otherwise those that CloudWatch lists, which forgets what fell silent two weeks ago (then the record says so).
 
     Payload: ``{"detectors": [{"detector", "series": {metric: [{"at", "value"}]}, "totals": {...}}], "summary": {"detectors",
-    "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "out_of", "granularity_seconds"}``.
+    "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "out_of", "whole", "granularity_seconds"}``.
     ``scanned_last_week`` counts the days of the period that lie in the week before its end, or before now (``LATELY``); a detector that scanned
     a lot and fell silent since isn't running.
     """
@@ -165,7 +165,9 @@ def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]
     average_score = round(score_sum / score_count, 6) if score_count else None
     told = {**totals, "scanned_last_week": lately, "days_with_data": len(days), "score_average": average_score}
     out_of = {"summary.scanned_last_week": lately}  # a place where nothing was scanned lately isn't one where a detector should have
-    return {"detectors": found, "summary": {"detectors": len(detectors), **told}, "out_of": out_of, "granularity_seconds": DAY}
+    whole: list[JSON] = list(out_of)  # however long before that week the period began
+    summary = {"detectors": len(detectors), **told}
+    return {"detectors": found, "summary": summary, "out_of": out_of, "whole": whole, "granularity_seconds": DAY}
 
 
 def _number(value: float) -> int | float:

@@ -146,6 +146,7 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
     [
         (lambda: api.collect("no-such"), "no collector 'no-such'"),
         (lambda: api.collect(period="2026Q5"), "2026Q5"),
+        (lambda: api.collect("check", period="2199Q1"), "2199Q1 has not begun"),
         (lambda: api.collect(accounts=["111111111111"]), "no role is named"),
         (lambda: api.collect(accounts=["111111111111"], whole_organisation=True, role="r"), "exclude each other"),
         (lambda: api.prove("SM-NO-99"), "SM-NO-99"),

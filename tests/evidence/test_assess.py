@@ -453,6 +453,28 @@ def test_evidence_of_other_buckets_is_superseded(assessment: Assessment) -> None
     assert past.status is Status.SATISFIED, "the next quarter's buckets are no question to this one's evidence"
 
 
+def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
+    """What was wrong in October was gone from the quarter once November was collected by itself, and so was what nobody had asked about."""
+    calls = Assessment("calls", Method.EXAMINE, collector="signing-calls", expect={"field": "summary.by_others", "at_most": 0})
+
+    def of(period: str, by_others: int, at: str, total: int = 3, region: str = "eu-west-1") -> Record:
+        asked = parse_period(period)
+        told = {"population": Population("calls", total, total), "period_start": asked.start, "period_end": asked.end}
+        return record(Kind.SIGNING_CALLS, {"summary": {"by_others": by_others}}, at=from_iso(at), account="1", region=region, **told)
+
+    october, november = of("2026-10", 2, "2026-10-31T23:59:59Z"), of("2026-11", 0, "2026-11-20T11:00:00Z")
+    found = state_of(calls, october, november, period=Q4)
+    assert (found.status, "by_others is 2" in found.reason) == (Status.NOT_SATISFIED, True)
+    alone = state_of(calls, november, period=Q4)
+    assert (alone.status, alone.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
+    assert "only 2026-11-01 to 2026-11-30 was asked about" in alone.reason
+    assert state_of(calls, october, of("2026Q4", 0, "2026-11-20T11:00:00Z"), period=Q4).status is Status.SATISFIED
+    assert state_of(calls, november, period=parse_period("2026-11")).status is Status.SATISFIED
+    elsewhere = of("2026Q4", 0, "2026-11-20T11:00:00Z", region="us-east-1")
+    nothing = of("2026-11", 0, "2026-11-20T11:00:00Z", total=0)
+    assert state_of(calls, elsewhere, october, nothing, period=Q4).status is Status.NOT_SATISFIED
+
+
 def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
     """Of two reports that averment.yaml names one is in the ledger: it says nothing of what stands in the other."""
     reports = Assessment("checkov", Method.EXAMINE, collector="checkov-report", expect={"field": "summary.not_passed", "at_most": 0})

@@ -26,6 +26,7 @@ from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED, collec
 from averment.evidence.collectors.run import collect, present_quarter, whose_credentials
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
+from averment.evidence.judges import LOOKING_BACK
 from averment.evidence.record import Gathering, Kind, Population, Record
 
 CODES = {"json": "AccessDeniedException", "xml": "AccessDenied"}
@@ -373,6 +374,7 @@ def test_the_registry_is_consistent() -> None:
     assert len(set(names())) == len(COLLECTORS) + len(CONFIGURED)
     assert [collector.name for collector in collectors(("provenance", "check"))] == ["check", "provenance"]
     assert all(kind.summary and kind.version for kind in (*COLLECTORS, *CONFIGURED))
+    assert {kind.name for kind in (*COLLECTORS, *CONFIGURED) if kind.looks_back} == LOOKING_BACK
     with pytest.raises(BadInputError, match="no collector 'configg'") as caught:
         collectors(("configg",))
     assert "config-compliance" in str(caught.value.fix)

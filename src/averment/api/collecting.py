@@ -86,8 +86,8 @@ def collect(
     others go on.
 
     Raises:
-        BadInputError: an unknown collector, a period that isn't one, a wrong setting, accounts without a role, or ones that can't be told apart
-            once their ids are hidden.
+        BadInputError: an unknown collector, a period that isn't one or has not begun, a wrong setting, accounts without a role, or ones that can't
+            be told apart once their ids are hidden.
         MissingExtraError: AWS is to be asked without ``averment[aws]``.
         AvermentError: the ledger can't be opened or written to.
     """
@@ -107,6 +107,7 @@ def collect(
     asked = _accounts(settings, tuple(map(str, several("accounts", accounts))), whole_organisation, role)
     if redact_accounts:
         check_told_apart((*settings.scope.accounts, *asked.listed))
+    _check_begun(job.period)
     _note_about_the_present(selected, job.period, notes)
     with ledger_for_writing(settings, notes) as ledger:
         records, errors = job.run(selected, asked, ledger)
@@ -239,6 +240,17 @@ def _counted(skip: Skip | None, note: Note) -> Skip | None:
 def where(record: Record) -> str:
     """The account and region that ``record`` is of, or its source."""
     return " ".join(part for part in (record.account, record.region) if part) or record.source
+
+
+def _check_begun(period: Period) -> None:
+    """Whether there can be facts about ``period``: those of now would count for the present one.
+
+    Raises:
+        BadInputError: it has not begun.
+    """
+    now = utc_now()
+    if now < period.start:
+        raise BadInputError(f"{period.label} has not begun", fix=f"collect for the present quarter: --period {present_quarter(now).label}")
 
 
 def _note_about_the_present(selected: Sequence[Collector], period: Period, note: Note) -> None:
