@@ -25,7 +25,8 @@ class SigningCalls(CallCollector):
     ``parameters: {signing-calls: {keys: [...], signers: [...]}}`` in averment.yaml names the keys that sign marks of origin, and the roles
     that may sign with them. Calls on other keys are then counted and nothing more; without keys all calls are here. A replica of a named
     multi-Region key is that key, and a call of which CloudTrail names no key may be on one of them. A signer's plain
-    name means the role of that name in the account that is looked at: an ARN is needed for one of another account.
+    name means the role of that name in the account that is looked at: an ARN is needed for one of another account, or where CloudTrail tells none of it,
+    its unique id: ``AROA... of arn:aws:iam::ACCOUNT:root``.
 
     Payload: ``{"calls": [{"id", "at", "name", "caller", "error", "resources"}], "callers": {caller: count}, "keys": {key: count},
     "by_others": [{"resource", "message"}], "history_from", "sources": [...], "notes", "summary": {"calls", "failed", "callers", "keys",

@@ -300,11 +300,20 @@ def call_row(event: Mapping[str, Any], name: str, moment: datetime) -> Row:
         "id": name,
         "at": iso(moment),
         "name": event.get("eventName"),
-        "caller": issuer or identity.get("arn") or identity.get("invokedBy") or identity.get("userName") or "unknown",
+        "caller": issuer or identity.get("arn") or identity.get("invokedBy") or _unnamed(identity),
         "error": event.get("errorCode"),
         "resources": sorted(str(item.get("ARN")) for item in event.get("resources") or ()),
     }
     return Row(str(event.get("eventName")), name, iso(moment), call)
+
+
+def _unnamed(identity: Mapping[str, Any]) -> str:
+    """What a caller is called of whom CloudTrail tells no ARN: one from another account by its account and the unique id of the role or user.
+    Its name, which is the session's in the event history, is for it to choose: it may be that of a signer."""
+    principal, account = str(identity.get("principalId") or "").partition(":")[0], identity.get("accountId")
+    if account:
+        return f"{principal or 'somebody'} of arn:aws:iam::{account}:root"
+    return str(identity.get("userName") or principal or "unknown")
 
 
 def _moment(event: Mapping[str, Any]) -> datetime:

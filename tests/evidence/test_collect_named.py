@@ -113,6 +113,21 @@ def test_only_named_signers_may_have_signed_with_named_keys(scope_of: Scopes) ->
             one(SigningCalls(), scope_of(organisation=named(signing_calls=wrong)))
 
 
+def test_a_caller_from_another_account_is_no_signer_by_the_name_of_its_session(scope_of: Scopes) -> None:
+    """Of who signs from another account CloudTrail tells no ARN: whoever called a session after a signer was taken for it, and all others were one."""
+    from averment.sandbox.backends import cloudtrail
+
+    organisation = named(signing_calls={"keys": [KEY], "signers": ["signer"]})
+    for number in "12":
+        cloudtrail.happened("Sign", "kms.amazonaws.com", caller=OTHER, at=utc_now() - timedelta(minutes=5), resources=(KEY,))
+        event = cloudtrail._events[(ACCOUNT, "eu-west-1")][-1]
+        identity = {"type": "AWSAccount", "principalId": f"AROA{number}:signer", "accountId": "999988887777"}
+        event["Username"] = "signer"
+        event["CloudTrailEvent"] = json.dumps({**json.loads(event["CloudTrailEvent"]), "userIdentity": identity})
+    found = state("SM-PRV-03/signed-by", organisation, one(SigningCalls(), scope_of(organisation=organisation)))
+    assert deviating(found) == {f"AROA{number} of arn:aws:iam::999988887777:root" for number in "12"}
+
+
 def test_a_replica_of_a_signing_key_is_that_key_and_an_unnamed_key_may_be(scope_of: Scopes) -> None:
     """A multi-Region key signs alike wherever it is; a key that the history names in the event alone is read there."""
     from averment.sandbox.backends import cloudtrail
