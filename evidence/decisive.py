@@ -12,6 +12,7 @@ from datetime import datetime
 
 from averment.core.period import Period
 from averment.evidence.assess import counts_in
+from averment.evidence.judges import begins_later
 from averment.evidence.record import Gathering, Kind, Record
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
@@ -40,7 +41,7 @@ class Decisive:
             self._kept.append((self._number, record))
             return
         source = None if record.account or record.region else record.source
-        for sort in _sorts(record):
+        for sort in _sorts(record, self._period):
             place = (record.collector, record.kind, record.account, record.region, source, sort)
             moment = (record.effective_at, record.collected_at)
             known = self._latest.get(place)
@@ -53,11 +54,12 @@ class Decisive:
         return (kept[number] for number in sorted(kept))
 
 
-def _sorts(record: Record) -> Iterator[str]:
-    """As what ``record`` may be the latest. Whether one that was cut short is complete is for each question to say, by what it has ``whole``."""
+def _sorts(record: Record, period: Period) -> Iterator[str]:
+    """As what ``record`` may be the latest. Whether one that was cut short, or was collected for a part of the period, is complete is for each
+    question to say, by what it has ``whole``."""
     yield "any"
     if record.gathering is not Gathering.COULD_NOT:
         yield "usable"
     if record.gathering is Gathering.COLLECTED:
-        cut = record.population is not None and record.population.truncated
-        yield f"cut, whole {record.payload.get('whole')}" if cut else "complete"
+        less = begins_later(record, period) or (record.population is not None and record.population.truncated)
+        yield f"less, whole {record.payload.get('whole')}" if less else "complete"

@@ -380,10 +380,15 @@ def _cut_short(question: Question, record: Record) -> str | None:
 def part_of_the_period(question: Question, record: Record) -> str | None:
     """Why ``record`` doesn't tell of all of the period that is asked about, if it was collected for one that began later."""
     period, start, end = question.period, record.period_start, record.period_end
-    if period is None or start is None or end is None or record.collector not in LOOKING_BACK or start <= period.start:
+    if period is None or start is None or end is None or not begins_later(record, period):
         return None
     told = f"{start.date()} to {(end - timedelta(seconds=1)).date()}"
     return f"only {told} was asked about, and not all of {period.label}; collect with --period {period.label}"
+
+
+def begins_later(record: Record, period: Period) -> bool:
+    """Whether ``record`` tells of a stretch of time that begins within ``period``, and not of all that came before in it."""
+    return record.collector in LOOKING_BACK and record.period_start is not None and record.period_start > period.start
 
 
 def _shows_less(question: Question, record: Record) -> str | None:

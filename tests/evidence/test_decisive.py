@@ -63,7 +63,7 @@ def ledger(seed: int) -> list[Record]:
         gathering = chance.choice((Gathering.COLLECTED, Gathering.COLLECTED, Gathering.COULD_NOT, Gathering.PARTIAL))
         if kind in (Kind.CLAIM, Kind.ATTESTATION):
             gathering = Gathering.COLLECTED
-        account = chance.choice((None, "111122223333", "444455556666")) if collector != "check" else None
+        account = chance.choice((None, "111122223333", "444455556666", "********6666")) if collector != "check" else None
         made.append(
             Record(
                 kind=kind,
@@ -81,6 +81,8 @@ def ledger(seed: int) -> list[Record]:
                 reason=None if gathering is Gathering.COLLECTED else "because",
                 account=account,
                 region=chance.choice((None, "eu-west-1")) if account else None,
+                period_start=chance.choice((Q4.start, Q4.start, Q4.start + timedelta(days=31))),
+                period_end=Q4.end,
                 controls=(chance.choice(ASKED),) if kind in (Kind.CLAIM, Kind.ATTESTATION) else (),
             )
         )
@@ -120,6 +122,23 @@ def test_the_made_up_ledgers_reach_every_kind_of_answer() -> None:
     assert {str(status) for status in statuses} >= {"satisfied", "not-satisfied", "not-assessed"}
     assert min(rows) > 0
     assert standing > 0
+
+
+def test_what_was_collected_for_all_of_the_period_outlasts_what_came_for_a_part() -> None:
+    """November by itself doesn't show what was wrong in October to be right, so that the record of October has to be there."""
+    decisive = Decisive(Q4)
+    for period, by_others in (("2026Q4", 2), ("2026-11", 0)):
+        asked, at = parse_period(period), from_iso("2026-11-20T00:00:00Z") + timedelta(hours=len(period))
+        counted = {
+            "payload": {"summary": {"by_others": by_others}},
+            "population": Population("calls", 3, 3),
+            "query": {},
+            "source": "CloudTrail",
+        }
+        place = {"account": "111122223333", "region": "eu-west-1", "effective_at": at, "collected_at": at, "collector_version": "3"}
+        bounds = {"period_start": asked.start, "period_end": asked.end}
+        decisive.add(Record(kind=Kind.SIGNING_CALLS, collector="signing-calls", **counted, **place, **bounds))
+    assert [record.payload["summary"]["by_others"] for record in decisive] == [2, 0]
 
 
 def test_however_long_a_quarter_is_few_are_kept() -> None:
