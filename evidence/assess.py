@@ -57,8 +57,10 @@ class Evidence:
         self._all = list(in_order([record for record in known if counts_in(record, period)]))
         self._places: dict[str, dict[str, list[Record]]] = {}
         self._named: dict[tuple[Kind, str], list[Record]] = {}
+        whole = _whole_ids(self._all)
         for record in self._all:  # found once for all assessments, which are more than a hundred
-            place = " ".join(part for part in (record.account, record.region) if part) or record.source
+            account = whole.get(record.account or "", record.account)
+            place = " ".join(part for part in (account, record.region) if part) or record.source
             self._places.setdefault(record.collector, {}).setdefault(place, []).append(record)
             for name in dict.fromkeys(record.controls):
                 self._named.setdefault((record.kind, name), []).append(record)
@@ -73,6 +75,13 @@ class Evidence:
     def about(self, kind: Kind, assessment_id: str) -> list[Record]:
         """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""
         return self._named.get((kind, assessment_id), [])
+
+
+def _whole_ids(records: Iterable[Record]) -> dict[str, str]:
+    """Of accounts whose ids some records hide and others don't, the id by how it is hidden, unless it may be of two: they are one place."""
+    seen = {record.account for record in records if record.account}
+    hidden = Counter(map(hide_account, found := [account for account in seen if _ID.fullmatch(account)]))
+    return {hide_account(account): account for account in found if hidden[hide_account(account)] == 1}
 
 
 def counts_in(record: Record, period: Period | None) -> bool:

@@ -512,6 +512,14 @@ def test_redacted_accounts_are_recognised() -> None:
     assert state_of(RUNTIME, config("COMPLIANT", account="********3333"), organisation=organisation).status is Status.SATISFIED
 
 
+def test_an_account_is_one_place_whether_its_id_is_hidden_or_not() -> None:
+    """Who begins to hide ids in the middle of a quarter had what was wrong before, and its age, for a second account that nobody looks into."""
+    before = config("NON_COMPLIANT", at=NOW - timedelta(days=9))
+    assert state_of(RUNTIME, before, config("COMPLIANT", account="********3333")).status is Status.SATISFIED
+    other = config("COMPLIANT", account="999922223333", at=NOW - timedelta(days=9))
+    assert state_of(RUNTIME, before, other, config("COMPLIANT", account="********3333")).status is Status.NOT_SATISFIED
+
+
 def test_a_hidden_id_that_may_be_of_two_accounts_satisfies_neither() -> None:
     """Of two accounts that end alike, the record of one took the place of the other's: what was found wrong there was gone."""
     organisation = Organisation(scope=Scope(accounts=("111111113333", "222222223333")))
