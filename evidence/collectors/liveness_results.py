@@ -11,6 +11,7 @@ from typing import Any
 from averment.core.canonical import JSON, is_canonical
 from averment.core.errors import BadInputError
 from averment.core.fetch import Fetch
+from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
@@ -50,6 +51,11 @@ class LivenessResults(Collector):
     permissions = ("logs:DescribeLogGroups", "logs:FilterLogEvents")
     looks_back = True
     summary = "Results of face liveness sessions as the application logged them, from CloudWatch Logs."
+
+    def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
+        group = organisation.parameter(GROUP) if organisation is not None else None
+        named = {"logs:FilterLogEvents": (f"arn:aws:logs:*:*:log-group:{group}:*",)} if isinstance(group, str) and group else {}
+        return {**super().allowed(organisation), **named}
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         """One record.

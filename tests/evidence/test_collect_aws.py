@@ -482,6 +482,17 @@ def test_the_policy_is_least_privilege_and_reads_only() -> None:
     assert logs["Resource"] == ["arn:aws:logs:*:*:log-group:/averment/provenance:*", "arn:aws:logs:*:*:log-group:/averment/verdicts:*"]
 
 
+def test_the_policy_reads_no_other_log_group_than_the_one_that_is_named() -> None:
+    """Whoever printed it let the collector read every log of the account, though averment.yaml says which one it reads."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
+    resources = {
+        action: statement["Resource"]
+        for statement in policy(collectors(("liveness-results",), organisation), organisation)["Statement"]
+        for action in statement["Action"]
+    }
+    assert resources == {"logs:DescribeLogGroups": "*", "logs:FilterLogEvents": "arn:aws:logs:*:*:log-group:/shop/liveness:*"}
+
+
 def test_the_account_is_the_one_of_the_credentials() -> None:
     """Records carry the account that was really asked."""
     assert whose_credentials(client, "eu-west-1") == "123456789012"
