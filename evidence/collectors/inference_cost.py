@@ -119,7 +119,9 @@ def _row(day: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _budgets(fetch: Fetch, account: str, services: Names) -> tuple[list[dict[str, Any]], bool]:
     """The account's budgets, and whether all of them could be listed."""
-    found = [budget for page in fetch.pages("DescribeBudgets", {"AccountId": account}) for budget in page.get("Budgets") or ()]
+    # Unless asked for it, AWS Budgets leaves out the expression that the newer budgets are narrowed by: they seemed to be about everything.
+    more = {"ShowFilterExpression": True} if fetch.takes("DescribeBudgets", "ShowFilterExpression") else {}
+    found = [budget for page in fetch.pages("DescribeBudgets", {"AccountId": account, **more}) for budget in page.get("Budgets") or ()]
     whole = not fetch.broken_off
     return [_budget(fetch, account, budget, services) for budget in found], whole
 

@@ -357,6 +357,8 @@ def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of:
     reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
     budgets.create_notification(AccountId=ACCOUNT, BudgetName="heard", Notification=told, Subscribers=reader)
     record = watched(InferenceCost(), scope_of)
+    [asked] = [call for call in record.query["calls"] if call["call"] == "budgets:DescribeBudgets"]
+    assert asked["parameters"]["ShowFilterExpression"] is True, "AWS leaves the expressions out otherwise, and the embedded one doesn't"
     assert record.payload["summary"] == {
         "days": 2,
         "days_with_cost": 2,

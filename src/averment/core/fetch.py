@@ -113,6 +113,10 @@ class Fetch:
                 self._lasting.add(reason)
             self._problems[reason] = self._problems.get(reason, 0) + 1
 
+    def takes(self, operation: str, parameter: str) -> bool:
+        """Whether the botocore that is installed knows ``parameter`` of ``operation``."""
+        return parameter in self._client.meta.service_model.operation_model(operation).input_shape.members
+
     def one(
         self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str | tuple[str, ...] = ()
     ) -> Any:
