@@ -12,8 +12,7 @@ from datetime import datetime
 
 from averment.core.period import Period
 from averment.evidence.assess import counts_in
-from averment.evidence.judges import begins_later
-from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.record import Gathering, Kind, Record, begins_later
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
 _Place = tuple[str, Kind, str | None, str | None, str | None, str]

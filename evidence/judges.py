@@ -25,24 +25,10 @@ from averment.core.period import Period, from_iso, iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
-from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.record import Gathering, Kind, Record, begins_later
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
-
-LOOKING_BACK = frozenset(
-    {
-        "automation-executions",
-        "config-history",
-        "detector-metrics",
-        "face-calls",
-        "incidents",
-        "liveness-results",
-        "signing-calls",
-        "signing-log",
-    }
-)
-"""Collectors that tell of the period that they were asked about (``Collector.looks_back``), and not of the present."""
 
 NAMED = 3
 """How many resources a reason names; the report lists all of them."""
@@ -369,9 +355,9 @@ def count(number: int, noun: str) -> str:
 def _cut_short(question: Question, record: Record) -> str | None:
     if record.gathering is Gathering.PARTIAL:
         return f"only part was collected: {record.reason}"
-    population, whole = record.population, record.payload.get("whole")
-    if isinstance(whole, list) and (question.assessment.expect or {}).get("field") in whole:
-        return None  # what was cut short is something else, such as the history of what is listed in full
+    population = record.population
+    if _is_whole(question, record):
+        return None
     if population is not None and population.truncated:
         return f"the listing was cut short after {population.examined:,} {population.unit}"
     return part_of_the_period(question, record)
@@ -380,15 +366,16 @@ def _cut_short(question: Question, record: Record) -> str | None:
 def part_of_the_period(question: Question, record: Record) -> str | None:
     """Why ``record`` doesn't tell of all of the period that is asked about, if it was collected for one that began later."""
     period, start, end = question.period, record.period_start, record.period_end
-    if period is None or start is None or end is None or not begins_later(record, period):
+    if period is None or start is None or end is None or not begins_later(record, period) or _is_whole(question, record):
         return None
     told = f"{start.date()} to {(end - timedelta(seconds=1)).date()}"
     return f"only {told} was asked about, and not all of {period.label}; collect with --period {period.label}"
 
 
-def begins_later(record: Record, period: Period) -> bool:
-    """Whether ``record`` tells of a stretch of time that begins within ``period``, and not of all that came before in it."""
-    return record.collector in LOOKING_BACK and record.period_start is not None and record.period_start > period.start
+def _is_whole(question: Question, record: Record) -> bool:
+    """Whether the figure that is asked about was counted in full: what was cut short is something else, such as the history of what is listed."""
+    whole = record.payload.get("whole")
+    return isinstance(whole, list) and (question.assessment.expect or {}).get("field") in whole
 
 
 def _shows_less(question: Question, record: Record) -> str | None:

@@ -9,10 +9,25 @@ from enum import StrEnum
 from typing import Any
 
 from averment.core.canonical import JSON, canonical_json, id_of_bytes
-from averment.core.period import from_iso, iso
+from averment.core.period import Period, from_iso, iso
 
 DRILLS = "incident-drill"
 """What the records of drills are by: a command makes them (``averment incident drill``), and no collector."""
+
+
+LOOKING_BACK = frozenset(
+    {
+        "automation-executions",
+        "config-history",
+        "detector-metrics",
+        "face-calls",
+        "incidents",
+        "liveness-results",
+        "signing-calls",
+        "signing-log",
+    }
+)
+"""Collectors that tell of the period that they were asked about (``Collector.looks_back``), and not of the present."""
 
 
 class Kind(StrEnum):
@@ -157,3 +172,8 @@ class Record:
         if "id" in value and value["id"] != record.id:
             raise ValueError(f"record {value['id']} has the content of {record.id}")
         return record
+
+
+def begins_later(record: Record, period: Period) -> bool:
+    """Whether ``record`` tells of a stretch of time that begins within ``period``, and not of all that came before in it."""
+    return record.collector in LOOKING_BACK and record.period_start is not None and record.period_start > period.start

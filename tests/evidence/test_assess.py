@@ -473,6 +473,11 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     elsewhere = of("2026Q4", 0, "2026-11-20T11:00:00Z", region="us-east-1")
     nothing = of("2026-11", 0, "2026-11-20T11:00:00Z", total=0)
     assert state_of(calls, elsewhere, october, nothing, period=Q4).status is Status.NOT_SATISFIED
+    lately = {"whole": ["summary.by_others"], "out_of": {"summary.by_others": 0}, "summary": {"by_others": 0}}
+    idle = replace(of("2026-11", 0, "2026-11-20T11:00:00Z", region="us-east-1"), payload=lately)
+    assert state_of(calls, of("2026Q4", 0, "2026-11-20T11:00:00Z"), idle, period=Q4).status is Status.SATISFIED, (
+        "a figure that no month cuts"
+    )
 
 
 def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:

@@ -26,8 +26,7 @@ from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED, collec
 from averment.evidence.collectors.run import collect, present_quarter, whose_credentials
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
-from averment.evidence.judges import LOOKING_BACK
-from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Population, Record
 
 CODES = {"json": "AccessDeniedException", "xml": "AccessDenied"}
 
