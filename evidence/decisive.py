@@ -1,8 +1,8 @@
 """Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
 
-A state rests, for each collector and place, on the latest record, on the latest that wasn't a failure, and on the latest that was complete,
-as far as the question goes (``judges.judge_history``); the comparison of code and deployment and the operation over time rest on the latest
-of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
+A state rests, for each collector and place (and stretch of time that it was collected for), on the latest record, on the latest that wasn't a
+failure, and on the latest that was complete, as far as the question goes (``judges.judge_history``); the comparison of code and deployment and
+the operation over time rest on the latest of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import datetime
 
 from averment.core.period import Period
 from averment.evidence.assess import counts_in
-from averment.evidence.record import Gathering, Kind, Record, begins_later
+from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record, stretch_of
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
-_Place = tuple[str, Kind, str | None, str | None, str | None, str]
+_Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, datetime] | None, str]
 
 
 class Decisive:
@@ -40,8 +40,9 @@ class Decisive:
             self._kept.append((self._number, record))
             return
         source = None if record.account or record.region else record.source
-        for sort in _sorts(record, self._period):
-            place = (record.collector, record.kind, record.account, record.region, source, sort)
+        stretch = stretch_of(record) if record.collector in LOOKING_BACK else None
+        for sort in _sorts(record):
+            place = (record.collector, record.kind, record.account, record.region, source, stretch, sort)
             moment = (record.effective_at, record.collected_at)
             known = self._latest.get(place)
             if known is None or moment >= known[0]:  # of those of one second the one that came later counts, as in ``judges.in_order``
@@ -53,12 +54,11 @@ class Decisive:
         return (kept[number] for number in sorted(kept))
 
 
-def _sorts(record: Record, period: Period) -> Iterator[str]:
-    """As what ``record`` may be the latest. Whether one that was cut short, or was collected for a part of the period, is complete is for each
-    question to say, by what it has ``whole``."""
+def _sorts(record: Record) -> Iterator[str]:
+    """As what ``record`` may be the latest. Whether one that was cut short is complete is for each question to say, by what it has ``whole``."""
     yield "any"
     if record.gathering is not Gathering.COULD_NOT:
         yield "usable"
     if record.gathering is Gathering.COLLECTED:
-        less = begins_later(record, period) or (record.population is not None and record.population.truncated)
-        yield f"less, whole {record.payload.get('whole')}" if less else "complete"
+        cut = record.population is not None and record.population.truncated
+        yield f"cut, whole {record.payload.get('whole')}" if cut else "complete"

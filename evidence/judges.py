@@ -25,7 +25,7 @@ from averment.core.period import Period, from_iso, iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
-from averment.evidence.record import Gathering, Kind, Record, begins_later
+from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
@@ -356,23 +356,14 @@ def _cut_short(question: Question, record: Record) -> str | None:
     if record.gathering is Gathering.PARTIAL:
         return f"only part was collected: {record.reason}"
     population = record.population
-    if _is_whole(question, record):
+    if is_whole(question, record):
         return None
     if population is not None and population.truncated:
         return f"the listing was cut short after {population.examined:,} {population.unit}"
-    return part_of_the_period(question, record)
+    return None
 
 
-def part_of_the_period(question: Question, record: Record) -> str | None:
-    """Why ``record`` doesn't tell of all of the period that is asked about, if it was collected for one that began later."""
-    period, start, end = question.period, record.period_start, record.period_end
-    if period is None or start is None or end is None or not begins_later(record, period) or _is_whole(question, record):
-        return None
-    told = f"{start.date()} to {(end - timedelta(seconds=1)).date()}"
-    return f"only {told} was asked about, and not all of {period.label}; collect with --period {period.label}"
-
-
-def _is_whole(question: Question, record: Record) -> bool:
+def is_whole(question: Question, record: Record) -> bool:
     """Whether the figure that is asked about was counted in full: what was cut short is something else, such as the history of what is listed."""
     whole = record.payload.get("whole")
     return isinstance(whole, list) and (question.assessment.expect or {}).get("field") in whole

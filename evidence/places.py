@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from averment.core.period import Period
 from averment.core.words import worst
-from averment.evidence.judges import NAMED, Question, Reader, and_more, judge_history, list_some, part_of_the_period
-from averment.evidence.record import Gathering, Record
+from averment.evidence.judges import NAMED, Question, Reader, and_more, is_whole, judge_history, list_some
+from averment.evidence.record import Gathering, Record, begins_later, stretch_of
 from averment.evidence.states import AssessmentState, Gap
 
 
+@dataclass(frozen=True)
+class _Place:
+    """The evidence of one account and region, of a stretch of time if it was collected for several, and the question as it is put to it."""
+
+    name: str
+    question: Question
+    history: Sequence[Record]
+
+
 def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
-    """The worst over places: evidence from one account says nothing of another.
+    """The worst over places: evidence from one account says nothing of another, and what was asked about one month nothing of the next.
 
     An expectation is not put to places where there is nothing, as long as there is something somewhere: a detector that runs
     in one region is not missing in the others. That there is nothing has to be known of now, and by what counts now.
     """
-    empty = {place: history[-1] for place, history in histories.items() if _empty(question, history[-1])}
-    if question.assessment.expect is None or len(empty) == len(histories):
-        empty = {}
-    states = [(place, judge_history(question, history, read)) for place, history in histories.items() if place not in empty]
-    states += [(place, state) for place, record in empty.items() if (state := _no_more(question, record, read)) is not None]
+    places = [found for name, history in histories.items() for found in _by_stretch(name, question, history)]
+    empty = [place for place in places if _empty(place)]
+    if question.assessment.expect is None or len(empty) == len(places):
+        empty = []
+    states = [(place.name, judge_history(place.question, place.history, read)) for place in places if place not in empty]
+    states += [(place.name, state) for place in empty if (state := _no_more(place.question, place.history[-1], read)) is not None]
+    states += [(name, state) for name, history in histories.items() if (state := _unasked(question, history)) is not None]
     if len(states) == 1:
         return states[0][1]
     status = worst(state.status for _, state in states)
@@ -37,6 +51,42 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     )
 
 
+def _in_parts(question: Question, history: Sequence[Record]) -> bool:
+    """Whether the latest record was collected for a part of the period alone, and the figure hangs on the rest of it."""
+    return question.period is not None and begins_later(history[-1], question.period) and not is_whole(question, history[-1])
+
+
+def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:
+    """The evidence by the stretches of time that it was collected for, where that is in parts; each is judged as a period of its own."""
+    if not _in_parts(question, history):
+        yield _Place(name, question, history)
+        return
+    stretches: dict[tuple[datetime, datetime], list[Record]] = {}
+    for record in history:
+        stretches.setdefault(stretch_of(record), []).append(record)
+    for (start, end), records in sorted(stretches.items(), key=lambda item: item[0]):
+        last = end - timedelta(seconds=1)
+        label = f"{start.date()}..{last.date()}"
+        put = replace(question, period=Period(label, start, end), moment=min(question.moment, last))
+        yield _Place(f"{name} {label}", put, records)
+
+
+def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState | None:
+    """What of the period nobody asked about, where it was collected in parts; None where they make up all of it."""
+    if question.period is None or not _in_parts(question, history):
+        return None
+    until = question.period.start
+    for start, end in sorted(map(stretch_of, history)):
+        if start > until:
+            break
+        until = max(until, end)
+    else:
+        if until > question.moment:
+            return None
+    why = f"nobody asked about what was from {until.date()} on; collect with --period {question.period.label}"
+    return question.unassessed(Gap.PARTIAL, why, history[-1])
+
+
 def _no_more(question: Question, record: Record, read: Reader) -> AssessmentState | None:
     """Why the ``record`` of a place where there was nothing doesn't tell that there still is nothing, if so."""
     if old := question.stale(record):
@@ -45,10 +95,11 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
     return question.unassessed(reading.gap, list_some(reading.undecided), record) if reading.gap is Gap.SUPERSEDED else None
 
 
-def _empty(question: Question, record: Record) -> bool:
-    population, of = record.population, out_of(question, record)
+def _empty(place: _Place) -> bool:
+    record = place.history[-1]
+    population, of = record.population, out_of(place.question, record)
     nothing = of == 0 if of is not None else population is not None and population.total == 0
-    return record.gathering is Gathering.COLLECTED and nothing and part_of_the_period(question, record) is None
+    return record.gathering is Gathering.COLLECTED and nothing
 
 
 def out_of(question: Question, record: Record) -> int | None:

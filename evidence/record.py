@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -177,3 +177,9 @@ class Record:
 def begins_later(record: Record, period: Period) -> bool:
     """Whether ``record`` tells of a stretch of time that begins within ``period``, and not of all that came before in it."""
     return record.collector in LOOKING_BACK and record.period_start is not None and record.period_start > period.start
+
+
+def stretch_of(record: Record) -> tuple[datetime, datetime]:
+    """The stretch of time that ``record`` was collected for; one that doesn't say speaks of its moment alone."""
+    moment = record.effective_at
+    return record.period_start or moment, record.period_end or moment + timedelta(seconds=1)

@@ -454,7 +454,8 @@ def test_evidence_of_other_buckets_is_superseded(assessment: Assessment) -> None
 
 
 def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
-    """What was wrong in October was gone from the quarter once November was collected by itself, and so was what nobody had asked about."""
+    """What was wrong in October was gone from the quarter once November was collected by itself, and so was what nobody had asked about. Months
+    that make up the quarter so far do tell of it."""
     calls = Assessment("calls", Method.EXAMINE, collector="signing-calls", expect={"field": "summary.by_others", "at_most": 0})
 
     def of(period: str, by_others: int, at: str, total: int = 3, region: str = "eu-west-1") -> Record:
@@ -467,7 +468,10 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     assert (found.status, "by_others is 2" in found.reason) == (Status.NOT_SATISFIED, True)
     alone = state_of(calls, november, period=Q4)
     assert (alone.status, alone.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
-    assert "only 2026-11-01 to 2026-11-30 was asked about" in alone.reason
+    assert "nobody asked about what was from 2026-10-01 on; collect with --period 2026Q4" in alone.reason
+    assert state_of(calls, of("2026-10", 0, "2026-10-31T23:59:59Z"), november, period=Q4).status is Status.SATISFIED
+    unfinished = state_of(replace(calls, max_age=timedelta(hours=36)), of("2026-10", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
+    assert unfinished.gap is Gap.STALE, "October was collected in the middle of it, and never again"
     assert state_of(calls, october, of("2026Q4", 0, "2026-11-20T11:00:00Z"), period=Q4).status is Status.SATISFIED
     assert state_of(calls, november, period=parse_period("2026-11")).status is Status.SATISFIED
     elsewhere = of("2026Q4", 0, "2026-11-20T11:00:00Z", region="us-east-1")
