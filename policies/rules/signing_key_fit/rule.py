@@ -118,7 +118,8 @@ def _grant(statement: Statement, carrier: Carrier, key: Resource, context: Conte
     where = key.where(*statement.path)
     for principal in principals_of(statement, context.scope, context.graph):
         who = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
-        asked = (ACTION,) if carrier.path[:1] == ("Grants",) else (ACTION, *HELPS_ITSELF)  # who has a grant can pass on no more than it holds
+        # who has a grant can pass on no more than it holds
+        asked = (ACTION,) if carrier.path[:1] == ("Grants",) else (ACTION, *HELPS_ITSELF)
         ways = {action: _lets(principal, action, statement, carrier.document, context) for action in asked}
         action = next((name for name, found in ways.items() if found is True), None)
         if action is not None:
