@@ -61,3 +61,13 @@ def test_credentials_that_ended_are_told_from_other_refusals(error: Exception) -
     with pytest.raises(IncompleteError) as refused, aws_errors("read s3://shop/in.jpg"):
         raise denied
     assert not isinstance(refused.value, SignedOutError)
+
+
+def test_credentials_of_the_environment_that_are_past_their_end_are_told_as_that(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the AWS CLI exports them; botocore's word for it is a bare RuntimeError, which passed for a flaw of the program."""
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z")
+    with pytest.raises(SignedOutError, match="could not look: Credentials were refreshed, but") as caught, aws_errors("look"):
+        client("s3").list_buckets()
+    assert "sign in again" in str(caught.value.fix)
+    with pytest.raises(RuntimeError, match="another"), aws_errors("look"):
+        raise RuntimeError("another")

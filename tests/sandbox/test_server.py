@@ -31,7 +31,13 @@ def test_reset_forgets_everything(sandbox):
 
 def test_applied_shields_from_the_users_own_aws_settings(sandbox, monkeypatch):
     """A profile, a session token or a per-service endpoint of the user can't send a call elsewhere, and they all come back."""
-    theirs = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_S3": "https://s3.example.com"}
+    theirs = {
+        "AWS_PROFILE": "production",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_ENDPOINT_URL_S3": "https://s3.example.com",
+        "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+        "AWS_DEFAULTS_MODE": "bogus",
+    }
     for name, value in theirs.items():
         monkeypatch.setenv(name, value)
     with sandbox.applied():
@@ -85,24 +91,25 @@ def test_a_taken_port_is_an_error_for_people():
 
 
 def test_run_prints_variables_and_stops_on_sigterm():
-    """``averment sandbox run`` prints shell exports under which a client works, and ends cleanly."""
+    """``averment sandbox run`` prints what a shell has to read so that a client works, whatever AWS variables it had, and ends cleanly."""
+    theirs = {"AWS_ENDPOINT_URL_S3": "https://s3.invalid", "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z", "AWS_SESSION_TOKEN": "real"}
     process = subprocess.Popen(
         [sys.executable, "-m", "averment", "sandbox", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
     )
     try:
         lines = []
-        while not lines or not lines[-1].startswith("unset "):
+        while not lines or not lines[-1].startswith("export no_proxy="):
             lines.append(process.stdout.readline())
-        exports = dict(line.removeprefix("export ").strip().replace("''", "").split("=", 1) for line in lines if line.startswith("export "))
+        program = "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_SESSION_TOKEN'))"
         listed = subprocess.run(
-            [sys.executable, "-c", "import boto3; print(boto3.client('s3').list_buckets()['Buckets'])"],
-            env={**os.environ, **exports},
+            ["sh", "-c", f'{"".join(lines)}exec "$0" -c "$1"', sys.executable, program],
+            env={**os.environ, **theirs},
             capture_output=True,
             text=True,
             timeout=30,
             check=False,
         )
-        assert listed.stdout.strip() == "[]", listed.stderr
+        assert listed.stdout.strip() == "[] None", listed.stderr
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)

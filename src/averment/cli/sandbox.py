@@ -30,13 +30,13 @@ def run_sandbox(port: int, region: str) -> int:
 
     Example: averment sandbox run --port 5005 > sandbox.env & sleep 2; . ./sandbox.env; aws s3 ls
     """
-    from averment.sandbox.server import CLEARED, Sandbox
+    from averment.sandbox.server import UNSET, Sandbox
 
     stop = threading.Event()
     with Sandbox(port=port, region=region, managed_policies=True) as sandbox:
+        click.echo(UNSET)
         for name, value in sandbox.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"unset {' '.join(CLEARED)}")
         stderr.print(f"The embedded AWS answers at {sandbox.endpoint}. Ctrl-C stops it.")
         before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:

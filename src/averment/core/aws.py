@@ -28,6 +28,9 @@ _ARCHIVED = "InvalidObjectState"
 """What S3 says to GetObject of an object in a storage class that has to be restored from first."""
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_STALE = "Credentials were refreshed, but the refreshed credentials are still expired."
+"""What botocore raises, as a bare RuntimeError, where the environment says that its credentials have ended (AWS_CREDENTIAL_EXPIRATION)."""
+
 _SIGN_IN = "the credentials have expired: sign in again, then run this again"
 
 
@@ -174,7 +177,9 @@ def aws_errors(doing: str) -> Iterator[None]:
             told = f"it is archived{f' ({kind})' if kind else ''}, and can't be read before it is restored"
             raise IncompleteError(f"could not {doing}: {told}", fix="restore it (s3:RestoreObject), then run this again") from error
         raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
-    except (exceptions.CredentialRetrievalError, exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+    except (exceptions.CredentialRetrievalError, exceptions.SSOError, exceptions.TokenRetrievalError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != _STALE:
+            raise
         raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error

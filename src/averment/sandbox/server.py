@@ -27,18 +27,9 @@ ACCOUNT = "123456789012"
 
 REGION = "eu-west-1"
 
-CLEARED = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_CA_BUNDLE",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-)
-"""Variables that could send a call to the real AWS or spoil one to the sandbox; ``applied`` removes them, and every ``AWS_ENDPOINT_URL_*``."""
+UNSET = r"unset AWS_PROFILE $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')"
+"""What forgets the AWS variables of a shell, whatever they are: one of them could send a call to the real AWS, or spoil one to the sandbox.
+``AWS_PROFILE`` is named since zsh wants a name."""
 
 _log = logging.getLogger("averment.sandbox")
 _running = threading.Lock()
@@ -172,9 +163,9 @@ class Sandbox:
     def applied(self) -> Iterator[Self]:
         """Run the block with ``environment()`` in ``os.environ``; what stood there before comes back afterwards."""
         before = dict(os.environ)
-        os.environ.update(self.environment())
-        for name in [name for name in os.environ if name in CLEARED or name.startswith("AWS_ENDPOINT_URL_")]:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:  # a profile, an endpoint, the hour at which their keys end
             del os.environ[name]
+        os.environ.update(self.environment())
         _forget_default_session()
         try:
             yield self
