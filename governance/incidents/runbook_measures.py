@@ -10,7 +10,7 @@ from averment.core.aws import aws_errors, client
 from averment.core.errors import AvermentError, BadInputError
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
-from averment.governance.remediation.runbooks import UNDO, runbook_names, shipped_runbook, undo_digest
+from averment.governance.remediation.runbooks import UNDO, outputs_of, runbook_names, shipped_runbook, undo_digest
 
 POLL_SECONDS = 2.0
 """Between two looks at an execution."""
@@ -36,9 +36,9 @@ class Runbook(Measure):
 
     def apply(self) -> Effect:
         document, parameters = self._parts()
-        ssm = client("ssm")
+        ssm, given = client("ssm"), {"Parameters": parameters} if parameters else {}  # Systems Manager refuses an empty map
         with aws_errors(f"run the Automation document {document}"):
-            execution = str(ssm.start_automation_execution(DocumentName=document, Parameters=parameters)["AutomationExecutionId"])
+            execution = str(ssm.start_automation_execution(DocumentName=document, **given)["AutomationExecutionId"])
         try:
             return _came_of(self._followed(ssm, execution), execution)
         except AvermentError as error:
@@ -103,7 +103,7 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
     """What an execution, as GetAutomationExecution tells of it, means for the incident. One that only planned holds nothing."""
     status = str(found["AutomationExecutionStatus"])
     said = f"the execution of {found.get('DocumentName', 'the document')} is {status}" + _with_message(found)
-    outputs = {str(name): [str(item) for item in values] for name, values in found.get("Outputs", {}).items()}
+    outputs = outputs_of(found)
     outcome = Outcome.HOLDS if status in _HOLDS else Outcome.UNDER_WAY if status in _GOES_ON else Outcome.FAILED
     if outcome is Outcome.HOLDS and _was_dry(found, outputs):
         outcome, said = Outcome.FAILED, f"{said}, but it was a dry run, which changes nothing; give DryRun=false"

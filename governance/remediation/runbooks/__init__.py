@@ -95,6 +95,16 @@ UNDO = "plan.Undo"
 """The output in which a runbook writes down the calls that take it back; all of ours have it, if only with an empty list."""
 
 
+_NO_OUTPUT = "No output available yet"
+"""How the sentence begins that Systems Manager answers in place of an output whose step has not succeeded."""
+
+
+def outputs_of(execution: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the document put out of an execution, as GetAutomationExecution tells of it: without those outputs that there are none of."""
+    told = {str(name): [str(item) for item in values] for name, values in execution.get("Outputs", {}).items()}
+    return {name: values for name, values in told.items() if not any(value.startswith(_NO_OUTPUT) for value in values[:1])}
+
+
 def undo_digest(outputs: Mapping[str, Sequence[str]]) -> str | None:
     """The SHA-256 of the way back in an execution's outputs, which ``restore`` asks for; None if there is nothing to put back."""
     undo = next(iter(outputs.get(UNDO, ())), "[]")

@@ -264,8 +264,10 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
 
 def _planned(execution: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
     """What the plan put out, before the end too: the execution's own outputs may come with its end alone."""
+    from averment.governance.remediation.runbooks import outputs_of
+
     steps = {f"{step['StepName']}.{name}": found for step in execution["StepExecutions"] for name, found in step.get("Outputs", {}).items()}
-    return {**steps, **execution.get("Outputs", {})}
+    return {**steps, **outputs_of(execution)}
 
 
 def _went_on(execution: Mapping[str, Any]) -> bool:

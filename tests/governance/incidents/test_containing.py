@@ -253,11 +253,25 @@ def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, st
     assert ("it wrote down no way back (no output plan.Undo)" in effect.reason) is (outcome is Outcome.HOLDS)
 
 
+def test_an_output_that_there_is_none_of_is_no_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems Manager answers in its place that the step wasn't executed: that sentence's digest would vouch for a way back, and restore fail on it."""
+    ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    execution, none = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h", "No output available yet because the step is not successfully executed"
+    with Stubber(ssm) as stub:
+        told = {"AutomationExecutionStatus": "Success", "Outputs": {"plan.Undo": [none], "plan.Summary": ["all of it"]}}
+        stub.add_response("get_automation_execution", {"AutomationExecution": told}, {"AutomationExecutionId": execution})
+        monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
+        effect = runbook_measures.Execution(execution, sleep=lambda _: None).apply()
+    assert effect.before == {"outputs": {"plan.Summary": ["all of it"]}}
+    assert "it wrote down no way back" in effect.reason
+
+
 def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was started, and asking after it is refused: that is no failure of the runbook, and the execution's id isn't lost."""
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(ssm) as stub:
-        stub.add_response("start_automation_execution", {"AutomationExecutionId": "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"})
+        asked = {"DocumentName": "take-down"}  # an empty map of parameters is refused
+        stub.add_response("start_automation_execution", {"AutomationExecutionId": "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"}, asked)
         stub.add_client_error("get_automation_execution", "AccessDeniedException")
         monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
         effect = Runbook("take-down", sleep=lambda _: None).apply()

@@ -266,7 +266,10 @@ def test_how_it_is_undone_is_told_of_what_broke_half_way(role: str, capsys: pyte
     assert averment(isolate) == 3  # and everything was put back
     assert "run restore" not in capsys.readouterr().err
     assert averment([*isolate[:4], "BucketName=gone", *isolate[5:]]) == 3
-    assert "run restore" not in capsys.readouterr().err
+    said_of_none = capsys.readouterr()
+    assert "run restore" not in said_of_none.err
+    assert averment([*back[:4], f"ExecutionId={said_of_none.out.strip()}", *back[5:], "--role", role]) == 3
+    assert "wrote down no way back" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_list_may_be_given_a_value_at_a_time() -> None:

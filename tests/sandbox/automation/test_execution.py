@@ -75,8 +75,11 @@ def test_outputs_of_a_step_are_inputs_of_the_next(execute: Execute):
 
 
 def test_a_failure_ends_the_execution_and_says_where(execute: Execute):
-    """What stands behind the failed step doesn't happen."""
-    execution = execute([api("gone", "s3", "GetBucketPolicy", Bucket="gone"), put("after", "x")])
+    """What stands behind the failed step doesn't happen; an output that it owes is a sentence, as with AWS."""
+    owed = [{"Name": "Policy", "Selector": "$.Policy", "Type": "String"}]
+    execution = execute([api("gone", "s3", "GetBucketPolicy", Bucket="gone", outputs=owed), put("after", "x")], outputs=["gone.Policy"])
+    told = boto3.client("ssm").get_automation_execution(AutomationExecutionId=execution.identifier)["AutomationExecution"]
+    assert told["Outputs"] == {"gone.Policy": ["No output available yet because the step is not successfully executed"]}
     assert execution.status == "Failed"
     assert "gone" in execution.failure
     assert "NoSuchBucket" in execution.failure

@@ -32,7 +32,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     if any(step["StepName"] == DRY for step in execution["StepExecutions"]):
         raise ValueError(f"{events['ExecutionId']} was a dry run: it changed nothing")
     kept = execution["Outputs"].get("plan.Undo")
-    if not kept:
+    if not kept or kept[0].startswith("No output available yet"):  # what stands there when the plan failed
         raise ValueError(f"{name} ({events['ExecutionId']}) wrote down no way back: its outputs have no plan.Undo; undo it by hand")
     undo = kept[0]
     digest = hashlib.sha256(undo.encode()).hexdigest()

@@ -17,6 +17,9 @@ from averment.sandbox.automation.calls import Access
 from averment.sandbox.automation.document import Document, Step
 from averment.sandbox.automation.values import MissingError, resolve, text
 
+NOT_THERE = "No output available yet because the step is not successfully executed"
+"""What Systems Manager answers in place of an output of the document whose step hasn't succeeded, also once the execution is over."""
+
 RUNNING = frozenset({"Pending", "InProgress", "Waiting"})
 _REAL_SLEEP = 0.01
 
@@ -128,8 +131,8 @@ class Execution:
 
     @property
     def outputs(self) -> dict[str, list[str]]:
-        """The document's outputs that there are."""
-        found = {name: self._values[name] for name in self.document.outputs if name in self._values}
+        """The document's outputs; ``NOT_THERE`` is the value of those that there are none of."""
+        found = {name: self._values.get(name, NOT_THERE) for name in self.document.outputs}
         return {name: [text(item) for item in value] if isinstance(value, list) else [text(value)] for name, value in found.items()}
 
     def _run(self) -> None:
