@@ -4,7 +4,7 @@ Each package lies in a folder that its manifest's SHA-256 names, ``<prefix>/<per
 of the same period stands beside the earlier one. Nothing is ever overwritten (conditional writes); S3 checks each file's SHA-256
 as it arrives. The manifest's signature goes up last: a folder without it is a push that was cut off, and pushing again finishes it.
 Permissions: s3:GetBucketVersioning, s3:GetBucketObjectLockConfiguration, s3:PutObject, s3:PutObjectRetention, s3:GetObject,
-s3:GetObjectRetention.
+s3:GetObjectRetention; with ``dry_run`` s3:ListBucket, without which S3 answers 403 for what isn't there.
 """
 
 from __future__ import annotations

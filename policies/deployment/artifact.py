@@ -23,7 +23,8 @@ class Archive(Step):
     """``bundle`` at ``s3://<bucket>/averment/config-rules/<digest>.zip``. Written once: another build has another key. What is there
     under that key is read, since whoever may write to the bucket could have put something else there for the function to run.
 
-    Needs ``s3:GetObject`` and ``s3:PutObject``, to remove ``s3:ListBucket`` and ``s3:DeleteObject``.
+    Needs ``s3:GetObject``, ``s3:ListBucket`` (without it S3 answers 403 for what isn't there yet) and ``s3:PutObject``, to remove
+    ``s3:DeleteObject``.
     """
 
     def __init__(self, bundle: Bundle, bucket: str, *, region: str | None = None) -> None:

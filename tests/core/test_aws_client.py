@@ -71,3 +71,19 @@ def test_credentials_of_the_environment_that_are_past_their_end_are_told_as_that
     assert "sign in again" in str(caught.value.fix)
     with pytest.raises(RuntimeError, match="another"), aws_errors("look"):
         raise RuntimeError("another")
+
+
+@pytest.mark.parametrize(
+    ("operation", "allows"),
+    [
+        ("HeadObject", "allow s3:GetObject and s3:ListBucket"),
+        ("ListObjectsV2", "allow s3:ListBucket for"),
+        ("PutObject", "allow PutObject for"),
+    ],
+)
+def test_a_denial_names_what_can_be_allowed(operation: str, allows: str) -> None:
+    """IAM has no action that is called as some operations are; and S3 denies without a word of it what isn't there to who may not list."""
+    error = botocore.exceptions.ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, operation)
+    with pytest.raises(IncompleteError) as caught, aws_errors("look"):
+        raise error
+    assert str(caught.value.fix).startswith(allows)

@@ -24,6 +24,23 @@ _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """What can stand in a host name; whether there is such a region, only AWS knows."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
+_READING = "s3:GetObject and s3:ListBucket (without the latter S3 denies, too, what isn't there)"
+_ACTIONS = {
+    "CopyObject": "s3:PutObject on the copy and s3:GetObject on its source",
+    "CreateMultipartUpload": "s3:PutObject",
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "GetObject": _READING,
+    "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "HeadObject": _READING,
+    "Invoke": "lambda:InvokeFunction",
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "UploadPart": "s3:PutObject",
+}
+"""What allows an operation, where IAM's action isn't called like it: nothing can be allowed that is called s3:HeadObject."""
+
 _ARCHIVED = "InvalidObjectState"
 """What S3 says to GetObject of an object in a storage class that has to be restored from first."""
 
@@ -166,7 +183,7 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise
     except exceptions.ClientError as error:
         denied = missing_permission(error)
-        fix = f"allow {denied} for this identity" if denied else None
+        fix = f"allow {_ACTIONS.get(denied, denied)} for this identity" if denied else None
         code = error.response.get("Error", {}).get("Code")
         if code in _EXPIRED:
             raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
