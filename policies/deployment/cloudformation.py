@@ -18,6 +18,9 @@ STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPL
 _NEVER_CAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"})
 """States out of which a stack can only be deleted."""
 
+_BEGINS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+"""What a stack's own event says where somebody set something going; a rollback belongs to that."""
+
 MAX_WAIT_S = 900
 MAX_BODY_BYTES = 51_200
 
@@ -139,14 +142,22 @@ class Stack(Step):
                 yield f"parameter {key}: {there.get(key)} -> {value}"
 
     def _reason(self) -> str:
-        """The first reason that the stack's events give for a failure."""
+        """The first reason that the stack's events give for the failure of what was done last."""
         try:
             with aws_errors(f"read the events of the stack {self.stack}"):
-                events = self._cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
+                events = list(self._latest_events())
         except IncompleteError as error:
             return error.message
         failed = [item for item in events if "FAILED" in item.get("ResourceStatus", "") and item.get("ResourceStatusReason")]
         return f"{failed[-1]['LogicalResourceId']}: {failed[-1]['ResourceStatusReason']}" if failed else "its events give no reason"
+
+    def _latest_events(self) -> Iterator[Mapping[str, Any]]:
+        """Newest first, down to where the latest operation began: those of earlier ones, and why they failed, stay for 90 days."""
+        for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.stack):
+            for event in page["StackEvents"]:
+                yield event
+                if event.get("PhysicalResourceId") == event["StackId"] and event.get("ResourceStatus") in _BEGINS:
+                    return
 
 
 def _busy(stack: Mapping[str, Any]) -> str | None:
