@@ -11,15 +11,24 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from averment.cli.demo.stage import Stage
+from averment.cli.demo.stage import Stage, prepared
 from averment.cli.main import run
+
+_THEIRS = {
+    "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+    "AWS_ENDPOINT_URL_SQS": "https://sqs.invalid",
+    "AVERMENT_CASES": "our-cases",
+    "AVERMENT_QUARANTINE_BUCKET": "our-uploads",
+    "HTTP_PROXY": "http://proxy.invalid:3128",
+}
+"""What a user's shell may hold: of signing in, of their own media gate, of their network. The demo goes by none of it."""
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demo's workspace and what it printed, from a process of its own, as `make demo` runs it."""
     folder = tmp_path_factory.mktemp("demo")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | _THEIRS
     command = [sys.executable, "-m", "averment", "demo", "--workspace", "played"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -139,6 +148,23 @@ def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path, capsy
     assert run(["demo", "--workspace", str(tmp_path)]) == 2
     assert (tmp_path / "mine").read_text() == "precious"
     assert "--workspace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stands_in", "workspace"), [("real", "."), ("real/shop/terraform", "../.."), (".", "link")])
+def test_a_workspace_is_emptied_wherever_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stands_in: str, workspace: str
+) -> None:
+    """In the workspace itself, deeper in it, or beside a link to it: the shop is new, and the folder is still the one in which the shell stands."""
+    with prepared(tmp_path / "real") as folder:
+        (folder / "old.json").write_text("{}")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path / stands_in)
+    before = folder.stat().st_ino
+    with prepared(Path(workspace)) as again:
+        assert (again, again.stat().st_ino) == (folder, before)
+        assert sorted(path.name for path in again.iterdir()) == [".averment-demo", "shop"]
+        assert (again / "shop" / "averment.yaml").is_file()
+    assert Path.cwd().is_dir()
 
 
 def test_a_workspace_that_can_not_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

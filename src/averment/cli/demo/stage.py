@@ -95,14 +95,21 @@ def prepared(folder: Path) -> Iterator[Path]:
         BadInputError: the folder exists and the demo didn't make it.
         IncompleteError: the file system refused.
     """
-    folder = folder.absolute()
+    before = Path.cwd()
+    folder = folder.resolve()
     try:
         if folder.exists() and any(folder.iterdir()):
             if not (folder / MARKER).is_file():
                 raise BadInputError(
                     "is not empty, and not a folder of the demo's", where=SourceRef(str(folder)), fix="choose another with --workspace"
                 )
-            shutil.rmtree(folder)
+            for item in folder.iterdir():  # not the folder itself, in which the user's shell may stand
+                if item.name == MARKER:  # stays to the end: what is emptied in part is the demo's too
+                    continue
+                if item.is_dir() and not item.is_symlink():
+                    shutil.rmtree(item)
+                else:
+                    item.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).write_text("Made by `averment demo`, which may empty it.\n", encoding="utf-8")
         with resources.as_file(resources.files("averment.sandbox").joinpath("shop")) as shop:
@@ -113,9 +120,8 @@ def prepared(folder: Path) -> Iterator[Path]:
             where=SourceRef(str(folder)),
             fix="free space or fix permissions, or choose another with --workspace",
         ) from error
-    before = Path.cwd()
     os.chdir(folder / "shop")
     try:
         yield folder
     finally:
-        os.chdir(before)
+        os.chdir(before if before.is_dir() else folder)  # it may have been a folder of the earlier demo
