@@ -30,6 +30,20 @@ SESSIONS = "averment-incident-revoked-sessions"
 """How the inline policies that end a role's sessions are called; each revocation has one of its own, since another's must not be taken back with it."""
 
 
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds between looks at IAM, which says of itself that it may show for a while what was before a change."""
+
+
+def _settled(look: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
+    """What ``look`` sees, once it is what is wanted or IAM has had its time."""
+    for pause in PAUSES:
+        found = look()
+        if found[0]:
+            return found
+        time.sleep(pause)
+    return look()
+
+
 def _as_seen(looked: Callable[[], tuple[bool, str]], doing: str, reference: str | None, before: Mapping[str, JSON]) -> Effect:
     """The effect of what was done, by what ``looked`` sees: whether it holds, and in words. Where that is refused it is done all the same, and
     its way back isn't lost with the look."""
@@ -120,13 +134,18 @@ class DisableKey(Measure):
             after = self._status()
             return after == "Inactive", f"the key is {after}, it was {before}"
 
-        return _as_seen(looked, "look at the key", self._parts()[1], {"status": before})
+        return _as_seen(lambda: _settled(looked), "look at the key", self._parts()[1], {"status": before})
 
     def undo(self, effect: Effect) -> Effect:
         wanted = str((effect.before or {}).get("status", "Active"))
         self._set(wanted)
-        after = self._status()
-        return Effect(Outcome.HOLDS if after == wanted else Outcome.FAILED, f"the key is {after}", self._parts()[1])
+
+        def looked() -> tuple[bool, str]:
+            after = self._status()
+            return after == wanted, f"the key is {after}"
+
+        back, reason = _settled(looked)
+        return Effect(Outcome.HOLDS if back else Outcome.FAILED, reason, self._parts()[1])
 
     def _parts(self) -> tuple[str, str]:
         user, slash, key = self.target.partition("/")
@@ -173,14 +192,19 @@ class RevokeSessions(Measure):
             there = self._is_there(iam, name)
             return there, f"sessions from before {moment} are denied" if there else f"the role has no policy {name}"
 
-        return _as_seen(looked, "look at the role", name, {"before": moment})
+        return _as_seen(lambda: _settled(looked), "look at the role", name, {"before": moment})
 
     def undo(self, effect: Effect) -> Effect:
         iam, name = client("iam"), effect.reference or SESSIONS
         with aws_errors(f"let the sessions of the role {self.target} in again"):
             iam.delete_role_policy(RoleName=self.target, PolicyName=name)
-        there = self._is_there(iam, name)
-        return Effect(Outcome.FAILED if there else Outcome.HOLDS, f"the policy is {'still there' if there else 'gone'}", name)
+
+        def looked() -> tuple[bool, str]:
+            there = self._is_there(iam, name)
+            return not there, f"the policy is {'still there' if there else 'gone'}"
+
+        back, reason = _settled(looked)
+        return Effect(Outcome.HOLDS if back else Outcome.FAILED, reason, name)
 
     def _is_there(self, iam: Any, name: str) -> bool:
         with aws_errors(f"list the policies of the role {self.target}"):

@@ -152,11 +152,38 @@ def test_an_undoing_holds_only_if_it_is_seen_to(sandbox: Any, monkeypatch: pytes
     iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
     disabled, revoked = open_measure(f"disable-key=pixelpost/{key}"), open_measure("revoke-sessions=partner")
     effects = disabled.apply(), revoked.apply()
+    monkeypatch.setattr(measures, "PAUSES", (0.0,))
     monkeypatch.setattr(measures.DisableKey, "_set", lambda self, status: None)
     monkeypatch.setattr(measures.RevokeSessions, "_is_there", lambda self, iam, name: True)
     undone = disabled.undo(effects[0]), revoked.undo(effects[1])
     assert [str(effect.outcome) for effect in undone] == ["failed", "failed"]
     assert [effect.reason for effect in undone] == ["the key is Inactive", "the policy is still there"]
+
+
+def test_iam_may_show_for_a_while_what_was_before(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reads lag behind its changes: a key that is disabled, and sessions that are revoked, were recorded as failed, and their undoing too."""
+    iam, asked = boto3.client("iam"), BaseClient._make_api_call
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    seen: dict[str, Any] = {}
+
+    def lagging(self: Any, name: str, kwargs: Any) -> Any:
+        """Each answer of a listing is the one before; a change starts that anew."""
+        found = asked(self, name, kwargs)
+        if not name.startswith("List"):
+            return found
+        before, seen[name] = seen.get(name, found), found
+        return before
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", lagging)
+    monkeypatch.setattr(measures, "PAUSES", (0.0, 0.0))
+    iam.list_role_policies(RoleName="partner")
+    for text in (f"disable-key=pixelpost/{key}", "revoke-sessions=partner"):
+        measure = open_measure(text)
+        effect = measure.apply()
+        assert effect.outcome is Outcome.HOLDS, effect.reason
+        assert measure.undo(effect).outcome is Outcome.HOLDS
 
 
 def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By) -> None:
