@@ -7,6 +7,8 @@ function that hears it, and an answer about one version is none about another.
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -106,11 +108,26 @@ def _asked_key(key: str) -> str:
     return ASKED + key.removeprefix(INPUTS)
 
 
+_QUOTED = 512
+"""Characters that a key may have percent-encoded, which shows what it is. All metadata together have 2 KB in S3, and a key alone up to 3 KB so."""
+
+
+def _key_metadata(key: str) -> dict[str, str]:
+    """``key`` in ASCII, as metadata are: a long one in base64, which makes it a third longer at most."""
+    quoted = quote(key)
+    return {"gate-key": quoted} if len(quoted) <= _QUOTED else {"gate-key-base64": base64.b64encode(key.encode()).decode()}
+
+
+def _key_of(metadata: Mapping[str, str]) -> str:
+    long = metadata.get("gate-key-base64")
+    return unquote(metadata["gate-key"]) if long is None else base64.b64decode(long, validate=True).decode()
+
+
 def _to_metadata(pending: Pending) -> dict[str, str]:
     target = pending.target
     return {
         "gate-bucket": target.bucket,
-        "gate-key": quote(target.key),  # metadata is ASCII
+        **_key_metadata(target.key),
         "gate-version": target.version or "",
         "gate-etag": target.etag or "",
         "gate-attempt": str(pending.attempt),
@@ -133,7 +150,7 @@ def pending_at(bucket: str, key: str) -> Pending | None:
         raise
     found = head["Metadata"]
     try:
-        target = ObjectVersion(found["gate-bucket"], unquote(found["gate-key"]), found["gate-version"] or None, found["gate-etag"] or None)
+        target = ObjectVersion(found["gate-bucket"], _key_of(found), found["gate-version"] or None, found["gate-etag"] or None)
         return Pending(target, int(found["gate-attempt"]), key, head["ContentType"], found.get("gate-sha256") or None)
     except (KeyError, ValueError) as error:
         raise IncompleteError(f"s3://{bucket}/{key} is no request of the gate: {error!r}") from error

@@ -65,3 +65,37 @@ def test_moto_alone_cannot_read_retention_and_lets_it_be_shortened(moto_alone):
         s3.get_object_retention(**place)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     s3.put_object_retention(**place, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": UNTIL - timedelta(days=20)})
+
+
+def test_a_retention_that_is_over_is_refused(sandbox):
+    """With the object or afterwards: S3 locks nothing until yesterday."""
+    s3 = boto3.client("s3")
+    place = locked(s3, "GOVERNANCE")
+    past = datetime.now(UTC) - timedelta(days=1)
+    with pytest.raises(ClientError, match="must be in the future"):
+        s3.put_object(Bucket="ledger", Key="late", Body=b"x", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=past)
+    with pytest.raises(ClientError, match="must be in the future"):
+        s3.put_object_retention(**place, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": past}, BypassGovernanceRetention=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"Key": "é" * 513}, "KeyTooLongError"),
+        ({"Key": "k", "Metadata": {"name": "x" * 2045}}, "MetadataTooLarge"),
+        ({"Key": "é" * 512, "Metadata": {"name": "x" * 2044}}, None),
+    ],
+)
+def test_names_and_metadata_have_their_limits(sandbox, given, code):
+    """1,024 bytes and 2 KB, names of metadata included, also of a copy."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="media", Key="source", Body=b"x")
+    copied = {"CopySource": {"Bucket": "media", "Key": "source"}, "MetadataDirective": "REPLACE"}
+    for put in (lambda: s3.put_object(Bucket="media", **given), lambda: s3.copy_object(Bucket="media", **copied, **given)):
+        if code is None:
+            put()
+            continue
+        with pytest.raises(ClientError) as caught:
+            put()
+        assert caught.value.response["Error"]["Code"] == code

@@ -73,6 +73,16 @@ def test_a_clean_video_is_published_when_the_endpoint_has_answered_and_not_befor
     assert site.waiting() == []
 
 
+@pytest.mark.parametrize("key", ["тест/" + "映" * 330 + ".mp4", "a b+c%2F/" + "x" * 1000, "é" * 512])
+def test_a_video_is_asked_about_whatever_its_name(site: Any, double: Any, key: str) -> None:
+    """Names have up to 1,024 bytes in S3, metadata 2 KB, and percent-encoded a name alone is up to three: such a video was never judged."""
+    gate = site.gate(double)
+    assert gate.handle(site.upload(key, MP4 + b"clean"))["event"] == "asked"
+    [line] = answered(site, gate, site.answer(site.waiting()[0], double))
+    assert (line["key"], line["action"]) == (key, "publish")
+    assert site.published(key) == MP4 + b"clean"
+
+
 @pytest.mark.parametrize(("body", "verdict"), [(b"fake", "flagged"), (b"odd", "review")])
 def test_a_video_that_is_not_clean_is_held_with_a_case(site: Any, double: Any, body: bytes, verdict: str) -> None:
     """What the endpoint flags or can't judge waits for a person."""

@@ -4,7 +4,8 @@ moto ignores conditions (a conditional Deny always denies), asks for ``s3:HeadOb
 answers a denial without a body. Here an explicit Deny denies exactly what it says, on object operations, and on a copy at its source as
 well; an Allow matters for anonymous requests, as in moto: who signs a request is the bucket's owner. ``aws:SecureTransport`` is true:
 the loopback stands for TLS. What the evaluator doesn't cover is answered with 501, not guessed. GetObjectRetention answers (moto
-fails), and a COMPLIANCE retention can only be lengthened (moto lets anyone shorten it).
+fails), and a COMPLIANCE retention can only be lengthened (moto lets anyone shorten it). Names have at most 1,024 bytes and metadata 2 KB, and a
+retention ends in the future (moto takes all of these); multipart uploads and forms aren't asked for the latter two.
 Not covered: policies on bucket operations and presigned POST forms, the tags in PutObjectTagging's body, identity policies, ACLs
 and object ownership.
 """
@@ -25,6 +26,7 @@ from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
+from averment.core.aws import MAX_METADATA_BYTES
 from averment.sandbox.policy import Decision, Request, decide
 
 _RESULTS = {
@@ -90,6 +92,9 @@ _SUBRESOURCES = {
 }
 """Query parameter: the actions of GET, PUT and DELETE."""
 
+_MAX_KEY = 1024
+"""Bytes of an object's name in UTF-8."""
+
 _judge: ContextVar[Callable[[Any, str, str], Any] | None] = ContextVar("averment-s3-judge", default=None)
 _moto_permission = FakeBucket.get_permission
 
@@ -114,6 +119,7 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
             return decision
 
         self._judge_copied(request)
+        self._check_limits(request)
         token = _judge.set(judge)
         try:
             return super()._key_response(request, full_url)
@@ -140,6 +146,7 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
     def put_object_retention(self) -> Any:
         """As in S3, a COMPLIANCE retention is only ever lengthened, by nobody shortened; GOVERNANCE yields to its bypass header."""
         key = self.backend.get_object(self.bucket_name, self.parse_key_name(), version_id=self._get_param("versionId"))
+        _check_until(self._mode_until_from_body()[1])
         if key is not None and key.lock_mode and key.lock_until and _moment(key.lock_until) > datetime.now(UTC):
             mode, until = self._mode_until_from_body()
             weaker = not mode or not until or mode != key.lock_mode or _moment(until) < _moment(key.lock_until)
@@ -147,6 +154,16 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
             if weaker and not bypass:
                 raise S3AccessDeniedError()
         return super().put_object_retention()
+
+    def _check_limits(self, request: Any) -> None:
+        """What S3 says of a request to write that is too large in its headers, or would hold until a time that is over."""
+        if len(self.parse_key_name().encode()) > _MAX_KEY:
+            raise S3ClientError("KeyTooLongError", "Your key is too long")
+        named = "x-amz-meta-"
+        given = [(name.lower(), value) for name, value in request.headers.items() if name.lower().startswith(named)]
+        if sum(len(name) - len(named) + len(value.encode()) for name, value in given) > MAX_METADATA_BYTES:
+            raise S3ClientError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
+        _check_until(request.headers.get("x-amz-object-lock-retain-until-date"))
 
     def _judge_copied(self, request: Any) -> None:
         """A copy reads its source: what the source's bucket policy denies there, it denies here."""
@@ -235,6 +252,11 @@ class NoRetentionError(S3ClientError):  # type: ignore[misc]
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _check_until(retained: str | None) -> None:
+    if retained and _moment(retained) <= datetime.now(UTC):
+        raise S3ClientError("InvalidArgument", "The retain until date must be in the future!")
 
 
 def action_of(method: str, query: Mapping[str, Any]) -> str:
