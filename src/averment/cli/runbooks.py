@@ -179,6 +179,10 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
     return found
 
 
+MAX_VALUE = 512
+"""Characters of a parameter's value in Systems Manager; a key of S3 may have more."""
+
+
 def check_values(runbook: ShippedRunbook, values: Mapping[str, Sequence[str]]) -> None:
     """Whether the parameters take ``values``, by the document's own rules: Systems Manager tells only when the document was brought there.
 
@@ -193,6 +197,7 @@ def check_values(runbook: ShippedRunbook, values: Mapping[str, Sequence[str]]) -
 def _check_value(runbook: ShippedRunbook, parameter: str, entry: Mapping[str, Any], value: str) -> None:
     rules: list[tuple[bool, str]] = [
         (not value, "leave it out where it may be empty"),
+        (len(value) > MAX_VALUE, f"Systems Manager takes at most {MAX_VALUE} characters"),
         (entry["type"] == "Boolean" and value.lower() not in {"true", "false"}, "write true or false"),
         (entry["type"] == "Integer" and not value.isdecimal(), "write a number"),
         ("allowedValues" in entry and value not in entry.get("allowedValues", ()), f"one of {', '.join(entry.get('allowedValues', ()))}"),

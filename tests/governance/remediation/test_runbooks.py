@@ -207,6 +207,7 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     [
         ("isolate-bucket", "Exact=perhaps", "true or false"),
         ("isolate-bucket", "BucketName=", "leave it out"),
+        ("isolate-bucket", f"Prefix={'x' * 513}", "at most 512 characters"),
         ("suspend-access", "Approvers=lead,", "leave it out"),
         ("suspend-access", "UserName=a/b", "The user to suspend"),
         ("pause-pipeline", "Kind=queue", "one of endpoint, event-source, rule, function"),
