@@ -250,6 +250,30 @@ def test_how_it_is_undone_is_told_before_the_approval(role: str, sandbox: Sandbo
     boto3.client("ssm").stop_automation_execution(AutomationExecutionId=identifier)
 
 
+def test_what_asks_for_an_approval_fits_there(role: str, capsys: pytest.CaptureFixture[str]):
+    """The message of an approval has at most 4,096 characters: a long mode, or many paths, ended the runbook before anybody was asked."""
+    boto3.client("ssm").put_parameter(Name="/mode", Value="x" * 4096, Type="String")
+    origin = {"Id": "media", "DomainName": "media.s3.eu-west-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    distribution = boto3.client("cloudfront").create_distribution(
+        DistributionConfig={
+            "CallerReference": "1",
+            "Comment": "",
+            "Enabled": True,
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": {"TargetOriginId": "media", "ViewerProtocolPolicy": "https-only"},
+        }
+    )["Distribution"]["Id"]
+    paths = [part for number in range(20) for part in ("-p", f"Paths=/products/{number}/{'x' * 400}")]
+    for given in (
+        ["stop-identity-path", "-p", "ParameterName=/mode", "-p", "Mode=stopped"],
+        ["invalidate-cdn", "-p", f"DistributionId={distribution}", *paths],
+    ):
+        assert averment(["runbooks", "run", *given, "-p", "Approvers=lead", "--role", role, "--for-real"]) == 0
+        said = capsys.readouterr()
+        assert "waits for approval" in said.err
+        boto3.client("ssm").stop_automation_execution(AutomationExecutionId=said.out.split()[0])
+
+
 def test_how_it_is_undone_is_told_of_what_broke_half_way(role: str, capsys: pytest.CaptureFixture[str]):
     """The way back broke as well: the bucket stays isolated, and restore asks for the digest. Where nothing was begun, none is told."""
     boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -236,6 +236,13 @@ def test_nothing_happens_before_the_approval_and_only_an_approver_gives_it(appro
     assert approval.records[0].outputs["ApproverDecisions"][0]["Comment"] == "by phone"
 
 
+def test_a_message_that_is_too_long_asks_nobody(execute: Execute):
+    """4,096 characters are the most that an approval's message has."""
+    inputs = {"Approvers": ["lead"], "Message": "x" * 4097}
+    execution = execute([{"name": "ask", "action": "aws:approve", "inputs": inputs}])
+    assert (execution.status, "at most 4096 characters" in execution.failure) == ("Failed", True)
+
+
 def test_a_rejection_fails_it(approval: Execution):
     """One approver's no is enough."""
     signal(approval, "second", "Reject")

@@ -33,9 +33,14 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
             undo.append({"service": "lambda", "operation": "put_function_concurrency", "parameters": more})
     also = f", and {events['FunctionName']} answers nobody" if stops else ""
     return {
-        "Summary": f"{events['ParameterName']}: from '{before['Value']}' to '{events['Mode']}'{also}",
+        "Summary": f"{events['ParameterName']}: from '{_short(before['Value'])}' to '{events['Mode']}'{also}",
         "DryRun": events["DryRun"],
         "Type": before["Type"],
         "StopsFunction": stops,
         "Undo": json.dumps(undo),
     }
+
+
+def _short(value: str) -> str:
+    """``value`` for the summary, which asks for the approval and may have 4,096 characters; a parameter may have twice as many."""
+    return value if len(value) <= 200 else f"{value[:200]}…"

@@ -59,5 +59,9 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _resource(parameters: dict[str, Any]) -> str:
     """What a call is about, for the approver: its short arguments; a policy has its own place in the execution's outputs."""
-    told = [str(value) for name, value in parameters.items() if name not in {"Policy", "Tags"} and isinstance(value, str)]
+    told = [
+        value if len(value) <= 200 else f"{value[:200]}…"
+        for name, value in parameters.items()
+        if name not in {"Policy", "Tags"} and isinstance(value, str)
+    ]
     return " ".join(told)

@@ -17,6 +17,9 @@ POLL_SECONDS = 5
 MAX_ITERATIONS = 100
 """The service's bound on a loop."""
 
+MAX_MESSAGE = 4096
+"""Characters of the message that asks for an approval."""
+
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
@@ -91,6 +94,8 @@ def approve(execution: Execution, step: Step, inputs: Mapping[str, Any]) -> dict
     """``aws:approve``: waits for enough of the approvers, or for one rejection."""
     approvers = {str(item) for item in inputs["Approvers"]}
     needed = int(inputs.get("MinRequiredApprovals", 1))
+    if len(str(inputs.get("Message", ""))) > MAX_MESSAGE:
+        raise StepFailedError(f"the message of an approval has at most {MAX_MESSAGE} characters")
     if not approvers or needed > len(approvers):
         raise StepFailedError(f"{needed} approvals are needed of {len(approvers)} approvers")
     if inputs.get("NotificationArn"):
