@@ -11,6 +11,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
+from averment.core.errors import BadInputError
+from averment.core.signing.kms import KmsSigner
+
 MESSAGE = b"checkpoint of a ledger"
 
 
@@ -77,3 +80,33 @@ def test_moto_alone_still_hashes_a_digest_twice(moto_alone):
     with pytest.raises(InvalidSignature):
         public.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
     assert "KeySpec" not in kms.get_public_key(KeyId=arn)
+
+
+def test_a_key_that_is_off_does_nothing(sandbox):
+    """Disabled, or waiting for its deletion: it signs nothing, verifies nothing, and gives no public key. Moto's does."""
+    kms = boto3.client("kms")
+    arn, _ = _key(kms, "ECC_NIST_P256")
+    signed = kms.sign(KeyId=arn, Message=MESSAGE, SigningAlgorithm="ECDSA_SHA_256")["Signature"]
+    for switch, code in (
+        (lambda: kms.disable_key(KeyId=arn.rpartition("/")[2]), "DisabledException"),
+        (lambda: kms.schedule_key_deletion(KeyId=arn.rpartition("/")[2], PendingWindowInDays=7), "KMSInvalidStateException"),
+    ):
+        switch()
+        for ask in (
+            lambda: kms.sign(KeyId=arn, Message=MESSAGE, SigningAlgorithm="ECDSA_SHA_256"),
+            lambda: kms.verify(KeyId=arn, Message=MESSAGE, Signature=signed, SigningAlgorithm="ECDSA_SHA_256"),
+            lambda: kms.get_public_key(KeyId=arn),
+        ):
+            with pytest.raises(ClientError) as caught:
+                ask()
+            assert caught.value.response["Error"]["Code"] == code
+
+
+def test_a_symmetric_key_signs_no_ledger(sandbox):
+    """It has no public key, which KMS says in words of its own; whoever names it is told which kind is needed."""
+    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    with pytest.raises(ClientError, match="UnsupportedOperationException"):
+        boto3.client("kms").get_public_key(KeyId=key)
+    with pytest.raises(BadInputError, match="is not ECC_NIST_P256") as caught:
+        KmsSigner(key).public_key()
+    assert "--key-spec ECC_NIST_P256" in str(caught.value.fix)

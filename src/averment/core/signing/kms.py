@@ -11,7 +11,7 @@ import hashlib
 from functools import cached_property
 from typing import Any
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.signing.interface import Algorithm, Signer
 from averment.core.signing.verification import algorithm_of, verify_signature
@@ -43,11 +43,15 @@ class KmsSigner(Signer):
 
     @cached_property
     def _public_key(self) -> bytes:
-        with aws_errors(f"read the public key of {self._key}"):
-            der = bytes(self._kms.get_public_key(KeyId=self._key)["PublicKey"])
         try:
+            with aws_errors(f"read the public key of {self._key}"):
+                der = bytes(self._kms.get_public_key(KeyId=self._key)["PublicKey"])
             usable = algorithm_of(der) is Algorithm.ECDSA_P256_SHA256
         except BadInputError:
+            usable = False
+        except IncompleteError as error:
+            if error_code(error) != "UnsupportedOperationException":  # what KMS says of a symmetric key, which has none
+                raise
             usable = False
         if not usable:
             raise BadInputError(

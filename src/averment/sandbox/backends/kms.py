@@ -1,6 +1,7 @@
 """KMS: Sign and Verify with ``MessageType=DIGEST`` sign the digest itself (moto hashes it a second time).
 
-RSASSA-PSS uses a salt as long as the digest, as KMS documents (moto: the longest that fits). ``GetPublicKey`` names ``KeySpec``.
+RSASSA-PSS uses a salt as long as the digest, as KMS documents (moto: the longest that fits). ``GetPublicKey`` names ``KeySpec``. A key that is
+disabled or awaits its deletion signs nothing, and a symmetric one has no public key (moto: an RSA key).
 Keys, aliases, grants and everything else are moto's. Not covered: ML-DSA, Ed25519 and SM2 keys (moto has none).
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from moto.core.exceptions import JsonRESTError
 from moto.kms.exceptions import ValidationException
 from moto.kms.responses import KmsResponse
 
@@ -24,6 +26,7 @@ class CorrectedKms(KmsResponse):  # type: ignore[misc]
     """moto's KMS with honest signatures."""
 
     def sign(self) -> str:
+        self._usable()
         if self._message_type() == "RAW":
             self._check_raw()
             if not self._is_pss():
@@ -44,6 +47,7 @@ class CorrectedKms(KmsResponse):  # type: ignore[misc]
         )
 
     def verify(self) -> str:
+        self._usable()
         if self._message_type() == "RAW":
             self._check_raw()
             if not self._is_pss():
@@ -62,8 +66,23 @@ class CorrectedKms(KmsResponse):  # type: ignore[misc]
         return json.dumps({"KeyId": key.arn, "SignatureValid": True, "SigningAlgorithm": self._get_param("SigningAlgorithm")})
 
     def get_public_key(self) -> str:
+        key = self._usable()
+        if key.key_spec.startswith(("SYMMETRIC", "HMAC")):
+            raise JsonRESTError(
+                "UnsupportedOperationException", f"{key.arn} key spec is {key.key_spec} which is not valid for GetPublicKey."
+            )
         answer = json.loads(super().get_public_key())
-        return json.dumps({**answer, "KeySpec": answer["CustomerMasterKeySpec"]})
+        return json.dumps({**answer, "KeyId": key.arn, "KeySpec": answer["CustomerMasterKeySpec"]})
+
+    def _usable(self) -> Any:
+        """The key that is asked for, which has to be enabled."""
+        self._validate_key_id(self._get_param("KeyId"))
+        key = self.kms_backend.describe_key(self._get_param("KeyId"))
+        if key.key_state == "Disabled":
+            raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
+        if key.key_state != "Enabled":
+            raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+        return key
 
     def _message_type(self) -> str:
         kind = self._get_param("MessageType") or "RAW"
