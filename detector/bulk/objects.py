@@ -8,9 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from averment.core.aws import aws_errors, error_code
+from averment.core.aws import aws_errors, broken_off, error_code
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.extras import require
 from averment.core.period import iso
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.scanning import SUFFIXES, Identity, Item, Lent, Read
@@ -63,15 +62,13 @@ def read_object(s3: Any, bucket: str, key: str, identity: Identity) -> Read:
         IncompleteError: it is out of reach, gone, or broke off again and again.
     """
     _check_size(identity.size or 0)
-    exceptions: Any = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
-    wire: Any = require("urllib3.exceptions", extra="aws", needed_for="talking to AWS")  # a failed TLS record botocore hands on as it is
     broken: Exception | None = None
     with aws_errors(f"read s3://{bucket}/{key}"):
         for _ in range(ATTEMPTS):
             answer = _get(s3, bucket, key)
             try:
                 return _whole(answer)
-            except (exceptions.BotoCoreError, wire.HTTPError, OSError) as error:
+            except (*broken_off(), OSError) as error:
                 broken = error
             finally:
                 answer["Body"].close()

@@ -23,6 +23,7 @@ MAX_CLIP_BYTES = 4 * 1024**3
 """A larger clip is not brought to disk, nor scanned where it is on disk already."""
 
 _CHUNK = 1024 * 1024
+_REPLACED = "it was replaced while it was read"
 
 
 @contextmanager
@@ -86,7 +87,9 @@ def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
         UnreadableError: more bytes than the bound.
         IncompleteError: S3 refused or broke off, or the disk is full.
     """
-    exceptions = require("boto3.exceptions", extra="aws", needed_for="reading from S3")
+    transfer: Any = require(
+        "s3transfer.exceptions", extra="aws", needed_for="reading from S3"
+    )  # download_fileobj raises these, not boto3's
     with _folder() as folder:
         path = folder / "clip"
         try:
@@ -96,9 +99,11 @@ def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
                 pinned = version_pin(head)
                 s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
                 if not pinned and object_state(s3.head_object(Bucket=bucket, Key=key)) != object_state(head):
-                    raise IncompleteError(f"could not read s3://{bucket}/{key}: it was replaced while it was read")
-        except exceptions.Boto3Error as error:
-            raise IncompleteError(f"could not read s3://{bucket}/{key}: {error}") from error
+                    raise IncompleteError(f"could not read s3://{bucket}/{key}: {_REPLACED}")
+        except transfer.RetriesExceededError as error:
+            raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off again and again") from error
+        except getattr(transfer, "S3DownloadFailedError", ()) as error:  # another ETag than when it began; earlier releases have none
+            raise IncompleteError(f"could not read s3://{bucket}/{key}: {_REPLACED}") from error
         if path.stat().st_size != int(head["ContentLength"]):
             raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off")
         yield Downloaded(path, head)

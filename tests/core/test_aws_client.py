@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import botocore.exceptions
 import pytest
+from urllib3.exceptions import SSLError
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError, SignedOutError
@@ -87,3 +88,9 @@ def test_a_denial_names_what_can_be_allowed(operation: str, allows: str) -> None
     with pytest.raises(IncompleteError) as caught, aws_errors("look"):
         raise error
     assert str(caught.value.fix).startswith(allows)
+
+
+def test_a_failed_tls_record_is_no_flaw_of_the_program() -> None:
+    """botocore hands it on as urllib3 raises it, while it reads an answer's body."""
+    with pytest.raises(IncompleteError, match="could not ask the endpoint 'faces': bad record"), aws_errors("ask the endpoint 'faces'"):
+        raise SSLError("bad record")

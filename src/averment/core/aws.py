@@ -167,6 +167,13 @@ def error_code(error: BaseException | None) -> str | None:
     return str(response.get("Error", {}).get("Code")) if isinstance(response, dict) else None
 
 
+def broken_off() -> tuple[Any, Any]:
+    """What botocore raises where a connection fails, also in the middle of an answer's body: a failed TLS record it hands on as urllib3 has it."""
+    exceptions: Any = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    wire: Any = require("urllib3.exceptions", extra="aws", needed_for="talking to AWS")
+    return exceptions.BotoCoreError, wire.HTTPError
+
+
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ``IncompleteError``: "could not <doing>, because ...".
@@ -205,5 +212,5 @@ def aws_errors(doing: str) -> Iterator[None]:
     except exceptions.ParamValidationError as error:
         told = " ".join(str(error).split())
         raise IncompleteError(f"could not {doing}: {told}", fix="correct what was given: AWS takes no such value") from error
-    except (exceptions.BotoCoreError, parsers.ResponseParserError) as error:  # the latter: a proxy answered, not the service
+    except (*broken_off(), parsers.ResponseParserError) as error:  # the last: a proxy answered, not the service
         raise IncompleteError(f"could not {doing}: {error}") from error

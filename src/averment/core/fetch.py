@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
-from averment.core.aws import error_code, missing_permission
+from averment.core.aws import broken_off, error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
 
@@ -140,14 +140,13 @@ class Fetch:
     def stream(self, parameters: Mapping[str, Any], read: Callable[[Any], T], *, shown: Mapping[str, JSON]) -> T | None:
         """What ``read`` makes of an S3 object, which it is given as a response (``Body`` to read from); None when that was refused, broke
         off again and again, or isn't what it should be (``read`` raises ValueError, EOFError or zlib's error); then ``problems`` says why."""
-        exceptions = _exceptions()
         for attempt in range(_ATTEMPTS):
             answer = self.one("GetObject", parameters, shown=shown)
             if answer is None:
                 return None
             try:
                 return read(answer)
-            except (exceptions.BotoCoreError, ConnectionError, TimeoutError) as error:
+            except (*broken_off(), ConnectionError, TimeoutError) as error:
                 if attempt == _ATTEMPTS - 1:
                     self.problem(self._reason("GetObject", error))
             except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
@@ -164,7 +163,6 @@ class Fetch:
 
         An error with a code of ``absent`` means that it isn't there: ``Missing.GONE``.
         """
-        exceptions = _exceptions()
         answer = self.one("GetObject", parameters, shown=shown, absent=absent)
         if answer is None:
             return None
@@ -172,7 +170,7 @@ class Fetch:
             return Missing.GONE
         try:
             data: bytes = answer["Body"].read(limit + 1)
-        except (exceptions.BotoCoreError, OSError) as error:
+        except (*broken_off(), OSError) as error:
             self.problem(self._reason("GetObject", error))
             return None
         if len(data) > limit:

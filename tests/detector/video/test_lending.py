@@ -11,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.response import StreamingBody
+from urllib3.exceptions import ProtocolError, SSLError
 
 from averment.core.errors import IncompleteError
 from averment.detector.imaging import UnreadableError
@@ -131,6 +133,42 @@ def test_an_object_that_is_replaced_meanwhile_is_not_taken_for_the_other(
     monkeypatch.setattr(s3, "download_fileobj", replace_and_fetch)
     with pytest.raises(IncompleteError, match="it was replaced while it was read"), object_on_disk(s3, bucket, "film.mp4"):
         pass
+
+
+def test_an_object_that_is_replaced_before_its_bytes_come_is_said_to_be(
+    bucket: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fetches it asks for the ETag that it saw first, and S3 refuses: an error of a library's own, which would end a scan of a million."""
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=bucket, Key="film.mp4", Body=b"film" * 3_000_000)
+    get = s3.get_object
+
+    def replace_and_get(**arguments: Any) -> Any:
+        s3.put_object(Bucket=bucket, Key="film.mp4", Body=b"FAKE" * 3_000_000)
+        return get(**arguments)
+
+    monkeypatch.setattr(s3, "get_object", replace_and_get)
+    with pytest.raises(IncompleteError, match="it was replaced while it was read"), object_on_disk(s3, bucket, "film.mp4"):
+        pass
+
+
+@pytest.mark.parametrize("error", [ProtocolError("reset"), SSLError("bad record")])
+def test_an_object_that_keeps_breaking_off_is_a_reason(
+    error: Exception, bucket: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that ends in the middle is fetched anew some times; a failed TLS record comes through as it is. Neither is a flaw of the program."""
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=bucket, Key="film.mp4", Body=b"film")
+
+    class Broken(io.BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise error
+
+    get = s3.get_object
+    monkeypatch.setattr(s3, "get_object", lambda **arguments: {**get(**arguments), "Body": StreamingBody(Broken(), None)})
+    with pytest.raises(IncompleteError, match=r"could not read s3://films/film\.mp4"), object_on_disk(s3, bucket, "film.mp4"):
+        pass
+    assert list(temporary.iterdir()) == []
 
 
 def test_an_object_is_replaced_though_its_etag_is_the_same(bucket: str, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
