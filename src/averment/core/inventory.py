@@ -50,6 +50,8 @@ _TRIED = 3
 """Reports that are looked at, newest first, until one is whole: S3 may still be writing the last."""
 
 _BATCH = 50_000
+_NO_SIZE = 2**63
+"""More bytes than anything has, or a database can count."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def read_file(fetch: Fetch, report: Report, file: DataFile, make: Callable[[Iter
 
     def read(answer: Any) -> T:
         body = _Checked(answer["Body"], file)
-        made = make(_csv_rows(report, body) if report.format == "CSV" else _parquet_rows(report, body))
+        made = make(_rows(report, body))
         body.finish()
         return made
 
@@ -221,6 +223,28 @@ def read_file(fetch: Fetch, report: Report, file: DataFile, make: Callable[[Iter
     except MissingExtraError as error:
         fetch.problem(f"{error.message}: {error.fix}")
         return None
+
+
+def _rows(report: Report, body: _Checked) -> Iterator[InventoryRow]:
+    """The present objects in a data file.
+
+    Raises:
+        ValueError: it holds something that no inventory does.
+    """
+    try:
+        for row in _csv_rows(report, body) if report.format == "CSV" else _parquet_rows(report, body):
+            if not isinstance(row.key, str) or not row.key or not 0 <= row.size < _NO_SIZE:
+                raise ValueError(f"has a row that is no object: {row.key!r} of {row.size} bytes")
+            yield row
+    except (
+        csv.Error,
+        AttributeError,
+        LookupError,
+        NotImplementedError,
+        OverflowError,
+        TypeError,
+    ) as error:  # csv's and Arrow's, or a value of another type
+        raise ValueError(f"is not what an inventory holds: {error}") from error
 
 
 class _Checked(io.RawIOBase):
@@ -318,6 +342,8 @@ def _parquet_rows(report: Report, body: _Checked) -> Iterator[InventoryRow]:
             for row in batch.to_pylist():
                 if row["bucket"] != report.source:
                     raise ValueError("has a row of another bucket")
+                if any(row.get(name) not in (True, False, None) for name in ("is_latest", "is_delete_marker")):
+                    raise ValueError("says neither true nor false of a version")
                 if row.get("is_latest") is not False and row.get("is_delete_marker") is not True:
                     modified = row.get("last_modified_date")
                     moment = iso(modified.replace(tzinfo=modified.tzinfo or UTC)) if modified else None

@@ -6,6 +6,7 @@ Origin of the data: files, objects and inventory reports made here.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any, ClassVar
 
 import boto3
 import botocore.exceptions
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -228,6 +231,37 @@ def test_a_flag_that_is_neither_true_nor_false_hides_no_object(flags: tuple[str,
         return
     found = list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
     assert (f"s3://{MEDIA}/a.jpg" in names(found)) is present
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('"shop-media","a.jpg","","true","false","1","2026-11-01T00:00:00.000Z","e\n', "unexpected end of data"),
+        ('"shop-media","' + 3 * (60_000 * "x" + "\n") + '"\n', "field larger"),
+        ('"shop-media","a.jpg","","true","false","-1","","e"\n', r"no object: 'a\.jpg' of -1 bytes"),
+        ('"shop-media","a.jpg","","true","false","99999999999999999999","","e"\n', "no object"),
+        ('"shop-media","","","true","false","1","","e"\n', "no object: ''"),
+    ],
+)
+def test_a_row_that_is_none_is_said_of_its_report(row: str, told: str, s3: Any) -> None:
+    """A quote that isn't closed, a size that can't be: nobody knows what else the file would have listed, and it is no flaw of the program."""
+    InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all").put(NOW, gzip.compress(row.encode()))
+    with pytest.raises(IncompleteError, match=told):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"key": [None]}, {"key": [5]}, {"size": [[1]]}, {"size": [float("inf")]}, {"last_modified_date": ["now"]}, {"is_latest": ["no"]}],
+)
+def test_a_value_of_another_type_is_said_of_its_report(columns: dict[str, Any], s3: Any) -> None:
+    """In Parquet each column may be of any type."""
+    table = pyarrow.table({"bucket": [MEDIA], "key": ["a.jpg"], "size": [1], **columns})
+    target = io.BytesIO()
+    pyarrow.parquet.write_table(table, target)
+    InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all").put(NOW, target.getvalue(), form="Parquet")
+    with pytest.raises(IncompleteError, match=r"could not read s3://shop-inventory/.*\.parquet: "):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
 
 
 @pytest.mark.parametrize(("only", "place"), [("", ""), ("", "in/"), ("in/", "in/"), ("in/", "in/a"), ("i", "in/")])
