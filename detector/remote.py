@@ -186,7 +186,7 @@ class HttpDetector(RemoteDetector):
                 raise BusyError(said, fix="give the service more workers, or run again when it is less busy", after=answer.retry_after)
             if answer.status in REFUSALS:
                 raise RefusedError(said, fix="see what the service takes")
-            raise IncompleteError(said, fix="see that the service is up")
+            raise IncompleteError(said, fix=_next_step(answer.status))
         return answer.body
 
     def _headers(self) -> dict[str, str]:
@@ -197,6 +197,14 @@ class HttpDetector(RemoteDetector):
                 raise BadInputError(f"the environment variable {self._token_env} is not set", fix=f"export {self._token_env}=...")
             headers["Authorization"] = f"Bearer {token}"
         return headers
+
+
+def _next_step(status: int) -> str:
+    if 300 <= status < 400:
+        return "no redirection is followed: write the address that it leads to"
+    if status in (401, 403):
+        return "give it its token: a YAML spec with kind: http, url, and token_env"
+    return "check the address" if status in (404, 405) else "see that the service is up"
 
 
 def _protected(url: str) -> bool:

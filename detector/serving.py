@@ -104,10 +104,12 @@ def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
     """The inverse of ``info_to_json``.
 
     Raises:
-        IncompleteError: not a detector's identity, or a family that this version of Averment doesn't know.
+        IncompleteError: not a detector's identity, no family, or one that this version of Averment doesn't know.
     """
     try:
         families = tuple(Family(name) for name in value["families"])
+        if not families:  # then nothing would be missing from its answers, whatever they leave out
+            raise ValueError("it names no family")
         return DetectorInfo(str(value["name"]), str(value["version"]), _hash(value.get("sha256")), families, _unit(value["threshold"]))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise IncompleteError(f"the endpoint's description of its detector is not understood: {error!r}") from error

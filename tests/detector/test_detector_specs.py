@@ -376,6 +376,17 @@ def test_a_service_that_is_broken_stops_the_job(service: Service, answer: tuple[
         open_detector(service.url).score([plain(1)])
 
 
+@pytest.mark.parametrize(
+    ("status", "fix"), [(301, "write the address that it leads to"), (401, "token_env"), (404, "check the address"), (500, "is up")]
+)
+def test_what_to_do_next_goes_by_what_the_service_said(service: Service, status: int, fix: str) -> None:
+    """A service that redirects, or asks for a token, is up."""
+    service.answer = lambda body, kind: (status, b"")
+    with pytest.raises(IncompleteError) as told:
+        open_detector(service.url).score([plain(1)])
+    assert fix in (told.value.fix or "")
+
+
 def answering(value: dict[str, Any]) -> Answer:
     """A service of two families, which says ``value`` of every image."""
     families = ["manipulated-face", "synthetic-image"]

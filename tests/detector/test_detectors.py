@@ -248,9 +248,10 @@ def test_a_clip_of_no_length_that_json_could_say_is_no_answer(changed: dict[str,
         serving.score_from_json({**answer, "clip": {**clip, **changed}})
 
 
-@pytest.mark.parametrize("changed", [{"threshold": 10**400}, {"sha256": 5}, {"sha256": {"of": float("nan")}}])
+@pytest.mark.parametrize("changed", [{"threshold": 10**400}, {"sha256": 5}, {"sha256": {"of": float("nan")}}, {"families": []}])
 def test_a_description_that_no_evidence_could_hold_is_refused(changed: dict[str, Any]) -> None:
-    """What a service says of itself goes into every result: a number beyond any, or a hash that is none, is one error and no crash."""
+    """What a service says of itself goes into every result: a number beyond any, or a hash that is none, is one error and no crash. One that names no
+    family would be clean by an answer about any of them."""
     described = {"name": "theirs", "version": "1", "sha256": None, "families": ["synthetic-image"], "threshold": 0.5}
     assert serving.info_from_json(described).name == "theirs"
     with pytest.raises(IncompleteError, match="not understood"):
