@@ -66,11 +66,13 @@ class Identity(NamedTuple):
     def same_object_as(self, other: Identity) -> bool:
         """Whether both are surely the same bytes in S3: the same version, or the same ETag, size and time of change.
 
-        An ETag alone isn't enough: it can be an MD5, of which two pictures can be made that share it. The time is S3's own.
+        An ETag alone isn't enough: it can be an MD5, of which two pictures can be made that share it. The time is S3's own; but of an object that
+        was put in parts, whose ETag has a dash, it is when that was begun (S3 user guide, object metadata): whoever begins two uploads at once
+        shares it between them, and finishes the second when he likes.
         """
         if self.version_id not in (None, "null") and other.version_id not in (None, "null"):
             return self.version_id == other.version_id
-        return None not in (self.size, self.etag, self.modified) and self._content() == other._content()
+        return None not in self._content() and "-" not in str(self.etag) and self._content() == other._content()
 
     def _content(self) -> tuple[int | None, str | None, str | None]:
         return self.size, self.etag, self.modified

@@ -100,8 +100,11 @@ def test_what_is_archived_says_so(sandbox: Any) -> None:
         (Identity(1, None, "e", None), Identity(1, None, "e", None), False),
         (Identity(1), Identity(1), False),
         (Identity(1, None, "e", "t"), Identity(2, None, "e", "t"), False),
+        (Identity(1, None, "e", "t"), Identity(1, None, "e", "t"), True),
+        (Identity(1, None, "e-1", "t"), Identity(1, None, "e-1", "t"), False),
+        (Identity(1, "v1", "e-1", "t"), Identity(1, "v1", "e-1", "t"), True),
     ],
 )
 def test_the_same_object_is_told_by_version_or_by_all_that_s3_says(one: Identity, other: Identity, same: bool) -> None:
-    """An ETag alone doesn't do, nor does a size; "null" is no version."""
+    """An ETag alone doesn't do, nor does a size; "null" is no version. Of what was put in parts the time is when that was begun, as two may be at once."""
     assert one.same_object_as(other) is same
