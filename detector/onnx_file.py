@@ -56,6 +56,11 @@ class OnnxSpec:
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     deviation: tuple[float, ...] = (1.0, 1.0, 1.0)
 
+    @property
+    def leaves_bytes(self) -> bool:
+        """Whether pixels reach the model as they are, from 0 to 255."""
+        return self.scale == "bytes" and not any(self.mean) and set(self.deviation) == {1.0}
+
 
 class OnnxDetector(Detector):
     """Runs the model of ``spec`` in process, one thread. The model is read when it is first needed."""
@@ -111,6 +116,9 @@ class OnnxDetector(Detector):
             raise BadInputError(f"takes the shape {shape}, the spec says {wanted}", where=where, fix="set input.side and input.layout")
         if isinstance(shape[0], int) and shape[0] != 1:
             raise BadInputError(f"takes exactly {shape[0]} images at once", where=where, fix="export it with a batch of 1 or of any size")
+        if inputs[0].type == "tensor(uint8)" and not self._spec.leaves_bytes:  # which cutting off would make 0 or 1 of
+            fix = "set input.scale: bytes, without mean and deviation"
+            raise BadInputError("takes whole numbers from 0 to 255, and the spec scales them", where=where, fix=fix)
         if (gives := session.get_outputs()[0].type) not in _FIGURES:
             raise BadInputError(f"gives {gives} first, a label perhaps", where=where, fix="export it with its scores as the first output")
 

@@ -119,10 +119,10 @@ def test_an_image_that_a_model_has_no_number_for_is_a_result_and_the_others_are_
     assert [only(bright), only(brighter)] == pytest.approx([(200 / 255 - 0.5) ** 0.5, 0.5**0.5], abs=1e-4)
 
 
-def one_node(name: bytes, attribute: bytes, shape: list[int | str], kind: int) -> bytes:
-    """A model of one node with an attribute of integers (or none), whose output is of ``shape`` and ``kind``."""
+def one_node(name: bytes, attribute: bytes, shape: list[int | str], kind: int, *, takes: int = 1) -> bytes:
+    """A model of one node with an attribute of integers (or none), whose input is of the kind ``takes``, and its output of ``shape`` and ``kind``."""
     node = _field(1, _field(1, b"x") + _field(2, b"y") + _field(4, name) + attribute)
-    graph = node + _field(2, b"g") + _field(11, _tensor("x", ["n", 3, SIDE, SIDE], 1)) + _field(12, _tensor("y", shape, kind))
+    graph = node + _field(2, b"g") + _field(11, _tensor("x", ["n", 3, SIDE, SIDE], takes)) + _field(12, _tensor("y", shape, kind))
     return _field(1, 7) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13))
 
 
@@ -136,6 +136,19 @@ def test_a_label_is_no_score(tmp_path: Path) -> None:
     labels = one_node(b"ArgMax", _axis(b"axis", 1, several=False), ["n", 1, SIDE, SIDE], 7)
     with pytest.raises(BadInputError, match=r"gives tensor\(int64\) first, a label perhaps"):
         open_detector(spec(tmp_path, labels)).score([plain(1)])
+
+
+@pytest.mark.parametrize(
+    "input_", [{"scale": "unit"}, {"scale": "symmetric"}, {"scale": "bytes", "mean": [1, 1, 1]}, {"scale": "bytes", "deviation": [2, 2, 2]}]
+)
+def test_a_model_that_takes_bytes_is_given_bytes(tmp_path: Path, input_: dict[str, Any]) -> None:
+    """What a spec scales to [0, 1] would be cut off to 0 for nearly every pixel: the model would judge black pictures, and say nothing of it."""
+    cast = one_node(b"Cast", _axis(b"to", 1, several=False), ["n", 3, SIDE, SIDE], 1, takes=2)
+    with pytest.raises(BadInputError, match="takes whole numbers from 0 to 255, and the spec scales them"):
+        open_detector(spec(tmp_path, cast, input_=input_)).score([plain(255)])
+    assert only(
+        open_detector(spec(tmp_path, cast, input_={"scale": "bytes"}, activation="sigmoid")).score([plain(255)])[0]
+    ) == pytest.approx(1.0)
 
 
 def test_figures_that_belong_to_no_image_are_not_shared_out(tmp_path: Path) -> None:
