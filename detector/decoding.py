@@ -3,6 +3,9 @@
 A JPEG may say its picture in any number of passes (scans, ITU-T T.81 section B.2.3), each of which takes a decoder over all of the picture
 again: some sixty bytes of a file cost a hundredth of a second, and a megabyte minutes. Encoders write about ten.
 
+Pillow reads what stands before a picture part by part, and in a JPEG what lies between two parts byte by byte (any number of fill bytes, T.81
+section B.1.1.2): a file of nothing else cost a minute. Encoders write some parts, of a PNG some thousand, and leave nothing between them.
+
 Photographs of many telephones carry a second picture behind the first (CIPA DC-007: a preview, or how much brighter a screen may show it). What
 anybody is shown is the first; it is judged like that of any other JPEG, and not taken for the first frame of an animation.
 
@@ -19,7 +22,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from averment.core.extras import require
 from averment.detector import imaging
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
 
 MAX_SCANS = 100
 """Passes of a JPEG; one with more is not decoded."""
+
+MAX_PARTS = 50_000
+"""Segments of a JPEG, or chunks of a PNG; a file with more is not decoded."""
+
+MAX_BETWEEN = 1024 * 1024
+"""Bytes of a JPEG before its picture that belong to no segment."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME = b"fdAT"
@@ -43,14 +52,18 @@ def decode(data: bytes) -> Image.Image:
     """``data`` (JPEG, PNG or WebP) as an upright RGB image.
 
     Raises:
-        UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, greys of more than 8 bits, and a PNG with frames.
+        UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, a file of more than ``MAX_PARTS`` parts or with more
+            than ``MAX_BETWEEN`` bytes between them, greys of more than 8 bits, and a PNG with frames.
         MissingExtraError: Pillow isn't installed.
     """
     if data[:2] == b"\xff\xd8":
+        _check_parts(data)
         if scans(data, MAX_SCANS) > MAX_SCANS:
             raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
         data = _first_alone(data)
     if data[:8] == _PNG:
+        if any(number == MAX_PARTS for number, _ in enumerate(_kinds(data))):
+            raise UnreadableError(f"the PNG is written in more than {MAX_PARTS:,} parts, which are not read")
         if _mode(data).startswith(("I", "F")):
             raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
         decoded = imaging.decode(data)  # which tells how many frames there are, where it sees them
@@ -71,7 +84,7 @@ def _kinds(data: bytes) -> Iterator[bytes]:
 def _first_alone(data: bytes) -> bytes:
     """A JPEG without the index of the pictures behind it, whose name is struck out, so that Pillow sees the first alone."""
     indices = []
-    for start, code in _segments(data):
+    for _, start, code in _segments(data):
         if code == _START_OF_SCAN:
             break
         if code == _APP2 and data[start : start + len(_INDEX)] == _INDEX:
@@ -93,21 +106,48 @@ def _mode(data: bytes) -> str:
     return ""
 
 
+def _check_parts(data: bytes) -> None:
+    """Refuse a JPEG whose parts take long to read.
+
+    Raises:
+        UnreadableError: there are too many, or too much before the picture belongs to none.
+    """
+    between, begun = 0, False
+    for number, (before, _, code) in enumerate(_segments(data)):
+        if begun and code == _END_OF_IMAGE:
+            return
+        between += 0 if begun else before
+        begun = begun or code == _START_OF_SCAN
+        if number == MAX_PARTS:
+            raise UnreadableError(f"the JPEG is written in more than {MAX_PARTS:,} parts, which are not read")
+        if between > MAX_BETWEEN:
+            raise UnreadableError(f"the JPEG has more than {MAX_BETWEEN:,} bytes between its parts, which are not read")
+
+
 def scans(data: bytes, most: int) -> int:
     """How many passes a JPEG has; counting ends above ``most``. What segments hold (a thumbnail is a JPEG, too) isn't counted."""
     count = 0
-    for _, code in _segments(data):
+    for _, _, code in _segments(data):
         if code == _END_OF_IMAGE or count > most:
             break
         count += code == _START_OF_SCAN
     return count
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Of each marker of a JPEG: where what it holds begins, and its code."""
+class _Segment(NamedTuple):
+    """How many bytes before its marker belong to no other, where what it holds begins, and its code (0 of the file's end)."""
+
+    before: int
+    start: int
+    code: int
+
+
+def _segments(data: bytes) -> Iterator[_Segment]:
+    """Of each marker of a JPEG, and of its end."""
     place = 2
     while (marker := _MARKER.search(data, place)) is not None:
         code = marker[1][0]
         length = 0 if code in _ALONE else max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
-        yield marker.end() + (2 if length else 0), code
+        yield _Segment(marker.start() - place, marker.end() + (2 if length else 0), code)
         place = marker.end() + length
+    yield _Segment(max(0, len(data) - place), len(data), 0)

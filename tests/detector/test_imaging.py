@@ -171,6 +171,34 @@ def test_a_picture_in_very_many_passes_is_refused_before_it_is_decoded() -> None
         decode(in_passes(101))
 
 
+@pytest.mark.parametrize("filler", [b"\xff", b"\0", b"\xff\x00"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_jpeg_of_nothing_between_its_parts_is_refused_before_it_is_read(filler: bytes, whole: bool) -> None:
+    """Pillow steps over it byte by byte: the largest file of it took a minute. A little of it is read, and whatever follows the picture."""
+    data = encoded(picture())
+    start, rest = data[:20], data[20:]  # the file's mark and its first segment, which JFIF has 16 bytes long
+    much = filler * (1024 * 1024 + 1)
+    with pytest.raises(UnreadableError, match="more than 1,048,576 bytes between its parts"):
+        decode(start + much + rest if whole else start + much)
+    assert decode(start + filler * 100 + rest).size == decode(data + much).size == decode(data).size
+
+
+def test_a_file_of_very_many_parts_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is four bytes of a JPEG or twelve of a PNG, and a step of a loop in Python: the largest file of them took a minute."""
+    jpeg, png = encoded(picture()), encoded(picture(), "PNG")
+    comment, text = b"\xff\xfe\x00\x02", b"\0\0\0\0tEXt" + zlib.crc32(b"tEXt").to_bytes(4, "big")
+    for many, few in (
+        (jpeg[:2] + comment * 50_000 + jpeg[2:], jpeg[:2] + comment * 1_000 + jpeg[2:]),
+        (png[:33] + text * 50_000 + png[33:], png[:33] + text * 1_000 + png[33:]),
+        (png[:-12] + text * 50_000 + png[-12:], png),
+    ):
+        assert decode(few).size == decode(jpeg).size
+        monkeypatch.setattr(imaging, "decode", lambda _: pytest.fail("it was read"))
+        with pytest.raises(UnreadableError, match="more than 50,000 parts"):
+            decode(many)
+        monkeypatch.undo()
+
+
 def test_the_first_picture_of_a_telephones_file_is_judged() -> None:
     """Previews and brightness maps come as further pictures in one JPEG; whoever opens it sees the first, and nothing in it moves."""
     first, second = picture(200, 200), picture(100, 100)
