@@ -76,6 +76,7 @@ class Score:
     ``silent`` holds the families of this detector that can't say, each with its reason (no face, a face too small), while another family
     can. What only they could have found is not ruled out: an image with a silent family is never clean (``open_question``). ``faces`` are those that ``manipulated-face`` judged, the largest first; its probability is the highest.
     Of a video, ``clip`` says what was looked at, ``faces`` is empty (they are in its tracks), and the probabilities aren't calibrated.
+    ``refused``: a service wouldn't have the file, or frames of it. That is about the service, and may be otherwise another time.
     """
 
     probabilities: Mapping[Family, float] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Score:
     silent: Mapping[Family, str] = field(default_factory=dict)
     faces: tuple[FaceScore, ...] = ()
     clip: Clip | None = None
+    refused: bool = field(default=False, compare=False)
 
     @property
     def highest(self) -> float | None:

@@ -91,7 +91,7 @@ class RemoteDetector(Detector):
         try:
             return self._ask(image, self._image_type(image))
         except RefusedError as error:
-            return Score(cannot_say=error.message)
+            return Score(cannot_say=error.message, refused=True)
 
     def _score_of(self, answer: dict[str, Any] | Score) -> Score:
         """The score that an answer holds, if it is of the detector that was asked first: evidence names one model for all of them."""

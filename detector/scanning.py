@@ -147,7 +147,7 @@ class Known(NamedTuple):
 
 
 class Memory(Protocol):
-    """Results of earlier runs, each on bytes and a way of reading them. What could not be read is never kept, nor is what broke off."""
+    """Results of earlier runs, each on bytes and a way of reading them. What could not be read is never kept, nor is what broke off or was refused."""
 
     def recall(self, item: Item) -> Known | None:
         """The result on ``item`` if its bytes are surely those that were scored then, by its identity, and were read in the same way."""
@@ -232,7 +232,8 @@ class _Judge:
                 yield self._unread(item, str(read))
             else:
                 result = self._result(item.name, scores[digest], digest, read.identity)
-                self.memory.keep(result, Medium.IMAGE)
+                if not result.score.refused:
+                    self.memory.keep(result, Medium.IMAGE)
                 yield result
 
     def _scores(self, images: dict[str, bytes]) -> dict[str, Score]:
@@ -265,7 +266,7 @@ class _Judge:
             if not _is_still(path, before):
                 return self._unread(item, CHANGED)
         result = self._result(item.name, score, digest, identity._replace(size=before.size))
-        if not passing(score.cannot_say or ""):
+        if not score.refused and not passing(score.cannot_say or ""):
             self.memory.keep(result, Medium.CLIP)
         return result
 

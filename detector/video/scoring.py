@@ -52,13 +52,14 @@ FACES = 8
 @dataclass
 class _Seen:
     """What is kept of the frames: times and scores, no pictures. ``reasons`` count those without a probability of any family, ``missing`` those
-    of them that could not be decoded."""
+    of them that could not be decoded; ``refused`` is whether a service wouldn't have one."""
 
     facts: Facts | None = None
     times: list[float] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     missing: int = 0
+    refused: bool = False
 
     @property
     def judged(self) -> int:
@@ -99,13 +100,14 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
     except UnreadableError as error:
         return Score(cannot_say=str(error))
     _score_batch(batch, detector, finding, seen)
-    return _together(seen, detector)
+    return replace(_together(seen, detector), refused=seen.refused)
 
 
 def _score_batch(batch: Sequence[Frame], detector: Detector, finder: FaceFinder, seen: _Seen) -> None:
     if not batch:
         return
     for frame, score in zip(batch, score_frames(batch, detector, finder), strict=True):
+        seen.refused |= score.refused
         if score.highest is None:
             seen.reasons[score.cannot_say or "; ".join(score.silent.values()) or "the detector gave no probability"] += 1
             if not score.faces:

@@ -349,6 +349,7 @@ def test_a_file_that_a_service_won_t_have_is_a_result_and_the_others_are_scored(
     service.answer = answer
     first, refused, last = open_detector(service.url).score(images)
     assert refused.cannot_say == f"the detector at {service.url} answered {status}: not this one"
+    assert refused.refused
     assert (first, last) == tuple(EmbeddedDetector().score([images[0], images[2]]))
 
 

@@ -91,6 +91,19 @@ def test_the_same_bytes_under_another_name_are_scored_once(tmp_path: Path, count
     assert (detector.asked, result.name, result.identity.etag) == ([], "s3://b/moved.jpg", "f")
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "b.mp4"])
+def test_what_a_service_refused_is_asked_again(name: str, tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit was raised since: the reason is no longer so, and the file was never looked at."""
+    refused = Score(cannot_say="the detector at https://theirs answered 413", refused=True)
+    detector = counting()
+    monkeypatch.setattr(detector, "score", lambda images: [refused] * len(images))
+    monkeypatch.setattr(scanning, "score_clip", lambda path, detector: detector.score([b""])[0])
+    (tmp_path / "b.mp4").write_bytes(b"plain")
+    scannable = item(name, b"plain") if name == "a.jpg" else film(tmp_path / name)
+    assert [result.finding for result in run(tmp_path / "m", detector, scannable)] == [Finding.COULD_NOT]
+    assert [result.finding for result in run(tmp_path / "m", counting(), scannable)] == [Finding.CLEAN]
+
+
 @pytest.mark.parametrize("order", [("a.jpg", "b.mp4"), ("b.mp4", "a.jpg")])
 def test_what_was_said_of_a_still_doesn_t_count_for_a_film(
     order: tuple[str, str], tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch

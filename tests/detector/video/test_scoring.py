@@ -76,6 +76,14 @@ def test_a_clip_whose_frames_are_flagged_is_flagged_and_says_where(shown: Any, t
     assert (clip.worst.family, clip.worst.probability) == (SYNTHETIC, 0.9)
 
 
+def test_a_clip_of_which_a_service_refused_a_frame_says_so(shown: Any, told: Told) -> None:
+    """So that a later scan asks again; whatever could be judged counts meanwhile."""
+    refused = Score(cannot_say="answered 413", refused=True)
+    result = score_clip(shown(9), told(by_number(lambda index: refused if index == 4 else Score({SYNTHETIC: 0.1}))))
+    assert (result.refused, result.probabilities) == (True, {SYNTHETIC: 0.1})
+    assert not score_clip(shown(9), told(by_number(lambda _: Score({SYNTHETIC: 0.1})))).refused
+
+
 def test_one_wild_frame_flags_nothing(shown: Any, told: Told) -> None:
     """A single false alarm among many frames is outvoted."""
     assert score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.99 if index == 7 else 0.1})))).highest == 0.1
