@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.detector.remote import BUSY, MAX_ANSWER, REFUSALS, BusyError, RefusedError, RemoteDetector
+
+_THROTTLED = frozenset({"ThrottlingException", "ServiceUnavailable", "ModelNotReadyException"})
+"""What SageMaker itself answers where there is no room for a request; boto3 has asked again some times by then, within seconds."""
 
 
 class SageMakerDetector(RemoteDetector):
@@ -40,6 +43,11 @@ class SageMakerDetector(RemoteDetector):
                     raise BusyError(said, fix="give the endpoint more instances, or run again when it is less busy") from error
                 if status in REFUSALS:
                     raise RefusedError(said, fix="see what the container takes") from error
+                raise
+            except Exception as error:
+                if error_code(error) in _THROTTLED:
+                    fix = "give the endpoint more instances, or run again when it is less busy"
+                    raise BusyError(f"{self.what} is busy: {error}", fix=fix) from error
                 raise
             text: bytes = answer["Body"].read(MAX_ANSWER + 1)
         return text

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from PIL import Image
 
 from averment.cli.main import run
@@ -442,7 +443,7 @@ def test_a_busy_service_is_asked_again_and_not_for_ever(service: Service, monkey
 
 
 def test_a_busy_container_behind_an_endpoint_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SageMaker hands on the container's 503 as an error of the model; any other error of it is one."""
+    """SageMaker hands on the container's 503 as an error of the model, and may have no room itself; any other error of the container is one."""
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     runtime = client("sagemaker-runtime", region="eu-west-1")
     answer = json.dumps({"cannot_say": "no face", "probabilities": {}}).encode()
@@ -452,7 +453,8 @@ def test_a_busy_container_behind_an_endpoint_is_asked_again(monkeypatch: pytest.
         said = {"Error": {"Code": "ModelError", "Message": "no"}, "OriginalStatusCode": status, "OriginalMessage": "all workers are busy"}
         return runtime.exceptions.ModelError(said, "InvokeEndpoint")
 
-    queue: list[Exception | bytes] = [model_error(503), answer, described, model_error(500)]
+    throttled = [ClientError({"Error": {"Code": code}}, "InvokeEndpoint") for code in ("ThrottlingException", "ServiceUnavailable")]
+    queue: list[Exception | bytes] = [model_error(503), *throttled, answer, described, model_error(500)]
 
     def invoke(**_: Any) -> dict[str, Any]:
         now = queue.pop(0)
