@@ -22,12 +22,18 @@ ATTEMPTS = 3
 
 def is_media(key: str) -> bool:
     """Whether the name says that it is an image or a video. Slashes at its end don't count."""
-    return PurePosixPath(key).suffix.lower() in SUFFIXES or is_clip(key)
+    return _ending(key) in SUFFIXES or is_clip(key)
 
 
 def is_clip(key: str) -> bool:
     """Whether the name says that it is a video."""
-    return PurePosixPath(key).suffix.lower() in CLIP_SUFFIXES
+    return _ending(key) in CLIP_SUFFIXES
+
+
+def _ending(key: str) -> str:
+    """``.jpg`` of ``a/b.JPG``, and of ``a/.jpg``, which ``suffix`` takes for a name without one: who uploads without a name leaves such keys."""
+    name = PurePosixPath(key).name
+    return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
 def listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, Identity]]:

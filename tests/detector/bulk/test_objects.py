@@ -17,7 +17,7 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import SSLError
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.detector.bulk.objects import object_item, read_object
+from averment.detector.bulk.objects import is_clip, is_media, object_item, read_object
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.scanning import UNKNOWN, Identity
 
@@ -79,6 +79,25 @@ def test_what_is_gone_says_so(sandbox: Any) -> None:
     s3.create_bucket(Bucket="b-media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     with pytest.raises(IncompleteError, match="it is gone since it was listed"):
         object_item(s3, "b-media", "k.jpg", UNKNOWN).read()
+
+
+@pytest.mark.parametrize(
+    ("key", "media", "clip"),
+    [
+        ("a/b.JPG", True, False),
+        ("a/.jpg", True, False),
+        (".mp4", True, True),
+        ("a/b.tar.Mov", True, True),
+        ("a.jpg/", True, False),
+        ("a.jpg/b", False, False),
+        ("a/jpg", False, False),
+        ("a.jpg.", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_name_says_what_it_is_by_its_ending(key: str, media: bool, clip: bool) -> None:
+    """Also where it has nothing but an ending, as keys of uploads without a name do."""
+    assert (is_media(key), is_clip(key)) == (media, clip)
 
 
 def test_what_is_archived_says_so(sandbox: Any) -> None:
