@@ -197,7 +197,7 @@ def _read_manifest(fetch: Fetch, bucket: str, prefix: str, folder: str, source: 
         listed, destination = value["sourceBucket"], value["destinationBucket"]
     except (KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise ValueError(f"is not a manifest of S3 Inventory: {type(error).__name__}: {error}") from error
-    if (listed, str(destination).removeprefix("arn:aws:s3:::")) != (source, bucket):
+    if (listed, str(destination).rpartition(":::")[2]) != (source, bucket):  # an ARN of any partition
         raise ValueError(f"lists the bucket {listed} into {destination}")
     if any(not file.key.startswith(prefix) or not 0 <= file.size <= MAX_FILE for file in files):
         raise ValueError("names data files of another report, or of an impossible size")

@@ -264,6 +264,17 @@ def test_a_value_of_another_type_is_said_of_its_report(columns: dict[str, Any], 
         list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_an_inventory_is_read_in_every_partition(partition: str, s3: Any) -> None:
+    """In China and GovCloud buckets have other ARNs; another bucket stays another."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    reports.put(NOW, reports.csv([Listed("a.jpg")]), destinationBucket=f"arn:{partition}:s3:::{REPORTS}")
+    assert names(list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)) == [f"s3://{MEDIA}/a.jpg"]
+    reports.put(NOW, reports.csv([Listed("a.jpg")]), destinationBucket=f"arn:{partition}:s3:::another")
+    with pytest.raises(IncompleteError, match="lists the bucket shop-media into"):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+
+
 @pytest.mark.parametrize(("only", "place"), [("", ""), ("", "in/"), ("in/", "in/"), ("in/", "in/a"), ("i", "in/")])
 def test_an_inventory_s_filter_is_named_where_it_covers_the_place(only: str, place: str, s3: Any) -> None:
     """Neither manifest nor data files say that an inventory is filtered: the bucket is asked, and the frame tells."""
