@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.http import check_url, named, post
+from averment.core.http import check_url, named, on_this_machine, post
 from averment.core.threads import Unawaited
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
@@ -209,10 +208,4 @@ def _next_step(status: int) -> str:
 
 def _protected(url: str) -> bool:
     """Whether what is sent to ``url`` is encrypted or stays on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
+    return urlsplit(url).scheme == "https" or on_this_machine(url)

@@ -391,6 +391,16 @@ def test_a_service_that_is_broken_stops_the_job(service: Service, answer: tuple[
         open_detector(service.url).score([plain(1)])
 
 
+def test_what_stays_on_this_machine_goes_to_no_proxy(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would be asked for its own machine, and read a token that may travel here only because it stays."""
+    with serve(Service()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert open_detector(service.url).info == EmbeddedDetector().info
+        assert proxy.headers == []
+
+
 @pytest.mark.parametrize(
     ("status", "fix"), [(301, "write the address that it leads to"), (401, "token_env"), (404, "check the address"), (500, "is up")]
 )

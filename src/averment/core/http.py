@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 import urllib.error
@@ -76,6 +77,15 @@ def named(url: str) -> str:
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether ``url`` is an address of the machine that asks."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class _StayHere(urllib.request.HTTPRedirectHandler):
     """Takes a redirection for an answer: headers with a secret in them are for the host that they were meant for."""
 
@@ -145,7 +155,10 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
     all_headers = {"Content-Type": content_type, "User-Agent": f"averment/{__version__}", **(headers or {})}
     request = urllib.request.Request(check_url(url), data=body, headers=all_headers, method="POST")  # noqa: S310 - checked above
     with _Watch(2 * seconds) as watch:
-        opener = urllib.request.build_opener(*watch.handlers(), *([_StayHere] if headers else []))
+        direct = (
+            [urllib.request.ProxyHandler({})] if on_this_machine(url) else []
+        )  # a proxy has a machine of its own, and would read what stays here
+        opener = urllib.request.build_opener(*watch.handlers(), *direct, *([_StayHere] if headers else []))
         try:
             try:
                 with opener.open(request, timeout=seconds) as response:
