@@ -8,6 +8,10 @@ from typing import Any
 from averment.core.aws import aws_errors, client, error_code
 from averment.detector.remote import BUSY, MAX_ANSWER, REFUSALS, BusyError, RefusedError, RemoteDetector
 
+READ_SECONDS = 70
+"""How long an answer is waited for, as AWS advises (InvokeEndpoint): a container has 60 seconds, and says then that it took too long. Who gives up
+before asks again, and the container begins anew."""
+
 _THROTTLED = frozenset({"ThrottlingException", "ServiceUnavailable", "ModelNotReadyException"})
 """What SageMaker itself answers where there is no room for a request; boto3 has asked again some times by then, within seconds."""
 
@@ -22,7 +26,7 @@ class SageMakerDetector(RemoteDetector):
 
     @cached_property
     def _runtime(self) -> Any:
-        return client("sagemaker-runtime", region=self._region)
+        return client("sagemaker-runtime", region=self._region, read_timeout=READ_SECONDS)
 
     def _prepare(self) -> None:
         _ = self._runtime  # making boto3 clients in several threads at once isn't safe

@@ -480,6 +480,11 @@ def test_a_busy_container_behind_an_endpoint_is_asked_again(monkeypatch: pytest.
         endpoint.score([b"image"])
 
 
+def test_an_endpoint_is_waited_for_until_it_says_that_it_took_too_long(sandbox: Any) -> None:
+    """SageMaker ends a container's answer after 60 seconds; a caller that gave up at the same moment would send the picture again, five times."""
+    assert SageMakerDetector("slow")._runtime.meta.config.read_timeout > 60
+
+
 def test_a_service_that_becomes_another_one_stops_the_job(service: Service) -> None:
     """An endpoint that is rolled over in mid-scan: its scores don't go under the name of the model that was asked first."""
     both = {"manipulated-face": 0.1, "synthetic-image": 0.1}
