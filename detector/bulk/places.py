@@ -184,10 +184,16 @@ def place_of(text: str, *, every: bool = False) -> Place:
 
 
 def list_place(
-    place: Place, *, inventory: InventoryPlace | None = None, now: datetime | None = None, tick: Tick = lambda _: None
+    place: Place,
+    *,
+    inventory: InventoryPlace | None = None,
+    now: datetime | None = None,
+    tick: Tick = lambda _: None,
+    own: Iterable[Path] = (),
 ) -> Listing:
     """List ``place``: a file (whatever its name), a folder (searched in depth, links to folders aren't followed), or a prefix in S3, that
-    by the newest report of ``inventory`` where one is given (then ``now`` is too).
+    by the newest report of ``inventory`` where one is given (then ``now`` is too). ``own`` are files that the scan itself writes: they are nothing
+    that the place holds, and how many of them there are differs from run to run.
 
     Raises:
         BadInputError: an inventory of something that isn't in S3.
@@ -206,7 +212,7 @@ def list_place(
         objects = listed(client("s3", patient=True), place.bucket, place.prefix)
         return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix, every=place.every), tick)
     path = Path(place.text)
-    entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path, every=place.every)
+    entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path, every=place.every, own=own)
     return Listing(place, {"source": "folder"}).fill(entries, tick)
 
 
@@ -258,14 +264,18 @@ def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str, *, every: b
         yield Entry(key, identity) if every or named or is_media(key) else PassedOver.NO_MEDIUM
 
 
-def _walk(folder: Path, *, every: bool) -> Iterator[Entry | PassedOver]:
+def _walk(folder: Path, *, every: bool, own: Iterable[Path]) -> Iterator[Entry | PassedOver]:
     troubles: list[OSError] = []
+    ours = {os.path.join(os.path.realpath(path.parent), path.name) for path in own}  # noqa: PTH118 - as realpath gives it
     for root, folders, files in os.walk(folder, onerror=troubles.append):
         while troubles:
             trouble = troubles.pop()
             yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
         yield from (PassedOver.LINK for name in folders if _is_link(Path(root, name)))
+        here = os.path.realpath(root) if ours else ""
         for name in files:
+            if ours and os.path.join(here, name) in ours:  # noqa: PTH118 - as above
+                continue
             path = Path(root, name)
             yield Entry(str(path), _size(path)) if every or is_media(name) else PassedOver.NO_MEDIUM
     for trouble in troubles:

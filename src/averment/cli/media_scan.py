@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 import click
 
+from averment.cli import media_scan_files as files
 from averment.cli.common import stderr
 from averment.cli.manners import colours, lively
-from averment.cli.media_scan_files import refuse_overwriting, staged_name
 from averment.core.errors import BadInputError, ExitCode, SignedOutError
 from averment.core.files import replacing
 from averment.core.inventory import MAX_AGE
@@ -101,7 +101,7 @@ def scan(
         _check_file("--out", out, "scan.csv")
     kept = _check_file("--state", state, "scan.state") if state is not None else None
     job = _Job(place_of(place, every=every_name), style, detector, _inventory(inventory, max_age), out, kept, resume, parallel)
-    refuse_overwriting(job.place, detector, job.file, job.memory)
+    files.refuse_overwriting(job.place, detector, job.file, job.memory)
     shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
         return job.on_spark()
@@ -224,7 +224,8 @@ class _Job:
             if progress is not None and task is not None:
                 progress.update(task, completed=done)
 
-        found = list_place(self.place, inventory=self.inventory, now=utc_now(), tick=tick)
+        own = [path for _, path in files.written(self.file, self.memory)]
+        found = list_place(self.place, inventory=self.inventory, now=utc_now(), tick=tick, own=own)
         if progress is not None and task is not None:
             progress.remove_task(task)
         self._check(found)
@@ -272,7 +273,7 @@ def _inventory(url: str | None, max_age: str | None) -> InventoryPlace | None:
 @contextmanager
 def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
     if out is not None:
-        with replacing(out, staged=staged_name(out)) as file:
+        with replacing(out, staged=files.staged_name(out)) as file:
             yield lambda text: file.write(to_bytes(text))
     elif sys.stdout.isatty():
         coloured = style == "table" and colours()

@@ -25,9 +25,9 @@ def refuse_overwriting(place: Place, detector: str, out: Path | None, state: Pat
     Raises:
         BadInputError: two of them are the same file.
     """
-    written = list(_written(out, state))
-    for number, (what, path) in enumerate(written):
-        for other, its in written[:number]:
+    ours = list(written(out, state))
+    for number, (what, path) in enumerate(ours):
+        for other, its in ours[:number]:
             if _same(path, its):
                 raise BadInputError(f"{other} and {what} are the same file: {path}", fix="give each a file of its own")
         for other, its in _read(place, detector):
@@ -37,7 +37,8 @@ def refuse_overwriting(place: Place, detector: str, out: Path | None, state: Pat
             raise BadInputError(f"{what} would be one of the files that are scanned: {path}", fix="choose a name or a folder of its own")
 
 
-def _written(out: Path | None, state: Path | None) -> Iterator[tuple[str, Path]]:
+def written(out: Path | None, state: Path | None) -> Iterator[tuple[str, Path]]:
+    """The files that a scan writes, each with what it is called in messages."""
     if out is not None:
         yield "--out", out
         yield "the unfinished output", out.with_name(staged_name(out))

@@ -159,6 +159,20 @@ def test_a_folder_goes_on_where_it_was_killed(form: str, child: Child, folder: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.state", "uploads", "whole", "whole.state"]
 
 
+def test_what_a_scan_writes_beside_the_pictures_is_none_of_what_it_passes_over(child: Child, folder: Path) -> None:
+    """Neither its output, whole or not, nor its state, of which a run that goes on finds more than the first one did."""
+    (folder / "notes.txt").write_text("not an image")
+    words = (str(folder), "--format", "json", "--out", str(folder / "scan.json"), "--resume")
+    assert child(*words)[0] == 1
+    undisturbed = (folder / "scan.json").read_bytes()
+    assert json.loads(undisturbed)["summary"]["passed_over"] == 1
+    (folder / "scan.json.state").unlink()
+    assert child(*words, kill=40)[0] == -signal.SIGKILL
+    assert (folder / ".scan.json.part").exists()
+    assert child(*words)[0] == 1
+    assert (folder / "scan.json").read_bytes() == undisturbed
+
+
 def test_a_bucket_goes_on_without_reading_what_was_read(sandbox: Any, child: Child, tmp_path: Path) -> None:
     """The objects that were scored are told by the listing; a new one and a replaced one are scored with the rest."""
     s3 = boto3.client("s3")
