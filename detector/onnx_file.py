@@ -7,6 +7,7 @@ same bounded decoding as for the reference detector, and what that refuses is "c
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +30,9 @@ MAX_MODEL_BYTES = 1024 * 1024 * 1024
 BATCH = 16
 _SCALES = {"unit": (255.0, 0.0), "bytes": (1.0, 0.0), "symmetric": (127.5, -1.0)}
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+_WEIGHTS_ELSEWHERE = "session.model_external_initializers_file_folder_path"
+"""ONNX Runtime's name for the folder in which it looks for weights that a model keeps in files of their own. None of what evidence names would cover
+them: the model's hash is that of its graph."""
 _FIGURES = frozenset({"tensor(float)", "tensor(float16)", "tensor(double)"})
 """What scores can be: not the labels, in numbers or words, that some exporters put first."""
 
@@ -93,9 +97,16 @@ class OnnxDetector(Detector):
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        options.add_session_config_entry(_WEIGHTS_ELSEWHERE, os.devnull)  # else it takes them from wherever this runs
         try:
             session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
+            if "external data" in str(error).lower():
+                raise BadInputError(
+                    "keeps its weights in another file, of which its SHA-256 says nothing",
+                    where=SourceRef(str(self._spec.model)),
+                    fix="export it as one file, as torch.onnx.export(..., external_data=False) does",
+                ) from error
             raise BadInputError(
                 f"is not a model that ONNX Runtime loads: {type(error).__name__}",
                 where=SourceRef(str(self._spec.model)),

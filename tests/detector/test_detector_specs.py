@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -159,6 +160,29 @@ def test_figures_that_belong_to_no_image_are_not_shared_out(tmp_path: Path) -> N
     assert only(detector.score([plain(255)])[0]) == pytest.approx(1.0)
     with pytest.raises(BadInputError, match=r"gives the shape \[1, 3, 1, 1\] for 3 images"):
         detector.score([plain(255), plain(0), plain(0)])
+
+
+def with_weights_elsewhere() -> bytes:
+    """A model that gives the larger of each pixel and a weight, averaged; its weights are in ``weights.bin``."""
+
+    def told(key: bytes, value: bytes) -> bytes:
+        return _field(13, _field(1, key) + _field(2, value))
+
+    dims = b"".join(_field(1, dim) for dim in (1, 3, SIDE, SIDE))
+    weights = dims + _field(2, 1) + _field(8, b"w") + told(b"location", b"weights.bin") + _field(14, 1)
+    larger = _field(1, _field(1, b"x") + _field(1, b"w") + _field(2, b"m") + _field(4, b"Max"))
+    graph = larger + _node(b"GlobalAveragePool", b"m", b"y") + _field(2, b"g") + _field(5, weights)
+    graph += _field(11, _tensor("x", ["n", 3, SIDE, SIDE], 1)) + _field(12, _tensor("y", ["n", 3, 1, 1], 1))
+    return _field(1, 7) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13))
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyTorch exports by default: ONNX Runtime took them from the folder that a scan ran in, and no hash covered them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.bin").write_bytes(struct.pack("<f", 0.5) * 3 * SIDE * SIDE)
+    with pytest.raises(BadInputError, match="keeps its weights in another file") as told:
+        open_detector(spec(tmp_path, with_weights_elsewhere())).score([plain(0)])
+    assert "external_data=False" in (told.value.fix or "")
 
 
 def test_evidence_can_name_the_model_and_its_spec(tmp_path: Path) -> None:
