@@ -60,4 +60,4 @@ def test_an_answer_in_time_is_one_and_leaves_nobody_watching() -> None:
     until = time.monotonic() + 10
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)  # a thread takes a moment to end
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # those of earlier tests may have ended meanwhile
