@@ -15,6 +15,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, end_
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.collectors.topics import PERMISSIONS, is_topic, why_unheard
 from averment.evidence.record import Kind, Population, Record
+from averment.policies.rules.alarms import goes_off
 
 KEPT_FOR = timedelta(days=30)
 """How long CloudWatch keeps the history of alarms (CloudWatch user guide, "Using Amazon CloudWatch alarms")."""
@@ -36,18 +37,19 @@ class Alarms(Collector):
 
     ``parameters: {alarms: {watching: [...]}}`` in averment.yaml names those that watch uploads and the detector.
 
-    Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data"}], "changes":
+    Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data", "rule"}], "changes":
     [{"alarm", "at", "from", "to"}], "history_from", "unheard": [{"resource", "message"}], "without_data": [...], "notes", "out_of", "whole",
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
     ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
-    alone to which nobody has confirmed a subscription, or that don't exist; ``without_data`` named
+    alone to which nobody has confirmed a subscription, or that don't exist, unless a composite alarm tells of them that goes off whenever they
+    do; ``without_data`` named
     ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
     something else than missing is in another state without any; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "4"
+    version = "5"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms", *PERMISSIONS)
     summary = "Alarms, their actions and their history, from CloudWatch, and who hears them, from SNS."
@@ -81,7 +83,9 @@ class Alarms(Collector):
         watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
         known = [(row["alarm"], row["arn"]) for row in watching]
         missing = named.missing(known, account=scope.account, region=scope.region, whole=whole)
-        unheard = _unheard(missing, watching, _deaf(sns, watching) if named else {})
+        above = {row["arn"]: list(_above(row, alarms)) for row in watching}
+        telling = [*watching, *(parent for parents in above.values() for parent in parents)]
+        unheard = _unheard(missing, watching, above, _deaf(sns, telling) if named else {})
         without_data = _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {
@@ -119,19 +123,47 @@ def _deaf(fetch: Fetch, alarms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {topic: why for topic in topics if (why := why_unheard(fetch, topic)) is not None}
 
 
-def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]], deaf: Mapping[str, str]) -> list[dict[str, Any]]:
+def _unheard(
+    missing: Sequence[str], alarms: Sequence[Mapping[str, Any]], above: Mapping[str, Sequence[Mapping[str, Any]]], deaf: Mapping[str, str]
+) -> list[dict[str, Any]]:
     found = [entry(name, "there is no alarm by this name") for name in missing]
     for row in alarms:
-        if not row["actions"]:
-            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: it has no action"))
-        elif not _telling(row):
-            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: all that its actions do is to scale, stop or restart"))
-        elif not row["actions_enabled"]:
-            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: its actions are switched off"))
-        elif all(action in deaf for action in _telling(row)):
-            why = "; ".join(deaf[action] for action in _telling(row))
+        why = _why_unheard(row, deaf)
+        if why is not None and all(_why_unheard(parent, deaf) is not None for parent in above[row["arn"]]):
             found.append(entry(row["arn"], f"the alarm tells nobody when it goes off: {why}"))
     return found
+
+
+def _why_unheard(row: Mapping[str, Any], deaf: Mapping[str, str]) -> str | None:
+    """Why nobody hears of this alarm by its own actions, or None."""
+    if not row["actions"]:
+        return "it has no action"
+    if not _telling(row):
+        return "all that its actions do is to scale, stop or restart"
+    if not row["actions_enabled"]:
+        return "its actions are switched off"
+    if all(action in deaf for action in _telling(row)):
+        return "; ".join(deaf[action] for action in _telling(row))
+    return None
+
+
+def _above(row: Mapping[str, Any], alarms: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The composite alarms that go off whenever the one of ``row`` does, over any number of steps."""
+    seen, queue = {row["arn"]}, [row]
+    while queue:
+        names = frozenset({(below := queue.pop())["alarm"], below["arn"]})
+        for parent in alarms:
+            if parent["rule"] is not None and parent["arn"] not in seen and _goes_off(parent["rule"], names):
+                seen.add(parent["arn"])
+                queue.append(parent)
+                yield parent
+
+
+def _goes_off(rule: str, names: frozenset[str]) -> bool:
+    try:
+        return goes_off(rule, names) is True
+    except ValueError:  # not in the language that is known here: then nobody is told for sure
+        return False
 
 
 def _telling(row: Mapping[str, Any]) -> list[str]:
@@ -154,6 +186,7 @@ def _alarm(item: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "actions_enabled": bool(item.get("ActionsEnabled", True)),
         "actions": sorted(item.get("AlarmActions", ())),
         "missing_data": item.get("TreatMissingData"),
+        "rule": item.get("AlarmRule"),
     }
 
 

@@ -324,6 +324,30 @@ def test_an_alarm_whose_topics_nobody_subscribes_to_tells_nobody(scope_of: Scope
     assert message == f"the alarm tells nobody when it goes off: the topic {deaf} has no confirmed subscription"
 
 
+def test_a_quiet_alarm_is_heard_through_a_composite_one(scope_of: Scopes) -> None:
+    """That goes off whenever it does, and tells somebody itself; not through one that hangs on others as well, or that nobody hears."""
+    cloudwatch = boto3.client("cloudwatch")
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    for name in ("uploads-a", "uploads-b", "uploads-c", "uploads-d"):
+        cloudwatch.put_metric_alarm(AlarmName=name, **common)
+    duty, deaf = heard_topic(), boto3.client("sns").create_topic(Name="deaf")["TopicArn"]
+    rules = {
+        "media": ('ALARM("uploads-a") OR ALARM("disk-full")', []),
+        "all": (f"ALARM(arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:media)", [duty]),
+        "both": ("ALARM(uploads-b) AND ALARM(uploads-c)", [duty]),
+        "unheard": ("ALARM(uploads-c)", [deaf]),
+    }
+    for name, (rule, actions) in rules.items():
+        cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=rule, AlarmActions=actions)
+    record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["uploads-*"]}))
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
+    assert deviating(heard) == {f"{arn}uploads-{letter}" for letter in "bcd"}
+    assert {row["alarm"]: row["rule"] for row in record.payload["alarms"] if row["rule"]} == {
+        name: rule for name, (rule, _) in rules.items()
+    }
+
+
 def _topic_answers(*pages: Any) -> Fetch:
     """SNS as it answers where the embedded AWS can't be brought to: it confirms every address by itself, and lists nothing of what isn't there."""
     sns = boto3.client("sns")

@@ -75,3 +75,14 @@ def test_an_entry_that_the_api_could_not_tell_is_not_kept(alarms: Any) -> None:
     with pytest.raises(ClientError):
         alarms.set_alarm_state(AlarmName="burst", StateValue="ALARM", StateReason="x" * 5_000)
     assert len(told(alarms)) == 2
+
+
+def test_a_composite_alarm_is_listed_beside_the_others(alarms: Any) -> None:
+    """With its rule, and apart from metric alarms; a request that CloudWatch refuses is refused."""
+    alarms.put_composite_alarm(AlarmName="media", AlarmRule="ALARM(burst)", AlarmActions=["arn:aws:sns:eu-west-1:123456789012:duty"])
+    found = alarms.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    assert "media" not in {alarm["AlarmName"] for alarm in found["MetricAlarms"]}
+    [alarm] = found["CompositeAlarms"]
+    assert (alarm["AlarmName"], alarm["AlarmRule"], alarm["ActionsEnabled"]) == ("media", "ALARM(burst)", True)
+    with pytest.raises(ClientError, match="length less than or equal to 255"):
+        alarms.put_composite_alarm(AlarmName="x" * 256, AlarmRule="ALARM(burst)")

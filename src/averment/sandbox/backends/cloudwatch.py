@@ -1,8 +1,9 @@
-"""CloudWatch: ``DescribeAlarmHistory``, which moto lacks. Each ``SetAlarmState`` leaves an entry in it, as there; all else is moto's.
+"""CloudWatch: ``DescribeAlarmHistory`` and ``PutCompositeAlarm``, which moto lacks. Each ``SetAlarmState`` leaves an entry in the history, as there; all
+else is moto's.
 
 Requests and what is kept are checked against botocore's service model. The history goes back 30 days, a page has at most 100 entries, and
 without ``AlarmTypes`` it is that of metric alarms.
-Not covered: other entries than changes of state, composite alarms' own, contributors.
+Not covered: other entries than changes of state, composite alarms' own (nor do they ever go off here), contributors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from moto.cloudwatch.exceptions import CloudWatchException, ValidationError
 from moto.cloudwatch.responses import CloudWatchResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import get_service_model
 
 from averment.sandbox.validation import message, violations
@@ -54,6 +55,23 @@ class CorrectedCloudWatch(CloudWatchResponse):  # type: ignore[misc]
         }
         _history[(self.current_account, self.region)].append(_kept(item))
         return answer
+
+    def put_composite_alarm(self) -> ActionResult:
+        request = self._get_params()
+        if wrong := list(violations(_model().operation_model("PutCompositeAlarm").input_shape, request)):
+            raise ValidationError(message(wrong))
+        kept = {
+            **dict.fromkeys(("namespace", "metric_name", "comparison_operator", "evaluation_periods", "period", "threshold", "statistic")),
+            "description": request.get("AlarmDescription"),
+            "dimensions": [],
+            "alarm_actions": request.get("AlarmActions", []),
+            "ok_actions": request.get("OKActions"),
+            "actions_enabled": request.get("ActionsEnabled", True),
+            "tags": request.get("Tags"),
+        }
+        alarm = self.cloudwatch_backend.put_metric_alarm(name=request["AlarmName"], rule=request["AlarmRule"], **kept)
+        alarm.alarm_rule = alarm.rule  # as the API calls it
+        return EmptyResult()
 
     def describe_alarm_history(self) -> ActionResult:
         request = self._get_params()
