@@ -3,8 +3,8 @@
 The order in which each of them decides, worst first, so that nothing hides behind something else:
 
 1. A deviation that was seen and that no valid waiver accepts: not satisfied. It stands until complete evidence shows
-   otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, a later "unknown" of a person, or
-   age, does not make it go away.
+   otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, a later "unknown" of a person, a later
+   run of a claim that decided nothing, or age, does not make it go away.
 2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
 3. Deviations that valid waivers accept: waived.
 4. Something was looked at and was right: satisfied.
@@ -128,8 +128,8 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
 
 
 def _standing(question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading) -> AssessmentState | None:
-    """The state by what the last complete record found wrong, where ``record`` after it brought a part alone, or somebody's "unknown", and its
-    ``reading`` doesn't show these very resources to be right; None where nothing of it is open."""
+    """The state by what the last complete record found wrong, where ``record`` after it brought a part alone, somebody's "unknown", or a run of a
+    claim without an answer, and its ``reading`` doesn't show these very resources to be right; None where nothing of it is open."""
     short = _shows_less(question, record)
     before = (item for item in reversed(history) if item.gathering is Gathering.COLLECTED and not _shows_less(question, item))
     earlier = next(before, None) if short else None
@@ -373,6 +373,10 @@ def _shows_less(question: Question, record: Record) -> str | None:
     """Why ``record`` can't show that what was wrong before is right, if so."""
     if record.kind is Kind.ATTESTATION and record.payload.get("answer") == "unknown":
         return f'the answer of {record.effective_at.date()} is "unknown"'
+    if record.kind is Kind.CLAIM and record.query.get("claim") != dict(question.assessment.claim or {}):
+        return f"the run of {record.effective_at.date()} was of another claim"
+    if record.kind is Kind.CLAIM and record.payload.get("verdict") == ClaimVerdict.INCONCLUSIVE:
+        return f"the run of {record.effective_at.date()} was inconclusive"
     return _cut_short(question, record)
 
 

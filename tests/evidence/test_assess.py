@@ -396,6 +396,22 @@ def test_a_claim_that_was_repeated_until_it_fitted_shows() -> None:
     assert "the last of 4 runs; before: 1 inconclusive, 2 refuted" in state.reason
 
 
+def test_a_run_that_decides_nothing_does_not_clear_a_refuted_claim() -> None:
+    """Fewer media, no look that is left, or another bar for a while: only a run of the same claim that supports it takes a refutation back."""
+    refuted, supported = claim("refuted", at=NOW - timedelta(hours=4)), claim("supported", at=NOW - timedelta(hours=1))
+    open_run = claim("inconclusive", at=NOW - timedelta(hours=3))
+    easier = claim("supported", spec={**CLAIM, "at_least": 0.5}, at=NOW - timedelta(hours=2))
+    for later, told in (([open_run], "was inconclusive"), ([easier], "was of another claim"), ([open_run, easier], "was of another claim")):
+        state = state_of(MARKED, refuted, *later)
+        assert state.status is Status.NOT_SATISFIED, later
+        assert f"not shown otherwise since: the run of 2026-11-20 {told}" in state.reason
+        assert state.records == (refuted.id, later[-1].id)
+    failed = claim("supported", gathering=Gathering.COULD_NOT, reason="no bucket")
+    assert state_of(MARKED, refuted, open_run, failed).status is Status.NOT_SATISFIED
+    assert state_of(MARKED, refuted, open_run, easier, supported).status is Status.SATISFIED
+    assert state_of(MARKED, refuted, supported, claim("inconclusive", at=NOW)).gap is Gap.UNDECIDED
+
+
 def test_a_failed_attempt_does_not_hide_a_failure_that_was_seen() -> None:
     """After a failure, "could not collect" keeps it not satisfied; after a pass, it is no longer known."""
     later = config(**COULD_NOT, at=NOW)
