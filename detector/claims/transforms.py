@@ -2,16 +2,17 @@
 
 | name | strength | what it does |
 |---|---|---|
-| ``jpeg`` | quality 5 to 100 | encodes as JPEG, 4:2:0 |
+| ``jpeg`` | quality 5 to 100, whole | encodes as JPEG, 4:2:0 |
 | ``resize`` | factor 0.1 to 0.99 and 1.01 to 4 | resizes both sides (bicubic), keeps the pixels otherwise (PNG) |
 | ``crop`` | share of each side kept, 0.2 to 0.99 | cuts out the middle (PNG) |
-| ``blur`` | sigma in pixels, up to 10 | Gaussian blur (PNG) |
-| ``noise`` | standard deviation in levels of 255, up to 64 | adds Gaussian noise, drawn from the image's own hash (PNG) |
-| ``reencode`` | quality 5 to 100 | WebP and then JPEG, as a platform that stores the one and serves the other |
+| ``blur`` | sigma in pixels, 0.3 to 10 | Gaussian blur (PNG) |
+| ``noise`` | standard deviation in levels of 255, 0.5 to 64 | adds Gaussian noise, drawn from the image's own hash (PNG) |
+| ``reencode`` | quality 5 to 100, whole | WebP and then JPEG, as a platform that stores the one and serves the other |
 | ``screenshot`` | zoom 0.5 to 2 | shows the image on a grey page at this zoom (bilinear) and captures it with a margin (PNG) |
 
 An image that can't be decoded can't be transformed: the detector's answer to it is then "can't say", which counts as its error before
-and after. A strength that leaves an image as it is would show that a detector withstands what wasn't done, and is refused.
+and after. A strength that leaves an image as it is would show that a detector withstands what wasn't done, and is refused: noise and blur below their least are
+rounded away. What is done is what the name says, so strengths count to six digits, and a quality between two whole ones is none.
 """
 
 from __future__ import annotations
@@ -77,7 +78,12 @@ def read_transform(value: Any) -> Transform:
         if kind.scales and abs(strength - 1) < LEAST_CHANGE:
             between = f"but not between {1 - LEAST_CHANGE:g} and {1 + LEAST_CHANGE:g}"
             raise BadInputError(f"the strength of {name} is {strength!r}, which leaves an image as it is", fix=f"{fix}, {between}")
-        return Transform(name, float(strength))
+        if kind.whole and strength != int(strength):
+            raise BadInputError(
+                f"the strength of {name} is {strength!r}, and there is no quality between two", fix=f"{fix}, a whole number"
+            )
+        found = Transform(name, float(strength))
+        return Transform(name, float(str(found).removeprefix(f"{name} ")))  # what its name says, and no other figure beside it
     raise BadInputError(f"{value!r} is not a transform", fix="write a name and a strength, such as {jpeg: 50}")
 
 
@@ -170,15 +176,16 @@ class _Kind:
     most: float
     meaning: str
     scales: bool = False
+    whole: bool = False
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "jpeg": _Kind(_jpeg, 5, 100, "a quality"),
+    "jpeg": _Kind(_jpeg, 5, 100, "a quality", whole=True),
     "resize": _Kind(_resize, 0.1, 4, "a factor", scales=True),
     "crop": _Kind(_crop, 0.2, 0.99, "the share of each side that is kept"),
-    "blur": _Kind(_blur, 0.1, 10, "a radius in pixels"),
-    "noise": _Kind(_noise, 0.1, 64, "a standard deviation in levels of 255"),
-    "reencode": _Kind(_reencode, 5, 100, "a quality"),
+    "blur": _Kind(_blur, 0.3, 10, "a radius in pixels"),
+    "noise": _Kind(_noise, 0.5, 64, "a standard deviation in levels of 255"),
+    "reencode": _Kind(_reencode, 5, 100, "a quality", whole=True),
     "screenshot": _Kind(_screenshot, 0.5, 2, "a zoom"),
 }
 

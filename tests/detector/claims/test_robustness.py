@@ -240,10 +240,26 @@ def test_each_transform_does_what_its_name_says() -> None:
     assert page[160, 100, 0] == pytest.approx(100, abs=8)
 
 
+@pytest.mark.parametrize("transform", [{"noise": 0.5}, {"blur": 0.3}, {"jpeg": 100}, {"reencode": 100}])
+def test_the_weakest_strength_that_is_taken_changes_pixels(transform: dict[str, float]) -> None:
+    """Noise of a tenth of a level is rounded away: a detector would be shown to withstand what wasn't done."""
+    output = io.BytesIO()
+    random = np.random.default_rng(1)
+    Image.fromarray(random.integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(output, "PNG")
+    before = np.asarray(decode(output.getvalue())).astype(int)
+    after = np.asarray(decode(read_transform(transform)(output.getvalue()))).astype(int)
+    assert (before != after).mean() > 0.2
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"transforms": []}, "transforms is"),
+        ({"transforms": [{"noise": 0.1}]}, "strength of noise is 0.1"),
+        ({"transforms": [{"blur": 0.1}]}, "strength of blur is 0.1"),
+        ({"transforms": [{"jpeg": 75.4}]}, "strength of jpeg is 75.4, and there is no quality between two"),
+        ({"transforms": [{"reencode": 50.5}]}, "strength of reencode is 50.5"),
+        ({"transforms": [{"resize": 0.5}, {"resize": 0.50000001}]}, "names one twice"),
         ({"transforms": [{"jpeg": 50}, {"jpeg": 50.0}]}, "names one twice"),
         ({"transforms": [{"paint": 1}]}, "no transform 'paint'"),
         ({"transforms": [{"jpeg": 0}]}, "strength of jpeg is 0"),
