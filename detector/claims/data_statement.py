@@ -121,7 +121,7 @@ def _people(spec: Mapping[str, Any]) -> dict[str, str]:
     value = spec.get("people", {"kind": "face", "label": "real"})
     if not value:
         raise BadInputError(f"people is {value!r}", fix="say which rows show real people: people: {kind: face, label: real}")
-    return fields.labels({"where": value})
+    return fields.labels({"people": value}, "people")
 
 
 def _complete(spec: Mapping[str, Any]) -> bool:

@@ -106,16 +106,22 @@ def text(spec: Mapping[str, Any], key: str, choices: tuple[str, ...] = ()) -> st
     return value
 
 
-def labels(spec: Mapping[str, Any]) -> dict[str, str]:
-    """The optional ``where``: column to value, as texts.
+def labels(spec: Mapping[str, Any], key: str = "where") -> dict[str, str]:
+    """The optional ``where``, or another field ``key`` of its kind: column to value, as texts without blanks around them, which make no other row.
 
     Raises:
-        BadInputError: not a mapping of plain values.
+        BadInputError: not a mapping of plain values, or one of true and false: a table holds words.
     """
-    value = spec.get("where", {})
+    value = spec.get(key, {})
     if not isinstance(value, Mapping) or not all(isinstance(item, str | int | float) for item in value.values()):
-        raise BadInputError(f"where is {value!r}", fix="write columns and values, such as where: {split: test}")
-    return {str(key): str(item) for key, item in value.items()}
+        raise BadInputError(f"{key} is {value!r}", fix=f"write columns and values, such as {key}: {{split: test}}")
+    for column, item in value.items():
+        if isinstance(item, bool):
+            raise BadInputError(
+                f"{key} asks for {str(item).lower()} in {column}, and a table holds words (YAML takes yes, no, on and off for true and false)",
+                fix=f'quote the word as it stands in the table, such as {key}: {{{column}: "yes"}}',
+            )
+    return {str(column): str(item).strip() for column, item in value.items()}
 
 
 def conditions(confidence: float, *more: str) -> str:

@@ -108,6 +108,7 @@ ROBUST = {
         (SPEC, {"attack": "manipulated-face"}),
         (ROBUST, {"transforms": [{"resize": 0.5}, {"jpeg": 75}]}),
         (ROBUST, {"population": "./data//m.csv"}),
+        ({**SPEC, "where": {"kind": "face"}}, {"where": {"kind": " face "}}),
         ({"type": "disclosure-coverage", "population": "s3://b/x", "at_least": 0.9}, {"population": "s3://b/x/"}),
         (SPEC, {"looks": {"within": "1s"}}),
     ],

@@ -53,6 +53,16 @@ def test_what_makes_a_claim_weaker_stands_in_its_statement(spec: dict[str, Any])
         assert "bins" not in usual
 
 
+@pytest.mark.parametrize("value", ["yes", "true", "off"])
+@pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
+def test_what_yaml_takes_for_true_is_no_word_of_a_table(spec: dict[str, Any], value: str) -> None:
+    """``where: {public: yes}`` looked for the word True: the rows that say yes were left out, unseen where a single one says True."""
+    with pytest.raises(BadInputError, match=r"where asks for (true|false) in public") as caught:
+        check_claim({**spec, "where": yaml.safe_load(f"{{public: {value}}}")})
+    assert 'public: "yes"' in str(caught.value.fix)
+    check_claim({**spec, "where": yaml.safe_load(f'{{public: "{value}"}}')})
+
+
 @pytest.mark.parametrize("confidence", [0.99991, 0.9999999999999])
 @pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
 def test_more_confidence_than_looks_can_share_is_refused(spec: dict[str, Any], confidence: float) -> None:
