@@ -233,6 +233,19 @@ def test_a_broken_check_names_what_breaks_it(shop: Path, capsys: pytest.CaptureF
     assert "0.png: the manifest names a file that does not exist" in printed
 
 
+def test_what_a_manifest_says_makes_no_lines_of_its_own(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file's name with a line break in it wrote the line of a verdict that nobody had come to."""
+    forged = "x\nclaims.yaml:9  supported"
+    Image.linear_gradient("L").save(shop / "a.png")
+    (shop / "m.csv").write_text(f'file,label,licence\na.png,real,"{forged}"\n')
+    spec = {"type": "data-governance", "population": "m.csv", "checks": ["licences"]}
+    (shop / "claim.yaml").write_text(json.dumps(spec))
+    assert run(["prove", "claim.yaml"]) == 1
+    told = capsys.readouterr()
+    assert "x\\x0aclaims.yaml:9  supported" in told.out
+    assert not [line for line in (told.out + told.err).splitlines() if line.startswith("claims.yaml:9")]
+
+
 def test_where_nothing_was_estimated_nothing_is_made_of_an_estimate(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without one score today: what it takes at least, and not "if the truth is as estimated"."""
     Path("before.csv").write_text("score\n" + "0.5\n0.25\n" * 20)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from averment.cli.common import config_option, named_values, note, organisation_for, stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.showing import printable
 from averment.core.words import ClaimVerdict, counted
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str)
         if outcome.id in recorded:
             lines.append(f"record    {recorded[outcome.id]}")
         for line in lines:
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {printable(line)}", markup=False)  # a generator's name may hold the line of another verdict
         console.print()
 
 

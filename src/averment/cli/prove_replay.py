@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from averment.cli.common import stdout
+from averment.core.showing import printable
 from averment.evidence.replay import Outcome, Replay
 
 
@@ -13,12 +14,12 @@ def show_replay(found: Replay) -> None:
     style = {Outcome.REPRODUCED: "green", Outcome.DIFFERS: "red", Outcome.CHANGED: "red", Outcome.COULD_NOT: "yellow"}[found.outcome]
     console = stdout()
     console.print(f"[bold]{escape(found.record)}[/bold]  [{style}]{found.outcome}[/{style}]")
-    console.print(f"  claim        {found.statement}", markup=False)
+    console.print(f"  claim        {printable(found.statement)}", markup=False)
     if found.reworded:
-        console.print(f"  was run as   {found.reworded}", markup=False)
+        console.print(f"  was run as   {printable(found.reworded)}", markup=False)
     for word, lines in (("input", found.inputs), ("medium", found.media), ("figure", found.figures), ("environment", found.environment)):
         for line in lines:
-            console.print(f"  {word:<12} {line}", markup=False)
+            console.print(f"  {word:<12} {printable(line)}", markup=False)
     if found.error is not None:
         console.print(f"  not run      {found.error.diagnostics()}", markup=False)
     elif found.outcome is found.outcome.REPRODUCED:
