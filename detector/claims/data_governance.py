@@ -27,7 +27,8 @@ The checks:
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
 - **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell; nor of a
-  row without a ground of which a column of ``people`` says nothing, or the word in other letters, or a label that is none.
+  row without a ground of which a column of ``people`` says nothing, or the word in other letters, or a label that is none; nor of a manipulated
+  picture, which still shows whom it was made from.
 - **splits**: no group stands on two sides of the split. Open where there are no two sides (unless ``parts`` says that there
   is one), or a row has no group or no side.
 - **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression, and no file has two labels.
@@ -59,6 +60,7 @@ from averment.detector.claims.population_files import FilePopulation
 from averment.detector.claims.populations import open_population
 from averment.detector.claims.units import called
 from averment.detector.imaging import UnreadableError
+from averment.detector.interface import Family
 
 _FEW = 20
 """A column with more values than this isn't a class but a name."""
@@ -238,7 +240,8 @@ def _consent(subject: Subject) -> Check:
 
 def _unclear(item: Item, people: Mapping[str, str]) -> str:
     """Why nobody can tell whether ``item`` is one of ``people``: no column says otherwise, and one is blank, writes the word in another way, or has a
-    label that is none. "" where it is plain. Not asked, such rows would pass by how they are written."""
+    label that is none, or that of a manipulated picture, which still shows whom it was made from. "" where it is plain. Not asked, such rows would
+    pass by how they are written."""
     labels = (BONA_FIDE_LABEL, *ATTACK_LABELS.values())
     reasons = []
     for column, wanted in people.items():
@@ -249,6 +252,8 @@ def _unclear(item: Item, people: Mapping[str, str]) -> str:
             reasons.append(f"no {column}")
         elif called(value).casefold() == called(wanted).casefold():
             reasons.append(f"{column} {value!r}, which is not {wanted!r}")
+        elif column == "label" and wanted == BONA_FIDE_LABEL and value == ATTACK_LABELS[Family.MANIPULATED_FACE]:
+            reasons.append(f"{column} {value}, and it is made from somebody's picture")
         elif column == "label" and wanted in labels and value not in labels:
             reasons.append(f"{column} {value!r}, which is none of {', '.join(labels)}")
         else:

@@ -264,6 +264,8 @@ def test_a_word_for_people_that_no_row_uses_leaves_consent_open(tmp_path: Path) 
         ({"kind": " "}, "no kind"),
         ({"kind": "Face"}, "kind 'Face', which is not 'face'"),
         ({"label": "real "}, "label 'real ', which is not 'real'"),
+        ({"label": "manipulated"}, "label manipulated, and it is made from somebody's picture"),
+        ({"label": "manipulated", "kind": ""}, "no kind and label manipulated, and it is made from somebody's picture"),
         ({"label": "genuine"}, "label 'genuine', which is none of real, synthetic, manipulated"),
         ({"label": "genuine", "kind": ""}, "no kind and label 'genuine', which is none of real, synthetic, manipulated"),
     ],
@@ -278,7 +280,7 @@ def test_a_row_of_which_nobody_can_tell_whether_it_shows_a_person_leaves_consent
     result = run(tmp_path, checks=["consent"])
     assert outcomes(result) == {"consent": "could not be checked"}
     assert examples(result, "consent") == [f"images/0.jpg: {why}, and no ground that counts"]
-    for plain in ({"consent": "given"}, {"label": "synthetic"}, {"label": "manipulated", "kind": ""}):
+    for plain in ({"consent": "given"}, {"label": "synthetic"}, {"label": "manipulated", "kind": "product"}):
         table[0].update({**said, **plain})
         write(tmp_path, table)
         assert outcomes(run(tmp_path, checks=["consent"])) == {"consent": "holds"}
