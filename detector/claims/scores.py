@@ -3,7 +3,8 @@
 A file of scores is a CSV with a column ``score`` (a probability, or empty where the detector could not say) and, if images belong together, a
 column ``group`` (the person, video or source), filled in every row. Other columns can be picked by with ``where``. A column ``family`` says
 whose the score is: one of another family than the claim's is bad input, because an image whose highest family is another has a score for the
-claim's that isn't there. The JSON lines of a scan hold every family's (``score_lines``).
+claim's that isn't there. The JSON lines of a scan hold every family's (``score_lines``). A column ``sha256``, as a scan writes it, is that of the
+image: rows with the same one are one unit, whatever they are called.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from averment.detector.interface import Family
 MAX_SCORES = 200_000
 """In one file or population: bounds the bootstrap's time."""
 
-COLUMNS = ("score", "group", "family")
+COLUMNS = ("score", "group", "family", "sha256")
 """The columns of a file of scores that mean something here."""
 
 LINES = ".jsonl"
@@ -42,7 +43,7 @@ class Scores:
     """Scores with the unit that each belongs to, how many images got none, and what pins them in a result.
 
     ``content`` is what only the same scores (of a file) or the same images (of a population) share, whatever they are called. ``repeated`` counts the
-    images that have the bytes of another one: units that share such an image are one.
+    images that have the bytes of another one, as far as their digests are known: units that share such an image are one.
     """
 
     values: tuple[float, ...]
@@ -73,8 +74,10 @@ def _file(place: str, context: ClaimContext) -> Path | None:
     if place.endswith(LINES):
         return path
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader([file.readline(65_536)]), [])
+    except UnicodeDecodeError:
+        return path  # as below
     except (OSError, csv.Error):
         return None  # whoever reads the whole of it says what is wrong
     if "file" in header:
@@ -94,28 +97,43 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
             raise BadInputError(f"has no column '{column}'", where=SourceRef(str(path), 1), fix=columns_of(columns))
     unit_column = clusters or ("group" if "group" in columns else None)
     values, own, unanswered, count = list[float](), list[str](), 0, 0
+    contents = list[tuple[str, str]]()
     for row in rows:
         line = SourceRef(str(path), row.line)
         if any(row.of(key, line).strip() != value.strip() for key, value in where.items()):
             continue
-        unit = row.of(unit_column, line) if unit_column else f"line {row.line}"
-        if not unit.strip():
+        unit, digest = row.of(unit_column, line) if unit_column else None, row.columns.get("sha256", "").strip().lower()
+        if unit is not None and not unit.strip():
             raise BadInputError(f"has no {unit_column}", where=line, fix="fill it, or take the column out if every score stands for itself")
         count += 1
         if count > MAX_SCORES:
             raise IncompleteError(f"{path} holds more than {MAX_SCORES:,} scores", fix="draw a sample, or narrow it with where")
         score = row.score()
+        contents.append((_own(unit, digest, f"{place}:{row.line}"), digest))
         if score is None:
             unanswered += 1
             continue
         values.append(score)
-        own.append(units.called(unit))
+        own.append(contents[-1][0])
     facts: dict[str, JSON] = {"scores": name, "where": place, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
     # Line numbers aside: a copy with a blank line or another column more holds the same scores. So does one in another order, as a database
     # gives them at its pleasure, unless they are few different ones: as many ones and noughts as before are no copy.
     held = list(zip(values, own if unit_column else [""] * len(values), strict=True))
     content = repr(("file", sorted(held) if 2 * len(set(values)) > len(values) else held, unanswered))
-    return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))
+    joined, repeated = _together(contents)
+    return Scores(tuple(values), tuple(map(joined.root, own)), unanswered, facts, sha256_hex(content.encode()), repeated)
+
+
+def _own(named: str | None, digest: str, place: str) -> str:
+    """The unit of an image: the one that is ``named``, else its bytes, else its ``place``. Line 2 of one file is no line 2 of another: taken for the
+    same person, two files that are sorted by their scores would seem to move together, and their distance to be known well."""
+    return units.called(named) if named is not None else digest or place
+
+
+def _together(contents: Sequence[tuple[str, str]]) -> tuple[units.Joined, int]:
+    """The units that share an image, and how many images repeat another, from units and digests ("" where nobody knows)."""
+    known = [digest for _, digest in contents if digest]
+    return units.sharing(contents), len(known) - len(set(known))
 
 
 def _rows(text: str, path: str, family: Family) -> tuple[Sequence[str], Iterator[Row]]:
@@ -153,19 +171,19 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
     if len(population) > MAX_SCORES:
         raise IncompleteError(f"{population.where} holds more than {MAX_SCORES:,} images", fix="draw a sample, or narrow it with where")
     column = units.checked_column(population, population.items, clusters)
-    values, own, unanswered, read = [], [], 0, list[str]()
+    values, own, unanswered, read = [], [], 0, list[tuple[str, str]]()
     for batch, contents in population.batches(population.items):
-        read += ["" if data is None else sha256_hex(data) for data in contents]
         scores = observing.score_each(detector, contents)
-        for item, whole in zip(batch, scores, strict=True):
+        for item, data, whole in zip(batch, contents, scores, strict=True):
+            digest = "" if data is None else sha256_hex(data)
+            read.append((_own(None if column is None else item.labels[column], digest, f"{population.where}/{item.name}"), digest))
             score = whole.of(family)
             if score.cannot_say is not None:
                 unanswered += 1
                 continue
             values.append(float(score.probabilities[family]))
-            own.append(units.unit_of(item, column))
+            own.append(read[-1][0])
     facts = {**population.facts(), "detector": info.facts(), "clusters": column}
-    content = repr(("population", sorted(read)))
-    joined = units.sharing((units.unit_of(item, column), digest) for item, digest in zip(population.items, read, strict=True))
-    repeated = len([digest for digest in read if digest]) - len({digest for digest in read if digest})
+    content = repr(("population", sorted(digest for _, digest in read)))
+    joined, repeated = _together(read)
     return Scores(tuple(values), tuple(map(joined.root, own)), unanswered, facts, sha256_hex(content.encode()), repeated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ CLAIM: dict[str, Any] = {
 def scan(path: Path, scores: list[Score]) -> str:
     """A scan's results written as ``averment media scan`` writes them; the file's name."""
     info = DetectorInfo("embedded", "1", None, (SYNTHETIC, FACE), 0.5)
-    results = (Scanned(f"{n}.png", Finding.CLEAN, score, 0.5, "0" * 64, Identity(9)) for n, score in enumerate(scores))
+    digests = (sha256(f"{path.name} {n}".encode()).hexdigest() for n in range(len(scores)))
+    results = (
+        Scanned(f"{n}.png", Finding.CLEAN, score, 0.5, digest, Identity(9))
+        for n, (score, digest) in enumerate(zip(scores, digests, strict=True))
+    )
     path.write_text("".join(written(results, WRITERS[path.suffix[1:]](info, {}), Counter())), newline="")
     return path.name
 
@@ -65,6 +70,46 @@ def test_rows_that_give_the_familys_score_count(tmp_path: Path) -> None:
     assert read(tmp_path, "s.csv").unanswered == 1
     scan(tmp_path / "s.csv", [Score({SYNTHETIC: 0.2, FACE: 0.1}), Score({SYNTHETIC: 0.3, FACE: 0.6})])
     assert read(tmp_path, "s.csv", where={"family": "synthetic-image"}).values == (0.2,)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_rows_of_one_image_are_one_unit(tmp_path: Path, suffix: str) -> None:
+    """A picture that lies sixty times in a bucket was sixty units of a scan, though each row has the digest of the same bytes."""
+    digests = ["a" * 64] * 60 + ["b" * 64, ""]
+    if suffix == "csv":
+        text = "".join(f"0.5,{digest}\n" for digest in digests)
+        (tmp_path / "s.csv").write_text(f"score,sha256\n{text}")
+    else:
+        lines = (json.dumps({"probabilities": {"synthetic-image": 0.5}, "sha256": digest}) for digest in digests)
+        (tmp_path / "s.jsonl").write_text("\n".join(lines))
+    found = read(tmp_path, f"s.{suffix}")
+    assert (len(found.values), len(set(found.units)), found.repeated) == (62, 3, 59)
+
+
+def test_units_that_share_an_image_are_one(tmp_path: Path) -> None:
+    """As where the images themselves are at hand."""
+    (tmp_path / "s.csv").write_text("score,sha256,group\n0.1,A1,ann\n0.2,a1,ben\n0.3,b2,ben\n0.4,c3,cid\n")
+    assert read(tmp_path, "s.csv").units == ("ann", "ann", "ann", "cid")
+
+
+def test_a_line_of_one_file_is_no_line_of_another(tmp_path: Path) -> None:
+    """Sorted by score, as a database gives them, two files without a column for units seemed to move together."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("score\n" + "".join(f"{number / 10}\n" for number in range(10)))
+    first, second = (read(tmp_path, f"{name}.csv") for name in ("a", "b"))
+    assert len({*first.units, *second.units}) == 20
+
+
+def test_a_table_in_another_encoding_is_called_that(tmp_path: Path) -> None:
+    """Excel's "Unicode text" is UTF-16; the error listed columns of letters and noughts."""
+    (tmp_path / "s.csv").write_text("score,group\n0.5,ann\n", encoding="utf-16")
+    with pytest.raises(BadInputError, match="is not valid UTF-8"):
+        read(tmp_path, "s.csv")
+    (tmp_path / "s.csv").write_bytes("score,group\n0.5,José\n".encode("latin-1"))
+    with pytest.raises(BadInputError, match="is not valid UTF-8") as caught:
+        read(tmp_path, "s.csv")
+    assert caught.value.where is not None
+    assert caught.value.where.line == 2
 
 
 def test_a_family_that_falls_silent_under_another_has_drifted(tmp_path: Path) -> None:
