@@ -272,7 +272,8 @@ def ece_bounds(sample: Probabilities, bins: int, confidence: float, seed: int) -
     found = sums.sum(axis=0) / sizes.sum()
     noise = np.concatenate([(w @ sums) / (w @ sizes)[:, None] - found for w in _draws(total, len(sample.units), seed)])
     figure = float(np.abs(found).sum())
-    linear, sum_of_noise, cells = noise @ np.sign(found), np.abs(noise).sum(axis=1), int((found != 0).sum())
+    # A bin that comes out even may lie to either side: without a direction it would add nothing to the reach, as if it were known to be even.
+    linear, sum_of_noise, cells = noise @ np.where(found < 0, -1, 1), np.abs(noise).sum(axis=1), int((sums != 0).any(axis=0).sum())
     luck = float(np.quantile(_luck(sample, bins, seed), confidence))
     return figure, suprema.bounds(figure, linear, sum_of_noise, statistics.alike(sizes), confidence, cells, most=1.0, luck=luck)
 

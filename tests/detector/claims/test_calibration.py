@@ -140,6 +140,17 @@ def test_scores_of_nought_and_one_have_their_bins() -> None:
     assert [(row["low"], row["high"]) for row in rows] == [(0.0, 0.1), (0.9, 1.0)]
 
 
+def test_a_bin_that_comes_out_even_is_not_known_to_be_even() -> None:
+    """Of a hundred people of whom a detector says a half, 50 are attacks: the error may be as large as it may with 49. It had hardly any reach."""
+
+    def of(attacks: int) -> float:
+        sample = Probabilities([0.5] * 100, [number < attacks for number in range(100)], list(range(100)))
+        return ece_bounds(sample, 10, 0.975, 1)[1].high
+
+    assert of(50) > 0.09
+    assert of(50) == pytest.approx(of(49) - 0.01, abs=0.005)
+
+
 def test_a_perfect_sample_proves_no_perfection() -> None:
     """Twenty right certainties leave an error of 1 - 0.05 ** (1/20) possible."""
     sample = Probabilities([0.0] * 10 + [1.0] * 10, [False] * 10 + [True] * 10, list(range(20)))
