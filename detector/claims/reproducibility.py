@@ -98,12 +98,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Subject:
-    """What the checks look at. ``lock`` is None where there is none for this detector."""
+    """What the checks look at. ``lock`` is None where there is none for this detector, as are ``released``, the scores at release and whence they are."""
 
     statement: Statement
     context: ClaimContext
     detector: Detector
     lock: Mapping[str, Any] | None
+    released: tuple[str, str] | None
     drawn: Drawn
 
 
@@ -127,7 +128,8 @@ class ReproducibilityClaim(ClaimType):
         population = open_population(statement.population, context).only(statement.where)
         sample = population.sample(statement.sample, context.seed)
         drawn = _score(population, sample, context.detector)
-        subject = Subject(statement, context, untraced(context.detector), _lock(statement, context), drawn)
+        detector = untraced(context.detector)
+        subject = Subject(statement, context, detector, _lock(statement, context), _released(statement, context, detector), drawn)
         made = [MAKERS[name](subject) for name in statement.checks]
         names: list[JSON] = [item.name for item in sample.items]
         inputs: dict[str, Any] = {
@@ -136,7 +138,13 @@ class ReproducibilityClaim(ClaimType):
             "sample": sha256_hex(canonical_json(names)),
         }
         if subject.lock is not None:
-            inputs["lock"] = {"model": _at(subject.lock, "model", "sha256"), "data": _at(subject.lock, "data", "manifest_sha256")}
+            inputs["lock"] = {
+                "model": _at(subject.lock, "model", "sha256"),
+                "data": _at(subject.lock, "data", "manifest_sha256"),
+                "sha256": sha256_hex(canonical_json(dict(subject.lock))),
+            }
+        if subject.released is not None:
+            inputs["released"] = sha256_hex(subject.released[0].encode())
         return checks.result_of(
             self.name,
             str(statement),
@@ -288,10 +296,9 @@ def _repeated(subject: Subject) -> Check:
 
 
 def _scores(subject: Subject) -> Check:
-    released = _reference(subject)
-    if released is None:
+    if subject.released is None:
         return could_not("scores", "there are no scores of this detector at release; name their file: scores: PATH")
-    drawn = subject.drawn
+    released, drawn = read_scores(*subject.released), subject.drawn
     names = {digest: (item.name, score) for item, digest, score in zip(drawn.items, drawn.digests, drawn.first, strict=True)}
     pairs = [(name, released[digest], score) for digest, (name, score) in names.items() if digest in released]
     unknown = [f"{name}: was not scored at release" for digest, (name, _) in names.items() if digest not in released]
@@ -332,16 +339,17 @@ def _words(score: Score) -> str:
     return ", ".join(f"{family} {value:.6g}" for family, value in sorted(score.probabilities.items()))
 
 
-def _reference(subject: Subject) -> dict[str, Score] | None:
-    """The scores at release by the SHA-256 of the image: out of the named file, or the embedded detector's own."""
-    named = subject.statement.scores
-    if named is not None:
-        path = subject.context.root / named
-        return read_scores(read_text(path), str(path))
-    if not isinstance(subject.detector, EmbeddedDetector):
+def _released(statement: Statement, context: ClaimContext, detector: Detector) -> tuple[str, str] | None:
+    """The text of the scores at release, and whence it is: the named file, or the embedded detector's own. None where nothing asks for them."""
+    if "scores" not in statement.checks:
+        return None
+    if statement.scores is not None:
+        path = context.root / statement.scores
+        return read_text(path), str(path)
+    if not isinstance(detector, EmbeddedDetector):
         return None
     shipped = resources.files("averment.detector.model").joinpath(REFERENCE_SCORES)
-    return read_scores(shipped.read_text(encoding="utf-8"), REFERENCE_SCORES) if shipped.is_file() else None
+    return (shipped.read_text(encoding="utf-8"), REFERENCE_SCORES) if shipped.is_file() else None
 
 
 def read_scores(text: str, where: str) -> dict[str, Score]:

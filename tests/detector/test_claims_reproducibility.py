@@ -203,6 +203,19 @@ def test_scores_that_are_not_those_of_the_release_are_refuted(folder: Path) -> N
     assert examples(run(folder), "scores") == ["2.png: can't say, then synthetic-image 0.2"]
 
 
+def test_the_files_that_the_checks_compare_with_are_inputs(folder: Path) -> None:
+    """Somebody else's scores at release, or another lock, under the old name: a replay called its inputs the same and the figures others."""
+    first = run(folder).inputs
+    (folder / "scores.csv").write_text((folder / "scores.csv").read_text().replace(",0.2,", ",0.9,"))
+    second = run(folder).inputs
+    assert {name for name in first if first[name] != second[name]} == {"released"}
+    lock = json.loads((folder / "lock.json").read_text())
+    (folder / "lock.json").write_text(json.dumps({**lock, "environment": {"python": "2.7"}}))
+    third = run(folder).inputs
+    assert {name for name in second if second[name] != third[name]} == {"lock"}
+    assert "released" not in run(folder, checks=["model"]).inputs
+
+
 def test_a_medium_that_was_not_scored_at_release_leaves_that_check_open(folder: Path) -> None:
     """A changed medium is another one."""
     (folder / "media" / "3.png").write_bytes(b"0.35")
