@@ -119,6 +119,19 @@ def psi(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, A
     return figure, linear, noise, figure - length**2
 
 
+def psi_bend(noise: Any, cells: int, units: float, confidence: float) -> float:
+    """How far the index may lie above its linear part at the shares that were found: it is the square of a length, and where these hardly differ it has
+    no slope. A length that is short by ``t`` deviations, each of them the noise of one direction, makes a square that is short by ``t ** 2`` of it
+    beside the linear part. Noise in the other directions, of which there are two fewer than ``cells``, lengthens what is found by as much as it is.
+    """
+    from scipy.special import stdtrit
+
+    if cells < 2:
+        return 0.0
+    short = float(stdtrit(max(1.0, units - 1), confidence)) ** 2
+    return max(0.0, short - (cells - 2)) * float(noise.mean()) / (cells - 1)
+
+
 def psi_reach(counts: Sequence[Any], units: tuple[float, float], confidence: float) -> tuple[float, float]:
     """The least and the largest index when the share of a single cell, on one side or on both, is any that exact bounds allow for as many
     independent units.

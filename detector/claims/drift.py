@@ -197,7 +197,7 @@ def least_units(statement: Statement) -> int:
     """How many units on either side keep the bar four times in five, if nothing drifts.
 
     Without drift PSI is near (1/n + 1/m) times a chi-squared of as many degrees of freedom as bins less one, and its upper bound another
-    reach above it; KS has the distribution of Kolmogorov and Smirnov, with a reach of its own.
+    reach above it, with few bins that of ``distances.psi_bend`` too; KS has the distribution of Kolmogorov and Smirnov, with a reach of its own.
     """
     from scipy.special import kolmogi, ndtri
     from scipy.stats import chi2
@@ -205,7 +205,7 @@ def least_units(statement: Statement) -> int:
     reach = float(ndtri(statement.confidence))
     if statement.statistic == "psi":
         usual = float(chi2.ppf(statistics.POWER, statement.bins - 1))
-        size = 2 * (usual + 2 * reach * usual**0.5) / statement.bar
+        size = 2 * (usual + 2 * reach * usual**0.5 + max(0.0, reach**2 - (statement.bins - 2))) / statement.bar
     else:
         size = 2 * ((float(kolmogi(1 - statistics.POWER)) + reach / 2) / statement.bar) ** 2
     return max(statistics.MIN_UNITS, int(size) + 1)
@@ -237,6 +237,8 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
     units, equal = (len(before), len(today)), _equal(sides)
     figure, linear, noise, excess = distances.psi(counts, again) if psi else distances.ks(counts, again)
     bounds = suprema.bounds(figure, linear, excess, min(equal), confidence, cells=size - 1 if psi else 1)
+    if psi:
+        bounds = replace(bounds, high=bounds.high + distances.psi_bend(noise, size, min(equal), confidence))
     if psi and partition.tied:
         least, largest = distances.psi_reach(counts, equal, confidence)
         bounds = replace(bounds, low=min(bounds.low, least), high=max(bounds.high, largest))

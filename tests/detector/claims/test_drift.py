@@ -177,6 +177,38 @@ def test_claims_beside_a_tied_value_err_at_most_one_time_in_twenty(
     assert_rare(refuted, supported, runs)
 
 
+@pytest.mark.parametrize(("bins", "confidence"), [(2, 0.95), (2, 0.99), (4, 0.975)])
+def test_few_bins_that_hardly_differ_support_no_false_claim(bins: int, confidence: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the shares that were found are nearly those of the reference, the index has no slope: the reach of its linear part was next to nothing,
+    and of two bins up to one false claim in six was supported."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 150)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 150)
+    rng, runs, statement = np.random.default_rng(83), 200, drift.read(claim(bins=bins))
+    supported = 0
+    for number in range(runs):
+        before, today = rng.uniform(size=60), rng.uniform(size=60) ** 1.6
+        edges = np.array([0.0, *distances.psi_cells(before.tolist(), today.tolist(), bins).edges, 1.0])
+        p, q = np.diff(edges), np.diff(edges ** (1 / 1.6))
+        sides = (Scores(tuple(side.tolist()), tuple(f"{tag}{n}" for n in range(60)), 0, {}) for side, tag in ((before, "a"), (today, "b")))
+        found = measure(statement, *sides, confidence, number)
+        assert found.bounds is not None
+        supported += found.bounds.high < ((p - q) * np.log(p / q)).sum()
+    allowed = 1 - confidence
+    assert supported / runs <= allowed + 4 * math.sqrt(allowed * (1 - allowed) / runs)
+
+
+@pytest.mark.parametrize("bins", [2, 4, 10])
+def test_as_many_as_planned_keep_the_bar_over_so_many_bins(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times in five if nothing drifts."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 150)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 150)
+    spec = claim(bins=bins, at_most=0.1)
+    ((_, size),) = plan_claim(spec).needs
+    rng, statement = np.random.default_rng(66), drift.read(spec)
+    found = [measure(statement, scores(rng, size, 1, 0, "a"), scores(rng, size, 1, 0, "b"), 0.95, n) for n in range(80)]
+    assert sum(item.bounds is not None and item.bounds.high <= 0.1 for item in found) / 80 >= 0.68
+
+
 def test_few_beside_a_tied_value_in_a_small_reference_refute_no_true_claim() -> None:
     """Two of 60 scores aren't nought, where a tenth is no wonder (2 or fewer come up one time in twenty), and a fifth of 300 today: the index may be
     that of a tenth against a fifth. A bootstrap of the two takes them for well known."""
