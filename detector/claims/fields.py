@@ -177,5 +177,6 @@ def positive(spec: Mapping[str, Any], key: str, most: float) -> float:
 
 
 def percent(value: float) -> str:
-    """A share for people: 99 %, 99.5 %, 0.031 %."""
-    return f"{round(value * 100, 3):g} %"
+    """A share for people: 99 %, 99.5 %, 0.031 %. None but all reads as 100 %, and none but nothing as 0 %."""
+    rounded = round(value * 100, 3)
+    return f"{value * 100:.8g} %" if rounded in {0, 100} and value not in {0, 1} else f"{rounded:g} %"

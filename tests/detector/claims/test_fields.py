@@ -63,6 +63,15 @@ def test_what_yaml_takes_for_true_is_no_word_of_a_table(spec: dict[str, Any], va
     check_claim({**spec, "where": yaml.safe_load(f'{{public: "{value}"}}')})
 
 
+def test_no_bar_reads_as_all_or_nothing_that_is_neither() -> None:
+    """A claim that 99.9997 % are marked was told, and recorded, as one on 100 %."""
+    for bar, told in ((0.999997, "99.9997 %"), (1, "100 %"), (0.99999, "99.999 %"), (0.07, "7 %")):
+        assert plan_claim({**CLAIMS[-2], "at_least": bar}).statement.startswith(f"at least {told} of")
+    rate = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p"}
+    assert "is at most 0.0003 % " in plan_claim({**rate, "at_most": 0.000003}).statement
+    assert "is at most 0 % " in plan_claim({**rate, "at_most": 0}).statement
+
+
 @pytest.mark.parametrize("confidence", [0.99991, 0.9999999999999])
 @pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
 def test_more_confidence_than_looks_can_share_is_refused(spec: dict[str, Any], confidence: float) -> None:
