@@ -25,6 +25,9 @@ from averment.detector.claims.statistics import (
     alike,
     apply,
     binomial_bounds,
+    cluster_bootstrap,
+    clustered_bounds,
+    eer_statistic,
     estimate,
     fewest_units,
     needed_trials,
@@ -124,6 +127,51 @@ def mean_bounds(sums: Any, sizes: Any, confidence: float, seed: int, replicates:
     means = np.clip(np.concatenate([(weights @ sums) / (weights @ sizes) for weights in draws]), 0, 1)
     equal = alike(sizes)
     return Bounds(lower(means, equal, confidence), upper(means, equal, confidence), confidence, float(means.std(ddof=1)))
+
+
+COARSE = 2.0
+"""Standard errors of an EER that one score beside its threshold may hold of a class before the scores are coarse."""
+
+MAX_THRESHOLDS = 200
+"""Thresholds at which the rates of coarse scores are bounded: those at which the detector errs least."""
+
+
+def eer_bounds(sample: Scored, confidence: float, seed: int, replicates: int | None = None) -> Bounds | None:
+    """Bounds for an equal error rate: ``statistics.cluster_bootstrap``'s, and where scores are coarse at least those of the two rates.
+
+    An EER is the least, over thresholds, of the larger rate. Where a detector knows few scores, two thresholds may be about equally good, or both
+    rates about equal at one; the better of two samples is too good by as much as chance gives, and a bootstrap is so once more. The rate of misses
+    grows with the threshold and that of alarms falls, so one threshold on either side of the best can seem better, and bounds of both rates at half of
+    what the confidence leaves hold for the EER. Where scores differ, neighbours err alike, and nothing is lost by choosing. None as there.
+    """
+    import numpy as np
+
+    found = cluster_bootstrap(sample, eer_statistic, confidence, seed, replicates)
+    if found is None or not found.error:
+        return found
+    attacks, units, starts, _ = ranked(sample)
+    cell = np.searchsorted(starts, np.arange(len(units)), side="right") - 1
+    missed, alarms = (np.bincount(cell[mask], minlength=len(starts)) / mask.sum() for mask in (attacks, ~attacks))
+    larger = np.maximum(np.append(0, np.cumsum(missed)), 1 - np.append(0, np.cumsum(alarms)))
+    best = int(np.argmin(larger))
+    beside = slice(max(0, best - 1), best + 1)
+    if max(missed[beside].max(), alarms[beside].max()) < COARSE * found.error:
+        return found
+    ends = []
+    for threshold in np.argsort(larger, kind="stable")[:MAX_THRESHOLDS]:
+        wrong = np.where(attacks, cell < threshold, cell >= threshold)
+        rates = [_rate_bounds(wrong[mask], units[mask], (1 + confidence) / 2) for mask in (attacks, ~attacks)]
+        ends.append((max(rate.low for rate in rates), max(rate.high for rate in rates)))
+    low, high = (min(values) for values in zip(*ends, strict=True))
+    return Bounds(min(found.low, low), max(found.high, high), confidence, found.error)
+
+
+def _rate_bounds(wrong: Any, units: Any, confidence: float) -> Bounds:
+    """Bounds for the share of ``wrong`` items (an array of truth values) that come in ``units``."""
+    import numpy as np
+
+    _, own = np.unique(units, return_inverse=True)
+    return clustered_bounds(np.bincount(own[wrong], minlength=int(own.max()) + 1).tolist(), np.bincount(own).tolist(), confidence)
 
 
 def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, replicates: int | None = None) -> Bounds | None:

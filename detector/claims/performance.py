@@ -190,10 +190,12 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     attacks, bona_fide = map(len, sizes)
     if figure is None:
         return Finding(None, None, method, None, "the population lacks attacks or bona fide images")
-    if at_fpr is None:
-        bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
-    else:
+    if at_fpr is not None:
         bounds = bounded.tpr_bounds(sample, at_fpr, level.confidence, seed)
+    elif statement.metric.name == "eer":
+        bounds = bounded.eer_bounds(sample, level.confidence, seed)
+    else:
+        bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
     answered = _scored([o for o in observations if o.score.cannot_say is None], statement.family)
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
     fewest = statistics.fewest_units(at_fpr, level.confidence)

@@ -28,6 +28,7 @@ from averment.detector.claims.statistics import (
     clean_run_size,
     cluster_bootstrap,
     clustered_bounds,
+    eer_statistic,
     estimate,
     fewest_units,
     needed_trials,
@@ -179,6 +180,31 @@ def test_taking_the_sampled_threshold_for_the_true_one_would_be_seen() -> None:
     rng, runs, truth = np.random.default_rng(22), 100, float(ndtr(1.0 + ndtri(0.05)))
     found = [cluster_bootstrap(scored(rng, 300, 20, 1.0), tpr_statistic(0.05), 0.95, run, 200) for run in range(runs)]
     assert sum(bounds is not None and bounds.low > truth for bounds in found) > 15
+
+
+@pytest.mark.parametrize(("shift", "units"), [(2.0, 60), (3.0, 300)])
+def test_coarse_scores_have_no_better_eer_than_their_rates(shift: float, units: int) -> None:
+    """Three scores. At a shift of 2 two thresholds are equally good, of which a sample shows the luckier one; at 3 both rates are equal at one. A
+    bootstrap alone supported false claims, and refuted true ones, twice as often as stated."""
+    truth, rng, runs = float(ndtr(-0.5 if shift == 2 else -1.5)), np.random.default_rng(19), 250
+    attacks, members = np.repeat([True, False], units), np.arange(2 * units)
+    beyond = 0
+    for run in range(runs):
+        scores = np.clip(np.round(rng.normal(size=2 * units) + shift * attacks), 0, 2)
+        bounds = bounded.eer_bounds(Scored(scores.tolist(), attacks.tolist(), members.tolist()), 0.95, run, replicates=150)
+        assert bounds is not None
+        beyond += bounds.high < truth if shift == 2 else bounds.low > truth
+    assert beyond / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_scores_that_differ_lose_nothing_by_it() -> None:
+    """Where every score is another one, an EER has the bootstrap's bounds, as one that is nil has."""
+    rng = np.random.default_rng(18)
+    attacks = [True] * 30 + [False] * 30
+    for shift in (1.0, 9.0):
+        sample = Scored((rng.normal(size=60) + shift * np.array(attacks)).tolist(), attacks, list(range(60)))
+        assert bounded.eer_bounds(sample, 0.95, 1, 200) == cluster_bootstrap(sample, eer_statistic, 0.95, 1, 200)
+    assert bounded.eer_bounds(Scored([0.1, 0.2], [True, True], [0, 1]), 0.95, 1) is None
 
 
 def test_the_bounds_of_a_tpr_hold_its_estimate_and_need_both_classes() -> None:
