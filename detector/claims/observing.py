@@ -195,7 +195,7 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
             item,
             item.labels["label"] == attack_label,
             units.unit_of(item, column),
-            item.labels.get("generator") or "unnamed",
+            units.called(item.labels.get("generator", "")) or "unnamed",
             score.of(subject.family),
         )
         for item, score in zip(items, scores, strict=True)

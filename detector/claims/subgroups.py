@@ -39,6 +39,7 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
+from averment.detector.claims.units import called
 from averment.detector.interface import Family
 
 DEFAULT_SMALLEST = 30
@@ -187,7 +188,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
 
 def _cells(statement: Statement, grouped: Sequence[Observation], threshold: float) -> list[Cell]:
     index = _index(grouped)
-    groups = sorted({o.item.labels[statement.by] for o in grouped})
+    groups = sorted({called(o.item.labels[statement.by]) for o in grouped})
     if len(groups) > MAX_GROUPS:
         raise BadInputError(
             f"the column '{statement.by}' has {len(groups)} values, more than {MAX_GROUPS} groups", fix="name a column of few groups in by"
@@ -195,7 +196,7 @@ def _cells(statement: Statement, grouped: Sequence[Observation], threshold: floa
     cells = []
     for species in statement.metric.species(grouped):
         for group in groups:
-            members = tuple(o for o in grouped if o.item.labels[statement.by] == group and (not species or o.species == species))
+            members = tuple(o for o in grouped if called(o.item.labels[statement.by]) == group and (not species or o.species == species))
             cells.append(Cell(group, species, members, metrics.tally(statement.metric, members, index, threshold)))
     return cells
 

@@ -204,6 +204,15 @@ def test_apcer_gaps_stay_open_while_attacks_name_no_generator(population: Make) 
     assert "200 attacks name no generator" in result.reason
 
 
+def test_a_blank_behind_a_name_makes_no_other_group_and_no_other_generator(population: Make) -> None:
+    """Split in two, a group was too small to be judged, and a generator of one picture kept every APCER open."""
+    rows = [row for tone in ("i", "ii", "i ") for row in people(tone, 0, 20 if tone[0:2] != "ii" else 40, label="synthetic", generator="G")]
+    rows[3]["generator"] = " G"
+    result = run_claim(claim(metric="apcer", at_most=0.2), population(rows))
+    assert [(row["group"], row["generator"], row["units"]) for row in result.details["groups"]] == [("i", "G", 40), ("ii", "G", 40)]
+    assert result.verdict is ClaimVerdict.SUPPORTED
+
+
 def test_one_group_is_no_comparison(population: Make) -> None:
     """Inconclusive with the reason."""
     result = run_claim(claim(), population(people("i", 2, 60)))
