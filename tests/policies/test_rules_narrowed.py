@@ -409,3 +409,18 @@ def test_who_holds_a_grant_passes_on_no_more_than_it_holds(tmp_path: Path):
     key = KEY_OF_OTHERS % 'Action = "kms:Verify"'
     assert of_terraform(tmp_path, "signing-key-fit", key + grant % '"Verify", "CreateGrant"').verdict is Verdict.PASS
     assert of_terraform(tmp_path, "signing-key-fit", key + grant % '"Sign", "CreateGrant"').verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("written", ["text", "jsonencode"])
+def test_a_runbook_finds_its_role_in_an_instance_with_a_key(tmp_path: Path, written: str):
+    """The quotes of the key ended the role's name: whatever was wrong with it, the runbook's role was said not to be there."""
+    cases = Path(__file__).resolve().parents[2] / "policies" / "rules" / "isolation_runbook_present" / "cases"
+    text = (cases / "full_access.fail" / "main.tf").read_text(encoding="utf-8")
+    if written == "jsonencode":
+        steps = '[{ name = "close", action = "aws:executeAwsApi", inputs = { Service = "s3", Api = "PutPublicAccessBlock" } }]'
+        encoded = f'jsonencode({{ schemaVersion = "0.3", assumeRole = aws_iam_role.isolate.arn, mainSteps = {steps} }})'
+        text = f"{text[: text.index('<<-DOC')]}{encoded}\n}}\n"
+    (tmp_path / "runbook").mkdir()
+    (tmp_path / "runbook" / "main.tf").write_text(text, encoding="utf-8")
+    outcome = of_terraform(tmp_path, "isolation-runbook-present", 'module "x" {\n  source   = "./runbook"\n  for_each = toset(["eu"])\n}\n')
+    assert outcome.verdict is Verdict.FAIL

@@ -36,7 +36,8 @@ _ABOUT_OTHERS = re.compile(
     r"instance|ec2|host|network|vpc|security.?group|user|identity|iam|credential|access.?key|lambda|rds|database|cluster|pod|node|account",
     re.IGNORECASE,
 )
-_ASSUMES = re.compile(r"""^\s*["']?assumeRole["']?\s*:\s*["']?(?P<role>[^"'\n,]+)""", re.MULTILINE)
+_ASSUMES = re.compile(r"""^\s*["']?assumeRole["']?\s*:\s*["']?(?P<role>(?:\$\{[^}\n]*\}|[^"'\n,])+)""", re.MULTILINE)
+"""A link may hold quotes: those around the key of an instance (``module.x["a"]``), which JSON escapes."""
 _PARAMETER = re.compile(r"\{\{\s*(?P<name>[\w:.-]+)\s*\}\}")
 _LINK = re.compile(r"\$\{(?P<address>.+)\.[A-Za-z]+\}")
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
@@ -179,7 +180,7 @@ def _role(document: Resource, text: str, graph: Graph) -> Iterator[Outcome]:
         fix = fix_for(document, terraform=_ROLE_FIX[0], cloudformation=_ROLE_FIX[1], command=_ROLE_FIX[2])
         yield fail("this runbook has no assumeRole: it runs with the rights of whoever starts it", where=where, fix=fix)
         return
-    named = match["role"].strip()
+    named = match["role"].strip().replace('\\"', '"')
     if _PARAMETER.search(named):
         roles = [role for role in graph.of_type(ROLE) if _trusts_ssm(role) is True]
         if not roles:
