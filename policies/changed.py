@@ -2,14 +2,18 @@
 
 Git tells the files: those that differ between the working tree and the point where the branch left ``rev`` (their merge base), and
 those that Git doesn't track yet. A finding belongs to the change if the file of its place, or of its resource, is among them. A deleted
-file and a changed file of variable values can concern everything in their folder, so the folder counts as changed.
+file and a changed file of variable values can concern everything in their folder, so the folder counts as changed; so does all below a
+submodule or a link that leads elsewhere now. Of a template or a plan that Git ignores, as what ``cdk synth`` writes, nobody knows what it
+was before: it counts as changed.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding
+from averment.policies.surfaces.sniff import TEMPLATE_SUFFIXES
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -25,26 +30,33 @@ _SECONDS = 120
 _VALUES = (".tfvars", ".tfvars.json")
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull)
 """A repository's own settings don't get to run programs."""
+_OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+"""What Git tells its hooks of the repository that it works on, which need not be that of the folder: it finds that one by itself."""
 
 
 @dataclass(frozen=True)
 class Changed:
-    """Absolute paths of what changed since ``rev``."""
+    """Absolute paths of what changed since ``rev``; ``files`` has submodules and links, too. ``ignored`` is what Git doesn't look at."""
 
     rev: str
     files: frozenset[str]
     folders: frozenset[str]
+    ignored: frozenset[str] = frozenset()
 
     def has(self, file: str | None) -> bool:
         """Whether ``file`` changed; what isn't in a file always counts."""
         if file is None:
             return True
-        real = os.path.realpath(file)
-        return real in self.files or os.path.dirname(real) in self.folders  # noqa: PTH120
+        ways = _ways(file)
+        if os.path.dirname(os.path.realpath(file)) in self.folders or not self.files.isdisjoint(ways):  # noqa: PTH120
+            return True
+        return file.endswith(TEMPLATE_SUFFIXES) and not self.ignored.isdisjoint(ways)
 
-    def concerns(self, finding: Finding) -> bool:
-        """Whether the change may have to do with ``finding``."""
-        return self.has(finding.where.file) or (finding.defined is not None and self.has(finding.defined.file))
+
+def _ways(file: str) -> set[str]:
+    """``file`` and the folders that it lies in, as Git names them: what may itself be a link, in a folder that is none."""
+    starts = Path(os.path.abspath(file)), Path(os.path.realpath(file))  # noqa: PTH100
+    return {os.path.join(os.path.realpath(here.parent), here.name) for start in starts for here in (start, *start.parents)}  # noqa: PTH118
 
 
 def changed_since(rev: str, folder: Path) -> Changed:
@@ -68,9 +80,12 @@ def changed_since(rev: str, folder: Path) -> Changed:
     base = _git(top, "merge-base", commit.stdout.decode().strip(), "HEAD")
     if base.returncode:
         raise BadInputError(f"'{rev}' and HEAD share no history in {top}", fix="check out with full history (fetch-depth: 0)")
-    differing = _done(_git(top, "diff", "--name-status", "--no-renames", "--no-ext-diff", "-z", base.stdout.decode().strip(), "--"))
+    # The settings of a repository, which a branch may change, must not keep its submodules out of sight.
+    how = ("--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
+    differing = _done(_git(top, "diff", *how, base.stdout.decode().strip(), "--"))
     untracked = _done(_git(top, "ls-files", "--others", "--exclude-standard", "-z"))
-    return _sorted(rev, top, differing.split("\0"), untracked.split("\0"))
+    ignored = _done(_git(top, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"))
+    return _sorted(rev, top, differing.split("\0"), untracked.split("\0"), ignored.split("\0"))
 
 
 def _no_repository(start: Path, said: str) -> BadInputError:
@@ -85,25 +100,30 @@ def _no_repository(start: Path, said: str) -> BadInputError:
     )
 
 
-def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> Changed:
+def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str], ignored: Sequence[str] = ()) -> Changed:
     root = os.path.realpath(top)
-    files = {os.path.join(root, name) for name in untracked if name}  # noqa: PTH118
+
+    def place(name: str) -> str:
+        return os.path.normpath(os.path.join(root, name))  # noqa: PTH118  (a folder's name ends with a slash)
+
+    files, unseen = ({place(name) for name in names if name} for names in (untracked, ignored))
     folders: set[str] = set()
     for status, name in zip(differing[::2], differing[1::2], strict=False):
-        path = os.path.join(root, name)  # noqa: PTH118
-        files.add(path)
+        files.add(place(name))
         if status == "D" or name.endswith(_VALUES):
-            folders.add(os.path.dirname(path))  # noqa: PTH120
+            folders.add(os.path.dirname(place(name)))  # noqa: PTH120
     folders |= {os.path.dirname(path) for path in files if path.endswith(_VALUES)}  # noqa: PTH120
-    return Changed(rev, frozenset(files), frozenset(folders))
+    return Changed(rev, frozenset(files), frozenset(folders), frozenset(unseen))
 
 
 def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:
     import subprocess  # most runs compare with nothing
 
+    told = () if "GIT_WORK_TREE" in os.environ else _OF_A_HOOK  # with both named, somebody means what they say
+    environment = {name: value for name, value in os.environ.items() if name not in told}
     try:
         command = ["git", "-C", str(folder), *_HARMLESS, *arguments]
-        return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env={**os.environ, "LC_ALL": "C"})
+        return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env={**environment, "LC_ALL": "C"})
     except (OSError, subprocess.SubprocessError) as error:
         raise IncompleteError(f"--changed-since needs Git, which could not be run: {error}", fix="install Git") from error
 
@@ -116,10 +136,11 @@ def _done(process: CompletedProcess[bytes]) -> str:
 
 def only_changed(changed: Changed, result: CheckResult) -> CheckResult:
     """``result`` without the findings that the change doesn't concern; open ones among them are counted as ``elsewhere``."""
+    has = cache(changed.has)
     kept: list[Finding] = []
     elsewhere = 0
     for finding in result.findings:
-        if changed.concerns(finding):
+        if has(finding.where.file) or (finding.defined is not None and has(finding.defined.file)):
             kept.append(finding)
         elif not finding.accepted and finding.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
             elsewhere += 1

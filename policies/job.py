@@ -131,5 +131,9 @@ def _changed(paths: Sequence[Path], rev: str) -> Changed:
         if not path.exists():
             raise BadInputError(f"{path} does not exist", fix="check the path")
     parts = [changed_since(rev, path) for path in paths]
-    files = frozenset(file for part in parts for file in part.files)
-    return Changed(rev, files, frozenset(folder for part in parts for folder in part.folders))
+    return Changed(
+        rev,
+        files=frozenset(file for part in parts for file in part.files),
+        folders=frozenset(folder for part in parts for folder in part.folders),
+        ignored=frozenset(file for part in parts for file in part.ignored),
+    )

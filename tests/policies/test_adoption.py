@@ -221,6 +221,56 @@ def test_changed_values_and_deleted_files_concern_their_folder(repository: Path)
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.b": "fail"}
 
 
+def test_a_submodule_that_moved_on_concerns_all_that_lies_in_it(repository: Path) -> None:
+    """Git names the submodule alone, and keeps still of it where the branch's own .gitmodules says so: its flaws were outside of every change."""
+    git("init", "-q", "-b", "main", "a/library")
+    (repository / "a" / "library" / "main.tf").write_text(MODEL.format("library"))
+    for message in ("first", "second"):
+        git("-C", "a/library", "add", "-A")
+        git("-C", "a/library", "commit", "-q", "--allow-empty", "-m", message)
+    git("-C", "a/library", "checkout", "-q", "HEAD~1")
+    (repository / ".gitmodules").write_text('[submodule "l"]\n  path = a/library\n  url = ./x\n  ignore = all\n')
+    commit("with a submodule")
+    assert findings("--changed-since", "HEAD") == {}
+    git("-C", "a/library", "checkout", "-q", "main")
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.library": "fail"}
+
+
+def test_a_link_that_leads_elsewhere_now_concerns_what_it_leads_to(repository: Path) -> None:
+    """The file behind it is as it was: a flaw that came by the link was outside of the change."""
+    (repository / "c").mkdir()
+    (repository / "c" / "main.tf").write_text('variable "nothing" {}\n')
+    (repository / "c" / "model.tf").symlink_to("main.tf")
+    commit("a link")
+    (repository / "c" / "model.tf").unlink()
+    (repository / "c" / "model.tf").symlink_to("../a/main.tf")
+    check("-f", "json", "-o", "out.json", "--changed-since", "HEAD")
+    assert {item["file"] for item in json.loads(Path("out.json").read_text())["findings"]} == {"c/model.tf"}
+
+
+def test_a_template_that_git_ignores_is_never_outside_the_change(repository: Path) -> None:
+    """What cdk synth writes is in no commit, so that nothing tells what of it is new: all of it was outside, in every pull request."""
+    (repository / "cdk.out").mkdir()
+    template = {
+        "Resources": {"Model": {"Type": "AWS::SageMaker::Model", "Properties": {"ExecutionRoleArn": "arn:aws:iam::123456789012:role/m"}}}
+    }
+    (repository / "cdk.out" / "Stack.template.json").write_text(json.dumps(template))
+    (repository / "own.tf").write_text(MODEL.format("own"))
+    (repository / ".gitignore").write_text("cdk.out\nown.tf\n")
+    commit("ignore")
+    assert findings("--changed-since", "HEAD") == {"Model": "fail"}
+
+
+def test_a_hook_in_a_worktree_looks_at_that_worktree(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git tells hooks in GIT_DIR which repository they work on; with it, a folder was taken for the whole, and all in it was new."""
+    git("worktree", "add", "-q", "w", "-b", "w")
+    monkeypatch.chdir(repository / "w")
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git" / "worktrees" / "w"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repository / ".git" / "worktrees" / "w" / "index"))
+    Path("a", "new.tf").write_text(MODEL.format("new"))
+    assert findings("a", "--changed-since", "HEAD") == {"aws_sagemaker_model.new": "fail"}
+
+
 def test_what_cannot_be_checked_is_never_outside_the_change(repository: Path) -> None:
     """A file that doesn't parse leaves the run incomplete, whoever broke it."""
     (repository / "b" / "broken.tf").write_text("resource {{")
