@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
@@ -43,7 +44,7 @@ class Walk:
 
 
 def walk(root: Path) -> Walk:
-    """Look through ``root`` (a folder, or a single file). Links to folders are not followed; links to files are."""
+    """Look through ``root`` (a folder, or a single file). Links to folders are not followed; links to files of the same checkout are."""
     found = Walk(root)
     if root.is_file():
         found.files.append(root)
@@ -54,6 +55,7 @@ def walk(root: Path) -> Walk:
 
 def _visit(folder: Path, depth: int, found: Walk) -> None:
     stack = [(folder, depth)]
+    checkout = repository_around(folder)
     while stack:
         here, depth = stack.pop()
         try:
@@ -71,8 +73,8 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
                     found.problems.append(Problem(f"folders deeper than {MAX_DEPTH} levels are not read", SourceRef(str(path))))
                 else:
                     below.append((path, depth + 1))
-            elif entry.is_symlink() and not _inside(path, found.root):
-                found.skipped.append(f"{path} (a link to a folder, or out of {found.root}, is not followed)")
+            elif entry.is_symlink() and not _inside(path, checkout):
+                found.skipped.append(f"{path} (a link to a folder, or to what lies outside of the checkout, is not followed)")
             elif len(found.files) >= MAX_FILES:
                 found.problems.append(Problem(f"there are more than {MAX_FILES:,} files; the rest was not read", SourceRef(str(here))))
                 return
@@ -81,13 +83,13 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
         stack += reversed(below)
 
 
-def _inside(link: Path, root: Path) -> bool:
-    """Whether a link leads to a file below ``root``; links in circles and to nowhere don't."""
+def _inside(link: Path, folder: Path) -> bool:
+    """Whether a link leads to a file below ``folder``; links in circles and to nowhere don't."""
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):
         return False
-    return target.is_file() and target.is_relative_to(root.resolve())
+    return target.is_file() and target.is_relative_to(folder)
 
 
 def folders_of(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:

@@ -206,6 +206,17 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path):
     assert any("t.yaml" in text for text in result.skipped)
 
 
+def test_links_to_files_of_the_same_checkout_are_followed(tmp_path: Path):
+    """An environment that shares its template with others is checked by itself, too: it was left out, and the rest looked clean."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "common.yaml").write_text("Resources: {B: {Type: 'AWS::S3::Bucket', Properties: {BucketName: bad}}}")
+    environment = tmp_path / "prod"
+    environment.mkdir()
+    (environment / "t.yaml").symlink_to("../common.yaml")
+    result = run(environment, '"good-a"')
+    assert [Path(finding.where.file or "").name for finding in result.failures] == ["t.yaml"]
+
+
 def test_too_many_files_and_too_deep_folders_are_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Bounds of the walk end in "could not check", not in a partial check that looks whole."""
     monkeypatch.setattr(walking, "MAX_FILES", 3)
