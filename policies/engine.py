@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,11 +160,24 @@ def check(
         )
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules]))
     held = conditions(chosen, organisation) if options.cache is not None else None
+    seen: set[tuple[object, ...]] = set()
     for inputs in found:
+        earlier = len(run.findings)
         run.problems += [*inputs.problems, *inputs.apps, *_nothing_in(inputs)]
         for judged_unit in _judged_units(inputs, chosen, organisation, options.cache, held):
             run.add(judged_unit)
+        run.findings[earlier:] = unseen(run.findings[earlier:], seen)
     return run.result(found, options.severity, time.monotonic() - started)
+
+
+def unseen(findings: Sequence[Finding], seen: set[tuple[object, ...]]) -> list[Finding]:
+    """Those of one path's findings that no path before it had, which ``seen`` holds: a plan that is named may lie in a folder that is."""
+    keys = [
+        (item.rule, item.resource, item.verdict, item.message, os.path.abspath(item.where.file or ""), item.where.line) for item in findings
+    ]  # noqa: PTH100
+    new = [item for item, key in zip(findings, keys, strict=True) if key not in seen]
+    seen.update(keys)
+    return new
 
 
 def _nothing_in(inputs: Inputs) -> Iterator[Problem]:

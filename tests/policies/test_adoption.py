@@ -192,6 +192,15 @@ def test_an_earlier_report_is_written_over(repository: Path) -> None:
         assert check("-o", "json=out.json", "-o", "table=/dev/null", "-o", "junit=/dev/null") == 1
 
 
+@pytest.mark.parametrize("paths", [["a", "a"], [".", "a"], ["a/main.tf", "a"], ["a", "b/../a"]])
+def test_what_two_paths_have_in_common_is_told_once(repository: Path, capsys: pytest.CaptureFixture[str], paths: list[str]) -> None:
+    """A plan or file that is named beside its folder: each of its flaws was two, in every report."""
+    check("-f", "json", *paths)
+    found = [item["resource"] for item in json.loads(capsys.readouterr().out)["findings"]]
+    assert sorted(found) == sorted(set(found))
+    assert "aws_sagemaker_model.a" in found
+
+
 def test_changed_since_keeps_to_what_the_branch_changed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Committed, staged, unstaged and untracked changes since the fork count; what main did since doesn't; the rest is counted."""
     git("checkout", "-q", "-b", "feature")

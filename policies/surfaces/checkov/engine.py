@@ -28,7 +28,7 @@ from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
-from averment.policies.engine import CheckResult, Counts, Options, select_rules, tally
+from averment.policies.engine import CheckResult, Counts, Options, select_rules, tally, unseen
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Kind, Rule
 from averment.policies.surfaces.checkov import checks
@@ -55,12 +55,13 @@ def check_with_checkov(
     counts = Counts(rules=len(chosen))
     notes: list[str] = []
     skipped: list[str] = []
+    seen: set[tuple[object, ...]] = set()
     for path in paths:
         if not path.exists():
             raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
         verdicts = verdicts_under(path, chosen, organisation, catalogue)
         problems += [*verdicts.problems, *_driven(verdicts)]
-        findings += [item for key, items in verdicts.findings.items() if key in verdicts.asked for item in items]
+        findings += unseen([item for key, items in verdicts.findings.items() if key in verdicts.asked for item in items], seen)
         problems += _never_asked(verdicts)
         counts = replace(
             counts,
