@@ -94,7 +94,7 @@ class _Plan:
         self.after_apply = {
             change["address"]: _map(change.get("change")).get("after_unknown")
             for change in value.get("resource_changes") or ()
-            if isinstance(change, Mapping) and "address" in change
+            if isinstance(change, Mapping) and "address" in change and not change.get("deposed")  # else of an old object that goes
         }
         self.forgotten = {
             change["address"]
@@ -201,7 +201,7 @@ class _Plan:
     def _link(self, expression: Any, prefix: str) -> Any:
         names = _references(expression)
         reason = "the value is known only after apply"
-        full = [name for name in names if name.count(".") >= 2 and not name.startswith(("data.", "module.", "each."))]
+        full = [name for name in names if name.count(".") >= 2 and not name.startswith(("data.", "each."))]
         if len(full) != 1:
             return Unknown(f"{reason} (of {_shown(names)})" if names else reason)
         owner, _, attribute = full[0].rpartition(".")

@@ -48,6 +48,41 @@ def test_values_known_after_apply_are_links(tmp_path: Path):
     assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
 
 
+def test_what_a_deposed_object_lacks_says_nothing_of_the_one_that_stays(tmp_path: Path):
+    """Terraform lists an old object that is still to go under the same address: its "nothing is unknown" hid what is."""
+    change = {"address": "aws_s3_bucket_policy.p", "mode": "managed", "change": {"after_unknown": {"policy": True}}}
+    gone = {
+        "address": "aws_s3_bucket_policy.p",
+        "mode": "managed",
+        "deposed": "0a1b2c3d",
+        "change": {"actions": ["delete"], "after_unknown": {}},
+    }
+    graph = graph_of(
+        tmp_path,
+        [resource("aws_s3_bucket.b", bucket="uploads"), resource("aws_s3_bucket_policy.p", bucket="uploads")],
+        changes=[change, gone],
+    )
+    (policy,) = graph.of_type("AWS::S3::BucketPolicy")
+    assert isinstance(policy.get("PolicyDocument"), Unknown)
+
+
+def test_a_link_that_may_be_a_modules_is_nobodys(tmp_path: Path):
+    """``var.own ? aws_s3_bucket.b.id : module.other.id``: the versioning was taken for this bucket's, whichever it will be."""
+    names = ["var.own", "aws_s3_bucket.b.id", "aws_s3_bucket.b", "module.other.id", "module.other"]
+    graph = graph_of(
+        tmp_path,
+        [
+            resource("aws_s3_bucket.b", bucket="uploads"),
+            resource("aws_s3_bucket_versioning.v", versioning_configuration=[{"status": "Enabled"}]),
+        ],
+        changes=[{"address": "aws_s3_bucket_versioning.v", "mode": "managed", "change": {"after_unknown": {"bucket": True}}}],
+        configured=[{"address": "aws_s3_bucket_versioning.v", "expressions": {"bucket": {"references": names}}}],
+    )
+    bucket = graph.get("aws_s3_bucket.b")
+    assert bucket is not None
+    assert bucket.get("VersioningConfiguration", "Status") != "Enabled"
+
+
 def test_a_document_around_a_link_is_not_the_link(tmp_path: Path):
     """A policy that mentions a new bucket is unknown as a whole; taking it for the bucket's ARN would hide it."""
     graph = graph_of(
