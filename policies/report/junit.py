@@ -1,4 +1,4 @@
-"""For CI servers: JUnit XML, a test case for each verdict; what could not be told is skipped, what could not be checked an error."""
+"""For CI servers: JUnit XML, a test case for each verdict; what could not be told or wasn't read is skipped, what could not be checked an error."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ class JUnitFormat(Format):
                 Tree.SubElement(case, "skipped", message=_clean(why))
             elif finding.verdict is Verdict.UNKNOWN:
                 Tree.SubElement(case, "skipped", message=_clean(f"could not tell: {finding.message}"))
-        problems = [problem for problem in report.result.problems if problem.blocking]
-        if problems:
-            suite = Tree.SubElement(root, "testsuite", name="could not check")
-            for problem in problems:
-                case = Tree.SubElement(suite, "testcase", name=_clean(str(problem.where)), classname="could not check")
-                Tree.SubElement(case, "error", message=_clean(problem.reason))
+        for problem in report.result.problems:
+            title = "could not check" if problem.blocking else "not read"
+            suite = by_rule.get(title)
+            if suite is None:
+                suite = by_rule[title] = Tree.SubElement(root, "testsuite", name=title)
+            case = Tree.SubElement(suite, "testcase", name=_clean(str(problem.where)), classname=title)
+            Tree.SubElement(case, "error" if problem.blocking else "skipped", message=_clean(problem.reason))
         for suite in root:
             suite.set("tests", str(len(suite)))
             for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):

@@ -18,7 +18,7 @@ MARKER = "<!-- averment check -->"
 MAX_CHARACTERS = 60_000
 """GitHub refuses comments of more than 65,536 characters; GitLab takes more."""
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
 _SIGN = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
 _LANGUAGE = {".tf": "hcl", ".tofu": "hcl", ".json": "json"}
 

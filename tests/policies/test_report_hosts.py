@@ -95,7 +95,7 @@ def test_gitlab_takes_the_report() -> None:
     assert entries[0]["location"] == {"path": "main.tf", "lines": {"begin": 3}}
 
 
-HOSTILE = "a | b <script>alert(1)</script> @everyone [x](javascript:y) `code` **b** #1 </details>\n\n# head"
+HOSTILE = "a | b <script>alert(1)</script> @everyone &commat;everybody [x](javascript:y) `code` **b** #1 </details>\n\n# head"
 
 
 def test_markdown_is_harmless_whatever_a_file_says() -> None:
@@ -116,6 +116,7 @@ def test_markdown_is_harmless_whatever_a_file_says() -> None:
     assert len(re.findall(r"^</details>$", outside, re.MULTILINE)) == 1
     assert "<script>" not in without_code.replace("\\<", "")
     assert not re.search(r"@(?!\u200b)", without_code)
+    assert not re.search(r"(?<!\\)&commat;", without_code)  # HTML's name of @, which Markdown resolves
     assert not re.search(r"^#+ head", outside, re.MULTILINE)
     assert "](javascript" not in without_code.replace("\\]", "").replace("\\(", "")
 

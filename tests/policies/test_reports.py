@@ -183,10 +183,11 @@ def test_table_shows_a_copied_flaw_once_with_its_places(report: Report):
 
 
 def test_junit_is_well_formed_and_complete(report: Report):
-    """Failures fail, unknown and waived ones are skipped with the reason, what wasn't checked is an error; no control characters."""
+    """Failures fail, unknown and waived ones and what wasn't read are skipped with the reason, what wasn't checked is an error; no control characters."""
     root = Tree.fromstring(format_named("junit").render(report))
     assert len(root.findall(".//failure")) == 2
-    assert len(root.findall(".//skipped")) == 2
+    assert len(root.findall(".//skipped")) == 3
+    assert [case.get("name") for case in root.findall("testsuite[@name='not read']/testcase")] == ["y.tf:1"]
     assert [error.get("message") for error in root.findall(".//error")] == ["is not valid HCL"]
     suite = root.find("testsuite")
     assert suite is not None
