@@ -56,6 +56,7 @@ def test_pre_commit_takes_the_hooks() -> None:
         words = hook["entry"].split()
         shown = subprocess.run([sys.executable, "-m", "averment", *words[1:2], "--help"], capture_output=True, text=True, check=True).stdout
         assert all(word in shown for word in words[2:] if word.startswith("--"))
+        assert re.search(hook["files"], "policies/uploads.json.tftpl"), "what templatefile() reads is part of the configuration"
 
 
 @pytest.mark.parametrize("hook_id", ["averment-check", "averment-check-changed"])
@@ -170,7 +171,10 @@ def test_the_action_installs_from_its_own_checkout(tmp_path: Path) -> None:
     }
     done = subprocess.run(["bash", "-c", step["run"]], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("/the/action[iac]")
-    assert (tmp_path / "path").read_text() == f"{tmp_path}/runner temp/averment/bin\n"
+    named = Path((tmp_path / "path").read_text().removesuffix("\n"))
+    assert named.is_relative_to(tmp_path / "runner temp")
+    (command,) = named.iterdir()  # a python or pip there would be that of the job's later steps
+    assert (command.name, command.resolve()) == ("averment", tmp_path / "runner temp" / "averment" / "bin" / "averment")
 
 
 def test_the_action_declares_what_it_uses() -> None:
