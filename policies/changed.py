@@ -1,7 +1,8 @@
 """What a branch changed, for pull requests: the whole configuration is read and checked, findings elsewhere are left out and counted.
 
 Git tells the files: those that differ between the working tree and the point where the branch left ``rev`` (their merge base), and
-those that Git doesn't track yet. A finding belongs to the change if the file of its place, or of its resource, is among them. A deleted
+those that Git doesn't track yet. A finding belongs to the change if the file of its place, or of its resource, or one that calls the
+module or nested stack around it, is among them: what it gives decides as much as what stands in there. A deleted
 file and a changed file of variable values can concern everything in their folder, so the folder counts as changed; so does all below a
 submodule or a link that leads elsewhere now. Of a template or a plan that Git ignores, as what ``cdk synth`` writes, nobody knows what it
 was before: it counts as changed.
@@ -140,7 +141,8 @@ def only_changed(changed: Changed, result: CheckResult) -> CheckResult:
     kept: list[Finding] = []
     elsewhere = 0
     for finding in result.findings:
-        if has(finding.where.file) or (finding.defined is not None and has(finding.defined.file)):
+        defined = (finding.defined.file,) if finding.defined is not None else ()
+        if any(has(file) for file in (finding.where.file, *defined, *finding.called)):
             kept.append(finding)
         elif not finding.accepted and finding.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
             elsewhere += 1

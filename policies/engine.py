@@ -172,9 +172,8 @@ def check(
 
 def unseen(findings: Sequence[Finding], seen: set[tuple[object, ...]]) -> list[Finding]:
     """Those of one path's findings that no path before it had, which ``seen`` holds: a plan that is named may lie in a folder that is."""
-    keys = [
-        (item.rule, item.resource, item.verdict, item.message, os.path.abspath(item.where.file or ""), item.where.line) for item in findings
-    ]  # noqa: PTH100
+    files = {item.where.file: os.path.abspath(item.where.file or "") for item in findings}  # noqa: PTH100  (a link's own name counts)
+    keys = [(item.rule, item.resource, item.verdict, item.message, files[item.where.file], item.where.line) for item in findings]
     new = [item for item, key in zip(findings, keys, strict=True) if key not in seen]
     seen.update(keys)
     return new

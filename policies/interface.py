@@ -192,6 +192,7 @@ class Finding:
 
     ``where`` is the finest place, ``defined`` that of the resource. ``waived_by`` says who accepted it, ``baseline`` names the
     baseline that lists it: neither is open then. ``deployed`` is what the resource is called in AWS Config, as far as the code says.
+    ``called`` are the files that call the module or nested stack in which the resource stands, outermost first.
     """
 
     rule: str
@@ -207,6 +208,7 @@ class Finding:
     defined: SourceRef | None = None
     edits: tuple[Edit, ...] = ()
     deployed: tuple[Deployed, ...] = ()
+    called: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:

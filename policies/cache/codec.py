@@ -75,11 +75,12 @@ def _finding(item: Finding) -> list[Any]:
         _place(item.defined) if item.defined is not None else None,
         [_edit(edit) for edit in item.edits],
         [[_text(kind), _text(name)] for kind, name in item.deployed],
+        [_text(file) for file in item.called],
     ]
 
 
 def _found(fields: list[Any]) -> Finding:
-    rule, severity, verdict, message, resource, kind, where, fix, defined, edits, deployed = fields
+    rule, severity, verdict, message, resource, kind, where, fix, defined, edits, deployed, called = fields
     return Finding(
         rule=rule,
         severity=Severity(severity),
@@ -92,6 +93,7 @@ def _found(fields: list[Any]) -> Finding:
         defined=_ref(defined) if defined is not None else None,
         edits=tuple(_edited(edit) for edit in edits),
         deployed=tuple(Deployed(kind, name) for kind, name in deployed),
+        called=tuple(called),
     )
 
 

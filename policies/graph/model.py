@@ -205,6 +205,7 @@ class Graph:
     the address of a function, of source beside the configuration that works on media, and ``face_calls`` which operations of Rekognition's on
     faces it calls (``CompareFaces``); nothing where no source was looked at.
     ``certain`` gives, by the address of a resource, what exists for sure if that one does, where that is less than the whole graph.
+    ``called`` has, by what the addresses of a module's or nested stack's resources begin with (``module.m.``), the file that calls it.
     """
 
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
@@ -217,6 +218,7 @@ class Graph:
         self.media_code: dict[str, MediaCode] = {}
         self.face_calls: dict[str, frozenset[str]] = {}
         self.certain: Callable[[str], Part | None] | None = None
+        self.called: Mapping[str, str] = {}
         for resource in resources:
             self.add(resource)
 

@@ -117,8 +117,16 @@ class _Template:
             look_at_source(graph, self.stacks.top, self.stacks.observer)
         if hinges := dict(self.hinged()):
             graph.certain = Certain(hinges, lambda left_out: _without(graph, left_out)).around
+        graph.called = dict(self.calls())
         graph.consulted.clear()
         return graph
+
+    def calls(self) -> Iterator[tuple[str, str]]:
+        """What the addresses of each nested stack begin with, and the file that calls it."""
+        for child in self.nested.values():
+            if child is not None:
+                yield child.prefix, self.file
+                yield from child.calls()
 
     def hinged(self, around: Hinges | None = None) -> Iterator[tuple[str, Hinges]]:
         """The resources of the template and of the stacks nested in it whose conditions can't be told, with those ``around`` the template."""

@@ -280,6 +280,40 @@ def test_a_hook_in_a_worktree_looks_at_that_worktree(repository: Path, monkeypat
     assert findings("a", "--changed-since", "HEAD") == {"aws_sagemaker_model.new": "fail"}
 
 
+def test_what_a_module_makes_belongs_to_the_change_of_its_call(repository: Path) -> None:
+    """The arguments of a call decide: a switch that was turned off there, and a call that is new, were outside of the change."""
+    (repository / "m").mkdir()
+    switched = MODEL.format("m").replace("}\n", "  enable_network_isolation = var.isolated\n}\n")
+    (repository / "m" / "main.tf").write_text('variable "isolated" {}\n' + switched)
+    call = 'module "{0}" {{\n  source   = "./m"\n  isolated = {1}\n}}\n'
+    (repository / "main.tf").write_text(call.format("x", "true"))
+    commit("a module")
+    (repository / "main.tf").write_text(call.format("x", "false"))
+    assert findings("--changed-since", "HEAD") == {"module.x.aws_sagemaker_model.m": "fail"}
+    assert findings("--changed-since", "HEAD") == {"module.x.aws_sagemaker_model.m": "fail"}, "also as recalled"
+    commit("switched off")
+    assert findings("--changed-since", "HEAD") == {}
+    (repository / "more.tf").write_text(call.format("y", "false"))
+    assert findings("--changed-since", "HEAD") == {"module.y.aws_sagemaker_model.m": "fail"}
+
+
+def test_what_a_nested_stack_makes_belongs_to_the_change_of_its_call(repository: Path) -> None:
+    """As of a module: the parent's arguments decide."""
+    model = {"Type": "AWS::SageMaker::Model", "Properties": {"EnableNetworkIsolation": {"Ref": "Isolated"}}}
+    child = {"Parameters": {"Isolated": {"Type": "String"}}, "Resources": {"Model": model}}
+    (repository / "child.json").write_text(json.dumps(child))
+
+    def parent(isolated: str) -> None:
+        properties = {"TemplateURL": "child.json", "Parameters": {"Isolated": isolated}}
+        stack = {"Type": "AWS::CloudFormation::Stack", "Properties": properties}
+        (repository / "parent.json").write_text(json.dumps({"Resources": {"Stack": stack}}))
+
+    parent("true")
+    commit("stacks")
+    parent("false")
+    assert findings("--changed-since", "HEAD") == {"Stack.Model": "fail"}
+
+
 def test_what_cannot_be_checked_is_never_outside_the_change(repository: Path) -> None:
     """A file that doesn't parse leaves the run incomplete, whoever broke it."""
     (repository / "b" / "broken.tf").write_text("resource {{")

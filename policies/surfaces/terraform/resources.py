@@ -29,6 +29,7 @@ class Reader:
         self.hints, self.loader = hints, loader
         self.found: list[TerraformResource] = []
         self.unmade: dict[str, SourceRef] = {}
+        self.called: dict[str, str] = {}
         self._defaults: Defaults | None = None
 
     def root(self, instance: ModuleInstance) -> None:
@@ -51,6 +52,7 @@ class Reader:
             if children == {} and holds(instance.module_of(call), self.loader, is_looked_at):
                 self.none(call, f"{instance.prefix}module.{name}", instance)
             for child in children.values() if isinstance(children, dict) else ():
+                self.called[child.prefix] = call.file
                 self.module(child)
 
     def resource(self, block: Block, instance: ModuleInstance) -> None:

@@ -40,4 +40,6 @@ def read_root(folder: Path, top: Path, modules: Modules | None = None, observer:
         )
     if hints.asked and not told_by_files(module, loader, paths):
         loader.observer.complete = False
-    return normal_graph(reader.found, [*loader.problems, *hints.problems])
+    graph = normal_graph(reader.found, [*loader.problems, *hints.problems])
+    graph.called = reader.called
+    return graph
