@@ -28,13 +28,19 @@ from averment.policies.surfaces.unsynthesised import unsynthesised
 from averment.policies.surfaces.walk import walk
 
 _SNIFF_BYTES = 1024 * 1024
+_STAND_INS = {
+    b"version https://git-lfs.github.com/spec/": "is a pointer of Git LFS, whose content is not here (git lfs pull brings it)",
+    b"\0GITCRYPT\0": "is encrypted by git-crypt (git-crypt unlock)",
+}
+"""By how it begins: what stands in the place of a file that may be a template or a plan."""
 
 
 @dataclass
 class Inputs:
     """What stands under a path: files by surface, what was left out and why, and what could not be looked at.
 
-    ``parents`` are those of the ``templates`` that may call others as nested stacks. ``apps`` are programs whose templates aren't here.
+    ``parents`` are those of the ``templates`` that may call others as nested stacks. ``apps`` are programs whose templates aren't here, and what
+    stands in for files that may be templates.
     ``found`` is how many files a surface reads, before any of them was left out.
     """
 
@@ -83,7 +89,10 @@ def _sort(path: Path, inputs: Inputs) -> None:
         reason = error.message if isinstance(error, BadInputError) else f"can't be read: {error.strerror}"
         inputs.problems.append(Problem(reason, SourceRef(str(path))))
         return
-    if is_plan(data, path):
+    stand_in = next((said for head, said in _STAND_INS.items() if data.startswith(head)), None)
+    if stand_in is not None:
+        inputs.apps.append(Problem(f"{stand_in}: if it is a template or a plan, it was not checked", SourceRef(str(path)), blocking=False))
+    elif is_plan(data, path):
         inputs.plans.append(path)
     elif is_template(data):
         inputs.templates.append(path)

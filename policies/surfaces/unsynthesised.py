@@ -16,6 +16,7 @@ _APPS = {
     "cdktf.json": ("a CDK for Terraform app", "cdktf.out", "cdktf synth"),
     "sst.config.ts": ("an SST app", None, None),
     "Pulumi.yaml": ("a Pulumi program", None, None),
+    "Pulumi.yml": ("a Pulumi program", None, None),
     "serverless.ts": ("a program of the Serverless Framework", None, None),
     "serverless.js": ("a program of the Serverless Framework", None, None),
     "terragrunt.hcl": ("a Terragrunt unit", None, None),

@@ -28,6 +28,7 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
         ("cdk.json", "cdk synth", 3),
         ("cdktf.json", "cdktf synth", 3),
         ("Pulumi.yaml", "Pulumi program", 0),
+        ("Pulumi.yml", "Pulumi program", 0),
         ("sst.config.ts", "SST app", 0),
         ("terragrunt.hcl", "without what it gives them", 0),
         ("serverless.ts", "Serverless Framework", 0),
@@ -87,3 +88,26 @@ def test_variables_that_are_locked_are_no_broken_syntax(
     monkeypatch.chdir(tmp_path)
     assert run(["check", ".", "--no-cache"]) == 3
     assert "terraform.tfvars: is encrypted by git-crypt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
+        (b"\0GITCRYPT\0\xff\xfe", "git-crypt unlock"),
+    ],
+)
+def test_what_stands_in_for_a_template_is_named(
+    content: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A checkout without Git LFS has pointers in place of what cdk synth wrote: beside other code the run was clean, without a word."""
+    (tmp_path / "Stack.template.json").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "."]) == 2
+    assert said in capsys.readouterr().err
+    (tmp_path / "logs.json").write_text(json.dumps(TEMPLATE))
+    assert run(["check", ".", "-f", "json"]) == 0
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["file"], problem["blocking"]) == ("Stack.template.json", False)
+    assert said in problem["reason"]
+    assert run(["check", ".", "--fail-on", "unknown"]) == 1
