@@ -31,8 +31,8 @@ from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding
 
 SCHEMA = "policies/report/schemas/baseline.schema.json"
-_LINE = re.compile(r"(?<=[\w)]):\d+(?:-\d+)?\b")
-"""A line within a message, as in ``main.tf:12``: it may move."""
+_LINE = re.compile(r"(?<=[\w)]):\d{1,7}(?:-\d+)?\b")
+"""A line within a message, as in ``main.tf:12``: it may move. Not the account of an ARN, which has twelve digits: another one is another flaw."""
 
 _OPEN = frozenset({Verdict.FAIL, Verdict.UNKNOWN})
 
