@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.core.stopping import Terminated
+from averment.core.words import Severity
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules, checked
 
@@ -106,6 +107,8 @@ def packaged_rules() -> list[Rule]:
         for rule in rules:
             if not isinstance(rule, Rule):
                 raise IncompleteError(f"{name} is {_kind(rule)}, not a Rule", fix="let it name a Rule, or a tuple of them")
+            if (amiss := _amiss(rule)) is not None:
+                raise IncompleteError(f"rule '{rule.id}' of {name} does not load: {amiss[0]}", fix=amiss[1])
         found += rules
     return found
 
@@ -185,7 +188,20 @@ def _rule(file: Path, package: str) -> Rule:
     wanted = slug.replace("_", "-")
     if rule.id != wanted:
         raise IncompleteError(f"the rule in folder '{slug}' is called '{rule.id}'", where=where, fix=f'id="{wanted}"')
+    if (amiss := _amiss(rule)) is not None:
+        raise IncompleteError(f"rule '{slug}' does not load: {amiss[0]}", where=where, fix=amiss[1])
     return rule
+
+
+def _amiss(rule: Rule) -> tuple[str, str] | None:
+    """What of ``rule`` isn't what it has to be, and how it is written: one whose types are a text would be asked about nothing, and pass."""
+    types: Any = rule.types
+    severity: Any = rule.severity
+    if not isinstance(types, tuple) or not types or not all(isinstance(name, str) and name for name in types):
+        return f"its types are {types!r}, and no tuple of texts", 'types=("AWS::S3::Bucket",)'
+    if not isinstance(severity, Severity):
+        return f"its severity is {severity!r}, and no Severity", "severity=Severity.HIGH"
+    return None
 
 
 def _line(error: BaseException, file: Path) -> SourceRef:

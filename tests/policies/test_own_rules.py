@@ -99,6 +99,13 @@ def test_a_rule_that_nothing_fails_proves_nothing(scaffolded: Path, capsys: pyte
         ("broken", "", "it has no RULE"),
         ("broken", "RULE = 'x'\n", "its RULE is a str"),
         ("broken", TEXT.format(id="other"), "the rule in folder 'broken' is called 'other'"),
+        (
+            "broken",
+            TEXT.format(id="broken").replace('("AWS::S3::Bucket",)', '("AWS::S3::Bucket")'),
+            "its types are 'AWS::S3::Bucket', and no tuple",
+        ),
+        ("broken", TEXT.format(id="broken").replace('("AWS::S3::Bucket",)', "()"), "its types are (), and no tuple"),
+        ("broken", TEXT.format(id="broken").replace("Severity.LOW", '"low"'), "its severity is 'low', and no Severity"),
         ("bro-ken", TEXT.format(id="bro-ken"), "can't be imported"),
     ],
 )
