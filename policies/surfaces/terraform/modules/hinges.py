@@ -1,4 +1,4 @@
-"""What it hangs on that a block has any instance, where ``count`` or ``for_each`` can't be told."""
+"""What it hangs on that a block has any instance, where ``count``, ``for_each`` or ``enabled`` can't be told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.terraform.evaluation.operations import conjuncts, truth
+from averment.policies.surfaces.terraform.syntax.json_form import nested_bodies
 from averment.policies.surfaces.terraform.syntax.native import Attribute, Block, text_of
 from averment.policies.surfaces.terraform.values import Env
 
@@ -36,8 +37,16 @@ def hinges_of(
     yield from _open_parts(node, env, local_values, set())
 
 
+def switch_of(block: Block) -> Attribute | None:
+    """``enabled`` of its ``lifecycle``, by which OpenTofu (from 1.11 on) makes the one instance of a block, or none; None where it has none."""
+    found = [inner for inner in block.blocks if inner.type == "lifecycle"]
+    if (written := block.attributes.get("lifecycle")) is not None:  # in JSON, blocks look like attributes
+        found += nested_bodies(written, block.file)
+    return next((inner.attributes["enabled"] for inner in found if "enabled" in inner.attributes), None)
+
+
 def _counting(block: Block) -> Attribute:
-    return block.attributes.get("count") or block.attributes["for_each"]
+    return switch_of(block) or block.attributes.get("count") or block.attributes["for_each"]
 
 
 def _open_parts(node: Any, env: Env, local_values: Mapping[str, tuple[str, Attribute]], seen: set[str]) -> Iterator[tuple[str, str]]:

@@ -14,10 +14,11 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
 from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
+from averment.policies.surfaces.terraform.evaluation.operations import truth
 from averment.policies.surfaces.terraform.evaluation.traversals import lookup
 from averment.policies.surfaces.terraform.modules.constraints import conform
 from averment.policies.surfaces.terraform.modules.data_sources import data_value
-from averment.policies.surfaces.terraform.modules.hinges import hinges_of
+from averment.policies.surfaces.terraform.modules.hinges import hinges_of, switch_of
 from averment.policies.surfaces.terraform.modules.known import META, is_stand_in, stand_in
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.modules.workspace import selected_workspace
@@ -198,7 +199,11 @@ class ModuleInstance:
             return [
                 (str(key), self.env.bind(each={"key": str(key), "value": item})) for key, item in pairs[: self._bounded(len(pairs), block)]
             ]
-        return [(None, self.env)]
+        switch = switch_of(block)
+        on = truth(evaluate(switch.node, self.env)) if switch is not None else True
+        if isinstance(on, Unknown):
+            return on
+        return [(None, self.env)] if on else []
 
     def env_of_any(self, block: Block) -> Env:
         """Where an instance of a block stands whose instances aren't known: over another block's, ``each.value`` is that one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,34 @@ def test_the_condition_that_a_verdict_hangs_on_is_the_one_that_is_named(tmp_path
     (finding,) = checked(tmp_path / "either", doubts + bucket() + either).findings
     assert finding.verdict is Verdict.UNKNOWN
     assert "aws_s3_bucket_versioning.uploads" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("enabled", "more", "expected", "said"),
+    [
+        ("true", "", Verdict.PASS, ""),
+        ("false", "", Verdict.FAIL, "keeps no versions"),
+        ("var.on", 'variable "on" { default = false }', Verdict.FAIL, "keeps no versions"),
+        ("var.on", 'variable "on" {}', Verdict.UNKNOWN, "whether there will be"),
+    ],
+)
+def test_what_opentofu_has_switched_off_is_not_there(tmp_path: Path, enabled: str, more: str, expected: Verdict, said: str):
+    """OpenTofu 1.11 makes none of a block whose lifecycle says ``enabled = false``: its settings protected a bucket that had none."""
+    switch = f"lifecycle {{\n    enabled = {enabled}\n  }}"
+    result = checked(tmp_path, bucket() + settings(switch) + more + "\n")
+    assert verdict(result) is expected
+    assert any(said in finding.message for finding in result.findings)
+
+
+def test_a_module_or_json_that_opentofu_has_switched_off_is_not_there(tmp_path: Path):
+    """As in a resource; in JSON the block looks like an attribute."""
+    call = 'module "m" {\n  source = "./m"\n  bucket = aws_s3_bucket.uploads.id\n  lifecycle {\n    enabled = false\n  }\n}\n'
+    files = {"main.tf": bucket() + call, "m/main.tf": 'variable "bucket" {}\n' + settings(link="var.bucket")}
+    assert verdict(checked(tmp_path / "module", files)) is Verdict.FAIL
+    flags = dict.fromkeys(("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"), True)
+    block = {"bucket": "${aws_s3_bucket.uploads.id}", "lifecycle": {"enabled": False}, **flags}
+    (found,) = checked(
+        tmp_path / "json",
+        {"main.tf": bucket(), "block.tf.json": json.dumps({"resource": {"aws_s3_bucket_public_access_block": {"u": block}}})},
+    ).findings
+    assert "has no public access block" in found.message
