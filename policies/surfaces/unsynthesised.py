@@ -24,16 +24,25 @@ _APPS = {
 }
 """By the file that marks such a program: what it is, where it writes templates that are read, and what makes it write them."""
 
+_STACK = ("a component of Terraform Stacks", None, None)
+_STACKS = (".tfcomponent.hcl", ".tfstack.hcl")
+"""How its files end, now and in its first versions; they bear any name."""
+
 
 def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Problem]:
     """The programs among ``files`` whose templates aren't among those that were ``read``. Where one command would write them the check is
     incomplete until it has; what writes none is out of reach."""
     for file in files:
-        if file.name not in _APPS:
+        app = _STACK if file.name.endswith(_STACKS) else _APPS.get(file.name)
+        if app is None:
             continue
-        what, folder, make = _APPS[file.name]
+        what, folder, make = app
         if folder is None:
-            given = ", and modules here are checked without what it gives them; a plan has it" if "Terragrunt" in what else ""
+            given = (
+                ", and modules here are checked without what it gives them; a plan has it"
+                if what.startswith(("a Terragrunt", "a component"))
+                else ""
+            )
             yield Problem(f"is {what}, which is not run: what it makes is not checked{given}", SourceRef(str(file)), blocking=False)
         elif not any(path.is_relative_to(file.parent / folder) for path in read):
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"

@@ -31,6 +31,7 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
         ("Pulumi.yml", "Pulumi program", 0),
         ("sst.config.ts", "SST app", 0),
         ("terragrunt.hcl", "without what it gives them", 0),
+        ("uploads.tfcomponent.hcl", "without what it gives them", 0),
         ("serverless.ts", "Serverless Framework", 0),
     ],
 )
