@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from averment.core.canonical import JSON
 from averment.evidence.oscal.components import actors, component_for, component_of, method_for
@@ -142,10 +142,16 @@ def _end_of(row: FindingRow) -> str | None:
     return moment(datetime.combine(row.waived_until, time(23, 59, 59), UTC))
 
 
-def unique_risks(view: View, rows: Iterable[FindingRow]) -> list[JSON]:
-    """The risks that ``rows`` tell of, each once with every record that shows it."""
+def by_risk(rows: Iterable[FindingRow]) -> list[list[FindingRow]]:
+    """``rows`` by the risk that they tell of, the gravest first: what one place accepted and another didn't is open, and what several
+    accepted is until the first of them ends."""
     grouped: dict[str, list[FindingRow]] = {}
     for row in rows:
         grouped.setdefault(risk_id(row), []).append(row)
+    return [sorted(group, key=lambda row: row.waived_until or date.min) for group in grouped.values()]
+
+
+def unique_risks(view: View, rows: Iterable[FindingRow]) -> list[JSON]:
+    """The risks that ``rows`` tell of, each once with every record that shows it."""
     known = {row.record for row in view.evidence}
-    return [risk(view, group[0], [row.record for row in group if row.record in known]) for group in grouped.values()]
+    return [risk(view, group[0], [row.record for row in group if row.record in known]) for group in by_risk(rows)]

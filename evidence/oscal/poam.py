@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from averment.core.canonical import JSON
 from averment.evidence.oscal.components import assets
-from averment.evidence.oscal.findings import evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
+from averment.evidence.oscal.findings import by_risk, evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
 from averment.evidence.oscal.parts import Node, View, document, filled, line, metadata, organisation_party, oscal_id, prop, prose
 from averment.evidence.rows import AssessmentRow, FindingRow
 
@@ -14,8 +14,8 @@ def plan_of_action(view: View) -> Node | None:
     report = view.report
     known = {row.record for row in view.evidence}
     items: dict[str, Node] = {}
-    for row in report.findings:
-        items.setdefault(risk_id(row), _deviation(row, known))
+    for group in by_risk(report.findings):
+        items[risk_id(group[0])] = _deviation(group[0], tuple(dict.fromkeys(row.record for row in group)), known)
     for gap in report.gaps:
         items[gap.id] = _gap(gap, known)
     if not items:
@@ -37,14 +37,14 @@ def plan_of_action(view: View) -> Node | None:
     return document("plan-of-action-and-milestones", body)
 
 
-def _deviation(row: FindingRow, known: set[str]) -> Node:
+def _deviation(row: FindingRow, records: tuple[str, ...], known: set[str]) -> Node:
     state = f"accepted until {row.waived_until}" if row.waived_until else "open"
     return filled(
         uuid=oscal_id("poam-item", risk_id(row)),
         title=line(f"{row.control}: {row.resource}"),
         description=prose(row.message),
         props=[prop("control", row.control), prop("assessment", row.assessment), prop("owner", row.owner), prop("state", state)],
-        related_observations=_observations((row.record,), known),
+        related_observations=_observations(records, known),
         related_risks=[{"risk-uuid": risk_id(row)}],
     )
 

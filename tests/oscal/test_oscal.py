@@ -80,6 +80,31 @@ def test_a_waived_deviation_is_an_approved_one_with_its_end(made: Any) -> None:
     assert "deadline" not in by_status["open"]
 
 
+@pytest.mark.parametrize("accepting", [0, 1])
+def test_what_one_repository_accepts_stays_open_for_another(make_period: Make, accepting: int) -> None:
+    """Two repositories made from one template break a rule at the same address and line, and a comment accepts it in one: it is open in
+    results and plan, whichever was checked first, and both records show it."""
+    period = make_period()
+    check = period.entries[0].record
+    comment = "averment:waive=SM-UPL-03 until=2027-01-31 owner=media reason=migration"
+    finding = {"rule": "s3-put-object-gated", "verdict": "fail", "resource": "aws_s3_bucket.a", "message": "open", "where": "main.tf:3"}
+    both = [
+        dataclasses.replace(
+            check,
+            source=f"repository {number}",
+            payload={**check.payload, "findings": [{**finding, **({"waived_by": comment} if accepts else {})}]},
+        )
+        for number, accepts in enumerate((accepting == 0, accepting == 1))
+    ]
+    made = documents(make_period(records=both, waivers=()))
+    [risk] = made["assessment-results.json"]["assessment-results"]["results"][0]["risks"]
+    assert (risk["status"], "deadline" in risk, len(risk["related-observations"])) == ("open", False, 2)
+    items = made["poam.json"]["plan-of-action-and-milestones"]["poam-items"]
+    [item] = [item for item in items if "related-risks" in item]
+    assert next(entry["value"] for entry in item["props"] if entry["name"] == "state") == "open"
+    assert len(item["related-observations"]) == 2
+
+
 def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
     """OSCAL's schemas end with the year 2999: a later end stands in words in the plan of action."""
     period = make_period()
