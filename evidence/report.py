@@ -6,6 +6,7 @@ Pure and deterministic: the same ledger, controls, period and moment give the sa
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,7 +176,7 @@ def report_of(
         evidence=Completed(reading.rows.evidence, lambda row: _with_use(row, used)),
         claims=tuple(reading.claims),
         findings=tuple(row for state in states for row in _finding_rows(state)),
-        waivers=tuple(_waiver_row(waiver, states, moment_of(period, as_of)) for waiver in organisation.waivers),
+        waivers=_waiver_rows(organisation.waivers, states, moment_of(period, as_of)),
         attestations=tuple(reading.attestations),
         drift=drift(catalogue, organisation, evidence, moment_of(period, as_of)),
         operation=operation(catalogue, evidence),
@@ -267,8 +268,15 @@ def _finding_rows(state: ControlState) -> Iterable[FindingRow]:
             )
 
 
-def _waiver_row(waiver: Waiver, states: Iterable[ControlState], moment: datetime) -> WaiverRow:
-    accepts = sum(1 for state in states for item in state.assessments for deviation in item.deviations if deviation.waiver == waiver)
+def _waiver_rows(named: Iterable[Waiver], states: Iterable[ControlState], moment: datetime) -> tuple[WaiverRow, ...]:
+    """The waivers that averment.yaml ``named``, and behind them what comments next to the resources accept."""
+    accepts = Counter(
+        deviation.waiver for state in states for item in state.assessments for deviation in item.deviations if deviation.waiver
+    )
+    return tuple(_waiver_row(waiver, accepts[waiver], moment) for waiver in dict.fromkeys((*named, *accepts)))
+
+
+def _waiver_row(waiver: Waiver, accepts: int, moment: datetime) -> WaiverRow:
     expired = moment.date() > waiver.until
     state = "expired" if expired else "in force" if accepts else "in force, without effect"
     return WaiverRow(waiver.control, waiver.resource, waiver.owner, waiver.approver, waiver.reason, waiver.until, state, accepts)

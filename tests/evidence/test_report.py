@@ -111,7 +111,8 @@ ORGANISATION = Organisation(
 
 
 def report(entries: list[Entry] | None = None, **more: Any) -> PeriodReport:
-    return build_report(CATALOGUE, ORGANISATION, ENTRIES if entries is None else entries, more.get("period", Q4), more.get("as_of", NOW))
+    organisation = more.get("organisation", ORGANISATION)
+    return build_report(CATALOGUE, organisation, ENTRIES if entries is None else entries, more.get("period", Q4), more.get("as_of", NOW))
 
 
 def test_the_matrix_cites_the_law_and_shows_what_was_weakened_or_left_out() -> None:
@@ -153,6 +154,17 @@ def test_exceptions_show_open_and_waived_and_waivers_show_what_they_are_worth() 
         ("aws_s3_bucket.a", "in force", 1),
         ("aws_s3_bucket.b", "expired", 0),
         ("nothing", "in force, without effect", 0),
+    ]
+
+
+def test_what_a_comment_accepts_is_among_the_waivers() -> None:
+    """A deviation that a comment next to the resource accepts is told as waived: so is who accepts it, until when and why, and not "none"."""
+    comment = "averment:waive=SM-UPL-03 until=2027-01-31 owner=media reason=migration ends in January"
+    check = record(Kind.CHECK, {"rules": ["gated"], "findings": [{**FINDINGS[0], "waived_by": comment}], "problems": []})
+    made = report([Entry(0, check)], organisation=replace(ORGANISATION, waivers=()))
+    assert [row.waived_until for row in made.findings] == [date(2027, 1, 31)]
+    assert [(row.resource, row.until, row.owner, row.reason, row.state, row.accepts) for row in made.waivers] == [
+        ("aws_s3_bucket.a", date(2027, 1, 31), "media", comment, "in force", 1)
     ]
 
 
