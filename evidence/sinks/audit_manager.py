@@ -220,16 +220,15 @@ class AuditManagerSink(Sink):
             run.created += len(plan.evidence)
             run.notes.extend(f"+ {len(items)} evidence item(s) for {control}" for control, items in groups.items())
             return
-        places = {
-            control["name"]: (entry["id"], control["id"])
+        places = {  # by the id at the head of its name: the title may be another one since
+            control["name"].split(" ")[0]: (entry["id"], control["id"])
             for entry in assessment["framework"]["controlSets"]
             for control in entry["controls"]
         }
         envelopes = self._envelopes(plan, entries)
         importer = _Importer(service, assessment["metadata"]["id"], Journal(self._journal_path), run, self._settings)
-        names = {control.id: control.name for control in plan.controls}
         for control, items in groups.items():
-            place = places.get(names[control])
+            place = places.get(control)
             if place is None:
                 run.refuse(items, "the assessment has no such control; it began before the control existed: use another assessment name")
                 continue

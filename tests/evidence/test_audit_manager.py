@@ -271,6 +271,18 @@ def test_a_control_that_the_assessment_does_not_have_is_refused(service, organis
     assert all("another assessment name" in refusal.reason for refusal in result.refused)
 
 
+def test_a_control_with_another_title_is_the_same_control(service, organisation):
+    """A later version of Averment words a title anew: the running assessment has the control all the same, and takes its evidence."""
+    push(organisation, [])
+    catalogue = load_catalogue(organisation)
+    later = replace(catalogue, controls=tuple(replace(control, title=f"{control.title}, anew") for control in catalogue.controls))
+    found = entries(record())
+    result = AuditManagerSink(later, SETTINGS, organisation.root / "journal.jsonl").push(
+        build_report(later, organisation, found, PERIOD, NOW), found
+    )
+    assert (result.complete, result.created) == (True, 2)  # the record, and the state that it brings about
+
+
 def test_other_controls_make_the_next_version_of_the_framework(service, organisation):
     """A framework with other controls is left alone; the new one is a version of it."""
     catalogue = load_catalogue(organisation)
