@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from averment.evidence.sinks.audit_manager_plan import (
     WantedEvidence,
     by_control,
     make_plan,
+    said_again,
 )
 from averment.evidence.sinks.audit_manager_report import check_name, make_report
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
@@ -225,8 +227,10 @@ class AuditManagerSink(Sink):
             for entry in assessment["framework"]["controlSets"]
             for control in entry["controls"]
         }
-        envelopes = self._envelopes(plan, entries)
-        importer = _Importer(service, assessment["metadata"]["id"], Journal(self._journal_path), run, self._settings)
+        period = tuple(entries)
+        envelopes = self._envelopes(plan, period)
+        records = frozenset(entry.record.id for entry in period)
+        importer = _Importer(service, assessment["metadata"]["id"], Journal(self._journal_path), run, self._settings, records)
         for control, items in groups.items():
             place = places.get(control)
             if place is None:
@@ -244,7 +248,8 @@ class AuditManagerSink(Sink):
 class _Importer:
     """Imports evidence into one assessment, and counts."""
 
-    def __init__(self, service: Any, assessment: str, journal: Journal, run: _Run, settings: Settings) -> None:
+    def __init__(self, service: Any, assessment: str, journal: Journal, run: _Run, settings: Settings, records: frozenset[str]) -> None:
+        self._records = records  # of the period: every other key is a state's
         self._service, self._assessment, self._journal, self._run, self._folder = service, assessment, journal, run, settings.evidence
         self._dry_run = settings.dry_run
         self._s3 = client("s3", region=settings.region) if settings.evidence else None
@@ -254,10 +259,12 @@ class _Importer:
         target = {"assessmentId": self._assessment, "controlSetId": place[0], "controlId": place[1]}
         spot = (self._assessment, place[1])
         shown, today = self._shown(target)
-        known = self._journal.done(spot) | shown
+        known = self._journal.done(spot) | shown.keys()
+        past = [key for key in self._journal.done(spot) or shown if key not in self._records]
+        items = [said_again(item, past) for item in items]
         self._run.unchanged += sum(1 for item in items if item.key in known)
         fresh = [item for item in items if item.key not in known]
-        doubtful = self._journal.doubtful(spot) if not shown else set()  # where the service shows texts, they settle the doubt
+        doubtful = self._journal.doubtful(spot) if not shown else ()  # where the service shows texts, they settle the doubt
         doubts = [item for item in fresh if item.key in doubtful]
         reason = f"an earlier push was cut off and may have imported it; look in Audit Manager, then mend {self._journal.path}"
         self._run.refuse(doubts, reason)
@@ -303,9 +310,9 @@ class _Importer:
         self._s3.put_object(Bucket=bucket, Key=key, Body=envelopes[item.record], ContentType="application/json")
         return {"s3ResourcePath": f"s3://{bucket}/{key}"}
 
-    def _shown(self, target: dict[str, str]) -> tuple[set[str], int]:
-        """The keys that the service shows for the control, and the number of manual uploads of today (UTC)."""
-        keys: set[str] = set()
+    def _shown(self, target: dict[str, str]) -> tuple[dict[str, datetime], int]:
+        """The keys that the service shows for the control and since when, the latest last, and the number of manual uploads of today (UTC)."""
+        keys: dict[str, datetime] = {}
         today = 0
         for folder in _all(self._service, "get_evidence_folders_by_assessment_control", "evidenceFolders", **target):
             manual = folder.get("evidenceByTypeManualCount", 0)
@@ -316,8 +323,8 @@ class _Importer:
             place = {"assessmentId": target["assessmentId"], "controlSetId": target["controlSetId"], "evidenceFolderId": folder["id"]}
             for evidence in _all(self._service, "get_evidence_by_evidence_folder", "evidence", **place):
                 for value in evidence.get("attributes", {}).values():
-                    keys.update(_keys(value))
-        return keys, today
+                    keys.update(dict.fromkeys(_keys(value), evidence["time"]))
+        return dict(sorted(keys.items(), key=itemgetter(1))), today
 
 
 def _keys(text: str) -> Iterator[str]:

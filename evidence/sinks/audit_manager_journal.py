@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -55,11 +55,11 @@ class Journal:
         if path.exists():
             self._read()
 
-    def done(self, place: Place) -> set[str]:
-        """The keys that arrived at ``place``."""
+    def done(self, place: Place) -> KeysView[str]:
+        """The keys that arrived at ``place``, the latest last."""
         return self._in(place, "done")
 
-    def doubtful(self, place: Place) -> set[str]:
+    def doubtful(self, place: Place) -> KeysView[str]:
         """The keys that may have arrived at ``place``: a push was cut off."""
         return self._in(place, "begin")
 
@@ -84,10 +84,15 @@ class Journal:
         except OSError as error:
             raise IncompleteError(f"could not write the push journal: {error.strerror}", where=SourceRef(file=str(self.path))) from error
         for key in names:
-            self._state[(*place, key)] = state
+            self._note((*place, key), state)
 
-    def _in(self, place: Place, state: str) -> set[str]:
-        return {key for (assessment, control, key), found in self._state.items() if (assessment, control) == place and found == state}
+    def _note(self, key: tuple[str, str, str], state: str) -> None:
+        self._state.pop(key, None)  # what is said last stands last
+        self._state[key] = state
+
+    def _in(self, place: Place, state: str) -> KeysView[str]:
+        keys = (key for (assessment, control, key), found in self._state.items() if (assessment, control) == place and found == state)
+        return dict.fromkeys(keys).keys()
 
     def _read(self) -> None:
         lines = read_text(self.path).split("\n")
@@ -102,4 +107,4 @@ class Journal:
             except (ValueError, KeyError, TypeError) as error:
                 where = SourceRef(file=str(self.path), line=number)
                 raise BadInputError("not a line of a push journal", where=where, fix="restore the file from a backup") from error
-            self._state[key] = state
+            self._note(key, state)

@@ -7,8 +7,8 @@ control-set names also without ``_``, texts up to 1,000 characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control
@@ -158,6 +158,17 @@ def _state(row: ControlRow, assessments: list[AssessmentRow], report: PeriodRepo
         *(f"- {item.id} ({item.method}): {item.status}; {item.reason}" for item in assessments),
     ]
     return WantedEvidence(row.id, key, _cut("\n".join(lines)))
+
+
+def said_again(item: WantedEvidence, past: Iterable[str]) -> WantedEvidence:
+    """The state ``item`` as it is to be imported where the states ``past`` were, the latest last: once another came after it (a waiver that ended
+    again, say), it is news, under a key of its own."""
+    states = tuple(past)
+    repeats = {key: stable_id("audit-manager-state", {"state": item.key, "after": key}) for key in states}
+    if item.record is not None or item.key not in states or states[-1] == item.key:
+        return item
+    key = states[-1] if states[-1] in repeats.values() else repeats[states[-1]]
+    return replace(item, key=key, text=item.text.replace(item.key, key, 1))
 
 
 def _record(

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from averment.cli.main import run
 from averment.cli.push import _gathered
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
-from averment.core.organisation import Organisation
+from averment.core.organisation import Organisation, Waiver
 from averment.core.period import parse_period
+from averment.core.source import SourceRef
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Population, Record
@@ -173,6 +174,28 @@ def test_only_what_is_new_is_imported(service, organisation):
     )
     assert result.created == 2
     assert len(evidence(service)) == 4
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_a_state_that_comes_back_is_told_again(service, organisation, monkeypatch, journal):
+    """Accepted until the end of November, and open again from then on, by the same evidence: what is told last is what holds, once."""
+    failing = {"rule": "s3-put-object-gated", "verdict": "fail", "resource": "aws_s3_bucket.a", "message": "open", "where": "main.tf:3"}
+    found = entries(
+        record(kind=Kind.CHECK, collector="check", payload={"rules": [failing["rule"]], "findings": [failing], "problems": []}, controls=())
+    )
+    waiver = Waiver("SM-UPL-03", "aws_s3_bucket.a", "o", "a", "accepted for now", date(2026, 11, 30), SourceRef("averment.yaml", 3))
+    accepting = replace(organisation, waivers=(waiver,))
+    later = NOW + timedelta(days=15)
+    steps = [(organisation, NOW), (accepting, NOW), (accepting, later), (accepting, later), (organisation, NOW)]
+    made = []
+    for number, (settings, at) in enumerate(steps):
+        monkeypatch.setattr(state, "_now", lambda number=number: datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=number))
+        made.append(push(settings, found, as_of=at).created)
+        if not journal:
+            (organisation.root / "journal.jsonl").unlink(missing_ok=True)
+    assert made[1:] == [1, 1, 0, 0]
+    told = [shown["textResponse"] for shown in evidence(service) if "averment state" in shown["textResponse"]]
+    assert [text.split("iac (EXAMINE): ")[1].split(";")[0] for text in told] == ["not-satisfied", "waived", "not-satisfied"]
 
 
 def test_a_dry_run_makes_nothing_and_shows_the_difference(service, organisation):
