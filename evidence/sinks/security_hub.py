@@ -1,7 +1,7 @@
 """AWS Security Hub: what is open, waived or not known in a period, as findings of the account's default product.
 
 What is there is read first, so that a push can be repeated: the same finding is not imported again, a changed one is updated,
-and one of ours that no longer holds is archived. The workflow (who works on it, what was suppressed) is the customer's and is
+and one of ours that no longer holds is archived; one that the period has no evidence about stays as it is. The workflow (who works on it, what was suppressed) is the customer's and is
 never touched. Permissions: securityhub:DescribeHub, securityhub:GetFindings, securityhub:BatchImportFindings.
 """
 
@@ -19,7 +19,17 @@ from averment.core.period import from_iso, iso, utc_now
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
-from averment.evidence.sinks.security_hub_findings import JUDGED, ORGANISATION, Finding, Place, closed, content_of, findings
+from averment.evidence.sinks.security_hub_findings import (
+    JUDGED,
+    ORGANISATION,
+    Finding,
+    Place,
+    as_imported,
+    closed,
+    content_of,
+    findings,
+    still_open,
+)
 
 BATCH = 100
 """Findings in one call of BatchImportFindings."""
@@ -66,9 +76,13 @@ class SecurityHubSink(Sink):
         fresh = [item for key, item in wanted.items() if key not in there]
         changed = [item for key, item in wanted.items() if key in there and not _same(there[key], item)]
         held = [item for key, item in wanted.items() if key in there and _same(there[key], item)]
-        renewed = [item for item in held if now - from_iso(str(there[str(item["Id"])]["UpdatedAt"])) > RENEW]
-        gone = [closed(item, report.judged_at) for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
-        for mark, items in (("+", fresh), ("~", changed), ("=", renewed), ("-", gone)):
+        renewed = [item for item in held if _is_old(there[str(item["Id"])], now)]
+        others = [item for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
+        unseen = [item for item in others if still_open(item, report)]
+        gone = [closed(item, report.judged_at) for item in others if item not in unseen]
+        held += unseen
+        renewed += [as_imported(item) for item in unseen if _is_old(item, now)]
+        for mark, items in (("+", fresh), ("~", changed), ("=", renewed), ("-", gone), ("?", unseen)):
             run.notes += [f"{mark} {item['Id']} {item['Title']}" for item in items] if self._dry_run else _counted(mark, items)
         outgoing = [_dated(item, there.get(str(item["Id"])), now) for item in (*fresh, *changed, *renewed, *gone)]
         if self._dry_run:
@@ -125,6 +139,10 @@ def _same(there: dict[str, Any], wanted: Finding) -> bool:
     return content_of(there) == content_of(wanted) and there.get("RecordState", "ACTIVE") == wanted["RecordState"]
 
 
+def _is_old(there: dict[str, Any], now: datetime) -> bool:
+    return now - from_iso(str(there["UpdatedAt"])) > RENEW
+
+
 def _dated(finding: Finding, there: dict[str, Any] | None, now: datetime) -> Finding:
     """``finding`` with its times: Security Hub ignores an update that isn't newer than what it has."""
     if there is None:
@@ -134,7 +152,13 @@ def _dated(finding: Finding, there: dict[str, Any] | None, now: datetime) -> Fin
 
 
 def _counted(mark: str, items: list[Finding]) -> list[str]:
-    words = {"+": "new", "~": "changed", "=": "renewed, or Security Hub would delete them", "-": "no longer hold and were archived"}
+    words = {
+        "+": "new",
+        "~": "changed",
+        "=": "renewed, or Security Hub would delete them",
+        "-": "no longer hold and were archived",
+        "?": "stay as they were: the period has no evidence of whether they hold",
+    }
     return [f"{len(items)} {words[mark]}"] if items else []
 
 

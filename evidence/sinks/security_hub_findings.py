@@ -16,6 +16,7 @@ from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
 from averment.core.period import iso
 from averment.evidence.report import PeriodReport
 from averment.evidence.rows import AssessmentRow, FindingRow
+from averment.evidence.states import Gap
 
 GENERATOR = "averment"
 ORGANISATION = "averment/organisation"
@@ -25,6 +26,9 @@ JUDGED = "averment/judged-at"
 
 MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
+
+_HEAD = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
+_NO_EVIDENCE = frozenset({Gap.MISSING, Gap.COULD_NOT, Gap.PARTIAL, Gap.STALE})
 
 Finding = dict[str, JSON]
 
@@ -57,16 +61,36 @@ def content_of(finding: Mapping[str, JSON]) -> str | None:
     return (finding.get("ProductFields") or {}).get(CONTENT)
 
 
+def still_open(finding: Mapping[str, JSON], report: PeriodReport) -> bool:
+    """Whether an imported deviation that ``report`` doesn't have isn't mended by that: the period has no evidence, or too little, of its assessment,
+    as at the beginning of each. Of what was looked at and could not be told, what was known before is out of date."""
+    lacking = {row.id for row in report.gaps if row.gap in _NO_EVIDENCE}
+    deviates = (finding.get("Compliance") or {}).get("Status") in {"FAILED", "WARNING"}
+    return deviates and (finding.get("ProductFields") or {}).get("averment/assessment") in lacking
+
+
+def as_imported(finding: Mapping[str, JSON]) -> Finding:
+    """An imported finding of ours as it can be imported once more, to be kept: without what Security Hub and people added."""
+    kept = (*_HEAD, "FindingProviderFields", "Remediation", "RecordState")
+    return {
+        **{name: finding[name] for name in kept if name in finding},
+        "Compliance": {name: finding["Compliance"][name] for name in ("Status", "RelatedRequirements") if name in finding["Compliance"]},
+        "ProductFields": _own_fields(finding),
+    }
+
+
 def closed(finding: Mapping[str, JSON], judged_at: datetime) -> Finding:
     """An imported finding of ours that no longer holds at ``judged_at``, archived. Whether it was mended or is out of scope the ledger tells."""
-    kept = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
-    fields = {name: value for name, value in (finding.get("ProductFields") or {}).items() if name.startswith("averment/")}
     return {
-        **{name: finding[name] for name in kept},
+        **{name: finding[name] for name in _HEAD},
         "FindingProviderFields": {"Severity": {"Label": "INFORMATIONAL"}, "Types": TYPES},
-        "ProductFields": {**fields, CONTENT: "closed", JUDGED: iso(judged_at)},
+        "ProductFields": {**_own_fields(finding), CONTENT: "closed", JUDGED: iso(judged_at)},
         "RecordState": "ARCHIVED",
     }
+
+
+def _own_fields(finding: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {name: value for name, value in (finding.get("ProductFields") or {}).items() if name.startswith("averment/")}
 
 
 class _Maker:

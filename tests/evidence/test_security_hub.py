@@ -17,11 +17,11 @@ from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation, Waiver, load_organisation
-from averment.core.period import iso, parse_period, utc_now
+from averment.core.period import Period, iso, parse_period, utc_now
 from averment.core.source import SourceRef
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.record import Kind, Record
+from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.report import PeriodReport, build_report
 from averment.evidence.sinks import security_hub as sink_module
 from averment.evidence.sinks import security_hub_findings as mapping
@@ -29,6 +29,7 @@ from averment.evidence.sinks.security_hub import BATCH, SecurityHubSink
 from averment.evidence.sinks.security_hub_findings import Place, findings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+QUARTER = parse_period("2026Q4")
 RULE = "s3-put-object-gated"
 CATALOGUE = load_catalogue(Organisation(controls=("SM-UPL-03",)))
 
@@ -48,10 +49,10 @@ def check(*resources: str, message: str = "open", at: datetime = NOW) -> Record:
     )
 
 
-def report(*records: Record, waivers: tuple[Waiver, ...] = ()) -> PeriodReport:
+def report(*records: Record, waivers: tuple[Waiver, ...] = (), period: Period = QUARTER, as_of: datetime = NOW) -> PeriodReport:
     organisation = Organisation(name="Shop & Söhne", controls=("SM-UPL-03",), waivers=waivers)
     entries = [Entry(index, item, b"{}") for index, item in enumerate(records)]
-    return build_report(CATALOGUE, organisation, entries, parse_period("2026Q4"), NOW)
+    return build_report(CATALOGUE, organisation, entries, period, as_of)
 
 
 def push(made: PeriodReport, **more: Any) -> Any:
@@ -127,9 +128,33 @@ def test_an_earlier_period_does_not_archive_what_was_found_since(hub: Any) -> No
         with pytest.raises(BadInputError, match="2026-11-20T12:00:00Z; that of 2026Q3 is of 2026-10-01T00:00:00Z"):
             push(late, **more)
     assert [item["Resources"][0]["Id"] for item in active(hub)] == ["aws_s3_bucket.a"]
-    push(report())  # everything is mended, and what is archived still says of when
+    push(report(check()))  # everything is mended, and what is archived still says of when
     with pytest.raises(BadInputError):
         push(late)
+
+
+@pytest.mark.parametrize("seen", [(), ("failed",)])
+def test_a_new_period_without_evidence_mends_nothing(hub: Any, monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...]) -> None:
+    """On the first days of a quarter nothing was collected yet, or an attempt failed: what was open stays open, is renewed in its time, and is
+    archived once a check finds it mended."""
+    push(report(check("aws_s3_bucket.a")))
+    before = active(hub)
+    year, first = parse_period("2027Q1"), datetime(2027, 1, 2, tzinfo=UTC)
+    failed = dataclasses.replace(check(at=first), gathering=Gathering.COULD_NOT, reason="no checkout", payload={})
+    records = [check("aws_s3_bucket.a"), *(failed for _ in seen)]
+    quarter = report(*records, period=year, as_of=first)
+    assert quarter.findings == ()
+    dry = push(quarter, dry_run=True)
+    assert [note for note in dry.notes if note.startswith("?")] == [f"? {before[0]['Id']} {before[0]['Title']}"]
+    assert "1 stay as they were: the period has no evidence of whether they hold" in push(quarter).notes
+    assert active(hub) == before
+    assert len(active(hub, "NOT_AVAILABLE")) == len(quarter.gaps)
+    later = utc_now() + timedelta(days=40)
+    monkeypatch.setattr(sink_module, "utc_now", lambda: later)
+    push(quarter)
+    assert active(hub) == [{**before[0], "UpdatedAt": iso(later)}]
+    push(report(*records, check(at=first), period=year, as_of=first))
+    assert active(hub) == []
 
 
 def test_a_waived_deviation_is_a_warning_that_says_until_when(hub: Any) -> None:

@@ -81,8 +81,8 @@ def security_hub(period_text: str, dry_run: bool, region: str | None, config: Pa
     """Push what is open, waived or not assessed to AWS Security Hub, as findings of the account's own product.
 
     It can be repeated: a finding that is there already is left alone, one that changed is updated, and one that no longer
-    holds is archived. What people decided in Security Hub (workflow, notes) stays as it is. What is not assessed comes in
-    with the status NOT_AVAILABLE, which is no pass.
+    holds is archived; one that the period has no evidence about stays. What people decided in Security Hub (workflow, notes)
+    stays as it is. What is not assessed comes in with the status NOT_AVAILABLE, which is no pass.
 
     An earlier period than one that was pushed is refused: it would archive what was found since.
 
