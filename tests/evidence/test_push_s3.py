@@ -12,6 +12,7 @@ import pytest
 from averment.cli.main import run
 from averment.core.organisation import load_organisation
 from averment.core.period import utc_now
+from averment.evidence.ledger import countersigning
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Record
 
@@ -91,6 +92,21 @@ def test_pushing_again_puts_nothing_and_finishes_what_was_cut_off(shop: Path, s3
     assert run(ARGUMENTS) == 0
     assert f"put 0, there already {len(before)}, refused 0" in capsys.readouterr().out
     assert len(s3.list_object_versions(Bucket=BUCKET)["Versions"]) == len(before)
+
+
+def test_a_checkpoint_is_dated_before_its_package_is_locked_away(
+    shop: Path, s3: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the authority could not date at the collection is asked for again, as for a package in a folder; while it can't be had, that is said."""
+    with (shop / "averment.yaml").open("a", encoding="utf-8") as file:
+        file.write("evidence: {timestamps: {url: 'http://127.0.0.1:9/tsr'}}\n")
+    assert run(ARGUMENTS) == 0
+    assert "note: the checkpoint of 2 entries was not dated" in capsys.readouterr().err
+    monkeypatch.setattr(countersigning, "request_stamp", lambda *_: b"a token")
+    assert run([*ARGUMENTS, "--dry-run"]) == 0
+    assert not [key for key in keys(s3) if key.endswith("timestamp.tsr")]
+    assert run(ARGUMENTS) == 0
+    assert [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys(s3) if key.endswith("timestamp.tsr")] == [b"a token"]
 
 
 def test_for_how_long_is_said_of_what_was_there_already(shop: Path, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,8 +128,12 @@ def s3_bucket(period_text: str, url: str, retain: str | None, mode: str, dry_run
     period, organisation = parse_period(period_text), organisation_for(config)
     target = Target.parse(url, retain=parse_duration(retain) if retain else None, mode=mode.upper(), region=region)
     with tempfile.TemporaryDirectory(prefix="averment-") as temporary, open_to_sign(organisation) as (ledger, catalogue):
+        if not dry_run:
+            ledger.countersign()  # before: what vouches for the checkpoint goes into the package, which nobody can add to there
         written = write_package(organisation, ledger, catalogue, period, Path(temporary) / "package")
         result = S3BucketSink(written.path, target, dry_run=dry_run).push(written.report, ())
+        for text in ledger.notes:
+            note(text)
     _show(result, written.report, dry_run, ("would put", "put"))
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
