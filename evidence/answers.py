@@ -122,6 +122,31 @@ def _identity(payload: Any) -> tuple[JSON, ...]:
     return (book["number"], payload["control"], payload["assessment"], payload["question"], *said)
 
 
+def answered_since(found: Iterable[Record], ledger: Iterable[Record], path: Path) -> list[BadInputError]:
+    """An error for each of ``found`` that the ``ledger`` has another answer to, of a later day than its author wrote into the workbook at
+    ``path``: it would count from now, over what was said since."""
+    latest = {(name, item.payload.get("question")): item for item in _by_moment(ledger) for name in item.controls}
+    errors = []
+    for record in found:
+        book, question = record.payload["workbook"], record.controls[0]
+        since = latest.get((question, record.payload["question"]))
+        if since is None or since.payload["answer"] == record.payload["answer"] or _day_of(since) <= _day_of(record):
+            continue
+        told = f"'{since.payload['answer']}' was answered on {_day_of(since)}, after this '{record.payload['answer']}' of {_day_of(record)}"
+        fix = f"clear the row, or have it answered anew: averment attest {question}"
+        errors.append(BadInputError(f"sheet '{book['sheet']}', row {book['row']}: {told}", where=SourceRef(str(path)), fix=fix))
+    return errors
+
+
+def _by_moment(records: Iterable[Record]) -> list[Record]:
+    return sorted((record for record in records if record.kind is Kind.ATTESTATION), key=lambda record: record.effective_at)
+
+
+def _day_of(record: Record) -> str:
+    """The day of an answer: as its author wrote it down, or when it was given."""
+    return str((record.payload.get("workbook") or {}).get("answered_on") or record.effective_at.date())
+
+
 # --- the file ------------------------------------------------------------------------------------------------------
 
 

@@ -274,6 +274,22 @@ def test_out_and_back_by_the_command(shop: Path, capsys: pytest.CaptureFixture[s
     assert f"{number} questions to answer" in capsys.readouterr().err
 
 
+def test_an_older_answer_does_not_count_over_a_later_one(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Yesterday's yes, handed in after today's no: it would count from now, and the control would be satisfied. A yes of today is the later one."""
+    assert run(["attest", "--workbook", "q.xlsx"]) == 0
+    fill(shop / "q.xlsx", **given(Answered_on=utc_now().date() - timedelta(days=1)))
+    assert run(["attest", TERMS, "--answer", "no", "--by", "procurement/Bob", "--statement", "the contract ended"]) == 0
+    capsys.readouterr()
+    assert run(["attest", "--import", "q.xlsx"]) == 2
+    said = capsys.readouterr().err
+    assert f"'no' was answered on {utc_now().date()}, after this 'yes' of {utc_now().date() - timedelta(days=1)}" in said
+    assert f"averment attest {TERMS}" in said
+    assert [record.payload["answer"] for record in ledger_records(shop)] == ["no"]
+    fill(shop / "q.xlsx", Answered_on=utc_now().date())
+    assert run(["attest", "--import", "q.xlsx"]) == 0
+    assert [record.payload["answer"] for record in ledger_records(shop)] == ["no", "yes"]
+
+
 def test_one_bad_row_keeps_all_from_being_recorded(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every bad row is told, the exit code is 2, and there is no ledger."""
     run(["attest", "--workbook", "q.xlsx"])

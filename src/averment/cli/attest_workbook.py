@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,11 +15,12 @@ from averment.core.files import write_atomic
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
-from averment.evidence.answers import not_yet_recorded, read_answers
+from averment.evidence.answers import answered_since, not_yet_recorded, read_answers
 from averment.evidence.assess import assess
 from averment.evidence.attestations import questions
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.questionnaire import asked, questionnaire
+from averment.evidence.record import Kind
 
 
 def write_questions(organisation: Organisation, catalogue: Catalogue, path: Path, *, everything: bool) -> int:
@@ -52,15 +54,15 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
         BadInputError: it is no such workbook, or answers nothing.
     """
     found = read_answers(path, catalogue, organisation=organisation.name, now=utc_now())
-    for error in found.errors:
-        click.echo(f"averment: {error.diagnostics()}", err=True)
     if found.errors:
-        stderr.print(f"nothing was recorded: {len(found.errors)} rows can't be taken")
-        return ExitCode.USAGE
+        return _refuse(found.errors)
     if not found.records:
         raise BadInputError("answers none of its questions", where=SourceRef(str(path)), fix="fill in the last four columns")
     with ledger_for_writing(organisation) as ledger:
-        new = not_yet_recorded(found.records, (entry.record for entry in ledger.records()))
+        known = [entry.record for entry in ledger.records() if entry.record.kind is Kind.ATTESTATION]
+        new = not_yet_recorded(found.records, known)
+        if overtaken := answered_since(new, known, path):
+            return _refuse(overtaken)
         ledger.append(new)
     stderr.print(
         f"{len(new)} answers recorded, {len(found.records) - len(new)} were recorded before, {len(found.open)} questions left open"
@@ -70,3 +72,10 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
     for record in new:
         click.echo(record.id)
     return ExitCode.CLEAN
+
+
+def _refuse(errors: Sequence[BadInputError]) -> int:
+    for error in errors:
+        click.echo(f"averment: {error.diagnostics()}", err=True)
+    stderr.print(f"nothing was recorded: {len(errors)} rows can't be taken")
+    return ExitCode.USAGE
