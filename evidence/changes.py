@@ -1,7 +1,7 @@
 """What changed since the period before, by the same ledger: states of assessments, and deviations that came, went or were waived. Pure.
 
 Both periods are judged by the controls and waivers of today, so that a change is one in the facts. A tailored control shows in the
-control matrix instead.
+control matrix instead. A deviation is ``not there`` where it was looked for: of an assessment without a decision nobody can say so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from averment.evidence.states import ControlState, Deviation
+from averment.core.words import Status
+from averment.evidence.states import AssessmentState, ControlState, Deviation
 
 STATE = "state of the assessment"
 DEVIATION = "deviation"
@@ -45,16 +46,18 @@ def _control(before: ControlState, after: ControlState) -> Iterator[ChangeRow]:
             yield ChangeRow(after.control.id, item.id, STATE, None, str(old.status), str(item.status), item.reason)
         then, now = _by_name(old.deviations), _by_name(item.deviations)
         for name in sorted({*then, *now}):
-            was, present = _worth(then.get(name)), _worth(now.get(name))
+            was, present = _worth(then.get(name), old), _worth(now.get(name), item)
             if was != present:
                 yield ChangeRow(after.control.id, item.id, DEVIATION, name[0], was, present, name[1])
 
 
 def _by_name(deviations: Iterable[Deviation]) -> dict[tuple[str, str], Deviation]:
-    return {(item.resource, item.message): item for item in deviations}
+    """Each by its resource and message; of what one place accepts and another doesn't, the open one."""
+    gravest_last = sorted(deviations, key=lambda item: item.waiver is None)
+    return {(item.resource, item.message): item for item in gravest_last}
 
 
-def _worth(deviation: Deviation | None) -> str:
+def _worth(deviation: Deviation | None, state: AssessmentState) -> str:
     if deviation is None:
-        return ABSENT
+        return str(state.status) if state.status is Status.NOT_ASSESSED else ABSENT  # nobody saw it gone
     return "waived" if deviation.waiver else "open"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from averment.controls.model import Assessment, Catalogue, Control, Framework, Provision, Reference
 from averment.core.canonical import canonical_json, sha256_hex
@@ -233,6 +235,31 @@ def test_a_finding_that_is_gone_is_a_change() -> None:
     now = record(Kind.CHECK, {"rules": ["gated"], "findings": [], "problems": []})
     found = {row.resource: (row.before, row.after) for row in report([Entry(0, then), Entry(1, now)]).changes if row.resource}
     assert found == {"aws_s3_bucket.c": ("open", "not there")}
+
+
+def test_what_nobody_looked_at_is_not_told_as_gone_or_new() -> None:
+    """A quarter without evidence says so of what was open before it, and the next one of what it finds; "not there" is for what was looked at."""
+    then = record(Kind.CHECK, {"rules": ["gated"], "findings": FINDINGS[1:], "problems": []}, at=from_iso("2026-08-01T00:00:00Z"))
+    told = [row for row in report([Entry(0, then)], organisation=replace(ORGANISATION, waivers=())).changes if row.resource]
+    assert [(row.resource, row.before, row.after) for row in told] == [("aws_s3_bucket.b", "open", "not-assessed")]
+    told = [row for row in report([Entry(0, CHECK)]).changes if row.resource]
+    assert {(row.resource, row.before) for row in told} == {("aws_s3_bucket.a", "not-assessed"), ("aws_s3_bucket.b", "not-assessed")}
+
+
+@pytest.mark.parametrize("accepting", [0, 1])
+def test_what_one_repository_accepts_is_no_change_while_another_does_not(accepting: int) -> None:
+    """Two copies of a template break a rule alike, and one accepts it since: it is open as before, whichever was checked first."""
+    comment = "averment:waive=SM-UPL-03 until=2027-01-31 owner=media reason=migration ends in January"
+
+    def check(repository: int, at: datetime, **more: str) -> Record:
+        payload = {"rules": ["gated"], "findings": [{**FINDINGS[1], **more}], "problems": []}
+        return replace(record(Kind.CHECK, payload, at=at), source=f"repository {repository}")
+
+    then = [check(number, from_iso("2026-08-01T00:00:00Z")) for number in (0, 1)]
+    now = [check(number, NOW, **({"waived_by": comment} if number == accepting else {})) for number in (0, 1)]
+    made = report([Entry(index, item) for index, item in enumerate((*then, *now))], organisation=replace(ORGANISATION, waivers=()))
+    assert [row.waived_until is None for row in made.findings].count(True) == 1
+    assert [row for row in made.changes if row.resource] == []
 
 
 def test_the_plan_of_action_names_everything_that_is_to_be_done() -> None:
