@@ -175,11 +175,19 @@ class AuditManagerSink(Sink):
         return made["framework"]["id"] if made else None
 
     def _found(self, service: Any, plan: Plan) -> Any:
-        """The running assessment of the plan's name, or None."""
-        for item in _all(service, "list_assessments", "assessmentMetadata", status="ACTIVE"):
-            if item["name"] == plan.assessment:
-                return service.get_assessment(assessmentId=item["id"])["assessment"]
-        return None
+        """The running assessment of the plan's name, or None.
+
+        Raises:
+            IncompleteError: the only one of the name is closed: another beside it would have everything a second time.
+        """
+        named = [item for item in _all(service, "list_assessments", "assessmentMetadata") if item["name"] == plan.assessment]
+        running = [item for item in named if item["status"] == "ACTIVE"]
+        if named and not running:
+            raise IncompleteError(
+                f"the assessment '{plan.assessment}' is closed (inactive) and takes no evidence; nothing was made",
+                fix="set it to active in Audit Manager, or name another one with --assessment-name",
+            )
+        return service.get_assessment(assessmentId=running[0]["id"])["assessment"] if running else None
 
     def _made(self, service: Any, plan: Plan, run: _Run) -> Any:
         """A new assessment, with the controls and the framework that it needs; None where a dry run would make it."""

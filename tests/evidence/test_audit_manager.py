@@ -283,6 +283,20 @@ def test_an_inactive_control_refuses_and_the_others_go_on(service, organisation)
     assert all("inactive" in refusal.reason for refusal in result.refused)
 
 
+def test_a_closed_assessment_is_not_made_a_second_time(service, organisation):
+    """Whoever closes last quarter's assessment and pushes the quarter again gets no copy of it, but told how to go on; once active it has everything."""
+    push(organisation, entries(record()))
+    identifier = assessment(service)["metadata"]["id"]
+    service.update_assessment_status(assessmentId=identifier, status="INACTIVE")
+    for settings in (SETTINGS, replace(SETTINGS, dry_run=True)):
+        with pytest.raises(IncompleteError, match="is closed") as caught:
+            push(organisation, entries(record()), settings)
+        assert "--assessment-name" in (caught.value.fix or "")
+    assert len(service.list_assessments()["assessmentMetadata"]) == 1
+    service.update_assessment_status(assessmentId=identifier, status="ACTIVE")
+    assert push(organisation, entries(record())).created == 0
+
+
 def test_a_control_that_the_assessment_does_not_have_is_refused(service, organisation):
     """An assessment keeps the controls that it began with; a control that came later says what to do."""
     catalogue = load_catalogue(organisation)
