@@ -20,7 +20,7 @@ from typing import Any
 from averment.controls.model import Catalogue
 from averment.core.aws import aws_errors, client, turned_away
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.period import utc_now
+from averment.core.period import iso, utc_now
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.audit_manager_journal import Journal, held
@@ -74,6 +74,11 @@ class _Run:
     unchanged: int = 0
     refused: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    latest: datetime | None = None
+
+    def came(self, at: datetime) -> None:
+        """Note that a piece of evidence came in ``at``; ``latest`` is when the last did."""
+        self.latest = at if self.latest is None else max(self.latest, at)
 
     def refuse(self, items: Iterable[WantedEvidence], reason: str) -> None:
         self.refused.extend(Refusal(f"{item.control}: {item.text.splitlines()[0]}", reason) for item in items)
@@ -126,6 +131,11 @@ class AuditManagerSink(Sink):
         made = make_report(service, assessment, name)
         run.notes.append(f"{'created' if made.made else 'found'} assessment report '{name}'")
         run.notes.append(f"validated {made.location}: signed by {made.key} ({made.algorithm})")
+        if not made.made and run.latest is not None and run.latest > made.at:
+            reason = (
+                f"it was made at {iso(made.at)}, and lacks the evidence that came in since; have another made: --report with another name"
+            )
+            run.refused.append(Refusal(f"assessment report '{name}'", reason))
 
     def _make(self, run: _Run, what: str, call: Callable[[], Any]) -> Any:
         """Make one thing, or say that it would be made; None in a dry run."""
@@ -308,6 +318,8 @@ class _Importer:
         for item, why in bad:
             self._run.refuse([item], f"Audit Manager refused: {why.get('errorMessage', 'no reason given')} ({why.get('errorCode')})")
         self._run.created += len(items) - len(bad)
+        if len(items) > len(bad):
+            self._run.came(utc_now())
 
     def _item(self, item: WantedEvidence, envelopes: dict[str, bytes]) -> dict[str, str]:
         """A text, or, with an evidence folder, the path of the record's envelope put there."""
@@ -330,6 +342,7 @@ class _Importer:
                 continue
             place = {"assessmentId": target["assessmentId"], "controlSetId": target["controlSetId"], "evidenceFolderId": folder["id"]}
             for evidence in _all(self._service, "get_evidence_by_evidence_folder", "evidence", **place):
+                self._run.came(evidence["time"])
                 for value in evidence.get("attributes", {}).values():
                     keys.update(dict.fromkeys(_keys(value), evidence["time"]))
         return dict(sorted(keys.items(), key=itemgetter(1))), today

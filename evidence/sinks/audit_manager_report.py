@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,13 +26,14 @@ TRIES, PAUSE = 60, 10.0
 
 @dataclass(frozen=True)
 class MadeReport:
-    """A report that is there and whose signature Audit Manager validated. ``location`` is its S3 URL."""
+    """A report that is there and whose signature Audit Manager validated. ``location`` is its S3 URL, ``at`` when it was begun."""
 
     name: str
     location: str
     algorithm: str
     key: str
     made: bool
+    at: datetime
 
 
 def check_name(name: str) -> str:
@@ -66,7 +68,9 @@ def make_report(service: Any, assessment: Any, name: str, *, sleep: Callable[[fl
     if not answer.get("signatureValid"):
         why = "; ".join(map(str, answer.get("validationErrors") or ["no reason given"]))
         raise VerificationError(f"Audit Manager does not vouch for {location}: {why}", fix="make the report again under another name")
-    return MadeReport(name, location, str(answer.get("signatureAlgorithm")), str(answer.get("signatureKeyId")), found is None)
+    return MadeReport(
+        name, location, str(answer.get("signatureAlgorithm")), str(answer.get("signatureKeyId")), found is None, report["creationTime"]
+    )
 
 
 def s3_location(link: str, destination: str) -> str:

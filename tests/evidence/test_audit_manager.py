@@ -536,6 +536,20 @@ def test_an_assessment_report_is_made_waited_for_and_validated(service, audit_bu
     assert len(service.list_assessment_reports()["assessmentReports"]) == 1
 
 
+def test_a_report_of_before_is_not_told_as_one_of_everything(service, audit_bucket, organisation, impatient, monkeypatch):
+    """Evidence that came after the report isn't in it, whichever push brought it: that is said, and a report of another name has it."""
+    settings = replace(SETTINGS, report="2026Q4")
+    push(organisation, entries(record()), settings)
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    monkeypatch.setattr(state, "_now", lambda: later)
+    monkeypatch.setattr(audit_manager, "utc_now", lambda: later)
+    more = entries(record(), record(1))
+    for _ in range(2):  # by the first the evidence comes in, by the second it is there
+        [refusal] = push(organisation, more, settings, control="SM-UPL-03/terms").refused
+        assert "lacks the evidence that came in since" in refusal.reason
+    assert push(organisation, more, replace(settings, report="2026Q4-2"), control="SM-UPL-03/terms").complete
+
+
 def test_a_report_that_was_changed_is_not_vouched_for(service, audit_bucket, organisation, impatient):
     """A byte of the report in the bucket is another: verification fails and names the file."""
     settings = replace(SETTINGS, report="2026Q4")
