@@ -10,6 +10,7 @@ the SHA-256 of its canonical JSON, so that whatever a query finds can be proven 
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -137,7 +138,7 @@ def ask_lake(folder: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     duckdb = require("duckdb", extra="lake", needed_for="asking a lake of records")
     if not any((folder / "records").rglob("*.parquet")):
         raise BadInputError("is no lake: there are no records in it", where=SourceRef(file=str(folder)), fix="averment ledger lake DIR")
-    pattern = str(folder / "records" / "**" / "*.parquet").replace("'", "''")
+    pattern = str(Path(glob.escape(str(folder / "records"))) / "**" / "*.parquet").replace("'", "''")
     with duckdb.connect(":memory:") as database:
         try:
             database.execute("SET TimeZone = 'UTC'")

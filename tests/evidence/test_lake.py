@@ -97,6 +97,14 @@ def test_the_enclosed_queries_say_what_the_records_say(lake):
     assert max(row[4] for row in rows) == max(item.record.collected_at for item in entries()).replace(tzinfo=None)
 
 
+@pytest.mark.parametrize("name", ["lake [old]", "lake[12]", "lake '1'"])
+def test_the_lake_that_is_named_is_asked(tmp_path, name):
+    """Brackets in a folder's name are no pattern: it isn't said to hold nothing, and no other lake answers in its place."""
+    write_lake(entries(7), tmp_path / name)
+    write_lake(entries(2), tmp_path / "lake1")
+    assert ask_lake(tmp_path / name, "SELECT count(*) FROM records")[1] == [(7,)]
+
+
 def test_athenas_table_has_the_files_columns(lake):
     """Name by name in the order of the Parquet files, of the types that Athena reads them as."""
     schema = pyarrow.parquet.read_schema(next(lake.rglob("*.parquet")))
