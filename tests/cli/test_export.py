@@ -75,6 +75,13 @@ def test_somebody_elses_document_is_left_alone(shop: Path, theirs: str, capsys: 
     assert (shop / "docs" / "poam.json").read_text(encoding="utf-8") == theirs
 
 
+@pytest.mark.parametrize("option", ["--compare", "--compare-key"])
+def test_oscal_alone_is_compared_with_nothing(shop: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that would do nothing is refused."""
+    assert run(["export", "--period", "2026Q4", "--format", "oscal", option, "averment.yaml"]) == 2
+    assert "OSCAL documents don't tell of changes" in capsys.readouterr().err
+
+
 def test_a_period_to_come_is_said_to_be_one(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever mistypes the year is told that nothing of this period can have been collected."""
     assert run(["export", "--period", "2199Q4", "--format", "oscal", "--output", str(shop / "later")]) == 0

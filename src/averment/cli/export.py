@@ -51,8 +51,8 @@ def command(period_text: str, form: str, output: Path | None, earlier: Path | No
     Example: averment export --period 2026Q4
     """
     if form == "oscal":
-        if earlier is not None:
-            raise BadInputError("OSCAL documents don't tell of changes", fix="leave out --compare, or write a package")
+        if earlier is not None or keys:
+            raise BadInputError("OSCAL documents don't tell of changes", fix="leave out --compare and --compare-key, or write a package")
         period = parse_period(period_text)
         return _oscal(organisation_for(config), period, output or Path(f"oscal-{period.label}"))
     with stderr.status("reading and verifying the ledger"):
