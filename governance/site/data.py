@@ -30,6 +30,7 @@ from averment.governance.site.history import Before, History, Watch, last_quarte
 from averment.governance.site.package import Enclosed, enclosed
 from averment.policies.interface import Rule
 from averment.policies.own_rules import own_folders, rules_of
+from averment.policies.waivers import checkov_id
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -111,8 +112,11 @@ class SiteData:
         return sorted(rows, key=lambda row: row.effective_at, reverse=True)
 
     def waivers(self, control_id: str) -> list[WaiverRow]:
-        """The waivers of the control, those in force first."""
-        rows = [row for row in self.report.waivers if row.control == control_id]
+        """The waivers of the control, also those that name one of its rules; those in force first."""
+        control = self.catalogue.get(control_id)
+        rules = [item.policy for item in control.assessments if item.policy] if control else []
+        names = {control_id, *rules, *map(checkov_id, rules)}
+        rows = [row for row in self.report.waivers if row.control in names]
         return sorted(rows, key=lambda row: (row.state == "expired", row.until, row.resource))
 
     @property

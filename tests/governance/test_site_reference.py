@@ -224,6 +224,17 @@ def test_cards_sheets_and_blueprints_are_pages(site_data: View) -> None:
         assert pages[f"blueprints/{name}.md"].startswith(f"# {blueprint.title}")
 
 
+@pytest.mark.parametrize("rule", ["s3-put-object-gated", "AVERMENT_S3_PUT_OBJECT_GATED"])
+def test_a_waiver_that_names_a_rule_is_on_its_controls_page(site_data: View, rule: str) -> None:
+    """A finding is accepted by the rule's name as well as by the control's: the page that tells it as waived tells by whom and why."""
+    data = site_data()
+    [named, *_] = data.report.waivers
+    by_rule = dataclasses.replace(named, control=rule, resource="aws_s3_bucket.old")
+    shown = dataclasses.replace(data, report=dataclasses.replace(data.report, waivers=(by_rule,)))
+    assert shown.waivers("SM-UPL-03") == [by_rule]
+    assert shown.waivers("SM-DEL-01") == []
+
+
 def test_a_control_leads_to_its_runbook_and_blueprint(site_data: View) -> None:
     """What puts it right is a link, and its waivers and the rules' fixes are on the page."""
     data = site_data()
