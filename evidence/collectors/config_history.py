@@ -18,6 +18,7 @@ from averment.policies.interface import Rule
 from averment.policies.own_rules import rules_of
 from averment.policies.runtime.evaluate import subject_types
 from averment.policies.runtime.history import Interval, Kept, Key, Phase, Recorded, RecorderState, kept, totals
+from averment.policies.runtime.neighbours import recorded_elsewhere
 from averment.policies.runtime.settings import with_account
 from averment.policies.surfaces.config_items import decoded, field
 from averment.policies.surfaces.config_types import asked_of_service, held_in
@@ -56,7 +57,8 @@ class ConfigHistory(Collector):
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         rules = _chosen(scope, self.name)
-        fetch = Fetch(scope.connect("config"), "config")
+        config = scope.connect("config")
+        fetch = Fetch(config, "config")
         start, until = scope.period.start, min(end_of_history(scope) + timedelta(seconds=1), scope.period.end)
         recorder = _recorder(fetch, start, until)
         refused = bool(fetch.problems)  # items alone don't show that somebody was looking
@@ -67,7 +69,10 @@ class ConfigHistory(Collector):
         items: list[Mapping[str, Any]] = []
         unread: dict[str, str] = {}
         for kind in sorted(wanted) if not refused else ():
-            items.extend(_history(fetch, kind, start, until, limit, unread))
+            found_of_kind = list(_history(fetch, kind, start, until, limit, unread))
+            if not found_of_kind and (reason := recorded_elsewhere(kind, config.meta.region_name)) is not None:
+                unread.setdefault(kind, reason)
+            items.extend(found_of_kind)
         recorded = Recorded(items, recorder, unread)
         found = [kept(rule, recorded, start, scope.period.end, own, scope.organisation.parameters, until=until) for rule in rules]
         for text in dict.fromkeys(text for entry in found for text in entry.problems):

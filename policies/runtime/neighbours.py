@@ -32,6 +32,39 @@ _ONE_REGION = {"AWS::CloudFront::Distribution": "us-east-1"}
 _GLOBAL = frozenset({"AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"})
 """Types that a recorder of all types leaves out unless it is told to include global ones."""
 
+_WITH_GLOBAL = frozenset(
+    [
+        "af-south-1",
+        "ap-east-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ca-central-1",
+        "cn-north-1",
+        "cn-northwest-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "me-south-1",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-gov-east-1",
+        "us-gov-west-1",
+        "us-west-1",
+        "us-west-2",
+    ]
+)
+"""Regions that AWS Config had before February 2022. In those that came later it records no global types, whatever a recorder is told
+(botocore's model of ``RecordingStrategy``), so this list never grows."""
+
 DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
     "AWS::ApiGateway::Method": apis.rest_methods,
     "AWS::ApiGateway::RestApi": apis.rest_apis,
@@ -192,9 +225,8 @@ class ConfigNeighbours:
 
     def _require_recorded(self, resource_type: str, *, there: bool) -> None:
         region = self._config.meta.region_name
-        only = _ONE_REGION.get(resource_type, region)
-        if only != region and not there:
-            raise IncompleteError(f"AWS Config has {resource_type} in {only} only, not in {region}")
+        if not there and (reason := recorded_elsewhere(resource_type, region)) is not None:
+            raise IncompleteError(reason)
         covering = [recorder for recorder in self._recorders() if records(recorder.get("recordingGroup") or {}, resource_type)]
         if not covering:
             raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")
@@ -249,6 +281,16 @@ class ConfigNeighbours:
                 return
             if attempt == 2:
                 raise IncompleteError(f"AWS Config left {len(keys)} resources of type {keys[0]['resourceType']} unprocessed")
+
+
+def recorded_elsewhere(resource_type: str, region: str) -> str | None:
+    """Why AWS Config in ``region`` has no items of ``resource_type``, however many of them there are; None if it may have."""
+    only = _ONE_REGION.get(resource_type, region)
+    if only != region:
+        return f"AWS Config has {resource_type} in {only} only, not in {region}"
+    if resource_type in _GLOBAL and region not in _WITH_GLOBAL:
+        return f"AWS Config doesn't record {resource_type} in {region}, as in no region that it came to after February 2022"
+    return None
 
 
 def records_now(status: Mapping[str, Any]) -> bool:

@@ -56,8 +56,8 @@ def key_item(case: str, moment: datetime, state: str) -> dict[str, Any]:
 class Aws:
     """One stubbed client of AWS Config, and the answers that a collector expects of it, in order."""
 
-    def __init__(self) -> None:
-        self.config = boto3.client("config", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    def __init__(self, region: str = "eu-west-1") -> None:
+        self.config = boto3.client("config", region_name=region, aws_access_key_id="x", aws_secret_access_key="x")
         self.stub = Stubber(self.config)
 
     def recorder(self, *states: dict[str, Any], status: dict[str, Any] | None = None, name: str = "default") -> None:
@@ -229,6 +229,27 @@ def test_each_type_that_is_refused_is_one_without_a_history(scope_of: Callable[.
     record = collect(aws, scope_of)
     rules: Any = record.payload["rules"]
     assert rules[0]["without_history"] == ["AWS::KMS::Key"]
+
+
+def test_what_is_never_recorded_in_a_region_is_not_taken_for_absent(scope_of: Callable[..., CollectScope]) -> None:
+    """In a region that AWS Config came to late there are no items of roles: whether one may use a key for everything, nobody can tell."""
+    item = key_item(GOOD, on(8, 1), "1")
+    plain = json.loads(item["configuration"])
+    plain |= {"keyUsage": "ENCRYPT_DECRYPT", "customerMasterKeySpec": "SYMMETRIC_DEFAULT", "description": ""}
+    item["configuration"] = json.dumps(plain)
+    said = {}
+    for region in ("eu-west-1", "eu-central-2"):
+        aws = Aws(region)
+        aws.recorder()
+        aws.nothing_but_keys()
+        aws.listed("AWS::KMS::Key", "0a1b")
+        aws.history("AWS::KMS::Key", "0a1b", [item], [])
+        record = collect(aws, scope_of)
+        resources: Any = record.payload["rules"][0]["resources"]  # type: ignore[index,call-overload]
+        said[region] = [entry["intervals"][0] for entry in resources]
+    assert said["eu-west-1"] == []  # no key for signing, and nobody signs with it
+    assert said["eu-central-2"][0]["state"] == "not-assessed"
+    assert "doesn't record AWS::IAM" in said["eu-central-2"][0]["reason"]
 
 
 def test_without_the_recorder_s_state_nothing_is_collected(scope_of: Callable[..., CollectScope]) -> None:

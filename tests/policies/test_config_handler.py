@@ -436,6 +436,21 @@ def test_nothing_of_a_type_that_nobody_records_is_not_none(resource_type: str, g
             ConfigNeighbours(client).items(resource_type)
 
 
+@pytest.mark.parametrize("group", [{"allSupported": True, "includeGlobalResourceTypes": True}, {"resourceTypes": ["AWS::IAM::Role"]}])
+def test_no_roles_in_a_region_without_global_types_are_not_none(group: dict[str, Any]):
+    """AWS Config records no IAM in regions that came after February 2022, whatever the recorder is told; elsewhere an empty list says none."""
+    for region in ("eu-central-2", "eu-west-1"):
+        client = boto3.client("config", region_name=region, aws_access_key_id="x", aws_secret_access_key="x")
+        with Stubber(client) as stub:
+            stub.add_response("list_discovered_resources", {"resourceIdentifiers": []}, {"resourceType": "AWS::IAM::Role"})
+            if region == "eu-west-1":
+                recorded_by(stub, group)
+                assert ConfigNeighbours(client).items("AWS::IAM::Role") == []
+                continue
+            with pytest.raises(IncompleteError, match="doesn't record AWS::IAM::Role in eu-central-2"):
+                ConfigNeighbours(client).items("AWS::IAM::Role")
+
+
 def test_nothing_of_a_recorded_type_is_none():
     """With a recorder of the type, an empty inventory is an answer."""
     client = config_client()
