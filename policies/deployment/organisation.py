@@ -81,6 +81,9 @@ class OrganisationPacks(Step):
         details = []
         if given.get(BUILD) != pack.digest:
             details.append(f"its build: {given.get(BUILD, 'unknown')[:12]} -> {pack.digest[:12]}")
+        details += [f"parameter {name}: {value}, set by hand" for name, value in sorted(given.items()) if name != BUILD]
+        if left_out := sorted(found.get("ExcludedAccounts") or ()):
+            details.append(f"accounts that it leaves out: {', '.join(left_out)}")
         if state is not None and str(state["Status"]).endswith("_FAILED"):
             details.append(f"it is {state['Status']}: {state.get('ErrorMessage', 'no reason given')}")
         return Change(Action.UPDATE, title, tuple(details)) if details else None
@@ -89,6 +92,7 @@ class OrganisationPacks(Step):
         given: dict[str, Any] = {
             "OrganizationConformancePackName": pack.name,
             "ConformancePackInputParameters": [{"ParameterName": BUILD, "ParameterValue": pack.digest}],
+            "ExcludedAccounts": [],  # said, so that none stays left out
             **delivered(pack, self._s3, self._bucket),
         }
         if takes_tags(self._config, "PutOrganizationConformancePack"):

@@ -520,6 +520,35 @@ def test_an_organisations_packs_reach_every_account(shop: Path, second: str, cap
     assert averment("diff", "--organisation") == 1
 
 
+def test_what_somebody_changed_of_an_organisations_pack_shows(shop: Path, second: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accounts that are left out run no rule, and a parameter set by hand tells rules of other accounts: neither is of another build."""
+    assert averment("deploy") == 0
+    put_stack(second)
+    assert averment("deploy", "--organisation") == 0
+    config = boto3.client("config")
+    (there,) = config.describe_organization_conformance_packs()["OrganizationConformancePacks"]
+    body = next(iter(built(None, organisation_wide=True).packs)).body
+    accounts = {"ParameterName": "OrganisationAccounts", "ParameterValue": "999999999999"}
+    config.put_organization_conformance_pack(
+        OrganizationConformancePackName=there["OrganizationConformancePackName"],
+        ConformancePackInputParameters=[*there["ConformancePackInputParameters"], accounts],
+        ExcludedAccounts=[second],
+        TemplateBody=body,
+    )
+    for look in (config.describe_organization_conformance_pack_statuses, in_account(second, "config").describe_conformance_pack_status):
+        for _ in range(4):
+            look()
+    capsys.readouterr()
+    assert averment("diff", "--organisation") == 1
+    shown = capsys.readouterr().out
+    assert f"accounts that it leaves out: {second}" in shown
+    assert "parameter OrganisationAccounts: 999999999999, set by hand" in shown
+    assert averment("deploy", "--organisation") == 0
+    assert averment("diff", "--organisation") == 0
+    names = [item["ConfigRuleName"] for item in in_account(second, "config").describe_config_rules()["ConfigRules"]]
+    assert any(name.startswith("averment-s3-put-object-gated") for name in names)
+
+
 def proposal(kind: str, properties: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What the deployed rules say of a resource that isn't there yet: rule, compliance, annotation."""
     config = boto3.client("config")
