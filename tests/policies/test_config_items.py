@@ -420,3 +420,32 @@ def test_one_part_of_another_shape_leaves_the_rest_readable():
     assert rules.reason.startswith("LifecycleConfiguration of AWS::S3::Bucket acme-uploads has another shape than expected")
     assert "LoggingConfiguration" not in bucket.properties
     assert dict(bucket.properties)["BucketName"] == "acme-uploads"
+
+
+PARTS = [{"type": "LifecyclePrefixPredicate", "prefix": "scans/"}, {"type": "LifecycleTagPredicate", "tag": {"key": "a", "value": "b"}}]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "verdict", "said"),
+    [
+        (None, Verdict.PASS, ""),
+        ({"predicate": None}, Verdict.PASS, ""),
+        ({"predicate": {"type": "LifecyclePrefixPredicate", "prefix": ""}}, Verdict.PASS, ""),
+        ({"predicate": PARTS[0]}, Verdict.UNKNOWN, "below 'scans/'"),
+        ({"predicate": {"type": "LifecycleAndOperator", "operands": PARTS}}, Verdict.UNKNOWN, "below 'scans/'"),
+        ({"prefix": "scans/"}, Verdict.UNKNOWN, "below 'scans/'"),
+        ({"and": {"prefix": "scans/", "tags": []}}, Verdict.UNKNOWN, "below a prefix that isn't resolved"),
+        ({"predicate": {"type": "LifecycleAgePredicate", "age": 9}}, Verdict.UNKNOWN, "below a prefix that isn't resolved"),
+    ],
+)
+def test_a_lifecycle_s_filter_that_cannot_be_read_is_not_none(chosen: Any, verdict: Verdict, said: str):
+    """A rule that ends some objects isn't one that ends all of them, however an item spells what it is limited to."""
+    kept = {"id": "end", "status": "Enabled", "expirationInDays": 30, **({"filter": chosen} if chosen is not None else {})}
+    parts = bucket_item()["supplementaryConfiguration"] | {"BucketLifecycleConfiguration": {"rules": [kept]}}
+    parts |= {"BucketVersioningConfiguration": {"status": "Off"}, "BucketTaggingConfiguration": None}
+    graph = graph_from_items(
+        [bucket_item(resourceId="face-templates", configuration={"name": "face-templates"}, supplementaryConfiguration=parts)]
+    )
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    outcome = rule("biometric-retention-limited").evaluate(bucket, Context(graph, SCOPE, {}, {}))
+    assert (outcome.verdict, said in outcome.message) == (verdict, True), outcome

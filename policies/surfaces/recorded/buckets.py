@@ -14,6 +14,10 @@ _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy
 """What the item of every bucket has, be it empty: one without can't say that there is none."""
 
 
+_FILTER_KEYS = frozenset({"type", "prefix", "tag", "objectsizegreaterthan", "objectsizelessthan"})
+"""What a part of a lifecycle rule's filter may say; with anything else, what the rule is limited to isn't known."""
+
+
 def bucket(item: Item) -> list[Resource]:
     """The bucket, and its policy where it has one."""
     found = [resource(item, Late(item, _PROPERTIES))]
@@ -145,16 +149,19 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
     rules = []
     for entry in items_of(field(value, "rules") or ()):
         rule = capitalised(entry)
-        predicate = field(rule.pop("Filter", None), "predicate")
-        parts = items_of(field(predicate, "operands")) or [predicate]
-        for part in parts:
+        chosen = rule.pop("Filter", None)
+        predicate = field(chosen, "predicate") or chosen
+        for part in items_of(field(predicate, "operands")) or [predicate]:
             if (prefix := field(part, "prefix")) is not None:
                 rule["Prefix"] = prefix
             for size in ("ObjectSizeGreaterThan", "ObjectSizeLessThan"):
-                if (bound := field(part, f"o{size[1:]}")) is not None:
+                if (bound := field(part, size)) is not None:
                     rule[size] = bound
             if (tag := field(part, "tag")) is not None:
                 rule.setdefault("TagFilters", []).append(tag)
+            if part and not (isinstance(part, Mapping) and {str(key).lower() for key in part} <= _FILTER_KEYS):
+                rule["Prefix"] = Unknown("the filter of a lifecycle rule has another shape than expected")
+                break
         for name in ("NoncurrentVersionExpirationInDays", "ExpirationInDays"):
             if rule.get(name) in (-1, 0):
                 del rule[name]
