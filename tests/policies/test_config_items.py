@@ -449,3 +449,21 @@ def test_a_lifecycle_s_filter_that_cannot_be_read_is_not_none(chosen: Any, verdi
     (bucket,) = graph.of_type("AWS::S3::Bucket")
     outcome = rule("biometric-retention-limited").evaluate(bucket, Context(graph, SCOPE, {}, {}))
     assert (outcome.verdict, said in outcome.message) == (verdict, True), outcome
+
+
+@pytest.mark.parametrize(("partition", "place"), [("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")])
+def test_an_alias_leads_to_its_key_in_every_partition(partition: str, place: str):
+    """An alias's item names its key by id alone: what a key is called is known in China and GovCloud as well."""
+    base = f"arn:{partition}:kms:{place}:{OWN}"
+    common = {"awsAccountId": OWN, "awsRegion": place, "configurationItemStatus": "OK"}
+    key = {"keyId": "0a1b", "keyUsage": "ENCRYPT_DECRYPT", "keySpec": "SYMMETRIC_DEFAULT"}
+    alias = {"aliasName": "alias/c2pa-signing", "targetKeyId": "0a1b"}
+    graph = graph_from_items(
+        [
+            {**common, "resourceType": "AWS::KMS::Key", "resourceId": "0a1b", "ARN": f"{base}:key/0a1b", "configuration": key},
+            {**common, "resourceType": "AWS::KMS::Alias", "resourceId": "a", "ARN": f"{base}:alias/c2pa-signing", "configuration": alias},
+        ]
+    )
+    (found,) = graph.of_type("AWS::KMS::Key")
+    outcome = rule("signing-key-fit").evaluate(found, Context(graph, SCOPE, {}, {}))
+    assert (outcome.verdict, "alias/c2pa-signing" in outcome.message) == (Verdict.FAIL, True)

@@ -22,6 +22,7 @@ from averment.policies.interface import Kind
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.described import ask as ask_module
 from averment.policies.runtime.described.added import ADDITIONS
+from averment.policies.runtime.described.ask import Ask
 from averment.policies.runtime.neighbours import DESCRIBED, ConfigNeighbours
 from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, INVENTORY, REPORTING, permissions
 from averment.policies.surfaces.config import graph_from_items
@@ -714,3 +715,10 @@ def test_permissions_are_those_of_the_rules_and_no_more():
         action.split(":")[1].startswith(("Batch", "Describe", "Get", "GET", "List", "Put", "Select", "View")) for action in everything
     )
     assert [action for action in everything if action.split(":")[1].startswith("Put")] == ["config:PutEvaluations"]
+
+
+@pytest.mark.parametrize(("place", "partition"), [("eu-west-1", "aws"), ("cn-northwest-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov")])
+def test_what_a_service_gives_no_arn_of_has_one_of_its_partition(place: str, partition: str):
+    """Policies name it so."""
+    ask = Ask(connect=lambda service: None, region=place, identify=lambda: "123456789012")
+    assert ask.arn("rekognition", "collection/faces") == f"arn:{partition}:rekognition:{place}:123456789012:collection/faces"

@@ -6,6 +6,7 @@ its template by its own. Origin of the data: the rules' cases; the unrelated res
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -22,13 +23,14 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.interface import Context, Kind
+from averment.policies.interface import Context, Kind, Rule
 from averment.policies.rules.grants import about_identity, about_matching
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
@@ -314,3 +316,17 @@ def test_the_changes_change_something():
     other = RULES / "upload_anomaly_alarm" / "cases" / "requests_watched.pass" / "template.yaml"
     (topic,) = renamed(graph_of(other), random).of_type("AWS::SNS::Topic")
     assert topic.get("TopicName") != "on-call"
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("subject", INFRASTRUCTURE, ids=lambda subject: subject.id)
+def test_what_is_deployed_in_another_partition_gets_the_same_verdicts(subject: Rule, partition: str) -> None:
+    """In China and GovCloud every ARN begins otherwise, and nothing else differs."""
+    for case in sorted(RULES.glob(f"{subject.id.replace('-', '_')}/cases/*/config.json")):
+        text = case.read_text(encoding="utf-8")
+        said = []
+        for begins in ("aws", partition):
+            graph = graph_from_items(json.loads(text.replace("arn:aws:", f"arn:{begins}:"))["configurationItems"])
+            judged = [subject.evaluate(resource, Context(graph, SCOPE, {}, {})) for resource in graph if resource.type in subject.types]
+            said.append([outcome.verdict for outcome in judged])
+        assert said[0] == said[1], case

@@ -121,6 +121,8 @@ def test_behaviours_of_a_template_that_are_not_known_are_no_pass(tmp_path: Path)
         ({"Field": "eventName", "NotEquals": ["GetObject"]}, Verdict.FAIL),
         ({"Field": "eventName", "NotEquals": ["HeadObject"]}, Verdict.PASS),
         ({"Field": "eventName", "NotEquals": [{"Ref": "Nowhere"}]}, Verdict.UNKNOWN),
+        ({"Field": "resources.ARN", "NotStartsWith": ["arn:aws-us-gov:s3:::acme-product-media/"]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "NotStartsWith": ["arn:aws-us-gov:s3:::acme-logs/"]}, Verdict.PASS),
         ({"Field": "userIdentity.arn", "StartsWith": ["arn:aws:iam::123456789012:role/x"]}, Verdict.FAIL),
         ({"Field": "userIdentity.arn", "NotStartsWith": ["arn:aws:sts::123456789012:assumed-role/scan"]}, Verdict.PASS),
     ],

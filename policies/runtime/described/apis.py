@@ -138,8 +138,8 @@ def invoke_configs(ask: Ask) -> Iterator[Item]:
 
 
 def _rest_arn(ask: Ask, api: str) -> str:
-    return f"arn:aws:apigateway:{ask.region}::/restapis/{api}"
+    return f"arn:{ask.partition}:apigateway:{ask.region}::/restapis/{api}"
 
 
 def _http_arn(ask: Ask, api: str) -> str:
-    return f"arn:aws:apigateway:{ask.region}::/apis/{api}"
+    return f"arn:{ask.partition}:apigateway:{ask.region}::/apis/{api}"

@@ -12,6 +12,9 @@ from averment.core.errors import IncompleteError
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""By how the names of their regions begin; every other region of customers' is in ``aws``."""
+
 Item = dict[str, Any]
 
 
@@ -63,9 +66,14 @@ class Ask:
             self._listed[name] = found
         return self._listed[name]
 
+    @property
+    def partition(self) -> str:
+        """The part of AWS that the region is in, as ARNs name it."""
+        return next((name for start, name in _PARTITIONS.items() if self.region.startswith(start)), "aws")
+
     def arn(self, service: str, rest: str) -> str:
         """An ARN in this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{rest}"
 
     def item(self, kind: str, identity: str, arn: str, configuration: Mapping[str, Any], tags: Any = None) -> Item:
         """A configuration item as AWS Config would write it, had it recorded the resource."""

@@ -100,7 +100,7 @@ def budgets(ask: Ask) -> Iterator[Item]:
             "Budget": without(budget, "CalculatedSpend", "LastUpdatedTime", "TimePeriod"),
             "NotificationsWithSubscribers": notified,
         }
-        yield ask.item("AWS::Budgets::Budget", name, f"arn:aws:budgets::{ask.account}:budget/{name}", configuration)
+        yield ask.item("AWS::Budgets::Budget", name, f"arn:{ask.partition}:budgets::{ask.account}:budget/{name}", configuration)
 
 
 def anomaly_monitors(ask: Ask) -> Iterator[Item]:

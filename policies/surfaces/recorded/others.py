@@ -30,8 +30,8 @@ def alias(item: Item) -> list[Resource]:
     target = field(item.configuration, "targetKeyId")
     arn = target
     if isinstance(target, str) and not target.startswith("arn:"):
-        region = item.arn.split(":")[3] if item.arn.count(":") >= 3 else ""
-        arn = f"arn:aws:kms:{region}:{item.account}:key/{target}"
+        _, partition, _, region = item.arn.split(":")[:4] if item.arn.count(":") >= 3 else ("", "aws", "", "")
+        arn = f"arn:{partition}:kms:{region}:{item.account}:key/{target}"
     properties = {
         "AliasName": field(item.configuration, "aliasName") or item.name,
         "TargetKeyId": Reference(arn) if isinstance(arn, str) else None,
