@@ -13,6 +13,9 @@ SCOPE_VARIABLE = "AVERMENT_SCOPE"
 """The environment variable of the function that holds ``scope_to_json``."""
 
 
+_TEXTS = ("rule", "accounts", "organisation_id")
+
+
 def scope_to_json(scope: Scope) -> str:
     """``scope`` as JSON text, for ``AVERMENT_SCOPE``."""
     media = [{"role": str(entry.role), "tags": dict(entry.tags), "names": list(entry.names)} for entry in scope.media]
@@ -47,6 +50,9 @@ def scope_from_json(text: str | None) -> Scope:
 def rule_parameters(event: Mapping[str, Any]) -> dict[str, Any]:
     """The rule's ``InputParameters`` out of a Config event.
 
+    AWS Config takes texts alone as their values: a number, true, false, or a list in JSON is read as what it says, since rules ask for
+    those as ``averment.yaml`` has them. ``rule`` and what is said of the organisation stay texts.
+
     Raises:
         BadInputError: not a JSON object.
     """
@@ -57,7 +63,14 @@ def rule_parameters(event: Mapping[str, Any]) -> dict[str, Any]:
         raise BadInputError(f"ruleParameters are not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadInputError("ruleParameters are not an object")
-    return value
+    return {name: given if name in _TEXTS else _read(given) for name, given in value.items()}
+
+
+def _read(given: Any) -> Any:
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        return given
 
 
 def with_account(scope: Scope, account: str, parameters: Mapping[str, Any]) -> Scope:

@@ -379,6 +379,16 @@ def test_what_config_does_not_take_is_an_error():
         report(evaluations, "token", lambda **request: {"FailedEvaluations": request["Evaluations"]})
 
 
+@pytest.mark.parametrize(("least", "compliance"), [("1", "COMPLIANT"), ("99999", "NON_COMPLIANT")])
+def test_a_bar_in_a_rule_s_own_parameters_holds(least: str, compliance: str):
+    """AWS Config takes texts alone as a rule's parameters; a number that came as one was no bar at all."""
+    items = items_of("evidence_bucket_worm/cases/locked.pass")
+    (item,) = (entry for entry in items if entry["resourceId"] == "acme-evidence")
+    given = {"rule": "evidence-bucket-worm", "accounts": "012345678901", "evidence_retention_days": least}
+    (found,) = evaluate_event(event(item, ruleParameters=json.dumps(given)), MemoryNeighbours(items), {})
+    assert found.request()["ComplianceType"] == compliance, found
+
+
 def test_neighbours_are_fetched_from_config_in_pages_and_batches():
     """ListDiscoveredResources pages, BatchGetResourceConfig takes a hundred and may leave some for a second try, and a query has the tags."""
     client = config_client()
