@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from averment import __version__
 from averment.core.scope import Scope
 from averment.policies.deployment.bundle import HANDLER_FUNCTION, RUNTIME
-from averment.policies.deployment.pack import FUNCTION_NAME, RUNBOOK_ROLE, Pack
+from averment.policies.deployment.pack import BUILD, FUNCTION_NAME, RUNBOOK_ROLE, Pack
 from averment.policies.deployment.plan import DeploymentPlan, Runbook
 from averment.policies.deployment.stack import LOG_DAYS, MEMORY_MB, TIMEOUT_S, media_bucket_names
 
@@ -21,7 +21,7 @@ def terraform_files(plan: DeploymentPlan, packs: Sequence[Pack], permissions: It
     if plan.needs_function:
         parts += [_role(sorted(set(permissions))), _FUNCTION]
     if plan.runbooks:
-        parts.append(_runbook_role(plan.runbooks, scope))
+        parts.append(_runbook_role(plan.runbooks, scope, organisation=any(pack.options.organisation for pack in packs)))
         parts += [_runbook(runbook) for runbook in plan.runbooks]
     parts += [_pack(pack) for pack in packs]
     files = {"main.tf": "\n".join(parts)}
@@ -123,12 +123,14 @@ resource "aws_lambda_permission" "config" {{
 """
 
 
-def _runbook_role(runbooks: Sequence[Runbook], scope: Scope) -> str:
+def _runbook_role(runbooks: Sequence[Runbook], scope: Scope, *, organisation: bool) -> str:
+    """The role that the runbooks act as; an organisation's pack knows it by its name alone."""
+    name = f'name = "{RUNBOOK_ROLE}-${{data.aws_region.current.id}}"' if organisation else f'name_prefix = "{RUNBOOK_ROLE}-"'
     actions = json.dumps(sorted({action for runbook in runbooks for action in runbook.permissions}))
     buckets = "".join(f'\n        "arn:${{data.aws_partition.current.partition}}:s3:::{name}",' for name in media_bucket_names(scope))
     return f"""\
 resource "aws_iam_role" "runbooks" {{
-  name_prefix = "{RUNBOOK_ROLE}-"
+  {name}
   assume_role_policy = jsonencode({{
     Version = "2012-10-17"
     Statement = [{{
@@ -185,8 +187,9 @@ resource "aws_s3_object" "{label}" {{
 
 """
     inputs = "".join(_inputs(pack))
+    kind = "aws_config_organization_conformance_pack" if pack.options.organisation else "aws_config_conformance_pack"
     return f"""\
-{extra}resource "aws_config_conformance_pack" "{label}" {{
+{extra}resource "{kind}" "{label}" {{
   name = "{pack.name}"
 {body}
 {inputs}}}
@@ -194,7 +197,11 @@ resource "aws_s3_object" "{label}" {{
 
 
 def _inputs(pack: Pack) -> Iterator[str]:
-    values = {"FunctionArn": "aws_lambda_function.rules.arn", "RemediationRoleArn": "aws_iam_role.runbooks.arn"}
+    values = {
+        "FunctionArn": "aws_lambda_function.rules.arn",
+        "RemediationRoleArn": "aws_iam_role.runbooks.arn",
+        BUILD: f'"{pack.digest}"',  # as a deployment puts it, which tells builds apart by it
+    }
     for name in pack.parameters:
         if name in values:  # the rest have the organisation's values as defaults
             yield f"""
@@ -203,5 +210,5 @@ def _inputs(pack: Pack) -> Iterator[str]:
     parameter_value = {values[name]}
   }}
 """
-    if "FunctionArn" in pack.parameters:
+    if any(planned.guard is None for planned in pack.rules):
         yield "\n  depends_on = [aws_lambda_permission.config, aws_iam_role_policy.rules]\n"

@@ -6,6 +6,7 @@ Origin of the data: the shipped catalogue and rules, and rules made here.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 import subprocess
@@ -230,6 +231,19 @@ def test_what_is_built_passes_our_own_rules(made: Path, capsys: pytest.CaptureFi
     found = {(item["rule"], item["verdict"]) for item in result["findings"]}
     assert ("isolation-runbook-present", "pass") in found
     assert not any(verdict == "fail" for _, verdict in found)
+
+
+def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
+    """A pack of one account would leave the others without rules. Its build is the one that ``diff`` looks for."""
+    assert "aws_config_organization_conformance_pack" not in (made / "terraform" / "main.tf").read_text(encoding="utf-8")
+    assert run(["rules", "build", "--organisation", "-o", "wide"]) == 0
+    text = (made.parent / "wide" / "terraform" / "main.tf").read_text(encoding="utf-8")
+    assert 'resource "aws_config_organization_conformance_pack" "averment"' in text
+    assert '"aws_config_conformance_pack"' not in text
+    digest = hashlib.sha256((made.parent / "wide" / "averment.pack.yaml").read_bytes()).hexdigest()
+    assert f'parameter_name  = "AvermentBuild"\n    parameter_value = "{digest}"' in text
+    assert "depends_on = [aws_lambda_permission.config" in text
+    assert 'name = "averment-runbooks-${data.aws_region.current.id}"' in text  # which the pack's remediations call
 
 
 def test_building_again_changes_nothing(made: Path) -> None:
