@@ -236,9 +236,10 @@ class ConfigNeighbours:
             raise IncompleteError(f"AWS Config's recorder is {state} in {region}: what it has of {resource_type} is stale", fix=fix)
 
     def _recorders(self) -> list[Mapping[str, Any]]:
-        """The region's recorders, each with its ``status``."""
+        """The region's recorders, each with its ``status``, but those that other services of AWS keep for themselves."""
         if self._recording is None:
-            described = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
+            told = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
+            described = [recorder for recorder in told if not recorder.get("servicePrincipal")]
             statuses = self._config.describe_configuration_recorder_status().get("ConfigurationRecordersStatus", ()) if described else ()
             known = {status.get("name"): status for status in statuses}
             self._recording = [{**recorder, "status": known.get(recorder.get("name"), {})} for recorder in described]

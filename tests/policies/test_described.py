@@ -722,3 +722,24 @@ def test_what_a_service_gives_no_arn_of_has_one_of_its_partition(place: str, par
     """Policies name it so."""
     ask = Ask(connect=lambda service: None, region=place, identify=lambda: "123456789012")
     assert ask.arn("rekognition", "collection/faces") == f"arn:{partition}:rekognition:{place}:123456789012:collection/faces"
+
+
+def test_a_recorder_of_another_service_records_nothing_for_rules():
+    """A service of AWS may keep a recorder beside the account's own: what it takes in isn't in the inventory, and it isn't ours to mend."""
+    name, principal = "AWSConfigurationRecorderForObservability", "observabilityadmin.amazonaws.com"
+    group = {"allSupported": False, "resourceTypes": ["AWS::Events::Rule"]}
+    linked = {"name": name, "servicePrincipal": principal, "recordingGroup": group}
+    status = {"name": name, "servicePrincipal": principal, "recording": True, "lastStatus": "Success"}
+    services = Services(
+        {
+            "config": {
+                "ListDiscoveredResources": {"resourceIdentifiers": []},
+                "DescribeConfigurationRecorders": {"ConfigurationRecorders": [linked]},
+                "DescribeConfigurationRecorderStatus": {"ConfigurationRecordersStatus": [status]},
+            }
+        }
+    )
+    source = services.source()
+    with pytest.raises(IncompleteError, match="doesn't record AWS::Events::Rule"):
+        source.items("AWS::Events::Rule")
+    assert source.items("AWS::Config::ConfigurationRecorder") == []

@@ -24,10 +24,12 @@ def conformance_packs(ask: Ask) -> Iterator[Item]:
 
 
 def recorders(ask: Ask) -> Iterator[Item]:
-    """Configuration recorders and whether each is on."""
+    """Configuration recorders and whether each is on; one that a service of AWS keeps for itself tells rules of nothing."""
     statuses = ask.pages("config", "describe_configuration_recorder_status", "ConfigurationRecordersStatus")
     on = {status["name"]: status.get("recording") is True for status in statuses}
     for recorder in ask.pages("config", "describe_configuration_recorders", "ConfigurationRecorders"):
+        if recorder.get("servicePrincipal"):
+            continue
         name = recorder["name"]
         configuration = {
             "Name": name,
