@@ -24,15 +24,15 @@ class Beside(Graph):
     """
 
     def __init__(self, subjects: Sequence[Raw], kinds: Iterable[str], fetch: Fetch) -> None:
-        resources, problems = read_items(subjects)
-        super().__init__(problems=problems)
+        read = [(str(raw.get("resourceType")), *read_items([raw])) for raw in subjects]
+        super().__init__(problems=[problem for _, _, problems in read for problem in problems])
         self.subjects: dict[str | None, list[Resource]] = {}
         self.failed: dict[str, str] = {}
-        self.flawed: dict[str, str] = {}
+        self.flawed: dict[str, str] = {kind: problems[0].reason for kind, _, problems in reversed(read) if problems}
         self._waiting = dict.fromkeys(kinds)
         self._wanted: set[str] = set()
         self._fetch = fetch
-        for resource in self._take(resources):
+        for resource in self._take([resource for _, resources, _ in read for resource in resources]):
             self.subjects.setdefault(resource.source.arn, []).append(resource)  # a bucket's item holds the bucket and its policy
 
     def want(self, types: Iterable[str] | None = None) -> None:

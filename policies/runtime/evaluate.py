@@ -89,9 +89,6 @@ class Evaluator:
         A type whose resources can't be listed is an unknown of the account itself, with the reason: the others are judged all the same.
         ``held`` gives type and id of what AWS Config holds a verdict of from before: it keeps them until the rule says otherwise, so what
         is gone by now is said to be so. It is asked first: what it names and the lists don't was there before them, and isn't new.
-
-        Raises:
-            ValueError: one of the resources isn't a configuration item.
         """
         failed: dict[str, str] = {}
         before: list[tuple[str, str]] = []
@@ -106,7 +103,7 @@ class Evaluator:
             except IncompleteError as error:
                 failed[resource_type] = error.message
                 continue
-            subjects.extend(self.source.complete(raw, self.rule.id, subject=True) for raw in listed)
+            subjects.extend(self._completed(raw, subject=True) for raw in listed)
         yield from self.these(subjects)
         if failed:
             yield self._unlisted(failed.values())
@@ -122,12 +119,15 @@ class Evaluator:
     def these(self, subjects: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
         """The evaluations of the resources in several items, each beside the others and the rule's neighbours.
 
-        Raises:
-            ValueError: one of them isn't a configuration item.
+        An item that can't be read is an unknown of its resource: what the others hold doesn't hang on it.
         """
         seen = self._seen(subjects)
         for raw in subjects:
-            item = read_item(raw)
+            try:
+                item = read_item(raw)
+            except ValueError as error:
+                yield Evaluation(*_key(raw), Verdict.UNKNOWN, shortened(f"{COULD_NOT_CHECK}{error}"), self.now)
+                continue
             yield self._without_rule(item) if item.deleted or not item.recorded else self._judge(item, seen)
 
     def proposal(self, raw: Mapping[str, Any]) -> Evaluation:
@@ -176,9 +176,9 @@ class Evaluator:
         """
         return [self._completed(raw) for raw in self.source.items(kind) if _key(raw) not in known]
 
-    def _completed(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _completed(self, raw: Mapping[str, Any], *, subject: bool = False) -> Mapping[str, Any]:
         try:
-            return self.source.complete(raw, self.rule.id, subject=False)
+            return self.source.complete(raw, self.rule.id, subject=subject)
         except ValueError:  # not an item: whoever reads it says so, with the reason
             return raw
 

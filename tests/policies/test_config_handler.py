@@ -269,6 +269,42 @@ def test_a_type_that_can_t_be_listed_is_an_unknown_of_the_account():
     assert counts["unknown"] == 1
 
 
+def test_one_item_that_can_t_be_read_leaves_the_others_judged():
+    """On a schedule: the resource could not be checked, and what is wrong beside it is told all the same."""
+    items = items_of("s3_put_object_gated/cases/anyone.fail")
+    odd = {"resourceType": "AWS::S3::Bucket", "resourceId": "odd", "arn": "arn:aws:s3:::odd", "configuration": "[1]"}
+    invoking = json.dumps({"messageType": "ScheduledNotification"})
+    found = {
+        entry.resource_id: entry
+        for entry in evaluate_event(event(None, invokingEvent=invoking), MemoryNeighbours([odd, *items]), {})
+        if entry.resource_type == "AWS::S3::Bucket"
+    }
+    assert found["odd"].verdict is Verdict.UNKNOWN
+    assert found["odd"].annotation == "could not check: the configuration of AWS::S3::Bucket odd is not an object"
+    assert found["acme-uploads"].verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("odd", [{"configuration": "[1]"}, {"configuration": {}, "configurationItemStatus": "ResourceNotRecorded"}])
+def test_what_is_judged_beside_an_item_that_can_t_be_read_does_not_pass_without_it(odd: dict[str, Any]):
+    """A role that may write to anything is judged by the buckets that there are: of one, nobody knows whether uploads go there."""
+    allowed = {"Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::in-*"}]}
+    role = {
+        "resourceType": "AWS::IAM::Role",
+        "resourceId": "AROA1",
+        "arn": f"arn:aws:iam::{OWN}:role/writer",
+        "configuration": {
+            "roleName": "writer",
+            "assumeRolePolicyDocument": {"Statement": []},
+            "rolePolicyList": [{"policyName": "write", "policyDocument": json.dumps(allowed)}],
+            "attachedManagedPolicies": [],
+        },
+    }
+    bucket = {"resourceType": "AWS::S3::Bucket", "resourceId": "in-1", "arn": "arn:aws:s3:::in-1", **odd}
+    invoking = json.dumps({"messageType": "ScheduledNotification"})
+    found = {e.resource_id: e for e in evaluate_event(event(None, invokingEvent=invoking), MemoryNeighbours([role, bucket]), {})}
+    assert {entry.verdict for entry in found.values()} == {Verdict.UNKNOWN}, found
+
+
 def test_that_a_rule_does_not_apply_needs_what_it_looked_for():
     """Whether a function compares faces is in its role: without that, "not applicable" would be a guess."""
     items = items_of("identity_lambda_calls_detector/cases/compares_only.fail")
