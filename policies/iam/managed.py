@@ -62,10 +62,12 @@ _MORE: dict[str, list[dict[str, Any]]] = {"AmazonSageMakerFullAccess": [{"Action
 
 
 def managed_policy(arn: str) -> dict[str, Any] | Unknown | None:
-    """The policy document behind an AWS managed ``arn``: None if it grants nothing of interest or isn't AWS's."""
+    """The policy document behind an AWS managed ``arn``: None if it grants nobody anything of interest or isn't AWS's."""
     match = _ARN.fullmatch(arn)
     if match is None:
         return None
+    if ":policy/aws-service-role/" in arn:
+        return None  # of service-linked roles alone: the service itself acts by it, nobody else may have it or change it (IAM user guide)
     name = match["name"]
     if name in _GRANTS:
         statements = [_GRANTS[name], *_MORE.get(name, ())]

@@ -467,3 +467,21 @@ def test_an_alias_leads_to_its_key_in_every_partition(partition: str, place: str
     (found,) = graph.of_type("AWS::KMS::Key")
     outcome = rule("signing-key-fit").evaluate(found, Context(graph, SCOPE, {}, {}))
     assert (outcome.verdict, "alias/c2pa-signing" in outcome.message) == (Verdict.FAIL, True)
+
+
+def test_a_service_linked_role_is_the_service_s_own():
+    """Nobody can give its policy to another role, or change it: that its text isn't known leaves nothing open."""
+    kept = "arn:aws:iam::aws:policy/aws-service-role/AmazonSageMakerNotebooksServiceRolePolicy"
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    for attached, verdict in ((kept, Verdict.NOT_APPLICABLE), (kept.replace("aws-service-role", "service-role"), Verdict.UNKNOWN)):
+        configuration = {
+            "roleName": "AWSServiceRoleForAmazonSageMakerNotebooks",
+            "assumeRolePolicyDocument": json.dumps(trust),
+            "rolePolicyList": [],
+            "attachedManagedPolicies": [{"policyArn": attached}],
+        }
+        role = {"resourceType": "AWS::IAM::Role", "resourceId": "AROA1", "arn": "arn:aws:iam::1:role/x", "configuration": configuration}
+        graph = graph_from_items([role, bucket_item()])
+        (found,) = graph.of_type("AWS::IAM::Role")
+        for name in ("inference-least-privilege", "s3-put-object-gated"):
+            assert rule(name).evaluate(found, Context(graph, SCOPE, {}, {})).verdict is verdict, name
