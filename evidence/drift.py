@@ -172,6 +172,8 @@ class _Comparison:
                 verdict = _verdict(item)
                 if verdict is None:
                     continue
+                if verdict is Verdict.PASS and rule.get("failing"):
+                    verdict = Verdict.UNKNOWN  # AWS Config shows what it said before its last run failed
                 name = item.get("name") or item["id"]
                 side = _Side(verdict, any(self.waived(text, None, "") for text in dict.fromkeys((name, item["id"]))))
                 key = (item["type"], name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,16 @@ def test_the_two_sides_stand_beside_each_other(
     assert says in row.says
     assert row.differs == (before != after)
     assert (row.control, row.rule, row.resource, row.code, row.where) == ("SM-UPL-03", "gated", "uploads", "aws_s3_bucket.b", "main.tf:3")
+
+
+@pytest.mark.parametrize(("compliance", "after"), [("COMPLIANT", "unknown"), ("NON_COMPLIANT", "fail")])
+def test_a_pass_of_a_rule_whose_last_run_failed_is_none(compliance: str, after: str) -> None:
+    """AWS Config goes on showing what the rule said before, which status doesn't assess either."""
+    there = deployed(("uploads", compliance, "uploads"))
+    failing = {"since": "2026-11-20T11:00:00Z", "why": "AccessDenied"}
+    payload = {"rules": [{**rule, "failing": failing} for rule in there.payload["rules"]]}  # type: ignore[union-attr,dict-item]
+    (row,) = rows(code(("aws_s3_bucket.b", "pass", "uploads")), replace(there, payload=payload))
+    assert (row.before, row.at_run_time, row.differs) == ("pass", after, True)
 
 
 def test_a_waiver_on_one_side_only_shows() -> None:
