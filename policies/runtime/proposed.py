@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Dialect, Resource
+from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.config_items import Item
 
@@ -36,7 +36,10 @@ def proposed(raw: Mapping[str, Any]) -> tuple[Item, Resource]:
 
 
 def _parsed(value: Any) -> Any:
-    """``value`` with policy documents that came as text as what they say."""
+    """``value`` with policy documents that came as text as what they say, and with what only CloudFormation could resolve as unknown."""
     if isinstance(value, Mapping):
+        only = next(iter(value)) if len(value) == 1 else ""
+        if only == "Ref" or only.startswith("Fn::"):
+            return Unknown(f"what {only} comes to isn't known before the deployment")
         return {key: parsed_json(item) if key in _DOCUMENTS and isinstance(item, str) else _parsed(item) for key, item in value.items()}
     return [_parsed(item) for item in value] if isinstance(value, list) else value

@@ -41,6 +41,13 @@ def test_what_is_wrong_in_the_resource_itself_fails() -> None:
     assert (found.verdict, found.resource_type, found.resource_id) == (Verdict.FAIL, "AWS::S3::Bucket", "proposed")
 
 
+@pytest.mark.parametrize("open_", [{"Ref": "Isolated"}, {"Fn::If": ["Prod", True, False]}])
+def test_what_only_cloudformation_can_resolve_is_unknown(open_: dict[str, Any]) -> None:
+    """Others than ``rules evaluate`` start evaluations, too, and may hand over a template's properties as they are written."""
+    found = proposal("detector-endpoint-guarded", "AWS::SageMaker::Model", {"EnableNetworkIsolation": open_})
+    assert found.verdict is Verdict.UNKNOWN, found.annotation
+
+
 def test_a_pass_that_hangs_on_neighbours_is_none() -> None:
     """Nobody knows yet what will stand beside the bucket, so nobody can say that it is hardened."""
     hardened = {
