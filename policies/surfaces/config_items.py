@@ -201,7 +201,7 @@ def capitalised(value: Any) -> Any:
     Booleans and numbers that are written as text become what they are.
     """
     if isinstance(value, Mapping):
-        keys = {str(key).lower() for key in value}
+        keys = {str(key).lower() for key, item in value.items() if item is not None}
         if "items" in keys and keys <= {"quantity", "items"}:
             return [capitalised(item) for item in items_of(value)]
         if keys == {"quantity"}:

@@ -19,6 +19,8 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.registry import all_rules, rule
+from averment.policies.runtime.evaluate import Evaluator
+from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.config import ConfigSurface, graph_from_items
 
 OWN, OTHER = "123456789012", "444455556666"
@@ -485,3 +487,31 @@ def test_a_service_linked_role_is_the_service_s_own():
         (found,) = graph.of_type("AWS::IAM::Role")
         for name in ("inference-least-privilege", "s3-put-object-gated"):
             assert rule(name).evaluate(found, Context(graph, SCOPE, {}, {})).verdict is verdict, name
+
+
+@pytest.mark.parametrize(("more", "verdict"), [({}, Verdict.FAIL), ({"marker": None}, Verdict.FAIL), ({"marker": "more"}, Verdict.UNKNOWN)])
+def test_a_distribution_whose_origins_can_t_be_read_may_serve_anything(more: dict[str, Any], verdict: Verdict):
+    """What was found to be served must not stop being so by a list that is wrapped otherwise; a null in it says nothing."""
+    origin = {"id": "q", "domainName": "acme-quarantine.s3.eu-west-1.amazonaws.com"}
+    config = {
+        "enabled": True,
+        "origins": {"quantity": 1, "items": [origin], **more},
+        "defaultCacheBehavior": {"targetOriginId": "q"},
+    }
+    edge = {
+        "resourceType": "AWS::CloudFront::Distribution",
+        "resourceId": "E1",
+        "awsAccountId": OWN,
+        "ARN": f"arn:aws:cloudfront::{OWN}:distribution/E1",
+        "configuration": {"id": "E1", "distributionConfig": config},
+    }
+    parts = bucket_item()["supplementaryConfiguration"] | {"BucketTaggingConfiguration": None, "BucketPolicy": {"policyText": None}}
+    shut = bucket_item(
+        resourceId="acme-quarantine",
+        ARN="arn:aws:s3:::acme-quarantine",
+        configuration={"name": "acme-quarantine"},
+        supplementaryConfiguration=parts,
+    )
+    evaluator = Evaluator(rule("quarantine-not-served"), MemoryNeighbours([shut, edge]), SCOPE, {}, OWN)
+    (found,) = evaluator.every()
+    assert found.verdict is verdict, found

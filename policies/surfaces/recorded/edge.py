@@ -16,12 +16,14 @@ def distribution(item: Item) -> list[Resource]:
     """A distribution, its lists unwrapped as CloudFormation has them.
 
     Raises:
-        ValueError: there is no distribution configuration.
+        ValueError: there is no distribution configuration, or its origins or behaviours aren't lists: what it serves isn't known then.
     """
     config = field(item.configuration, "distributionConfig")
     if not isinstance(config, Mapping) or not config:
         raise ValueError("it has no distributionConfig")
     plain: dict[str, Any] = capitalised(config)
+    if not isinstance(plain.get("Origins"), list) or not isinstance(plain.get("CacheBehaviors", []), list):
+        raise ValueError("its origins or cache behaviours aren't lists")
     groups = plain.get("OriginGroups")
     if isinstance(groups, list):  # CloudFormation keeps the wrapping in origin groups
         plain["OriginGroups"] = {"Items": [{**group, "Members": {"Items": group.get("Members", [])}} for group in groups]}
