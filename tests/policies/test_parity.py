@@ -29,6 +29,7 @@ from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
 from averment.policies.runtime.settings import scope_to_json
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.config_items import ADDED, WHY
 from averment.policies.surfaces.config_types import held_in
 
 OWN = "123456789012"
@@ -282,3 +283,20 @@ def test_a_neighbour_that_can_not_be_read_changes_no_verdict_but_to_unknown(fold
             found = on_change(subject, source, item)
             assert found.verdict in (full[found.identity], Verdict.UNKNOWN), (kind, found)
             assert found.verdict is full[found.identity] or "AccessDenied" in found.annotation, (kind, found)
+
+
+@pytest.mark.parametrize("folder", cases())
+def test_what_a_service_doesn_t_tell_of_a_resource_makes_no_pass(folder: Path):
+    """A fact beside the recorded item that the function may not ask for: what was broken is so still, or could not be checked."""
+    items = json.loads((folder / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+    blind = [
+        {**item, "supplementaryConfiguration": {**item["supplementaryConfiguration"], ADDED: {WHY: "nobody may ask"}}}
+        if ADDED in (item.get("supplementaryConfiguration") or {})
+        else item
+        for item in items
+    ]
+    subject = rule_of(folder)
+    before = {(entry.kind, entry.identity): entry for entry in on_schedule(subject, MemoryNeighbours(items))}
+    for entry in on_schedule(subject, MemoryNeighbours(blind)):
+        if before[entry.kind, entry.identity].verdict is Verdict.FAIL:
+            assert entry.verdict in (Verdict.FAIL, Verdict.UNKNOWN), entry

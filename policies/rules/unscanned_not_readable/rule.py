@@ -119,6 +119,11 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         for name in (BUCKET_POLICY, DISTRIBUTION)
         if name in context.unread
     ]
+    outcomes += [
+        unknown(f"who reads {subject} through {door.label}: {reason.reason}", where=door.resource.where(*door.path))
+        for door in doors_to(bucket, context.graph)
+        for reason in door.document.unknown
+    ]
     if isinstance(gate, Unknown) and not outcomes:
         outcomes.append(unknown(f"who reads {subject}: {gate.reason}", where=bucket.source))
     return worst_outcome([PASS, *outcomes])
