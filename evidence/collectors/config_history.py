@@ -186,8 +186,9 @@ def _states(
     """The items of one resource from ``start`` to ``until``, and the last one before, which held at ``start``."""
     shown = {"resourceType": key["resourceType"], "resourceId": "each"}
     bounds: dict[str, Any] = {"laterTime": start, "chronologicalOrder": "Reverse", "limit": 1}
-    answer = fetch.one("GetResourceConfigHistory", {**key, **bounds}, shown={**shown, **bounds, "laterTime": iso(start)}, absent=absent)
-    first = (answer or {}).get("configurationItems", ())
+    pages = fetch.pages("GetResourceConfigHistory", {**key, **bounds}, shown={**shown, **bounds, "laterTime": iso(start)}, absent=absent)
+    found = (page.get("configurationItems", ()) for page in pages)  # a page spans seven days at most, and those may hold nothing
+    first = next((items for items in found if items), ())
     yield from first
     seen = {(item.get("configurationStateId"), item.get("configurationItemCaptureTime")) for item in first}
     within: dict[str, Any] = {"earlierTime": start, "laterTime": until, "chronologicalOrder": "Forward", "limit": _PAGE}

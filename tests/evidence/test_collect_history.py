@@ -200,6 +200,22 @@ def test_without_the_recorder_s_own_items_its_last_start_counts(scope_of: Callab
     assert intervals(record) == [("10-01T00", "11-04T00", "not-assessed"), ("11-04T00", "01-01T00", "compliant")]
 
 
+def test_what_held_at_the_start_is_found_however_long_ago_it_came(scope_of: Callable[..., CollectScope]) -> None:
+    """A page of history spans seven days: the state of months may stand behind pages that hold nothing."""
+    aws = Aws()
+    aws.recorder()
+    aws.nothing_but_keys()
+    aws.listed("AWS::KMS::Key", "0a1b")
+    asked = {"resourceType": "AWS::KMS::Key", "resourceId": "0a1b"}
+    before = {**asked, "laterTime": START, "chronologicalOrder": "Reverse", "limit": 1}
+    within = {**asked, "earlierTime": START, "laterTime": ANY, "chronologicalOrder": "Forward", "limit": 100}
+    aws.stub.add_response("get_resource_config_history", {"configurationItems": [], "nextToken": "n"}, before)
+    found = {"configurationItems": [key_item(GOOD, on(6, 1), "1")], "nextToken": "m"}
+    aws.stub.add_response("get_resource_config_history", found, {**before, "nextToken": "n"})
+    aws.stub.add_response("get_resource_config_history", {"configurationItems": []}, within)
+    assert intervals(collect(aws, scope_of)) == [("10-01T00", "01-01T00", "compliant")]
+
+
 def test_a_refused_history_makes_what_hangs_on_it_not_assessed(scope_of: Callable[..., CollectScope]) -> None:
     """One neighbour's history is denied: the record is a part, names the action, and nothing is called compliant on it."""
     aws = Aws()
