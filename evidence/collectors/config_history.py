@@ -18,7 +18,7 @@ from averment.policies.interface import Rule
 from averment.policies.own_rules import rules_of
 from averment.policies.runtime.evaluate import subject_types
 from averment.policies.runtime.history import Interval, Kept, Key, Phase, Recorded, RecorderState, kept, totals
-from averment.policies.runtime.neighbours import recorded_elsewhere
+from averment.policies.runtime.neighbours import recorded_elsewhere, records_now
 from averment.policies.runtime.settings import with_account
 from averment.policies.surfaces.config_items import decoded, field
 from averment.policies.surfaces.config_types import asked_of_service, held_in
@@ -150,12 +150,14 @@ def _recorder(fetch: Fetch, start: datetime, until: datetime) -> list[RecorderSt
 
 
 def _from_status(status: Mapping[str, Any], group: Mapping[str, Any], known: set[datetime]) -> Iterator[RecorderState]:
-    """The last start and the last stop, which are all that a recorder's status tells of the past."""
-    started, stopped = status.get("lastStartTime"), status.get("lastStopTime")
+    """The last start, the last stop, and since when it fails, which are all that a recorder's status tells of the past."""
+    started, stopped, changed = (status.get(f"last{what}Time") for what in ("Start", "Stop", "StatusChange"))
     if started is not None and _whole(started) not in known:
         yield RecorderState(_whole(started), True, group)
     if stopped is not None and _whole(stopped) not in known:
         yield RecorderState(_whole(stopped), False, group)
+    if changed is not None and status.get("recording") is True and not records_now(status):
+        yield RecorderState(_whole(changed), False, group, "failed")
 
 
 def _history(fetch: Fetch, kind: str, start: datetime, until: datetime, limit: int, unread: dict[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -86,11 +86,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class RecorderState:
-    """From ``moment`` on the recorder was on or off and recorded what its ``group`` (recordingGroup) says."""
+    """From ``moment`` on the recorder was on or off and recorded what its ``group`` (recordingGroup) says; ``why`` it recorded nothing."""
 
     moment: datetime
     on: bool
     group: Mapping[str, Any] = field(default_factory=dict)
+    why: str = "was off"
 
 
 def timeline(
@@ -157,7 +158,7 @@ def recording_gaps(resource_type: str, states: Iterable[RecorderState], start: d
 
 def _not_recording(state: RecorderState, resource_type: str) -> str | None:
     if not state.on:
-        return "the configuration recorder was off"
+        return f"the configuration recorder {state.why}"
     return None if records(state.group, resource_type) else f"the configuration recorder left out {resource_type}"
 
 

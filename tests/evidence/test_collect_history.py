@@ -200,6 +200,18 @@ def test_without_the_recorder_s_own_items_its_last_start_counts(scope_of: Callab
     assert intervals(record) == [("10-01T00", "11-04T00", "not-assessed"), ("11-04T00", "01-01T00", "compliant")]
 
 
+def test_while_the_recorder_fails_nothing_is_assessed(scope_of: Callable[..., CollectScope]) -> None:
+    """It is on, and records nothing: what it had recorded before says nothing of the time since."""
+    aws = Aws()
+    aws.recorder(status={"recording": True, "lastStartTime": on(6, 1), "lastStatus": "Failure", "lastStatusChangeTime": on(11, 20)})
+    aws.nothing_but_keys()
+    aws.listed("AWS::KMS::Key", "0a1b")
+    aws.history("AWS::KMS::Key", "0a1b", [key_item(GOOD, on(8, 1), "1")], [])
+    record = collect(aws, scope_of)
+    assert intervals(record) == [("10-01T00", "11-20T00", "compliant"), ("11-20T00", "01-01T00", "not-assessed")]
+    assert "the configuration recorder failed" in json.dumps(record.payload)
+
+
 def test_what_held_at_the_start_is_found_however_long_ago_it_came(scope_of: Callable[..., CollectScope]) -> None:
     """A page of history spans seven days: the state of months may stand behind pages that hold nothing."""
     aws = Aws()
