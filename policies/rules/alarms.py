@@ -37,16 +37,17 @@ def tells(alarm: Resource, graph: Graph, _seen: frozenset[str] = frozenset()) ->
 
 
 def goes_off(rule: str, names: frozenset[str]) -> bool | None:
-    """Whether a composite alarm of this ``rule`` is in ALARM whenever the alarm of these ``names`` (its name and its ARN) is.
+    """Whether a composite alarm of this ``rule`` goes to ALARM whenever the alarm of these ``names`` (its name and its ARN) does.
 
-    None: it hangs on other alarms, too. False: it doesn't look at this alarm, or never goes off with it.
+    None: it hangs on other alarms, too. False: it doesn't look at this alarm, never goes off with it, or is in ALARM in any case, which
+    tells nobody anything: actions are for changes of state.
 
     Raises:
         ValueError: the rule isn't in the language of CloudWatch's ``AlarmRule`` (PutCompositeAlarm, API reference).
     """
     found = _Expression(rule, names)
     truth = found.whole()
-    if not found.mentioned:
+    if not found.mentioned or (truth is True and _Expression(rule, names, "OK").whole() is True):
         return False
     return None if isinstance(truth, Unknown) else truth
 
@@ -70,10 +71,10 @@ def _follows(composite: Resource, alarm: Resource) -> Truth:
 
 
 class _Expression:
-    """A composite alarm's rule, while the one alarm is in ALARM and nothing is known of the others."""
+    """A composite alarm's rule, while the one alarm is in ``state`` and nothing is known of the others."""
 
-    def __init__(self, text: str, names: frozenset[str]) -> None:
-        self._text, self._at, self._names, self._depth = text, 0, names, 0
+    def __init__(self, text: str, names: frozenset[str], state: str = "ALARM") -> None:
+        self._text, self._at, self._names, self._depth, self._held = text, 0, names, 0, state
         self.mentioned = False
 
     def whole(self) -> Truth:
@@ -123,7 +124,7 @@ class _Expression:
         plain = name.replace('\\"', '"')
         if plain in self._names or plain.rpartition(":alarm:")[2] in self._names:
             self.mentioned = True
-            return state == "ALARM"
+            return state == self._held
         return Unknown("another alarm")
 
     def _next(self, wanted: str) -> bool:

@@ -304,6 +304,8 @@ ALARM_NAMES = frozenset({"uploads", "${Alarm.Ref}"})
         ("ALARM(uploads) AND FALSE", False),
         ('ALARM("uploads-of-others")', False),
         ("TRUE", False),  # it never goes off, since it always is
+        ("TRUE OR ALARM(uploads)", False),
+        ("ALARM(uploads) OR OK(uploads)", False),
     ],
 )
 def test_an_alarm_sets_off_what_looks_at_it(rule: str, expected: bool | None):
