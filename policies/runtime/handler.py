@@ -134,14 +134,19 @@ def report(evaluations: Iterable[Evaluation], token: str, put: Put) -> None:
     """Hand ``evaluations`` to PutEvaluations in batches.
 
     Raises:
-        IncompleteError: Config refused, or didn't take some of them.
+        IncompleteError: Config refused, or didn't take some of them (after all were handed over).
     """
     queue = iter(evaluations)
+    number = 0
+    refused: list[Mapping[str, Any]] = []
     while batch := list(islice(queue, BATCH)):
         with aws_errors("report evaluations to AWS Config"):
             answer = put(Evaluations=[entry.request() for entry in batch], ResultToken=token, TestMode=token == TEST_TOKEN)
-        if failed := answer.get("FailedEvaluations"):
-            raise IncompleteError(f"AWS Config didn't take {len(failed)} of {len(batch)} evaluations")
+        number += len(batch)
+        refused += answer.get("FailedEvaluations") or []
+    if refused:
+        first = f"{refused[0].get('ComplianceResourceType')} {refused[0].get('ComplianceResourceId')}"
+        raise IncompleteError(f"AWS Config didn't take {len(refused)} of {number} evaluations, the first of {first}")
 
 
 def _invoking(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -411,8 +411,23 @@ def test_what_config_does_not_take_is_an_error():
     """Evaluations that Config leaves out would be lost in silence."""
     item = items_of("s3_put_object_gated/cases/anyone.fail")[0]
     evaluations = list(evaluate_event(event(item), MemoryNeighbours([item]), {}))
-    with pytest.raises(IncompleteError, match="didn't take 1 of 1"):
+    with pytest.raises(IncompleteError, match="didn't take 1 of 1 evaluations, the first of AWS::S3::Bucket acme-uploads"):
         report(evaluations, "token", lambda **request: {"FailedEvaluations": request["Evaluations"]})
+
+
+def test_what_config_does_not_take_keeps_nothing_else_back():
+    """One that isn't taken is an error once the batches behind it are handed over: their verdicts would be those of before."""
+    item = items_of("s3_put_object_gated/cases/anyone.fail")[0]
+    evaluations = list(evaluate_event(event(item), MemoryNeighbours([item]), {})) * 150
+    sizes: list[int] = []
+
+    def put(**request: Any) -> dict[str, Any]:
+        sizes.append(len(request["Evaluations"]))
+        return {"FailedEvaluations": request["Evaluations"][:1] if len(sizes) == 1 else []}
+
+    with pytest.raises(IncompleteError, match="didn't take 1 of 150"):
+        report(evaluations, "token", put)
+    assert sizes == [100, 50]
 
 
 @pytest.mark.parametrize(("least", "compliance"), [("1", "COMPLIANT"), ("99999", "NON_COMPLIANT")])
