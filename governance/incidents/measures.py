@@ -23,7 +23,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.originals import find_originals
-from averment.governance.incidents.runbook_measures import Execution, Runbook
+from averment.governance.incidents.runbook_measures import POLL_SECONDS, Execution, Runbook
 from averment.governance.incidents.words import visible
 
 SESSIONS = "averment-incident-revoked-sessions"
@@ -213,9 +213,16 @@ class RevokeSessions(Measure):
 
 
 class Invalidate(Measure):
-    """``DISTRIBUTION:/path,/path``: the CDN forgets these paths. There is nothing to undo: it fetches again what is asked for."""
+    """``DISTRIBUTION:/path,/path``: the CDN forgets these paths. There is nothing to undo: it fetches again what is asked for.
+
+    CloudFront takes minutes, and until then serves what it holds: the end is waited for, up to ``wait_seconds``.
+    """
 
     name = "invalidate"
+
+    def __init__(self, target: str, *, wait_seconds: float = 600, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(target)
+        self._wait, self._sleep = wait_seconds, sleep
 
     def plan(self) -> str:
         distribution, paths = self._parts()
@@ -232,11 +239,25 @@ class Invalidate(Measure):
             made = cloudfront.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
         try:
             with aws_errors(f"follow the invalidation {made['Id']}"):
-                status = cloudfront.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]["Status"]
+                status = self._followed(cloudfront, distribution, made["Id"])
         except AvermentError as error:
             return Effect(Outcome.UNDER_WAY, f"it was begun, and what came of it is not known: {error.message}", str(made["Id"]))
-        complete = str(status).casefold() == "completed"
+        except KeyboardInterrupt:  # the CDN goes on: what was begun has to come into the record
+            self.broken_off = True
+            return Effect(
+                Outcome.UNDER_WAY, "it was begun, and the waiting for it was broken off; invalidate again to see it", str(made["Id"])
+            )
+        complete = status.casefold() == "completed"
         return Effect(Outcome.HOLDS if complete else Outcome.UNDER_WAY, f"the invalidation is {status}", str(made["Id"]))
+
+    def _followed(self, cloudfront: Any, distribution: str, invalidation: str) -> str:
+        """The invalidation's status when it is over, or has taken too long."""
+        deadline = time.monotonic() + self._wait
+        while True:
+            status = str(cloudfront.get_invalidation(DistributionId=distribution, Id=invalidation)["Invalidation"]["Status"])
+            if status.casefold() == "completed" or time.monotonic() >= deadline:
+                return status
+            self._sleep(POLL_SECONDS)
 
     def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - there is nothing that it could use
         raise BadInputError(

@@ -19,7 +19,7 @@ from averment.governance.incidents.containing import contain, contained_elsewher
 from averment.governance.incidents.custody import nothing_to_preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.measure import Effect, Outcome
-from averment.governance.incidents.measures import MEASURES, open_measure
+from averment.governance.incidents.measures import MEASURES, Invalidate, open_measure
 from averment.governance.incidents.runbook_measures import Runbook
 from averment.governance.incidents.state import Incident
 from averment.governance.incidents.steps import owed_before_closing
@@ -193,8 +193,39 @@ def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By)
     record = contain(incident, act(), open_measure(f"invalidate={distribution}:/autumn/4.jpg,/thumbs/*"), because=WHY)
     listed = cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
     assert record.payload["reference"] in {item["Id"] for item in listed}
-    assert record.payload["outcome"] in {"holds", "under-way"}
+    assert record.payload["outcome"] == "holds"
     assert "the invalidation is" in record.payload["reason"]
+
+
+def _invalidated(monkeypatch: pytest.MonkeyPatch, statuses: list[str], **waiting: Any) -> tuple[Invalidate, Effect]:
+    """What an invalidation comes to whose status is told as ``statuses``, one at each look."""
+    cloudfront = boto3.client("cloudfront", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(cloudfront) as stub:
+        for operation, status in [("create_invalidation", "InProgress"), *(("get_invalidation", status) for status in statuses)]:
+            batch = {"Paths": {"Quantity": 1, "Items": ["/a.jpg"]}, "CallerReference": "1"}
+            told = {"Id": "I1", "Status": status, "CreateTime": "2026-11-28T08:00:00Z", "InvalidationBatch": batch}
+            stub.add_response(operation, {"Invalidation": told})
+        monkeypatch.setattr(measures, "client", lambda _: cloudfront)
+        measure = Invalidate("E1:/a.jpg", **waiting)
+        return measure, measure.apply()
+
+
+def test_an_invalidation_is_waited_for_as_long_as_the_cdn_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudFront never answers at once: what is in progress at first holds when it is completed, and is under way where it takes too long."""
+    _, effect = _invalidated(monkeypatch, ["InProgress", "InProgress", "Completed"], sleep=lambda _: None)
+    assert (effect.outcome, effect.reference) == (Outcome.HOLDS, "I1")
+    _, effect = _invalidated(monkeypatch, ["InProgress"], wait_seconds=0)
+    assert (effect.outcome, effect.reference) == (Outcome.UNDER_WAY, "I1")
+
+
+def test_who_stops_waiting_for_the_cdn_does_not_lose_the_invalidation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the waiting: that it was begun, and its id, are in the record."""
+
+    def stopped(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    measure, effect = _invalidated(monkeypatch, ["InProgress"], sleep=stopped)
+    assert (effect.outcome, effect.reference, measure.broken_off) == (Outcome.UNDER_WAY, "I1", True)
 
 
 def test_an_undoing_that_was_refused_may_be_tried_again(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
