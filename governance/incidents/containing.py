@@ -20,7 +20,7 @@ def contain(incident: Incident, act: Act, measure: Measure, *, because: str, unp
         BadInputError: closed, nothing preserved and no reason for that, or the measure's target makes no sense.
     """
     reasons = _may_contain(incident, act, because, unpreserved)
-    effect = attempt(measure.apply)
+    effect = attempt(measure.apply, measure, stopped=Outcome.UNDER_WAY)
     return _filed(
         incident, act, Step.CONTAIN, {"measure": measure.name, "target": measure.target, **reasons, **effect_json(effect)}, effect
     )
@@ -76,7 +76,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
         )
     reason = statement(because, "the reason")
     measure = open_measure(f"{event.payload['measure']}={event.payload['target']}")
-    effect = attempt(lambda: measure.undo(effect_of(event.payload)))
+    effect = attempt(lambda: measure.undo(effect_of(event.payload)), measure, stopped=Outcome.FAILED)  # which may be tried again
     payload: dict[str, JSON] = {
         "restored": f"{measure.name} {measure.target} undone: {effect.reason}",
         "undoes": entry,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
@@ -44,14 +44,19 @@ def _settled(look: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
     return look()
 
 
-def _as_seen(looked: Callable[[], tuple[bool, str]], doing: str, reference: str | None, before: Mapping[str, JSON]) -> Effect:
-    """The effect of what was done, by what ``looked`` sees: whether it holds, and in words. Where that is refused it is done all the same, and
-    its way back isn't lost with the look."""
+def _as_seen(
+    measure: Measure, looked: Callable[[], tuple[bool, str]], doing: str, reference: str | None, before: Mapping[str, JSON]
+) -> Effect:
+    """The effect of what was done, by what ``looked`` sees: whether it holds, and in words. Where that is refused, or broken off with Ctrl-C, it
+    is done all the same, and its way back isn't lost with the look."""
     try:
         with aws_errors(doing):
             holds, reason = looked()
     except AvermentError as error:
         return Effect(Outcome.UNDER_WAY, f"it was done, and whether it holds is not known: {error.message}", reference, before)
+    except KeyboardInterrupt:
+        measure.broken_off = True
+        return Effect(Outcome.UNDER_WAY, "it was done, and the look whether it holds was broken off", reference, before)
     return Effect(Outcome.HOLDS if holds else Outcome.FAILED, reason, reference, before)
 
 
@@ -83,7 +88,7 @@ class HideObject(Measure):
             hidden = any(item["Key"] == place["Key"] and item["IsLatest"] for item in left.get("DeleteMarkers", ()))
             return hidden, "the latest version is a delete marker" if hidden else "it is still the latest version"
 
-        return _as_seen(looked, f"look at {self.target}", marker, {"version_id": latest["VersionId"], "marker": marker})
+        return _as_seen(self, looked, f"look at {self.target}", marker, {"version_id": latest["VersionId"], "marker": marker})
 
     def undo(self, effect: Effect) -> Effect:
         s3, place, marker = client("s3"), self._place(), (effect.before or {}).get("marker")
@@ -134,7 +139,7 @@ class DisableKey(Measure):
             after = self._status()
             return after == "Inactive", f"the key is {after}, it was {before}"
 
-        return _as_seen(lambda: _settled(looked), "look at the key", self._parts()[1], {"status": before})
+        return _as_seen(self, lambda: _settled(looked), "look at the key", self._parts()[1], {"status": before})
 
     def undo(self, effect: Effect) -> Effect:
         wanted = str((effect.before or {}).get("status", "Active"))
@@ -185,14 +190,20 @@ class RevokeSessions(Measure):
             "Statement": [{"Sid": "RevokedByAverment", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}],
         }
         iam = client("iam")
-        with aws_errors(f"revoke the sessions of the role {self.target}"):
-            iam.put_role_policy(RoleName=self.target, PolicyName=name, PolicyDocument=json.dumps(policy))
+        try:
+            with aws_errors(f"revoke the sessions of the role {self.target}"):
+                iam.put_role_policy(RoleName=self.target, PolicyName=name, PolicyDocument=json.dumps(policy))
+        except AvermentError as error:
+            if error_code(error) is not None:
+                raise
+            # No answer came, and the policy may be there all the same: only its name finds it again.
+            return Effect(Outcome.UNDER_WAY, f"whether it was done is not known: {error.message}", name, {"before": moment})
 
         def looked() -> tuple[bool, str]:
             there = self._is_there(iam, name)
             return there, f"sessions from before {moment} are denied" if there else f"the role has no policy {name}"
 
-        return _as_seen(lambda: _settled(looked), "look at the role", name, {"before": moment})
+        return _as_seen(self, lambda: _settled(looked), "look at the role", name, {"before": moment})
 
     def undo(self, effect: Effect) -> Effect:
         iam, name = client("iam"), effect.reference or SESSIONS
@@ -307,11 +318,15 @@ def effect_of(payload: Mapping[str, Any]) -> Effect:
     return Effect(Outcome(payload["outcome"]), str(payload["reason"]), payload.get("reference"), payload.get("before"))
 
 
-def attempt(doing: Callable[[], Effect]) -> Effect:
-    """What came of ``doing``; a refusal is an effect with its reason, since a measure that was tried and failed belongs in the record."""
+def attempt(doing: Callable[[], Effect], measure: Measure, *, stopped: Outcome) -> Effect:
+    """What came of ``doing``; a refusal is an effect with its reason, since a measure that was tried and failed belongs in the record. ``stopped`` is
+    what it comes to where somebody broke it off with Ctrl-C: a call that was under way may have been heard."""
     try:
         return doing()
     except BadInputError:
         raise
     except AvermentError as error:
         return Effect(Outcome.FAILED, error.message + (f" ({error.fix})" if error.fix else ""))
+    except KeyboardInterrupt:
+        measure.broken_off = True
+        return Effect(stopped, "it was broken off with Ctrl-C, and whether it was done is not known: look there, or ask for it again")

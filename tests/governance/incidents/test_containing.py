@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -25,6 +25,7 @@ from averment.governance.incidents.state import Incident
 from averment.governance.incidents.steps import owed_before_closing
 from averment.governance.incidents.words import Step
 
+T = TypeVar("T")
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
 WHY = "It is live."
@@ -361,13 +362,47 @@ def test_the_way_back_outlives_a_look_that_was_refused(bucket: str, incident: In
     assert cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
 
 
-def _refused_from(operation: str, granted: int, doing: Callable[[], Effect]) -> Effect:
-    """What ``doing`` comes to while the service grants ``operation`` so often and refuses it from then on."""
+@pytest.mark.parametrize(("operation", "looks"), [("DeleteObject", 0), ("ListObjectVersions", 1)])
+def test_who_breaks_a_measure_off_does_not_lose_it(
+    bucket: str, incident: Incident, act: By, with_record: With, operation: str, looks: int
+) -> None:
+    """Ctrl-C while the call is made, or while it is seen whether it holds, as where the network hangs: a record says so, no further measure is tried,
+    and what was done can be taken back by it."""
+    hide = open_measure("hide-object=s3://published/autumn/4.jpg")
+    record = _refused_from(operation, looks, lambda: contain(incident, act(), hide, because=WHY), KeyboardInterrupt())
+    assert (record.payload["outcome"], hide.broken_off) == ("under-way", True)
+    assert "broken off" in str(record.payload["reason"])
+    if operation != "DeleteObject":
+        held = with_record(incident, record)
+        broken = _refused_from("DeleteObject", 0, lambda: undo(held, act(minutes=9), 2, because="It was genuine."), KeyboardInterrupt())
+        assert broken.payload["outcome"] == "failed"
+        again = undo(with_record(held, broken), act(minutes=10), 2, because="It was genuine.")
+        assert again.payload["outcome"] == "holds"
+
+
+def test_a_revocation_without_an_answer_keeps_its_name(sandbox: Any) -> None:
+    """The connection breaks once the policy is there: the record names it, so that it can be taken away again."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    measure = open_measure("revoke-sessions=partner")
+    lost = ReadTimeoutError(endpoint_url="https://iam.amazonaws.com")
+    effect = _refused_from("PutRolePolicy", 0, measure.apply, lost, heard=True)
+    assert (effect.outcome, [effect.reference]) == (Outcome.UNDER_WAY, iam.list_role_policies(RoleName="partner")["PolicyNames"])
+    assert measure.undo(effect).outcome is Outcome.HOLDS
+
+
+NO_MORE = ClientError({"Error": {"Code": "AccessDenied", "Message": "no more"}}, "the operation")
+
+
+def _refused_from(operation: str, granted: int, doing: Callable[[], T], error: BaseException = NO_MORE, *, heard: bool = False) -> T:
+    """What ``doing`` comes to while the service grants ``operation`` so often and answers with ``error`` from then on; ``heard``: having done it."""
     calls, asked = iter(range(99)), BaseClient._make_api_call
 
     def make(self: Any, name: str, kwargs: Any) -> Any:
         if name == operation and next(calls) >= granted:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no more"}}, name)
+            if heard:
+                asked(self, name, kwargs)
+            raise error
         return asked(self, name, kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
