@@ -67,7 +67,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
     if event is None or event.payload.get("outcome") not in set(Outcome):
         measures = ", ".join(str(item.index) for item in undoable(incident)) or "none"
         raise BadInputError(f"entry {entry} is no measure of {incident.id} that can be undone", fix=f"choose from: {measures}")
-    if entry in _undone(incident):
+    if entry in incident.taken_back:
         raise BadInputError(f"entry {entry} was undone already", fix="averment incident show lists what can be undone")
     if event.is_cut(str(event.payload["target"])):
         raise BadInputError(
@@ -77,8 +77,9 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
     reason = statement(because, "the reason")
     measure = open_measure(f"{event.payload['measure']}={event.payload['target']}")
     effect = attempt(lambda: measure.undo(effect_of(event.payload)), measure, stopped=Outcome.FAILED)  # which may be tried again
+    done = "undone" if effect.outcome is Outcome.HOLDS else "NOT undone"
     payload: dict[str, JSON] = {
-        "restored": f"{measure.name} {measure.target} undone: {effect.reason}",
+        "restored": f"{measure.name} {measure.target} {done}: {effect.reason}",
         "undoes": entry,
         "measure": measure.name,
         "target": measure.target,
@@ -92,13 +93,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
 def undoable(incident: Incident) -> list[Event]:
     """The measures that hold or are under way and weren't undone."""
     live = {str(Outcome.HOLDS), str(Outcome.UNDER_WAY)}
-    return [item for item in incident.of(Step.CONTAIN) if item.payload.get("outcome") in live and item.index not in _undone(incident)]
-
-
-def _undone(incident: Incident) -> set[int]:
-    """The entries whose measures were taken back; an undoing that was refused may be tried again."""
-    taken_back = [item.payload for item in incident.of(Step.RECOVER) if item.payload.get("outcome") != str(Outcome.FAILED)]
-    return {int(payload["undoes"]) for payload in taken_back if payload.get("undoes") is not None}
+    return [item for item in incident.of(Step.CONTAIN) if item.payload.get("outcome") in live and item.index not in incident.taken_back]
 
 
 def _may_contain(incident: Incident, act: Act, because: str, unpreserved: str | None) -> dict[str, JSON]:

@@ -55,7 +55,7 @@ def _summary(incident: Incident) -> tuple[Block, ...]:
     opening = incident.opening
     steps = {step: incident.came_to_hold(step) for step in (Step.PRESERVE, Step.CONTAIN, Step.RECOVER, Step.CLOSE)}
     since = [
-        (f"to the first record of {word}", _after(incident, events[0].at) if events else "not recorded")
+        (f"to the first record of {word}", _after(incident, min(event.at for event in events)) if events else "not recorded")
         for word, events in (("preserving", steps[Step.PRESERVE]), ("containing", steps[Step.CONTAIN]), ("recovery", steps[Step.RECOVER]))
     ]
     rows = [
@@ -227,7 +227,7 @@ def _containment(incident: Incident) -> tuple[Block, ...]:
             iso(event.at),
             event.payload.get("measure") or "nothing",
             event.payload.get("target"),
-            event.payload.get("outcome"),
+            _still(incident, event),
             event.payload.get("reason") or event.payload["because"],
             event.payload.get("reference"),
             event.index,
@@ -243,6 +243,12 @@ def _containment(incident: Incident) -> tuple[Block, ...]:
         if event.payload.get("unpreserved")
     ]
     return tuple(blocks)
+
+
+def _still(incident: Incident, event: Event) -> str | None:
+    """How a measure ended, and that it was taken back: what held then holds no more."""
+    back = incident.taken_back.get(event.index)
+    return f"{event.payload['outcome']} until {iso(back.at)}: taken back by entry {back.index}" if back else event.payload.get("outcome")
 
 
 def _duties(incident: Incident) -> tuple[Block, ...]:

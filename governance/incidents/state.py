@@ -146,6 +146,11 @@ class Incident:
         return [event for event in self.of(*steps) if event.payload.get("outcome") not in _COMES_TO_NOTHING]
 
     @property
+    def taken_back(self) -> dict[int, Event]:
+        """The entries whose measures were taken back, with the step that did; an undoing that was refused may be tried again."""
+        return {int(event.payload["undoes"]): event for event in self.came_to_hold(Step.RECOVER) if event.payload.get("undoes") is not None}
+
+    @property
     def phase(self) -> str:
         """How far it is: the furthest of open, triaged, contained, recovered, closed. A measure that failed or is under way leads nowhere yet."""
         steps = {event.step for event in self.came_to_hold(*Step)}

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from averment.cli.main import run
-from averment.governance.incidents.containing import nothing_to_contain
+from averment.governance.incidents.containing import contain, contained_elsewhere, nothing_to_contain, undo
 from averment.governance.incidents.custody import preserve
 from averment.governance.incidents.document import html, markdown
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import FolderKeep
+from averment.governance.incidents.measures import open_measure
 from averment.governance.incidents.opinions import Opinion, opinion
 from averment.governance.incidents.report import Head, after_action
 from averment.governance.incidents.state import Incident
@@ -108,6 +110,34 @@ def test_a_no_that_more_was_learnt_since_is_not_told_as_the_last_word(desk: Desk
     text = markdown(after_action(incident, "Larkspur", HEAD))
     assert "not-due, by privacy; due by what is known since, undecided" in html_module.unescape(text).replace("\\", "")
     assert "gdpr-33 is due, and was denied before that was known" in html_module.unescape(text).replace("\\", "")
+
+
+def test_a_measure_that_was_taken_back_is_not_told_as_holding(sandbox: Any, opened: Any, act: By, with_record: With) -> None:
+    """Its row says until when it held and what took it back. An undoing that was refused isn't told as one, and leaves the row as it was."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    incident: Incident = opened()
+    measure = open_measure("revoke-sessions=partner")
+    held = with_record(incident, contain(incident, act(), measure, because=HOSTILE, unpreserved="There was no time at all."))
+    back = with_record(held, undo(held, act(minutes=9), 1, because=HOSTILE))
+    said = html_module.unescape(markdown(after_action(back, "Larkspur", HEAD)))
+    assert "| revoke-sessions | partner | holds until 2026-11-28T08:09:00Z: taken back by entry 2 |" in said
+    refused = with_record(held, undo(held, act(minutes=9), 1, because=HOSTILE))  # its policy is gone already
+    said = html_module.unescape(markdown(after_action(refused, "Larkspur", HEAD)))
+    assert "| revoke-sessions | partner | holds |" in said
+    assert "revoke-sessions partner NOT undone: " in said
+    assert "partner undone" not in said
+
+
+def test_times_count_from_what_happened_first(opened: Any, act: By, with_record: With) -> None:
+    """Of two responders, the one who contained first wrote it down second."""
+    incident: Incident = opened()
+    for minutes in (50, 20):
+        step = contained_elsewhere(
+            incident, act(minutes=minutes), what="blocked", target="a", reference=None, because="Live.", unpreserved="No time for it."
+        )
+        incident = with_record(incident, step)
+    assert "| From awareness to the first record of containing | 20 minutes" in markdown(after_action(incident, "Larkspur", HEAD))
 
 
 def test_the_same_records_give_the_same_bytes(config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
