@@ -30,12 +30,24 @@ def is_final(decision: str | None, then: str | None, now: str) -> bool:
     return decision == "sent"
 
 
+def went_out(before: Mapping[str, Any] | None, decided: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The decision by which a duty's notification first went out, after ``decided``; ``before`` is that up to then. (Both as steps have them.)
+
+    What goes out later completes it, as Art. 33(4) GDPR foresees, and makes it no later. Only who says that it is still to be sent takes back that it was.
+    """
+    if decided["decision"] == "to-send":
+        return None
+    if decided["decision"] == "sent" and (before is None or from_iso(decided["sent_at"]) < from_iso(before["sent_at"])):
+        return decided
+    return before
+
+
 class Incidents(Collector):
     """Every incident that was open at some time in the period, as of its end or now.
 
     A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then (``is_final``), also
     if the incident was closed all the same, since closing decides nothing; it is late if what had to
-    be sent was sent after its time. Where the ledger has no incident of the period, ``none_exist`` is true, and nothing is claimed of any.
+    be sent was first sent after its time (``went_out``). Where the ledger has no incident of the period, ``none_exist`` is true, and nothing is claimed of any.
 
     Payload: ``{"incidents": [{"id", "phase", "severity", "aware_at", "closed_at", "duties", "entries"}], "overdue": [{"resource", "message"}],
     "late": [{"resource", "message"}], "left_open": [{"resource", "message"}], "none_exist", "summary": {"incidents", "open", "overdue", "late",
@@ -76,7 +88,7 @@ class Incidents(Collector):
 
 @dataclass
 class _Incident:
-    """What an incident's records say up to a moment: the clocks computed last, and the last decision on each duty."""
+    """What an incident's records say up to a moment: the clocks computed last, and of each duty the last decision and the one by which it was sent."""
 
     id: str
     aware_at: datetime
@@ -85,6 +97,7 @@ class _Incident:
     closed_at: datetime | None = None
     clocks: list[Mapping[str, Any]] = field(default_factory=list)
     decided: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    sent: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     left_open: list[str] = field(default_factory=list)
     entries: int = 0
 
@@ -104,7 +117,8 @@ def _read(records: Iterable[Record], end: datetime) -> list[_Incident]:
         if step == "triage":
             incident.severity = str(value["severity"])
         elif step == "notify":
-            incident.decided[str(value["duty"])] = value
+            duty = str(value["duty"])
+            incident.decided[duty], incident.sent[duty] = value, went_out(incident.sent.get(duty), value)
         elif step == "close":
             incident.closed_at, incident.left_open = record.effective_at, list(value["left_open"])
         incident.phase = step
@@ -161,10 +175,13 @@ def _overdue(incident: _Incident, end: datetime) -> Iterator[dict[str, JSON]]:
 
 
 def _late(incident: _Incident) -> Iterator[dict[str, JSON]]:
-    for duty, value in incident.decided.items():
-        sent, due = value.get("sent_at"), value.get("due_by")
-        if sent and due and from_iso(sent) > from_iso(due):
+    for clock in incident.clocks:
+        value = incident.sent.get(str(clock["duty"]))
+        if value is None or clock["standing"] == "not-applicable":
+            continue
+        sent, due = value["sent_at"], value.get("due_by") or clock.get("due_by")
+        if due and from_iso(sent) > from_iso(due):
             yield {
-                "resource": f"{incident.id}/{duty}",
+                "resource": f"{incident.id}/{clock['duty']}",
                 "message": f"{value['title']} ({value['source']}) was due by {due} and sent at {sent}",
             }

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from averment.core.errors import BadInputError
 from averment.core.period import from_iso
 from averment.core.words import Severity
-from averment.evidence.collectors.incidents import is_final
+from averment.evidence.collectors.incidents import is_final, went_out
 from averment.evidence.collectors.redact import is_cut
 from averment.evidence.record import Kind, Record
 from averment.governance.incidents.clocks import Clock
@@ -87,7 +87,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Decided:
-    """The latest decision on a duty. ``due_by`` and ``standing`` are what the duty's clock said when it was decided."""
+    """The latest decision on a duty. ``due_by`` and ``standing`` are what the duty's clock said when it was decided. What was sent was sent at
+    ``sent_at``, when ``due_by`` was so, however often it was completed since (``went_out``)."""
 
     duty: str
     decision: Decision
@@ -182,17 +183,20 @@ class Incident:
     def decisions(self) -> dict[str, Decided]:
         """The latest decision on each duty that was decided on."""
         found: dict[str, Decided] = {}
+        sent: dict[str, Mapping[str, Any] | None] = {}
         for event in self.of(Step.NOTIFY):
             value = event.payload
+            first = sent[value["duty"]] = went_out(sent.get(value["duty"]), value)
+            by = first if first and value.get("sent_at") else value
             found[value["duty"]] = Decided(
                 value["duty"],
                 Decision(value["decision"]),
                 str(value["by"]),
                 event.at,
                 str(value["because"]),
-                from_iso(value["sent_at"]) if value.get("sent_at") else None,
-                value.get("receipt"),
-                from_iso(value["due_by"]) if value.get("due_by") else None,
+                from_iso(by["sent_at"]) if by.get("sent_at") else None,
+                "; then ".join(dict.fromkeys(text for text in (by.get("receipt"), value.get("receipt")) if text)) or None,
+                from_iso(by["due_by"]) if by.get("due_by") else None,
                 Standing(value["standing"]) if value.get("standing") else None,
             )
         return found

@@ -154,7 +154,9 @@ def notify(desk: Desk, incident: Incident, act: Act, decided: Notification) -> R
             f"it can't have been sent at {iso(sent_at)}: awareness was {iso(incident.aware_at)}, now is {iso(act.now)}",
             fix="give the time between awareness and now",
         )
-    sent = _sent(incident) | ({decided.duty: sent_at} if sent_at else {})
+    sent = _sent(incident)
+    if sent_at:  # what completes a notification doesn't move the clocks that run from it
+        sent[decided.duty] = min(sent_at, sent.get(decided.duty, sent_at))
     answers = {name: fact.answer for name, fact in incident.facts.items()}
     payload: dict[str, JSON] = {
         "duty": decided.duty,

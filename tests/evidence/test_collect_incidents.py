@@ -94,6 +94,34 @@ def test_what_was_sent_late_is_told_apart_from_what_was_not_decided(desk: Desk, 
     assert second.id not in said[1]
 
 
+def _decide(desk: Desk, incident: Incident, day: int, decision: Decision) -> Incident:
+    """The incident with a decision on the breach, on that day of November, which the ledger has too."""
+    moment = AWARE.replace(day=day)
+    record = notify(desk, incident, Act("privacy", moment, moment), Notification("gdpr-33", decision, "By what was known on that day."))
+    append(desk.organisation, record)
+    return Incident(incident.id, (*incident.events, Event(len(incident.events), record)))
+
+
+def test_what_completes_a_notification_does_not_make_it_late(desk: Desk, scope_of: ScopeOf) -> None:
+    """Sent within the 72 hours and completed a week later (Art. 33(4) GDPR): in time. Who says that it is still to be sent takes the sending back."""
+    incident = _decide(desk, _decide(desk, a_breach(desk), 11, Decision.SENT), 18, Decision.SENT)
+    assert incident.decisions["gdpr-33"].in_time is True
+    assert status(desk, collected(desk, scope_of, "2026-11-20T00:00:00Z"), "SM-IR-03/in-time")[0] is Status.SATISFIED
+    incident = _decide(desk, _decide(desk, incident, 19, Decision.TO_SEND), 20, Decision.SENT)
+    assert incident.decisions["gdpr-33"].in_time is False
+    assert status(desk, collected(desk, scope_of, "2026-11-21T00:00:00Z"), "SM-IR-03/in-time")[0] is Status.NOT_SATISFIED
+
+
+def test_what_was_sent_late_stays_so_whatever_is_decided_after(desk: Desk, scope_of: ScopeOf) -> None:
+    """A later no doesn't take back when it went out. That its facts were none, by a later triage, does: nothing was due."""
+    incident = _decide(desk, _decide(desk, a_breach(desk), 16, Decision.SENT), 17, Decision.NOT_DUE)
+    assert status(desk, collected(desk, scope_of, "2026-11-18T00:00:00Z"), "SM-IR-03/in-time")[0] is Status.NOT_SATISFIED
+    moment = AWARE.replace(day=19)
+    answers = Triage({"personal_data_breached": Answer.NO}, "The account was the tester's own.", "nuisance", "stopped")
+    append(desk.organisation, triage(desk, incident, Act("privacy", moment, moment), answers))
+    assert status(desk, collected(desk, scope_of, "2026-11-20T00:00:00Z"), "SM-IR-03/in-time")[0] is Status.SATISFIED
+
+
 def test_a_promise_to_send_is_no_sending(desk: Desk, scope_of: ScopeOf) -> None:
     """Decided and not sent is overdue all the same."""
     incident = a_breach(desk)
