@@ -111,7 +111,9 @@ def _read(records: Iterable[Record], end: datetime) -> list[_Incident]:
         name, step = str(value["incident"]), str(value["step"])
         if step == "open":
             found[name] = _Incident(name, from_iso(str(value["aware_at"])))
-        incident = found[name]
+        incident = found.get(name)
+        if incident is None:  # opened after the end, by a clock that is ahead of the one of who took this step
+            continue
         incident.entries += 1
         incident.clocks = list(value.get("clocks") or incident.clocks)
         if step == "triage":

@@ -94,6 +94,16 @@ def test_what_was_sent_late_is_told_apart_from_what_was_not_decided(desk: Desk, 
     assert second.id not in said[1]
 
 
+def test_two_responders_clocks_differ_at_the_end_of_a_period(desk: Desk, scope_of: ScopeOf) -> None:
+    """It was opened a minute after the end by one clock, and triaged before it by another: it is of the next period, with all its steps."""
+    incident = a_breach(desk)
+    early = AWARE.replace(hour=7, minute=59)
+    step = triage(desk, incident, Act("privacy", AWARE, early), Triage({}, "By what was seen.", "trust", "public"))
+    append(desk.organisation, step)
+    record = collected(desk, scope_of, "2026-11-10T07:59:30Z")
+    assert (record.gathering, record.payload["none_exist"]) == (Gathering.COLLECTED, True)
+
+
 def _decide(desk: Desk, incident: Incident, day: int, decision: Decision) -> Incident:
     """The incident with a decision on the breach, on that day of November, which the ledger has too."""
     moment = AWARE.replace(day=day)
