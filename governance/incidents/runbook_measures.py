@@ -11,9 +11,24 @@ from averment.core.errors import AvermentError, BadInputError
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
 from averment.governance.remediation.runbooks import UNDO, outputs_of, runbook_names, shipped_runbook, undo_digest
+from averment.policies.deployment.names import PREFIX
 
 POLL_SECONDS = 2.0
 """Between two looks at an execution."""
+
+
+CONTAIN_NOTHING = {
+    "preserve-evidence": (
+        "it copies, and stops nothing",
+        "averment runbooks run preserve-evidence, then incident preserve of what it copied",
+    ),
+    "rescan-since": (
+        "it announces what is to be judged again",
+        "averment runbooks run rescan-since, then --done for what the gate withdrew",
+    ),
+    "restore": ("it puts back what was stopped", "averment runbooks run restore, then incident recover --restored"),
+}
+"""Runbooks that ship and whose success contains nothing: each with why, and the way to run and record it."""
 
 
 class Runbook(Measure):
@@ -77,6 +92,9 @@ class Runbook(Measure):
             parameters.setdefault(name, []).append(value)
         if not document:
             raise BadInputError("no document is named", fix="write runbook=isolate-bucket:BucketName=shop-published")
+        if document.removeprefix(PREFIX) in CONTAIN_NOTHING:
+            why, way = CONTAIN_NOTHING[document.removeprefix(PREFIX)]
+            raise BadInputError(f"the runbook {document} contains nothing: {why}", fix=way)
         if document in runbook_names():
             return shipped_runbook(document).document, {"DryRun": ["false"], **parameters}
         return document, parameters
@@ -107,6 +125,8 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
     outcome = Outcome.HOLDS if status in _HOLDS else Outcome.UNDER_WAY if status in _GOES_ON else Outcome.FAILED
     if outcome is Outcome.HOLDS and _was_dry(found, outputs):
         outcome, said = Outcome.FAILED, f"{said}, but it was a dry run, which changes nothing; give DryRun=false"
+    elif outcome is Outcome.HOLDS and (nothing := CONTAIN_NOTHING.get(str(found.get("DocumentName", "")).removeprefix(PREFIX))):
+        outcome, said = Outcome.FAILED, f"{said}, but it contains nothing: {nothing[0]}"
     if outcome is Outcome.FAILED:
         said += _from_the_failure_on(found.get("StepExecutions", ()))
     if status == "Waiting":

@@ -325,6 +325,19 @@ def test_an_output_that_there_is_none_of_is_no_way_back(monkeypatch: pytest.Monk
     assert "it wrote down no way back" in effect.reason
 
 
+@pytest.mark.parametrize("name", ["preserve-evidence", "rescan-since", "restore"])
+def test_a_success_that_contains_nothing_is_no_containment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Copies were made, a scan was announced, or what was stopped was put back: whoever looks at such an execution isn't told that it holds."""
+    ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
+    with Stubber(ssm) as stub:
+        found = {"AutomationExecutionStatus": "Success", "DocumentName": f"averment-{name}"}
+        stub.add_response("get_automation_execution", {"AutomationExecution": found})
+        monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
+        effect = open_measure(f"execution={execution}").apply()
+    assert (effect.outcome, "it contains nothing" in effect.reason) == (Outcome.FAILED, True)
+
+
 def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was started, and asking after it is refused: that is no failure of the runbook, and the execution's id isn't lost."""
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
@@ -441,6 +454,9 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
         "invalidate=E1:/autumn/a,b.jpg",
         "runbook=isolate-bucket:BucketName",
         "runbook=:a=b",
+        "runbook=preserve-evidence:BucketName=a",
+        "runbook=averment-restore:ExecutionId=4105a4fc",
+        "runbook=rescan-since",
     ],
 )
 def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str) -> None:
