@@ -62,7 +62,7 @@ def test_a_page_of_what_was_never_executed_says_so():
     """Nothing is claimed that the record doesn't hold."""
     page = render(shipped_runbook("restore"), {}, [])
     assert "Executed 0 times" in page
-    assert "Of its 5 steps 0 were taken; never `plan`, `howToGoOn`, `planned`, `approve`, `putBack`." in page
+    assert "Of its 6 steps 0 were taken; never `plan`, `howToGoOn`, `planned`, `approve`, `unchanged`, `putBack`." in page
     assert "No call was made to fail." in page
 
 

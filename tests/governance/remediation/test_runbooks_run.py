@@ -100,6 +100,21 @@ def test_two_prefixes_are_isolated_one_after_the_other(run: Run, media: Any):
     assert len(policy(media)["Statement"]) == 3
 
 
+def test_restoring_one_isolation_does_not_lift_another(run: Run, media: Any):
+    """Of two isolations of one bucket the state before the first knows nothing of the second: restoring the first stops, also where the second came while
+    it waited for its approval. The other way round both are taken back."""
+    first = run("isolate-bucket", BucketName="media", Prefix="a/")
+    waited = run("restore", lambda: run("isolate-bucket", BucketName="media", Prefix="b/"), ExecutionId=first.identifier)
+    assert (waited.status, changes(waited)) == ("Failed", [])
+    second = run("isolate-bucket", BucketName="media", Prefix="b/three.jpg", Exact="true")
+    early = run("restore", ExecutionId=first.identifier)
+    assert (early.status, changes(early)) == ("Failed", [])
+    assert "would lift what was isolated since: media/b/*, media/b/three.jpg; restore the later isolations first" in early.failure
+    assert refused(media.get_object, Bucket="media", Key="b/three.jpg")
+    assert run("restore", ExecutionId=second.identifier).status == "Success"
+    assert [item["Resource"] for item in policy(media)["Statement"][1:]] == ["arn:aws:s3:::media/a/*", "arn:aws:s3:::media/b/*"]
+
+
 def test_a_third_prefix_is_isolated_where_an_earlier_statement_was_taken_away(run: Run, media: Any):
     """The owner mends the policy meanwhile, and statements move up: an isolation's id that is taken would cost the third one, as S3 refuses it."""
     for prefix in ("a/", "b/"):

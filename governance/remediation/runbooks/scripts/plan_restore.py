@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
+
+ISOLATED = "IsolatedByAverment"
+"""How the ids of the statements begin by which a bucket, or a part of it, is isolated."""
 
 DRY = "planned"
 """The step at which a dry run ends. What one wrote down as the way back may be out of date, and would undo what somebody did since."""
@@ -21,7 +26,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     Anybody who may create documents can name one as ours and write calls into its outputs. So the document has to be one of ``Runbooks``, by its
     whole name; the outputs have to have the digest ``UndoSha256``, which the responder has from the ledger; and the calls have to be of the
     kind that this runbook's way back has. And something has to have been changed, and not put back already: the state of then would be written
-    over what others did since. Raises ValueError with the reason otherwise.
+    over what others did since. So it would be over an isolation of something else in the same bucket. Raises ValueError with the reason otherwise.
     """
     execution = boto3.client("ssm").get_automation_execution(AutomationExecutionId=events["ExecutionId"])["AutomationExecution"]
     name = execution["DocumentName"]
@@ -53,8 +58,36 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(f"{name} ({events['ExecutionId']}) ended before it changed anything: there is nothing to put back")
     if any(step["StepName"] == "putBack" and step["StepStatus"] == "Success" for step in taken):
         raise ValueError(f"{name} ({events['ExecutionId']}) failed, and put back by itself what it had changed")
+    if others := _isolated_since(execution, calls):
+        raise ValueError(
+            f"that would lift what was isolated since: {', '.join(others)}; restore the later isolations first, or put back by hand"
+        )
     what = ", ".join(f"{call['service']}:{call['operation']} of {_resource(call['parameters'])}" for call in calls)
     return {"Summary": f"put back what {name} changed: {what}", "DryRun": events["DryRun"], "Undo": undo}
+
+
+def _isolated_since(execution: dict[str, Any], calls: list[dict[str, Any]]) -> list[str]:
+    """What stands isolated in the bucket now by other executions, and wouldn't any more: objects as ``bucket/key``, prefixes with a star."""
+    given = {name: values[0] for name, values in execution.get("Parameters", {}).items() if values}
+    prefix = re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", given.get("Prefix", ""))  # as plan_isolation writes it
+    own = f"{given.get('BucketName')}/{prefix}{'' if given.get('Exact', 'false').lower() == 'true' else '*'}"
+    found: set[str] = set()
+    for call in calls:
+        if call["operation"] in {"put_bucket_policy", "delete_bucket_policy"}:
+            try:
+                now = boto3.client("s3").get_bucket_policy(Bucket=call["parameters"]["Bucket"])["Policy"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+                    raise
+                continue
+            found |= _isolations(now) - _isolations(call["parameters"].get("Policy", "{}")) - {own}
+    return sorted(found)
+
+
+def _isolations(policy: str) -> set[str]:
+    held = json.loads(policy).get("Statement", [])
+    isolating = [item for item in (held if isinstance(held, list) else [held]) if str(item.get("Sid", "")).startswith(ISOLATED)]
+    return {str(item["Resource"]).partition(":::")[2] for item in isolating}
 
 
 def _resource(parameters: dict[str, Any]) -> str:
