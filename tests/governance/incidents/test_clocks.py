@@ -113,6 +113,14 @@ def test_a_silent_profile_keeps_a_duty_open(desk: Desk) -> None:
     assert "it is not known yet whether" in clock.reason
 
 
+def test_whoever_removes_an_upload_owes_its_reasons(desk: Desk) -> None:
+    """Art. 17 DSA binds every provider of hosting services: that the organisation is no online platform, or too small for one, denies nothing."""
+    small = {"online_platform": False}
+    assert computed(desk, {"user_content_restricted": YES}, profile=small)["dsa-17"].standing is Standing.DUE
+    assert computed(desk, {}, profile=small)["dsa-17"].standing is Standing.OPEN
+    assert computed(desk, {"user_content_restricted": NO}, profile=small)["dsa-17"].standing is Standing.NOT_APPLICABLE
+
+
 def test_a_contract_has_its_clock(desk: Desk) -> None:
     """A contract that asks to be told is a duty like a law's: its clause is the source, and it hangs on the incident's facts."""
     clock = computed(desk, {"third_party_access": YES})["pixelpost"]

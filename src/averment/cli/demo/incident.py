@@ -17,6 +17,7 @@ _ANSWERS = {
     "third_party_access": "yes",
     "personal_data_breached": "no",
     "own_media_unmarked": "no",
+    "user_content_restricted": "no",
     "money_moved": "no",
     "crime_suspected": "no",
 }
