@@ -14,6 +14,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -29,6 +31,9 @@ from averment.governance.incidents.words import visible
 SESSIONS = "averment-incident-revoked-sessions"
 """How the inline policies that end a role's sessions are called; each revocation has one of its own, since another's must not be taken back with it."""
 
+
+_SKEW = timedelta(seconds=2)
+"""By how much this machine's clock may be behind AWS's, the way of an answer included."""
 
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds between looks at IAM, which says of itself that it may show for a while what was before a change."""
@@ -182,28 +187,25 @@ class RevokeSessions(Measure):
         return f"deny everything to sessions of the role {visible(self.target)} that began before now (inline policy {SESSIONS}-...); undone by removing it"
 
     def apply(self) -> Effect:
-        moment = iso(utc_now())
-        name = f"{SESSIONS}-{re.sub('[^0-9TZ]', '', moment)}-{secrets.token_hex(3)}"
-        condition = {"DateLessThan": {"aws:TokenIssueTime": moment}}
-        policy = {
-            "Version": "2012-10-17",
-            "Statement": [{"Sid": "RevokedByAverment", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}],
-        }
-        iam = client("iam")
+        moment, iam, there_is_one = utc_now(), client("iam"), False
+        name = f"{SESSIONS}-{re.sub('[^0-9TZ]', '', iso(moment))}-{secrets.token_hex(3)}"
         try:
-            with aws_errors(f"revoke the sessions of the role {self.target}"):
-                iam.put_role_policy(RoleName=self.target, PolicyName=name, PolicyDocument=json.dumps(policy))
+            theirs = self._deny(iam, name, moment)
+            there_is_one = True
+            if theirs is not None and theirs - moment > _SKEW:  # by this machine's clock the latest sessions would stay open
+                moment = theirs
+                self._deny(iam, name, moment)
         except AvermentError as error:
-            if error_code(error) is not None:
+            if error_code(error) is not None and not there_is_one:
                 raise
             # No answer came, and the policy may be there all the same: only its name finds it again.
-            return Effect(Outcome.UNDER_WAY, f"whether it was done is not known: {error.message}", name, {"before": moment})
+            return Effect(Outcome.UNDER_WAY, f"whether it was done is not known: {error.message}", name, {"before": iso(moment)})
 
         def looked() -> tuple[bool, str]:
             there = self._is_there(iam, name)
-            return there, f"sessions from before {moment} are denied" if there else f"the role has no policy {name}"
+            return there, f"sessions from before {iso(moment)} are denied" if there else f"the role has no policy {name}"
 
-        return _as_seen(self, lambda: _settled(looked), "look at the role", name, {"before": moment})
+        return _as_seen(self, lambda: _settled(looked), "look at the role", name, {"before": iso(moment)})
 
     def undo(self, effect: Effect) -> Effect:
         iam, name = client("iam"), effect.reference or SESSIONS
@@ -216,6 +218,18 @@ class RevokeSessions(Measure):
 
         back, reason = _settled(looked)
         return Effect(Outcome.HOLDS if back else Outcome.FAILED, reason, name)
+
+    def _deny(self, iam: Any, name: str, moment: datetime) -> datetime | None:
+        """Put the policy ``name`` on what began before ``moment``; AWS's own time, where its answer tells it."""
+        condition = {"DateLessThan": {"aws:TokenIssueTime": iso(moment)}}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{"Sid": "RevokedByAverment", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}],
+        }
+        with aws_errors(f"revoke the sessions of the role {self.target}"):
+            answer = iam.put_role_policy(RoleName=self.target, PolicyName=name, PolicyDocument=json.dumps(policy))
+        told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+        return parsedate_to_datetime(told).astimezone(UTC) if told else None
 
     def _is_there(self, iam: Any, name: str) -> bool:
         with aws_errors(f"list the policies of the role {self.target}"):

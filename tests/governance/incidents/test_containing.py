@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import boto3
@@ -143,6 +144,25 @@ def test_of_two_who_revoke_a_roles_sessions_one_is_taken_back_alone(sandbox: Any
     assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == [second.reference]
     assert measure.undo(second).outcome is Outcome.HOLDS
     assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == []
+
+
+def test_sessions_are_revoked_by_the_clock_of_aws(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock is four minutes behind, which AWS puts up with: sessions of these minutes, such as the intruder's, are denied too."""
+    iam, asked = boto3.client("iam"), BaseClient._make_api_call
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+
+    def make(self: Any, name: str, kwargs: Any) -> Any:
+        answer = asked(self, name, kwargs)
+        answer["ResponseMetadata"]["HTTPHeaders"]["date"] = "Sat, 28 Nov 2026 08:04:00 GMT"
+        return answer
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", make)
+    monkeypatch.setattr(measures, "utc_now", lambda: datetime(2026, 11, 28, 8, 0, tzinfo=UTC))
+    effect = open_measure("revoke-sessions=partner").apply()
+    policy = iam.get_role_policy(RoleName="partner", PolicyName=str(effect.reference))["PolicyDocument"]
+    assert policy["Statement"][0]["Condition"] == {"DateLessThan": {"aws:TokenIssueTime": "2026-11-28T08:04:00Z"}}
+    assert effect.reason == "sessions from before 2026-11-28T08:04:00Z are denied"
+    assert len(iam.list_role_policies(RoleName="partner")["PolicyNames"]) == 1
 
 
 def test_an_undoing_holds_only_if_it_is_seen_to(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
