@@ -17,7 +17,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import iso
-from averment.core.words import Severity
+from averment.core.words import Severity, counted
 from averment.evidence.record import Record
 from averment.governance.incidents.clocks import Clock, Situation, clocks
 from averment.governance.incidents.duties import load_duties, load_facts
@@ -252,7 +252,11 @@ def require_open(incident: Incident, act: Act) -> None:
             fix=f"open another one that follows it: averment incident open ... --follows {incident.id}",
         )
     if act.at < incident.aware_at:
-        raise BadInputError(f"{iso(act.at)} lies before awareness ({iso(incident.aware_at)})", fix="give the time in UTC, ending in Z")
+        fix = "give the time in UTC, ending in Z"
+        if act.at == act.now:  # nobody gave a time
+            left = int((incident.aware_at - act.now).total_seconds()) + 1
+            fix = f"this machine's clock is behind that of whoever opened it: set it, or try again in {counted(left, 'second')}"
+        raise BadInputError(f"{iso(act.at)} lies before awareness ({iso(incident.aware_at)})", fix=fix)
 
 
 def _answers(facts: Mapping[str, Answer], because: str) -> dict[str, Any]:

@@ -312,6 +312,15 @@ def test_decisions_outlive_a_triage_and_the_final_report_counts_from_the_sending
     assert iso(final.due_by) == "2026-12-28T08:20:00Z"
 
 
+def test_a_second_responder_whose_clock_is_behind_is_told_so(opened: Any) -> None:
+    """Nobody gave a time: the reason isn't one that was typed, and how long it lasts is said."""
+    incident = opened()
+    now = incident.aware_at - timedelta(seconds=40)
+    with pytest.raises(BadInputError, match="lies before awareness") as caught:
+        recover(incident, Act("legal", now, now), restored="the picture")
+    assert caught.value.fix == "this machine's clock is behind that of whoever opened it: set it, or try again in 41 seconds"
+
+
 def test_nothing_is_dated_before_awareness(desk: Desk, act: By, opened: Any) -> None:
     """A step before the organisation knew is a mistake of the clock, and so is an opening before awareness."""
     early = Act("legal", act().at - timedelta(hours=2), act().now)
