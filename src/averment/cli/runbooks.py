@@ -224,15 +224,23 @@ def _bring(ssm: Any, runbook: ShippedRunbook) -> None:
 
 
 def _renew(ssm: Any, name: str, content: str) -> None:
+    """A new version if it isn't this one, and that as the default: whoever names no version, as ``incident contain`` does, runs the default."""
     from botocore.exceptions import ClientError
 
     from averment.core.aws import error_code
 
     try:
-        ssm.update_document(Name=name, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
+        renewed = ssm.update_document(Name=name, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
     except ClientError as error:
         if error_code(error) != "DuplicateDocumentContent":
             raise
+        return
+    version = renewed["DocumentDescription"]["DocumentVersion"]
+    try:
+        ssm.update_document_default_version(Name=name, DocumentVersion=version)
+    except ClientError as error:
+        said = f"note: `averment incident contain` goes on running an older version of {name}, which is the default in the account: {error}"
+        stderr.print(said, markup=False)
 
 
 def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from averment.cli.main import run as averment
 from averment.cli.runbooks import check_values, given_parameters
@@ -236,6 +238,30 @@ def undone_by(said: str) -> tuple[str, str]:
     told = re.search(r"run restore -p ExecutionId=(\S+) -p UndoSha256=([0-9a-f]{64}) ", " ".join(said.split()))
     assert told is not None, said
     return told[1], told[2]
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_renewed_runbook_is_the_one_that_everybody_runs(
+    role: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], may: bool
+) -> None:
+    """An earlier release's document is in the account: the new version becomes the default, which ``incident contain`` runs, or a note says that it isn't."""
+    ssm, content = boto3.client("ssm"), dict(shipped_runbook("isolate-bucket").content)
+    name = shipped_runbook("isolate-bucket").document
+    ssm.create_document(Name=name, DocumentType="Automation", Content=json.dumps({**content, "description": "of an earlier release"}))
+    boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    if not may:
+        asked = BaseClient._make_api_call
+
+        def make(self: Any, operation: str, kwargs: Any) -> Any:
+            if operation == "UpdateDocumentDefaultVersion":
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)
+            return asked(self, operation, kwargs)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", make)
+    assert averment(["runbooks", "run", "isolate-bucket", "--role", role, "-p", "BucketName=media"]) == 0
+    told = ssm.describe_document(Name=name)["Document"]
+    assert (told["LatestVersion"], told["DefaultVersion"]) == ("2", "2" if may else "1")
+    assert ("goes on running an older version" in " ".join(capsys.readouterr().err.split())) is not may
 
 
 def test_how_it_is_undone_is_told_before_the_approval(role: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
