@@ -65,6 +65,10 @@ def _as_seen(
     return Effect(Outcome.HOLDS if holds else Outcome.FAILED, reason, reference, before)
 
 
+_NOT_HIDDEN = "what a CDN holds of it, what was replicated or scaled elsewhere, and versions asked for by their id are not hidden by that"
+"""Whoever reads that an incident is contained has to know what wasn't looked at."""
+
+
 class HideObject(Measure):
     """``s3://bucket/key``: a delete marker hides it; all versions stay."""
 
@@ -91,7 +95,7 @@ class HideObject(Measure):
         def looked() -> tuple[bool, str]:
             left = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])
             hidden = any(item["Key"] == place["Key"] and item["IsLatest"] for item in left.get("DeleteMarkers", ()))
-            return hidden, "the latest version is a delete marker" if hidden else "it is still the latest version"
+            return hidden, f"the latest version is a delete marker; {_NOT_HIDDEN}" if hidden else "it is still the latest version"
 
         return _as_seen(self, looked, f"look at {self.target}", marker, {"version_id": latest["VersionId"], "marker": marker})
 
@@ -117,7 +121,7 @@ class HideObject(Measure):
         marker = next((item for item in found.get("DeleteMarkers", ()) if item["Key"] == key and item["IsLatest"]), None)
         if marker is None:
             raise IncompleteError(f"{self.target} is not there", fix="check the key")
-        said = f"it was hidden already, by a delete marker of {iso(marker['LastModified'])} that this measure didn't put"
+        said = f"it was hidden already, by a delete marker of {iso(marker['LastModified'])} that this measure didn't put; {_NOT_HIDDEN}"
         return Effect(Outcome.HOLDS, said, str(marker["VersionId"]), {"marker": None})
 
     def _place(self) -> dict[str, str]:

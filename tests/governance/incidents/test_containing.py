@@ -63,6 +63,7 @@ def test_hiding_keeps_every_version_and_can_be_undone(bucket: str, incident: Inc
     s3 = boto3.client("s3")
     record = contain(incident, act(), open_measure("hide-object=s3://published/autumn/4.jpg"), because=WHY)
     assert (record.payload["outcome"], record.gathering) == ("holds", Gathering.COLLECTED)
+    assert "what a CDN holds of it" in record.payload["reason"]  # contained isn't taken for more than was looked at
     with pytest.raises(s3.exceptions.NoSuchKey):
         s3.get_object(Bucket=bucket, Key="autumn/4.jpg")
     assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 2
