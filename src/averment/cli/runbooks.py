@@ -289,7 +289,7 @@ def _went_on(execution: Mapping[str, Any]) -> bool:
     taken = [step for step in execution["StepExecutions"] if step["StepStatus"] != "Pending"]
     if any(step["StepName"] == "putBack" and step["StepStatus"] == "Success" for step in taken):
         return False
-    return any(step["StepName"] not in {"plan", "unchanged"} and step["Action"] not in before for step in taken)
+    return any(step["StepName"] not in {"plan", "unchanged", "moment"} and step["Action"] not in before for step in taken)
 
 
 def _tell_undo(name: str, identifier: str, outputs: Mapping[str, Sequence[str]], when: str = "") -> None:

@@ -7,6 +7,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import boto3
@@ -285,6 +286,21 @@ def test_a_role_is_suspended_with_its_sessions(run: Run, agency: Any):
     assert sorted(agency.list_role_policies(RoleName="agency-upload")["PolicyNames"]) == ["AvermentRevokedSessions", "AvermentSuspended"]
 
 
+def test_sessions_of_the_hour_of_approval_are_revoked_too(run: Run, agency: Any):
+    """The intruder signs in anew while somebody is asked: when access is restored, that session stays out like the older ones."""
+    approved: list[datetime] = []
+
+    def signed_in() -> None:
+        planned = datetime.now(UTC).replace(microsecond=0)
+        while (now := datetime.now(UTC).replace(microsecond=0)) == planned:
+            sleep(0.05)
+        approved.append(now)
+
+    assert run("suspend-access", signed_in, RoleName="agency-upload").status == "Success"
+    revoked = agency.get_role_policy(RoleName="agency-upload", PolicyName="AvermentRevokedSessions")["PolicyDocument"]
+    assert datetime.fromisoformat(revoked["Statement"][0]["Condition"]["DateLessThan"]["aws:TokenIssueTime"]) >= approved[0]
+
+
 def test_a_suspension_that_fails_half_way_is_put_back(run: Run, agency: Any):
     """The key can't be disabled, three times: the denial is taken off again, the key is active, the execution has failed."""
     for _ in range(3):
@@ -293,6 +309,15 @@ def test_a_suspension_that_fails_half_way_is_put_back(run: Run, agency: Any):
     assert execution.status == "Failed"
     assert key_states(agency) == ["Active", "Inactive"]
     assert agency.list_user_policies(UserName="agency")["PolicyNames"] == ["AvermentRevokedSessions"]
+
+
+def test_a_suspension_whose_first_call_is_refused_has_nothing_to_put_back(run: Run, agency: Any):
+    """No denial was put, so that none can be taken off: the way back is not said to have failed too, which would call somebody out for nothing."""
+    calls.fail("iam", "PutUserPolicy")
+    execution = run("suspend-access", UserName="agency")
+    steps = {record.step.name: record.status for record in execution.records}
+    assert (execution.status, steps["suspendUser"], steps["putBack"]) == ("Failed", "Failed", "Success")
+    assert (key_states(agency), agency.list_user_policies(UserName="agency")["PolicyNames"]) == (["Active", "Inactive"], [])
 
 
 @pytest.mark.parametrize(("given", "says"), [({"RoleName": "runbook"}, "the role that this runbook acts as"), ({}, "one of the two")])

@@ -14,7 +14,7 @@ ISOLATED = "IsolatedByAverment"
 DRY = "planned"
 """The step at which a dry run ends. What one wrote down as the way back may be out of date, and would undo what somebody did since."""
 
-LOOKS = {"plan", "unchanged"}
+LOOKS = {"plan", "unchanged", "moment"}
 """Steps that only look; branches, approvals and pauses do nothing either."""
 
 RUNNING = {"Pending", "InProgress", "Waiting", "Cancelling"}

@@ -1,7 +1,6 @@
 """What suspending a role or a user would change, and how to put it back. Changes nothing."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -34,9 +33,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         if SUSPENDED not in held:
             undo.append(_call("delete_user_policy", UserName=user, PolicyName=SUSPENDED))
         undo += [_call("update_access_key", UserName=user, AccessKeyId=key, Status="Active") for key in keys]
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     everything = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    older = {**everything, "Condition": {"DateLessThan": {"aws:TokenIssueTime": now}}}
     already = " (it is suspended already)" if SUSPENDED in held else ""
     return {
         "Summary": f"deny everything to {'the role ' + role if role else 'the user ' + user}{already}; disable {len(keys)} access keys",
@@ -45,7 +42,6 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         "Keys": keys,
         "HasKeys": bool(keys),
         "Suspension": json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
-        "Revocation": json.dumps({"Version": "2012-10-17", "Statement": [older]}),
         "Undo": json.dumps(undo),
     }
 
