@@ -142,18 +142,27 @@ def exposure(
         )
     span, secret, reading = window or Window(), secrets.token_bytes(32), LogReading()
     found = {number: Served() for number in keys}
+    total, elsewhere = 0, Counter[str]()  # each request once, of however many versions of its key there are items
     for access in accesses(place, reading, path_prefix=path_prefix):
         if reading.lines % 10_000 == 0:
             progress(reading.lines)
         if access.at not in span or not _reads(access):
             continue
-        for number, key in keys.items():
-            if access.may_be(key) and access.bucket in {"", described[number].get("bucket")}:
-                found[number].add(access, secret)
-            elif access.may_be(key) and access.status in SERVED:
-                found[number].elsewhere[visible(access.bucket)] += 1
+        meant = [number for number, key in keys.items() if access.may_be(key)]
+        here = [number for number in meant if access.bucket in {"", described[number].get("bucket")}]
+        for number in here:
+            found[number].add(access, secret)
+        if not meant or access.status not in SERVED:
+            continue
+        for number in set(meant) - set(here):
+            found[number].elsewhere[visible(access.bucket)] += 1
+        if here:
+            total += 1
+        else:
+            elsewhere[visible(access.bucket)] += 1
     require_some(reading, place)
-    return _record(incident, act, place, span, path_prefix, reading, keys, found)
+    said = f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read{_elsewhere(elsewhere)}"
+    return _record(incident, act, place, span, path_prefix, reading, keys, found, said)
 
 
 def _reads(access: Access) -> bool:
@@ -169,9 +178,9 @@ def _record(
     reading: LogReading,
     keys: Mapping[str, str],
     found: Mapping[str, Served],
+    said: str,
 ) -> Record:
     rows: list[dict[str, JSON]] = [{"item": number, "key": visible(keys[number]), **served.to_json()} for number, served in found.items()]
-    total = sum(served.served for served in found.values())
     problems = tuple(reading.problems) + ((f"{reading.unreadable:,} lines could not be read",) if reading.unreadable else ())
     problems += tuple(
         f"item {number} can't be found in logs: its key holds an address, which the record leaves out"
@@ -182,7 +191,7 @@ def _record(
     payload: dict[str, JSON] = {
         "kind": "exposure",
         "place": visible(place),
-        "because": f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read{_elsewhere(found)}",
+        "because": said,
         "window": {"from": iso(span.start) if span.start else None, "to": iso(span.end) if span.end else None},
         "items": rows,
         "logs": {"files": reading.files, "lines": reading.lines, "unreadable": reading.unreadable, "sha256": reading.digest}
@@ -194,11 +203,8 @@ def _record(
     return file_step(incident.id, Step.ANALYSE, act, payload, population=population, problems=problems[:_LISTED], query=query)
 
 
-def _elsewhere(found: Mapping[str, Served]) -> str:
+def _elsewhere(counts: Counter[str]) -> str:
     """What was served of the same keys in other buckets, in words: whoever preserved the copy in quarantine asks for the published one, too."""
-    counts: Counter[str] = Counter()
-    for served in found.values():
-        counts.update(served.elsewhere)
     told = ", ".join(f"{bucket} ({times:,})" for bucket, times in counts.most_common(_LISTED))
     return f"; not counted: requests for the same keys in other buckets, {told}" if told else ""
 

@@ -168,6 +168,21 @@ def test_the_same_key_in_another_bucket_is_another_object(in_s3: Incident, act: 
     assert record.payload["because"] == said
 
 
+def test_a_request_counts_once_of_however_many_versions_of_its_key(in_s3: Incident, act: By, with_record: With, tmp_path: Path) -> None:
+    """Every version was preserved, as one does: the figure that goes into the report isn't multiplied by them. Nor is what another bucket served."""
+    boto3.client("s3").put_bucket_versioning(Bucket="published", VersioningConfiguration={"Status": "Enabled"})
+    boto3.client("s3").put_object(Bucket="published", Key="autumn/4 new.jpg", Body=b"y")
+    made = preserve(in_s3, act(), ["s3://published/autumn/4%20new.jpg"], FolderKeep(tmp_path / "kept"), because="Live.", all_versions=True)
+    several = with_record(in_s3, made.record)
+    assert len(several.items) == 3
+    lines = [s3_line(1, 9), s3_line(2, 10), s3_line(3, 11, status=403), s3_line(4, 12).replace("f00 published", "f00 quarantine")]
+    boto3.client("s3").put_object(Bucket="logs", Key="s3/2026-11-28", Body="\n".join(lines).encode())
+    record = exposure(several, act(), "s3://logs/s3/")
+    assert [row["served"] for row in record.payload["items"]] == [2, 2, 2]
+    said = "served 2 times by 4 log lines that were read; not counted: requests for the same keys in other buckets, quarantine (1)"
+    assert record.payload["because"] == said
+
+
 def test_a_key_that_the_record_cannot_hold_is_not_served_nought_times(
     sandbox: Any, opened: Any, act: By, with_record: With, tmp_path: Path
 ) -> None:
