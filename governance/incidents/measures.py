@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import answer_lost, aws_errors, client
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
@@ -200,7 +200,7 @@ class RevokeSessions(Measure):
                 moment = theirs
                 self._deny(iam, name, moment)
         except AvermentError as error:
-            if error_code(error) is not None and not there_is_one:
+            if not answer_lost(error) and not there_is_one:
                 raise
             # No answer came, and the policy may be there all the same: only its name finds it again.
             return Effect(Outcome.UNDER_WAY, f"whether it was done is not known: {error.message}", name, {"before": iso(moment)})

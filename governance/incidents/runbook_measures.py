@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import answer_lost, aws_errors, client
 from averment.core.errors import AvermentError, BadInputError
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
@@ -51,9 +52,17 @@ class Runbook(Measure):
 
     def apply(self) -> Effect:
         document, parameters = self._parts()
-        ssm, given = client("ssm"), {"Parameters": parameters} if parameters else {}  # Systems Manager refuses an empty map
-        with aws_errors(f"run the Automation document {document}"):
-            execution = str(ssm.start_automation_execution(DocumentName=document, **given)["AutomationExecutionId"])
+        ssm = client("ssm")
+        asked = {"DocumentName": document, "ClientToken": str(uuid.uuid4())}  # repeated, it starts once
+        given = {"Parameters": parameters} if parameters else {}  # Systems Manager refuses an empty map
+        try:
+            with aws_errors(f"run the Automation document {document}"):
+                execution = str(ssm.start_automation_execution(**asked, **given)["AutomationExecutionId"])
+        except AvermentError as error:
+            if not answer_lost(error):
+                raise
+            look = "look for it (aws ssm describe-automation-executions), then --do execution=ID"
+            return Effect(Outcome.UNDER_WAY, f"whether it was started is not known: {error.message}; {look}")
         try:
             return _came_of(self._followed(ssm, execution), execution)
         except AvermentError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -146,9 +147,10 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     ssm = client("ssm", region=region)
     with aws_errors(f"start {runbook.document}"):
         _bring(ssm, runbook)
-        identifier = ssm.start_automation_execution(DocumentName=runbook.document, DocumentVersion="$LATEST", Parameters=values)[
+        asked = {"DocumentName": runbook.document, "DocumentVersion": "$LATEST", "Parameters": values}
+        identifier = ssm.start_automation_execution(**asked, ClientToken=str(uuid.uuid4()))[
             "AutomationExecutionId"
-        ]
+        ]  # repeated, it starts once
     click.echo(identifier)
     if not wait:
         return ExitCode.CLEAN

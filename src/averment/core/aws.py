@@ -132,6 +132,14 @@ def turned_away(error: Exception) -> bool:
     return missing_permission(error) is not None or error_code(error) in _EXPIRED
 
 
+def answer_lost(error: BaseException) -> bool:
+    """Whether the service may have done what was asked although ``error`` was raised: the network failed at one of the attempts, and one before it may
+    have been heard. What was refused, or never sent for a flaw of the local configuration, was not done."""
+    exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
+    return isinstance(error.__cause__, (exceptions.HTTPClientError, exceptions.ConnectionError, parsers.ResponseParserError))
+
+
 MAX_TAGS = 10
 """Tags that an object in S3 may have."""
 MAX_METADATA_BYTES = 2048

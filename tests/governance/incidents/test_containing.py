@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.stub import Stubber
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from botocore.stub import ANY, Stubber
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.evidence.record import Gathering
@@ -320,7 +320,7 @@ def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, st
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
     with Stubber(ssm) as stub:
-        asked = {"DocumentName": "take-down", "Parameters": {"BucketName": ["published"]}}
+        asked = {"DocumentName": "take-down", "Parameters": {"BucketName": ["published"]}, "ClientToken": ANY}
         stub.add_response("start_automation_execution", {"AutomationExecutionId": execution}, asked)
         for status in statuses:
             found = {"AutomationExecution": {"AutomationExecutionStatus": status, "Outputs": {"rememberPolicy.Before": ["{}"]}}}
@@ -423,6 +423,26 @@ def test_a_revocation_without_an_answer_keeps_its_name(sandbox: Any) -> None:
     effect = _refused_from("PutRolePolicy", 0, measure.apply, lost, heard=True)
     assert (effect.outcome, [effect.reference]) == (Outcome.UNDER_WAY, iam.list_role_policies(RoleName="partner")["PolicyNames"])
     assert measure.undo(effect).outcome is Outcome.HOLDS
+
+
+def test_a_runbook_whose_start_was_not_answered_may_run(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks while it is started: it is no failure, and where to look is said. Each attempt bears one token, so that it runs once. Without
+    credentials nothing was sent, and that is a failure."""
+    tokens: list[str] = []
+
+    def make(self: Any, name: str, kwargs: Any) -> Any:
+        tokens.append(kwargs["ClientToken"])
+        raise error
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", make)
+    error: Exception = ReadTimeoutError(endpoint_url="https://ssm.eu-west-1.amazonaws.com")
+    effect = Runbook("take-down").apply()
+    assert (effect.outcome, len(tokens[0])) == (Outcome.UNDER_WAY, 36)
+    assert "describe-automation-executions" in effect.reason
+    error = NoCredentialsError()
+    with pytest.raises(IncompleteError, match="no AWS credentials"):
+        Runbook("take-down").apply()
+    assert len(set(tokens)) == 2
 
 
 NO_MORE = ClientError({"Error": {"Code": "AccessDenied", "Message": "no more"}}, "the operation")
