@@ -148,8 +148,24 @@ class Incident:
 
     @property
     def taken_back(self) -> dict[int, Event]:
-        """The entries whose measures were taken back, with the step that did; an undoing that was refused may be tried again."""
-        return {int(event.payload["undoes"]): event for event in self.came_to_hold(Step.RECOVER) if event.payload.get("undoes") is not None}
+        """The entries whose measures were taken back, with the step that did; an undoing that was refused may be tried again.
+
+        With a measure fall those before it that found the same marker or key off already: they hold by nothing else.
+        """
+        measures = {event.index: event for event in self.of(Step.CONTAIN)}
+        found: dict[int, Event] = {}
+        for back in self.came_to_hold(Step.RECOVER):
+            entry = int(back.payload.get("undoes") or -1)
+            if entry not in measures:
+                continue
+            found[entry] = back
+            what, by, before = (measures[entry].payload.get(name) for name in ("measure", "reference", "before"))
+            if by is None or (before or {}).get("status") == "Inactive":  # the key was off before, and is again
+                continue
+            for event in measures.values():
+                if event.index < back.index and (event.payload.get("measure"), event.payload.get("reference")) == (what, by):
+                    found.setdefault(event.index, back)
+        return found
 
     @property
     def phase(self) -> str:

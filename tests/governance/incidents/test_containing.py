@@ -94,6 +94,28 @@ def test_what_is_hidden_already_holds_and_is_not_this_measures_to_show_again(
     assert missing.payload["outcome"] == "failed"
 
 
+def test_what_was_found_hidden_falls_with_the_marker_that_hid_it(bucket: str, incident: Incident, act: By, with_record: With) -> None:
+    """Two responders hide the same object, and the first one's marker is taken away: neither measure holds any more, and none is left to be undone.
+    Of a key that was off already the undoing leaves it off, and the other's measure to be undone."""
+    hide = open_measure("hide-object=s3://published/autumn/4.jpg")
+    held = incident
+    for _ in range(2):
+        held = with_record(held, contain(held, act(), hide, because=WHY))
+    back = with_record(held, undo(held, act(minutes=9), 2, because="It was genuine."))
+    assert (set(back.taken_back), undoable(back)) == ({2, 3}, [])
+    iam = boto3.client("iam")
+    iam.create_user(UserName="pixelpost")
+    off = open_measure(f"disable-key=pixelpost/{iam.create_access_key(UserName='pixelpost')['AccessKey']['AccessKeyId']}")
+    held = incident
+    for _ in range(2):
+        held = with_record(held, contain(held, act(), off, because=WHY))
+    held = with_record(held, undo(held, act(minutes=9), 3, because="It was done twice."))
+    assert [event.index for event in undoable(held)] == [2]
+    held = with_record(held, undo(held, act(minutes=10), 2, because="The partner has a new key."))
+    again = with_record(held, contain(held, act(minutes=11), off, because=WHY))
+    assert (set(again.taken_back), [event.index for event in undoable(again)]) == ({2, 3}, [6])
+
+
 def test_hiding_where_no_versions_are_kept_would_delete_and_is_refused(sandbox: Any, incident: Incident, act: By) -> None:
     """Without versioning the measure fails, the object stays, and the failure is in the record with what to do."""
     s3 = boto3.client("s3")
