@@ -57,6 +57,15 @@ def test_a_dry_run_does_and_records_nothing(command: Command, tmp_path: Path) ->
     assert len(records(tmp_path)) == 1
 
 
+def test_latest_says_which_it_is_while_others_are_open(command: Command) -> None:
+    """A colleague opens another incident between two commands: whoever writes "latest" again is told before they rely on it. Of one alone nothing is said."""
+    assert "note" not in command("show", "latest")[2]
+    _, name, _ = command("open", "A faked seller", *BY)
+    first = next(line.split()[0] for line in command("list")[1].splitlines() if "A faked product picture" in line)
+    _, _, said = command("contain", "latest", "--nothing", *BY, "--because", "It is down already.")
+    assert f"note: latest is {name.strip()}, A faked seller; open as well: {first}" in " ".join(said.split())
+
+
 def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:
     """One measure that is refused doesn't keep the next from being tried; exit 3, and both are on record; undoing goes by the entry."""
     iam = boto3.client("iam")

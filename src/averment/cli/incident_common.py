@@ -99,7 +99,12 @@ def incident_in(ledger: Ledger, text: str) -> Incident:
     """
     from averment.governance.incidents.state import find_incident, read_incidents
 
-    return find_incident(read_incidents(ledger.records(Kind.INCIDENT)), text)
+    known = read_incidents(ledger.records(Kind.INCIDENT))
+    found = find_incident(known, text)
+    others = [name for name, item in known.items() if item.closed_at is None and name != found.id]
+    if text == "latest" and others:  # somebody else may have opened one since the last command
+        stderr.print(f"note: latest is {found.id}, {found.title}; open as well: {', '.join(others)}", markup=False)
+    return found
 
 
 def take_step(
