@@ -80,14 +80,14 @@ class Reviews:
                 fix = "appeal it, if it was wrong: averment review appeal"
                 raise BadInputError(f"the case was decided: {case.state} by {_judge_of(case)}", fix=fix)
             if case.state is state:
-                return self._apply(case)
+                return self._apply(case, unfinished=True)
         if decision == RELEASE:
             self._check_releasable(case)
         if _appealed_judge(case) == by:
             raise BadInputError(f"{by} decided the case that is appealed", fix="let somebody else decide")
         decided = case.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
         self.cases.save(decided)
-        return self._apply(decided)
+        return self._apply(decided, unfinished=not case.applied)
 
     def appeal(self, identifier: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
         """Ask for another decision on a case. What was published stays so until then, and what wasn't isn't.
@@ -184,7 +184,9 @@ class Reviews:
         self.cases.save(changed)
         return changed
 
-    def _apply(self, case: Case) -> Case:
+    def _apply(self, case: Case, *, unfinished: bool) -> Case:
+        """Carry out the decision that is filed. ``unfinished``: it was begun before, or what it replaces was, and may have been stopped
+        between the withdrawal, which can't be told from none any more, and the edge's caches."""
         with aws_errors(f"apply the decision on {case.id}"):
             if case.state is CaseState.RELEASED:
                 self._release(case)
@@ -192,7 +194,7 @@ class Reviews:
                 last = case.history[-1]
                 self.cases.hold(case.target, case.sha256, by=last.by, reason=last.reason, at=utc_now())
                 # What an appeal rejects after its release, or what a scan of another detector let in, goes if it is what is served.
-                if self.gate.withholding.withdraw_if_served(case.target):
+                if self.gate.withholding.withdraw_if_served(case.target) or unfinished:
                     self.gate.withholding.forget(case.target, f"{case.id}/{len(case.history)}")
             self._say(case)
             applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)

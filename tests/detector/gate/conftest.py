@@ -135,6 +135,25 @@ class Site:
         pinned = {"VersionId": version} if version else {}
         return {tag["Key"]: tag["Value"] for tag in self.s3.get_object_tagging(Bucket=bucket, Key=key, **pinned)["TagSet"]}
 
+    def distribution(self) -> str:
+        """A distribution over the published bucket, by its id."""
+        origin = {"Id": "o", "DomainName": f"{PUBLISHED}.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+        config = {
+            "CallerReference": "x",
+            "Comment": "",
+            "Enabled": True,
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only"},
+        }
+        return str(boto3.client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"])
+
+    def invalidated(self, where: str) -> list[list[str]]:
+        """The paths of each invalidation of the distribution ``where``."""
+        cloudfront = boto3.client("cloudfront")
+        found = cloudfront.list_invalidations(DistributionId=where)["InvalidationList"].get("Items", [])
+        batches = [cloudfront.get_invalidation(DistributionId=where, Id=item["Id"])["Invalidation"]["InvalidationBatch"] for item in found]
+        return [batch["Paths"]["Items"] for batch in batches]
+
     def logged(self) -> list[dict[str, Any]]:
         events = boto3.client("logs").filter_log_events(logGroupName="/averment/verdicts")["events"]
         return [json.loads(event["message"]) for event in events]

@@ -131,6 +131,28 @@ def test_an_appeal_against_a_release_takes_the_medium_down(site: Any, reviews: R
     assert reviews.gate.held(target, None) is not None
 
 
+@pytest.mark.parametrize(("operation", "lost"), [("CreateInvalidation", False), ("DeleteObject", True)])
+def test_a_rejection_that_stopped_half_way_drops_the_edges_copies_when_it_is_repeated(
+    site: Any, double: Any, faults: Any, operation: str, lost: bool
+) -> None:
+    """CloudFront has too many invalidations in progress, or S3's answer is lost: nothing is served any more when the rejection is repeated, and what
+    the edge has cached goes all the same. What was never served costs no invalidation."""
+    where = site.distribution()
+    reviews = Reviews(site.gate(double, distribution=where))
+    _, never = held(site, reviews, b"fake never", "never.jpg")
+    reviews.decide(never.id, "reject", by=ADA, reason="no")
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    reviews.appeal(case.id, by="support/Dee", reason="that is me")
+    faults.failing, faults.answer_lost = operation, lost
+    with pytest.raises(IncompleteError):
+        reviews.decide(case.id, "reject", by=BOB, reason="the complaint is right")
+    faults.failing = None
+    assert (site.published("x.jpg"), site.invalidated(where)) == (None, [])
+    assert reviews.decide(case.id, "reject", by=BOB, reason="the complaint is right").applied
+    assert site.invalidated(where) == [["/x.jpg*"]]
+
+
 @pytest.mark.parametrize(
     ("decision", "by", "reason", "wrong"),
     [

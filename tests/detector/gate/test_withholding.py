@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
-import boto3
 import pytest
 
 from averment.cli.main import run
@@ -300,7 +299,7 @@ def test_without_a_table_of_cases_it_is_withdrawn_all_the_same(site: Any, double
 @pytest.mark.parametrize("operation", ["DeleteObject", "PutLogEvents", "PutMetricData", "PutItem", "HeadObject", "CreateInvalidation"])
 def test_a_withdrawal_that_stops_half_way_is_completed_by_the_next_delivery(site: Any, double: Any, faults: Any, operation: str) -> None:
     """Whatever fails, before it was done or with its answer lost: the event comes again, and then it is gone, everywhere and on record."""
-    where = distribution(site)
+    where = site.distribution()
     for lost in (False, True):
         gate = site.gate(double, distribution=where)
         target = site.upload(f"{lost}.jpg", JPEG + b"late")
@@ -315,41 +314,22 @@ def test_a_withdrawal_that_stops_half_way_is_completed_by_the_next_delivery(site
         case = next(case for case in gate.cases.listed([CaseState.OPEN]) if case.target.key == target.key)
         assert case.applied
         assert case.id in {line.get("case") for line in lines(site, "withdrawn")}
-    paths = [path for batch in invalidated(where) for path in batch]
+    paths = [path for batch in site.invalidated(where) for path in batch]
     assert set(paths) == {"/False.jpg*", "/True.jpg*"}
-
-
-def distribution(site: Any) -> str:
-    origin = {"Id": "o", "DomainName": f"{site.published_bucket}.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
-    config = {
-        "CallerReference": "x",
-        "Comment": "",
-        "Enabled": True,
-        "Origins": {"Quantity": 1, "Items": [origin]},
-        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only"},
-    }
-    return str(boto3.client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"])
-
-
-def invalidated(where: str) -> list[list[str]]:
-    cloudfront = boto3.client("cloudfront")
-    found = cloudfront.list_invalidations(DistributionId=where)["InvalidationList"].get("Items", [])
-    batches = [cloudfront.get_invalidation(DistributionId=where, Id=item["Id"])["Invalidation"]["InvalidationBatch"] for item in found]
-    return [batch["Paths"]["Items"] for batch in batches]
 
 
 def test_a_withdrawal_drops_the_edges_copies(site: Any, double: Any) -> None:
     """With a distribution in the settings its copies go too; what was never served costs no invalidation."""
-    where = distribution(site)
+    where = site.distribution()
     gate = site.gate(double, distribution=where)
     gate.handle(site.upload("never.jpg", JPEG + b"fake"))
-    assert invalidated(where) == []
+    assert site.invalidated(where) == []
     target = site.upload("x.jpg", JPEG + b"late")
     gate.handle(target)
     double.version = "2.0"
     for _ in range(3):
         gate.handle(target)
-    assert invalidated(where) == [["/x.jpg*"]]
+    assert site.invalidated(where) == [["/x.jpg*"]]
 
 
 def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
