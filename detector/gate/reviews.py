@@ -78,7 +78,7 @@ class Reviews:
         if case.state in {CaseState.RELEASED, CaseState.REJECTED}:
             if case.applied:
                 fix = "appeal it, if it was wrong: averment review appeal"
-                raise BadInputError(f"the case was decided: {case.state} by {_judge_of(case)}", fix=fix)
+                raise BadInputError(f"the case was decided: {case.state} by {_decision(case).by}", fix=fix)
             if case.state is state:
                 return self._apply(case, unfinished=True)
         if decision == RELEASE:
@@ -101,10 +101,10 @@ class Reviews:
         if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
             raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
         if not case.applied:
-            raise BadInputError(f"the decision to {case.history[-1].did} is still to be applied", fix="repeat that decision first")
+            raise BadInputError(f"the decision to {_decision(case).did} is still to be applied", fix="repeat that decision first")
         appealed = case.with_step(Step(iso(now or utc_now()), by, "appeal", reason), CaseState.APPEALED, applied=True)
         self.cases.save(appealed)
-        self._say(appealed)
+        self._say(appealed, appealed.history[-1])
         return appealed
 
     def forbid_published(
@@ -191,12 +191,12 @@ class Reviews:
             if case.state is CaseState.RELEASED:
                 self._release(case)
             else:
-                last = case.history[-1]
+                last = _decision(case)
                 self.cases.hold(case.target, case.sha256, by=last.by, reason=last.reason, at=utc_now())
                 # What an appeal rejects after its release, or what a scan of another detector let in, goes if it is what is served.
                 if self.gate.withholding.withdraw_if_served(case.target) or unfinished:
                     self.gate.withholding.forget(case.target, f"{case.id}/{len(case.history)}")
-            self._say(case)
+            self._say(case, _decision(case))
             applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)
             self.cases.save(applied)
         return applied
@@ -236,12 +236,12 @@ class Reviews:
         if now.revision == case.revision:
             return
         if now.state is CaseState.REJECTED:
-            last = next(step for step in reversed(now.history) if step.did in _DECISIONS)
+            last = _decision(now)
             self.cases.hold(now.target, now.sha256, by=last.by, reason=last.reason, at=utc_now())
         raise IncompleteError(f"the case {case.id} went on meanwhile: it is {now.state}", fix="look at it again")
 
-    def _say(self, case: Case) -> None:
-        last, target = case.history[-1], case.target
+    def _say(self, case: Case, step: Step) -> None:
+        target = case.target
         self._log(
             {
                 "event": "review",
@@ -251,9 +251,9 @@ class Reviews:
                 "version_id": target.version,
                 "sha256": case.sha256,
                 "state": str(case.state),
-                "did": last.did,
-                "by": pseudonym_of(last.by, self.cases),
-                "reason": last.reason,
+                "did": step.did,
+                "by": pseudonym_of(step.by, self.cases),
+                "reason": step.reason,
             }
         )
 
@@ -261,8 +261,9 @@ class Reviews:
         self.gate.log.write({**line, "authenticated": self.authenticated})
 
 
-def _judge_of(case: Case) -> str:
-    return next(step.by for step in reversed(case.history) if step.did in _DECISIONS)
+def _decision(case: Case) -> Step:
+    """The latest decision on a case that has one: what a scan found since stands behind it in the history."""
+    return next(step for step in reversed(case.history) if step.did in _DECISIONS)
 
 
 def _appealed_judge(case: Case) -> str | None:
@@ -316,7 +317,7 @@ def _check(by: str, reason: str) -> None:
 
 
 def _released(case: Case, metadata: Mapping[str, str]) -> Judgement:
-    last = case.history[-1]
+    last = _decision(case)
     name, _, version = case.detector.partition(":")
     info = DetectorInfo(name, version, None, (), 0.0)
     provenance = Provenance(metadata.get("provenance"), reason="a person decided")

@@ -444,3 +444,26 @@ def test_what_scans_find_pushes_no_appeal_out_of_the_history(site: Any, reviews:
     with pytest.raises(BadInputError):
         reviews.decide(case.id, "reject", by=ADA, reason="still")
     assert _waiting(reviews.cases, datetime(2030, 1, 1, tzinfo=UTC)) == 1
+
+
+def test_what_a_scan_finds_between_a_rejection_and_its_repetition_does_not_take_its_place(
+    site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table refuses after the decision was filed, another model flags the medium, and the decision is repeated: the log has who rejected it and why, and
+    that is why it is forbidden."""
+    target, case = held(site, reviews, b"late odd")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise IncompleteError("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reviews.cases, "hold", refused)
+        with pytest.raises(IncompleteError, match="throttled"):
+            reviews.decide(case.id, "reject", by=ADA, reason="it shows a child")
+    double.one = lambda _: type(double)().one(b"fake")
+    reviews.gate.handle(target)
+    assert reviews.cases.get(case.id).history[-1].did == "found"
+    assert reviews.decide(case.id, "reject", by=ADA, reason="it shows a child").applied
+    [line] = [line for line in site.logged() if line["event"] == "review"]
+    assert (line["did"], line["by"].partition("/")[0], line["reason"]) == ("reject", "trust", "it shows a child")
+    assert "forbidden by trust" in str(reviews.gate.held(target, None))
