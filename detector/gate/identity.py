@@ -195,11 +195,18 @@ class IdentityGate:
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item=item,
-                ConditionExpression="attribute_not_exists(id) OR (attempt = :before AND person = :person)",
-                ExpressionAttributeValues={":before": {"N": str(attempt - 1)}, ":person": item["person"]},
+                # Not over an answer that came since: who asked for another try meanwhile would pass twice, or after a decision.
+                ConditionExpression="attribute_not_exists(id) OR (attempt = :before AND person = :person AND NOT #state IN (:used, :closed))",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":before": {"N": str(attempt - 1)},
+                    ":person": item["person"],
+                    ":used": {"S": "used"},
+                    ":closed": {"S": "closed"},
+                },
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise IncompleteError("two sessions were started at once for one transaction", fix="start again") from error
+            raise IncompleteError("the transaction went on at once: another session was started, or answered", fix="start again") from error
 
     def _use(self, transaction: str, session: str, decision: Decision) -> bool:
         """Spend the session; False if somebody was first. After a pass, a step-up or a human there is no further session."""

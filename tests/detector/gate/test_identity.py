@@ -159,3 +159,21 @@ def test_a_device_that_says_nothing_is_refused(value: Any) -> None:
     """The page's own words are needed to bind a session to it."""
     with pytest.raises(BadInputError, match="says nothing of itself"):
         Device.from_json(value)
+
+
+def test_no_session_is_begun_over_an_answer_that_comes_meanwhile(
+    gate: IdentityGate, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for another try while the first is being judged gets none once it passed: one transaction would pass twice."""
+    session, real, decided = started(), gate._put, []
+
+    def slow(*arguments: Any) -> None:
+        decided.append(finish(gate, session).outcome)
+        real(*arguments)
+
+    monkeypatch.setattr(gate, "_put", slow)
+    with pytest.raises(IncompleteError, match="at once"):
+        gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW)
+    monkeypatch.undo()
+    assert decided == [Outcome.PASS]
+    assert gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW) is None
