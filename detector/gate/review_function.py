@@ -110,13 +110,12 @@ def _asked(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decide(reviews: Reviews, asked: Mapping[str, Any], caller: Caller, _desk: Desk, _context: Any) -> dict[str, JSON]:
-    _check_seen(reviews, asked)
-    return {"case": reviews.decide(asked["case"], asked["decision"], by=caller.by, reason=asked["reason"]).to_json()}
+    done = reviews.decide(asked["case"], asked["decision"], by=caller.by, reason=asked["reason"], seen=asked["revision"])
+    return {"case": done.to_json()}
 
 
 def _appeal(reviews: Reviews, asked: Mapping[str, Any], caller: Caller, _desk: Desk, _context: Any) -> dict[str, JSON]:
-    _check_seen(reviews, asked)
-    return {"case": reviews.appeal(asked["case"], by=caller.by, reason=asked["reason"]).to_json()}
+    return {"case": reviews.appeal(asked["case"], by=caller.by, reason=asked["reason"], seen=asked["revision"]).to_json()}
 
 
 def _take_down(reviews: Reviews, asked: Mapping[str, Any], caller: Caller, desk: Desk, context: Any) -> dict[str, JSON]:
@@ -139,9 +138,3 @@ _DOERS: Mapping[str, Callable[[Reviews, Mapping[str, Any], Caller, Desk, Any], d
     "appeal": _appeal,
     "takedown": _take_down,
 }
-
-
-def _check_seen(reviews: Reviews, asked: Mapping[str, Any]) -> None:
-    now = reviews.cases.get(asked["case"]).revision
-    if now != asked["revision"]:
-        raise IncompleteError(f"the case {asked['case']} went on meanwhile", fix="look at it again: averment review show")

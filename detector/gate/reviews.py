@@ -63,18 +63,18 @@ class Reviews:
         self.authenticated = authenticated
         self._admit = admit
 
-    def decide(self, identifier: str, decision: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
+    def decide(self, identifier: str, decision: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
         """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it, and
-        may be replaced until it is.
+        may be replaced until it is. ``seen`` is the revision of the case that the person saw; None: the one that stands now.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
-            IncompleteError: it was filed but could not be applied, or somebody else was faster.
+            IncompleteError: it was filed but could not be applied, somebody else was faster, or the case went on since ``seen``.
         """
         _check(by, reason)
         if decision not in _STATES:
             raise BadInputError(f"'{decision}' is no decision", fix="write release or reject")
-        case, state = self.cases.get(identifier), _STATES[decision]
+        case, state = self._seen(identifier, seen), _STATES[decision]
         if case.state in {CaseState.RELEASED, CaseState.REJECTED}:
             if case.applied:
                 fix = "appeal it, if it was wrong: averment review appeal"
@@ -83,21 +83,22 @@ class Reviews:
                 return self._apply(case, unfinished=True)
         if decision == RELEASE:
             self._check_releasable(case)
-        if _appealed_judge(case) == by:
-            raise BadInputError(f"{by} decided the case that is appealed", fix="let somebody else decide")
+        judge = _appealed_judge(case)
+        if judge is not None and _name(judge) == _name(by):
+            raise BadInputError(f"{judge} decided the case that is appealed", fix="let somebody else decide")
         decided = case.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
         self.cases.save(decided)
         return self._apply(decided, unfinished=not case.applied)
 
-    def appeal(self, identifier: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
+    def appeal(self, identifier: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
         """Ask for another decision on a case. What was published stays so until then, and what wasn't isn't.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, or it isn't decided.
-            IncompleteError: the table or the log is out of reach.
+            IncompleteError: the table or the log is out of reach, or the case went on since ``seen``.
         """
         _check(by, reason)
-        case = self.cases.get(identifier)
+        case = self._seen(identifier, seen)
         if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
             raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
         if not case.applied:
@@ -149,6 +150,13 @@ class Reviews:
                 }
             )
         return Withdrawn(key, source, digest, iso(moment), case.id if case else None)
+
+    def _seen(self, identifier: str, revision: int | None) -> Case:
+        """The case as it is read once: what is saved on top of it is on top of what was seen."""
+        case = self.cases.get(identifier)
+        if revision not in {None, case.revision}:
+            raise IncompleteError(f"the case {identifier} went on meanwhile", fix="look at it again: averment review show")
+        return case
 
     def _file_takedown(self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step) -> Case | None:
         """The version's case with the takedown in it, so that it can be appealed. None where the version isn't the gate's to read (any more):
@@ -275,6 +283,11 @@ def _appealed_judge(case: Case) -> str | None:
     if not steps or steps[-1].did != "appeal":
         return None
     return next((step.by for step in reversed(steps) if step.did in _DECISIONS), None)
+
+
+def _name(by: str) -> str:
+    """Whose name it is, whatever the role: a user's own in each role that they may take, and in no two ways of writing that differ by case alone."""
+    return by.partition("/")[2].strip().casefold()
 
 
 def check_person(by: str) -> None:

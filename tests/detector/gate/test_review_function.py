@@ -247,3 +247,39 @@ def test_a_deployment_in_which_nobody_may_decide_is_a_mistake() -> None:
         Desk.from_environment({"AVERMENT_REVIEWERS": "none"})
     with pytest.raises(BadInputError, match="is no address on the web"):
         Desk.from_environment({"AVERMENT_REVIEWERS": f"{ROLES}reviewer", "AVERMENT_MEDIA_ADDRESS": "media.shop.example"})
+
+
+def test_a_release_accepts_nothing_that_was_found_between_two_looks_at_the_case(
+    site: Any, case: Any, double: Any, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another model flags the medium right after the function compared the revision with what the person saw: the release is refused, and doesn't stand
+    against what nobody knew."""
+    sign_in("ada")
+    desk, real, scans = ThroughFunction("gate-review", site.table), Cases.get, [site.gate(double)]
+    asked = {"do": "decide", "case": case.id, "revision": case.revision, "decision": "release", "reason": "labelled"}
+    proof = sign(asked, "gate-review", REGION)
+    double.version = "2.0"
+
+    def looked(cases: Cases, identifier: str) -> Any:
+        found = real(cases, identifier)
+        if scans:
+            scans.pop().handle(case.target)
+        return found
+
+    monkeypatch.setattr(Cases, "get", looked)
+    assert invoke(asked, proof)["error"]["kind"] == "incomplete"
+    now = real(desk._cases, case.id)
+    assert (site.published("x.jpg"), now.accepted, len(now.findings)) == (None, (), 2)
+
+
+def test_one_person_does_not_decide_an_appeal_against_themselves_under_another_role(site: Any, double: Any) -> None:
+    """A name is a user's own whatever role it is taken to: Ada as a user of IAM, or in a second role of reviewers, is still Ada."""
+    reviews = Reviews(site.gate(double))
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"fake"))
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    reviews.decide(case.id, "reject", by="reviewer/ada", reason="the hands")
+    reviews.appeal(case.id, by="seller/cem", reason="it is my photograph")
+    for again in ("user/ada", "senior/Ada"):
+        with pytest.raises(BadInputError, match="reviewer/ada decided the case that is appealed"):
+            reviews.decide(case.id, "release", by=again, reason="hm")
+    assert reviews.decide(case.id, "release", by="reviewer/bob", reason="the raw file is genuine").applied
