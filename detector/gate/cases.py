@@ -28,6 +28,8 @@ from averment.core.period import iso, utc_now
 from averment.detector.gate.events import ObjectVersion
 
 INDEX = "by-state"
+_UNDONE = "undone"
+"""What stands in the index for a decision that is still to be applied, whichever it is: so that those can be found without reading all that were."""
 
 MAX_DOCUMENT = 250_000
 """Bytes of a case in the table. DynamoDB takes 400 KB an item; a case that had grown beyond could be changed no more, not even to withdraw."""
@@ -276,18 +278,28 @@ class Cases:
         return Case.from_json(json.loads(item["document"]["S"]))
 
     def listed(self, states: Sequence[CaseState]) -> Iterator[Case]:
-        """The cases in ``states``, the oldest first within each."""
+        """The cases in ``states``, the oldest first within each; those whose decision is still to be applied come last."""
+        decided = not {CaseState.RELEASED, CaseState.REJECTED}.isdisjoint(states)
         for state in states:
-            with aws_errors(f"list the cases of {self.table}"):
-                pages = self._dynamodb.get_paginator("query").paginate(
-                    TableName=self.table,
-                    IndexName=INDEX,
-                    KeyConditionExpression="#state = :state",
-                    ExpressionAttributeNames={"#state": "state"},
-                    ExpressionAttributeValues={":state": {"S": str(state)}},
-                )
-                for page in pages:
-                    yield from (Case.from_json(json.loads(item["document"]["S"])) for item in page["Items"])
+            yield from self._indexed(str(state))
+        if decided:
+            yield from (case for case in self.undone() if case.state in states)
+
+    def undone(self) -> Iterator[Case]:
+        """The cases whose decision was filed and is still to be applied: what is rejected may be served until then."""
+        return self._indexed(_UNDONE)
+
+    def _indexed(self, state: str) -> Iterator[Case]:
+        with aws_errors(f"list the cases of {self.table}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self.table,
+                IndexName=INDEX,
+                KeyConditionExpression="#state = :state",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={":state": {"S": state}},
+            )
+            for page in pages:
+                yield from (Case.from_json(json.loads(item["document"]["S"])) for item in page["Items"])
 
     def save(self, case: Case) -> None:
         """Write ``case`` over its previous revision.
@@ -368,9 +380,10 @@ class Cases:
         return self.standing(target, sha256).why
 
     def _put(self, case: Case, condition: str, values: dict[str, Any]) -> None:
+        undone = case.state in {CaseState.RELEASED, CaseState.REJECTED} and not case.applied
         item = {
             "id": {"S": f"case#{case.id}"},
-            "state": {"S": str(case.state)},
+            "state": {"S": _UNDONE if undone else str(case.state)},
             "opened_at": {"S": case.opened_at},
             "revision": {"N": str(case.revision)},
             "document": {"S": _document(case)},

@@ -38,6 +38,9 @@ MAX_ATTEMPTS = 3
 OVERDUE = timedelta(hours=2)
 """After this time without an answer a request counts as failed. Longer than the endpoint may take (an hour) and queue."""
 
+UNDONE = timedelta(hours=1)
+"""After this time a decision that was filed and not applied waits for somebody to repeat it: what is rejected may be served until then."""
+
 COMPLETED = "Completed"
 _ASKS_A_PERSON = frozenset({"held", "reopened", "appeal"})
 """Steps of a case after which somebody has to decide; the first step of each is one."""
@@ -68,7 +71,7 @@ def result_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]
 
 
 def sweep_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:  # noqa: ARG001 - a schedule's event says nothing
-    """The Lambda entry point behind a schedule: counts the cases that nobody has decided in time, and asks again, or gives to a person, what
+    """The Lambda entry point behind a schedule: counts the cases that nobody has decided in time or whose decision stopped half-way, and asks again, or gives to a person, what
     the asynchronous endpoint (if there is one) hasn't answered for longer than ``OVERDUE``.
 
     Raises:
@@ -79,7 +82,8 @@ def sweep_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
     gate, now = gate_of(settings), utc_now()
     with aws_errors("count what waits for a person"):
         if gate.cases is not None:
-            gate.log.count("ReviewsOverdue", float(_waiting(gate.cases, now - timedelta(hours=settings.review_hours))))
+            undone = sum(from_iso(case.history[-1].at) < now - UNDONE for case in gate.cases.undone())
+            gate.log.count("ReviewsOverdue", float(undone + _waiting(gate.cases, now - timedelta(hours=settings.review_hours))))
     if settings.async_endpoint is None:
         return {"verdicts": []}
     overdue = list(_overdue(work_bucket(settings), now - OVERDUE))

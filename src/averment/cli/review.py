@@ -54,7 +54,7 @@ def list_cases(everything: bool, output: str, chosen: GateChoice) -> int:
         click.echo(json.dumps([case.to_json() for case in (*cases, *undone)], indent=2))
     else:
         _table([*cases, *undone])
-    return int(ExitCode.FINDINGS if undone or any(case.state in waiting for case in cases) else ExitCode.CLEAN)
+    return int(ExitCode.FINDINGS if undone or any(case.state in waiting or not case.applied for case in cases) else ExitCode.CLEAN)
 
 
 @command.command("show")

@@ -245,9 +245,7 @@ def test_what_no_answer_came_for_is_asked_again(site: Any, double: Any, monkeypa
 def test_what_nobody_decides_in_time_is_counted(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule counts the cases that wait for a person for longer than the deployment allows, also where there is no asynchronous endpoint. An
     appeal waits since it was made, what was opened again since then; what is decided doesn't wait."""
-    from datetime import UTC, datetime, timedelta
-
-    import boto3
+    from datetime import timedelta
 
     from averment.core.period import utc_now
     from averment.detector.gate.reviews import Reviews
@@ -267,23 +265,71 @@ def test_what_nobody_decides_in_time_is_counted(site: Any, double: Any, monkeypa
     def counted(hours: float) -> float:
         monkeypatch.setattr(deferred, "utc_now", lambda: utc_now() + timedelta(hours=hours))
         assert sweep_handler({}, None) == {"verdicts": []}
-        found = boto3.client("cloudwatch").get_metric_data(
-            MetricDataQueries=[
-                {
-                    "Id": "m",
-                    "MetricStat": {
-                        "Metric": {"Namespace": "Averment/Detector", "MetricName": "ReviewsOverdue"},
-                        "Period": 60,
-                        "Stat": "Sum",
-                    },
-                }
-            ],
-            StartTime=datetime.now(UTC) - timedelta(hours=1),
-            EndTime=datetime.now(UTC) + timedelta(hours=1),
-        )
-        return float(sum(found["MetricDataResults"][0]["Values"]))
+        return overdue_in_all()
 
     assert [counted(hours) for hours in (47, 49, 51)] == [0, 1, 3]  # in all: none, then one, then two
+
+
+def overdue_in_all() -> float:
+    """What ``ReviewsOverdue`` adds up to."""
+    from datetime import UTC, datetime, timedelta
+
+    import boto3
+
+    found = boto3.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "m",
+                "MetricStat": {
+                    "Metric": {"Namespace": "Averment/Detector", "MetricName": "ReviewsOverdue"},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+        ],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
+    )
+    return float(sum(found["MetricDataResults"][0]["Values"]))
+
+
+def test_a_decision_that_stopped_half_way_is_counted_until_it_is_applied(
+    site: Any, double: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rejection is filed and S3 refuses to withdraw: what was rejected is served, so somebody is told within hours, and not when a medium waits for
+    a first decision. It is among the rejected cases, and `averment review list` ends with 1, with or without --all."""
+    from datetime import timedelta
+
+    from averment.cli.main import run
+    from averment.core.period import utc_now
+    from averment.detector.gate.reviews import Reviews
+
+    monkeypatch.setenv("AVERMENT_PUBLISHED_BUCKET", site.published_bucket)
+    monkeypatch.setenv("AVERMENT_CASES", site.table)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
+    reviews = Reviews(site.gate(double))
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"fake"))
+    [case] = reviews.cases.listed(["open"])
+    reviews.decide(case.id, "release", by="trust/Ada", reason="fine")
+    reviews.appeal(case.id, by="support/Dee", reason="that is me")
+    faults.failing = "DeleteObject"
+    with pytest.raises(IncompleteError):
+        reviews.decide(case.id, "reject", by="legal/Bob", reason="the complaint is right")
+    faults.failing = None
+    assert site.published("x.jpg") is not None
+    assert [found.id for found in reviews.cases.listed(["rejected"])] == [case.id]
+    assert list(reviews.cases.listed(["released", "open", "appealed"])) == []
+    assert [run(["review", "list", "--table", site.table, *more]) for more in ((), ("--all",))] == [1, 1]
+
+    def counted(hours: float) -> float:
+        monkeypatch.setattr(deferred, "utc_now", lambda: utc_now() + timedelta(hours=hours))
+        sweep_handler({}, None)
+        return overdue_in_all()
+
+    assert [counted(0.5), counted(1.5)] == [0, 1]
+    reviews.decide(case.id, "reject", by="legal/Bob", reason="the complaint is right")
+    assert (counted(1.5), list(reviews.cases.undone())) == (1, [])
+    assert [run(["review", "list", "--table", site.table, *more]) for more in ((), ("--all",))] == [0, 0]
 
 
 def environment(monkeypatch: pytest.MonkeyPatch, site: Any) -> None:

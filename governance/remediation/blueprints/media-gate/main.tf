@@ -1629,7 +1629,7 @@ resource "aws_cloudwatch_metric_alarm" "overdue" {
 
 resource "aws_cloudwatch_metric_alarm" "reviews_overdue" {
   alarm_name          = "${var.name}-reviews-overdue"
-  alarm_description   = "Held uploads or appeals wait for a person for more than ${var.review_hours} hours (averment review list)."
+  alarm_description   = "Held uploads or appeals wait for a person for more than ${var.review_hours} hours, or a decision was not applied (averment review list)."
   namespace           = "Averment/Detector"
   metric_name         = "ReviewsOverdue"
   statistic           = "Maximum"
