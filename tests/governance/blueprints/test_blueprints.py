@@ -47,6 +47,7 @@ def test_the_page_is_what_the_template_says(name: str) -> None:
     assert page == render(blueprint)
     prose = re.sub(r"```.*?```|`[^`]*`", "", page, flags=re.DOTALL)
     assert "<" not in prose, "Markdown takes <this bucket> for a tag, and nobody reads it"
+    assert "{'" not in prose, "a colon in a sentence makes a table of it in YAML"
 
 
 @pytest.mark.parametrize("name", NAMES)
