@@ -232,6 +232,11 @@ class Reviews:
         # Again: admitting takes seconds, in which a newer upload may have been scanned and published; this one would lie over it for good.
         self._check_releasable(case)
         self.gate.publish(case.target, head, judgement, case.content_type)
+        if not self.gate.store.is_latest(
+            case.target, head["ETag"]
+        ):  # nothing here scans, so the newer one can't be done again, as the gate does
+            why = f"a newer version of {case.target.key} was uploaded while this one was published, which may lie over it now"
+            raise IncompleteError(why, fix="reject this one, then scan the newer one again: runbook rescan-since")
 
     def _check_unreplaced(self, case: Case) -> None:
         """See that nobody decided otherwise since ``case`` was filed. Who rejects files that first, and forbids then, so that what was lifted just now

@@ -369,6 +369,26 @@ def test_a_release_does_not_lie_over_a_newer_version_that_overtook_it(site: Any,
     assert site.published("x.jpg") == JPEG + b"clean"
 
 
+def test_a_release_that_is_copied_over_a_newer_version_says_so(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large video takes minutes to be copied, in which a newer version is uploaded, scanned and published; then the older one lies over it. That is said,
+    and the release isn't taken for applied."""
+    _, case = held(site, reviews)
+    real = reviews.gate.store.publish
+
+    def slow(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(reviews.gate.store, "publish", real)
+        assert reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))["action"] == "publish"
+        real(*arguments, **more)
+
+    monkeypatch.setattr(reviews.gate.store, "publish", slow)
+    with pytest.raises(IncompleteError, match="newer version") as told:
+        reviews.decide(case.id, "release", by=ADA, reason="fine")
+    assert "rescan-since" in str(told.value.fix)
+    assert reviews.cases.get(case.id).applied is False
+    reviews.decide(case.id, "reject", by=ADA, reason="there is a newer one")
+    assert site.published("x.jpg") is None
+
+
 def test_a_takedown_during_publication_wins(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forbidden between the gate's look and its copy: the gate looks again, takes its copy back and says so."""
     from averment.core.period import utc_now
