@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import aws_errors, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
@@ -131,7 +131,7 @@ class Reviews:
                 why = f"{key} was not published by the gate, which keeps the version it came from in its metadata"
                 raise BadInputError(why, fix="delete it yourself")
             head, source = found.head, found.source
-            digest = _digest(bucket, key, head)
+            digest = self._digest(at_version(ObjectVersion(bucket, key), head), head)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
             case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason))
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)  # a release that was being applied may have lifted the first
@@ -157,6 +157,15 @@ class Reviews:
         if revision not in {None, case.revision}:
             raise IncompleteError(f"the case {identifier} went on meanwhile", fix="look at it again: averment review show")
         return case
+
+    def _digest(self, published: ObjectVersion, head: Mapping[str, Any]) -> str | None:
+        """The SHA-256 of what is served; None where the bytes are too many to be read: then only the version is forbidden."""
+        if head["ContentLength"] > MAX_BYTES:
+            return None
+        fetched = self.gate.store.fetch(published, whole_up_to=MAX_BYTES)
+        if fetched is None:
+            raise IncompleteError(f"{published} was replaced meanwhile", fix="take it down again")
+        return sha256_hex(fetched.data)
 
     def _file_takedown(self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step) -> Case | None:
         """The version's case with the takedown in it, so that it can be appealed. None where the version isn't the gate's to read (any more):
@@ -341,13 +350,6 @@ def _released(case: Case, metadata: Mapping[str, str]) -> Judgement:
     provenance = Provenance(metadata.get("provenance"), reason="a person decided")
     score = Score(cannot_say="a person decided")
     return Judgement(GateVerdict.RELEASED, f"{last.by}: {last.reason}", score, info, case.sha256, provenance)
-
-
-def _digest(bucket: str, key: str, head: Mapping[str, Any]) -> str | None:
-    """The SHA-256 of what is served; None where the bytes are too many to be read: then only the version is forbidden."""
-    if head["ContentLength"] > MAX_BYTES:
-        return None
-    return sha256_hex(client("s3").get_object(Bucket=bucket, Key=key, IfMatch=head["ETag"])["Body"].read())
 
 
 class People(Detector):
