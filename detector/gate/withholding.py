@@ -9,7 +9,8 @@
    never what a person released; a later scan that finds the version clean publishes it again.
 4. What has a finding that nobody released isn't published by a scan that finds it clean either: detectors may differ, a person decides.
 5. Of two decisions of people on the same bytes the later one holds: a takedown or a rejection of the same file elsewhere withdraws, when
-   this version is scanned next, what was released before, and re-opens its case; a release lifts it.
+   this version is scanned next, what was released before, and re-opens its case; a release lifts it. So it is a finding of each case of these
+   bytes that somebody has still to decide.
 
 Findings only ever grow, so the order in which scans come makes no difference to what is known in the end. A case is written before
 anything is withdrawn, and whoever publishes looks at the case again afterwards: of two that run at once, one sees the other.
@@ -57,7 +58,7 @@ class Withholding:
                 self.take_back(target, judgement.sha256, judgement.reason, None)
             return action
         standing = self._cases.standing(target, judgement.sha256)
-        findings = (*judgement.findings, *_forbidden_since(standing.case, standing.hold, served=served))
+        findings = (*judgement.findings, *_forbidden_since(standing.case, standing.hold))
         if action == FORBIDDEN and standing.case is None and not served:
             return action  # bytes that a person rejected elsewhere: there is nothing new to decide
         now = iso(utc_now())
@@ -138,11 +139,10 @@ class Withholding:
         cases.save(replace(case, applied=True, revision=case.revision + 1))
 
 
-def _forbidden_since(case: Case | None, hold: str | None, *, served: bool) -> tuple[str, ...]:
-    """A person's hold as a finding: news for a case that was released, and for a version that is served without one."""
-    if hold is None or not (served if case is None else case.state in {CaseState.RELEASED, CaseState.APPEALED}):
-        return ()
-    return (hold,)
+def _forbidden_since(case: Case | None, hold: str | None) -> tuple[str, ...]:
+    """A person's hold as a finding: news for a case that was released, and nothing that whoever decides an open or a new one should release without
+    knowing it. A case that is rejected has its own."""
+    return () if hold is None or (case is not None and case.state is CaseState.REJECTED) else (hold,)
 
 
 def at_version(target: ObjectVersion, head: Mapping[str, Any]) -> ObjectVersion:

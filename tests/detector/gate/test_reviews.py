@@ -507,3 +507,24 @@ def test_what_a_scan_finds_between_a_rejection_and_its_repetition_does_not_take_
     [line] = [line for line in site.logged() if line["event"] == "review"]
     assert (line["did"], line["by"].partition("/")[0], line["reason"]) == ("reject", "trust", "it shows a child")
     assert "forbidden by trust" in str(reviews.gate.held(target, None))
+
+
+def test_a_case_says_that_its_bytes_were_forbidden_elsewhere(site: Any, reviews: Reviews, double: Any) -> None:
+    """What was taken down by a court's order comes again under another name, and is flagged this time: who decides is told of the order before a release
+    lifts it; so is who has a case of the same bytes that was open before, once it is scanned again."""
+    double.one = lambda _: type(double)().one(b"clean")
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"fake"))
+    del double.one
+    before = site.upload("before.jpg", JPEG + b"fake")
+    reviews.gate.handle(before)
+    reviews.forbid_published("x.jpg", by=ADA, reason="a court order")
+    reviews.gate.handle(before)
+    reviews.gate.handle(site.upload("again.jpg", JPEG + b"fake"))
+    cases = {case.target.key: case for case in reviews.cases.listed([CaseState.OPEN])}
+    assert set(cases) == {"before.jpg", "again.jpg"}
+    for case in cases.values():
+        assert "a court order" in " ".join(case.findings)
+    own = cases["again.jpg"]
+    reviews.decide(own.id, "reject", by=BOB, reason="forbidden")
+    reviews.gate.handle(own.target)
+    assert reviews.cases.get(own.id).findings == own.findings, "a rejection is no news to its own case"
