@@ -91,7 +91,8 @@ class Reviews:
         return self._apply(decided, unfinished=not case.applied)
 
     def appeal(self, identifier: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
-        """Ask for another decision on a case. What was published stays so until then, and what wasn't isn't.
+        """Ask for another decision on a case. What was published stays so until then, and what wasn't isn't. One that was filed and could not be
+        logged is logged by repeating it.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, or it isn't decided.
@@ -99,6 +100,10 @@ class Reviews:
         """
         _check(by, reason)
         case = self._seen(identifier, seen)
+        last = case.history[-1]
+        if case.state is CaseState.APPEALED and (last.did, last.by, last.reason) == ("appeal", by, reason):
+            self._say(case, last)
+            return case
         if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
             raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
         if not case.applied:

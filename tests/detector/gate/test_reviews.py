@@ -253,6 +253,22 @@ def test_a_decision_that_stopped_half_way_is_taken_up_again(site: Any, double: A
     assert site.published("x.jpg") == JPEG + b"fake"
 
 
+def test_an_appeal_that_could_not_be_logged_is_logged_when_it_is_repeated(site: Any, double: Any, faults: Any) -> None:
+    """It was filed, and the log was out of reach: the same again is no second appeal, and stands in the log."""
+    reviews = Reviews(site.gate(double))
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "reject", by=ADA, reason="no")
+    faults.failing = "PutLogEvents"
+    with pytest.raises(IncompleteError):
+        reviews.appeal(case.id, by="seller/Cem", reason="it is my photograph")
+    faults.failing = None
+    reviews.appeal(case.id, by="seller/Cem", reason="it is my photograph")
+    with pytest.raises(BadInputError, match="there is no decision to appeal"):
+        reviews.appeal(case.id, by="seller/Cem", reason="once more")
+    assert [line["did"] for line in site.logged() if line["event"] == "review"] == ["reject", "appeal"]
+    assert [step.did for step in reviews.cases.get(case.id).history].count("appeal") == 1
+
+
 def test_an_outdated_or_deleted_version_cannot_be_released(site: Any, reviews: Reviews) -> None:
     """A newer upload has its own case; what is gone has nothing to show."""
     target, case = held(site, reviews)
