@@ -74,6 +74,7 @@ def sign(asked: Mapping[str, JSON], function: str, region: str, *, session: Any 
 
     Raises:
         MissingExtraError: boto3 isn't installed.
+        BadInputError: what is asked is not UTF-8.
         IncompleteError: nobody is signed in.
     """
     boto3 = require("boto3", extra="aws", needed_for="signing a decision")
@@ -134,7 +135,10 @@ def _checked(proof: Any, region: str, now: datetime) -> dict[str, str]:
 
 
 def _digest(asked: Mapping[str, JSON], function: str, region: str) -> str:
-    return sha256_hex(canonical_json({"asked": dict(asked), "function": function, "region": region}))
+    try:
+        return sha256_hex(canonical_json({"asked": dict(asked), "function": function, "region": region}))
+    except UnicodeEncodeError as error:  # half a character, in JSON or on a command line of another encoding
+        raise BadInputError("what is asked is not UTF-8", fix="write it in UTF-8") from error
 
 
 def _address(region: str) -> str:

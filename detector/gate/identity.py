@@ -115,13 +115,13 @@ class IdentityGate:
         moment = now or utc_now()
         with aws_errors("start a liveness session"):
             known = self._get(transaction)
-            if known is not None and known["person"]["S"] != sha256_hex(person.encode()):
+            if known is not None and known["person"]["S"] != _id(person):
                 raise BadInputError("the transaction belongs to somebody else", fix="begin a new one")
             attempt = int(known["attempt"]["N"]) + 1 if known else 1
             if attempt > MAX_ATTEMPTS or (known and known["state"]["S"] in {"used", "closed"}):
                 self._say(transaction, None, Decision(Outcome.HUMAN, "no further try"), risk)
                 return None
-            token = sha256_hex(f"{transaction}\n{attempt}".encode())
+            token = _id(f"{transaction}\n{attempt}")
             session = str(self._rekognition.create_face_liveness_session(ClientRequestToken=token)["SessionId"])
             self._put(transaction, person, risk, device, session, attempt, moment)
             self._log.write(
@@ -146,7 +146,7 @@ class IdentityGate:
         return decision
 
     def _decide(self, known: Mapping[str, Any] | None, person: str, session: str, device: Device, moment: datetime, risk: Risk) -> Decision:
-        if known is None or known["session"]["S"] != _id(session) or known["person"]["S"] != sha256_hex(person.encode()):
+        if known is None or known["session"]["S"] != _id(session) or known["person"]["S"] != _id(person):
             return Decision(Outcome.REFUSED, "the session belongs to no transaction of this person", ("foreign-session",))
         if known["state"]["S"] != "started":
             return Decision(Outcome.REFUSED, "the session was used before", ("replayed-session",))
@@ -181,9 +181,9 @@ class IdentityGate:
     def _put(self, transaction: str, person: str, risk: Risk, device: Device, session: str, attempt: int, moment: datetime) -> None:
         item = {
             "id": {"S": _id(transaction)},
-            "person": {"S": sha256_hex(person.encode())},
+            "person": {"S": _id(person)},
             "session": {"S": _id(session)},
-            "device": {"S": sha256_hex(device.fingerprint.encode())},
+            "device": {"S": _id(device.fingerprint)},
             "camera_was_virtual": {"BOOL": bool(VIRTUAL_CAMERAS.search(device.camera))},
             "risk": {"S": str(risk)},
             "state": {"S": "started"},
@@ -245,11 +245,12 @@ class IdentityGate:
 def _signals(known: Mapping[str, Any], device: Device, age: timedelta) -> tuple[str, ...]:
     found = {
         "virtual-camera": bool(VIRTUAL_CAMERAS.search(device.camera)) or known["camera_was_virtual"]["BOOL"],
-        "other-device": known["device"]["S"] != sha256_hex(device.fingerprint.encode()),
+        "other-device": known["device"]["S"] != _id(device.fingerprint),
         "too-fast": age.total_seconds() < LEAST_SECONDS,
     }
     return tuple(name for name, seen in found.items() if seen)
 
 
 def _id(text: str) -> str:
-    return sha256_hex(text.encode())
+    # JSON can hold half a character ("\ud800"), which is no UTF-8: what a client writes there is an id like any other, and nobody's.
+    return sha256_hex(text.encode("utf-8", "surrogatepass"))

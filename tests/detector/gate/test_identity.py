@@ -177,3 +177,12 @@ def test_no_session_is_begun_over_an_answer_that_comes_meanwhile(
     monkeypatch.undo()
     assert decided == [Outcome.PASS]
     assert gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW) is None
+
+
+def test_half_a_character_in_what_a_client_sends_is_no_flaw_of_the_program(gate: IdentityGate, started: Started) -> None:
+    """JSON can hold it: a session of that name is foreign, and a device of that name another one."""
+    odd = Device.from_json({"fingerprint": "\ud800", "camera": "\udfff"})
+    session = started()
+    assert finish(gate, "\ud800").signals == ("foreign-session",)
+    assert finish(gate, session, device=odd).signals == ("other-device",)
+    assert finish(gate, started(transaction="\ud800", device=odd), transaction="\ud800", device=odd).outcome is Outcome.PASS

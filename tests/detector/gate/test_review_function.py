@@ -283,3 +283,18 @@ def test_one_person_does_not_decide_an_appeal_against_themselves_under_another_r
         with pytest.raises(BadInputError, match="reviewer/ada decided the case that is appealed"):
             reviews.decide(case.id, "release", by=again, reason="hm")
     assert reviews.decide(case.id, "release", by="reviewer/bob", reason="the raw file is genuine").applied
+
+
+def test_a_reason_that_is_no_utf_8_is_refused_by_the_command_and_by_the_function(
+    site: Any, case: Any, sign_in: SignIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with rights of one's own: one clear error, and nothing is filed."""
+    boto3.client("ssm").put_parameter(
+        Name=f"{GATES}media-gate", Type="String", Value=json.dumps({"function": "gate-review", "cases": site.table})
+    )
+    sign_in("ada")
+    assert run(["review", "decide", case.id, "reject", "--reason", "f\udcfcr"]) == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+    asked = {"do": "decide", "case": case.id, "revision": case.revision, "decision": "reject", "reason": "x"}
+    answer = invoke({**asked, "reason": "\ud800"}, sign(asked, "gate-review", REGION))
+    assert (answer["error"]["kind"], people(site, case)) == ("bad-input", [])
