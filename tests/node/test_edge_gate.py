@@ -64,6 +64,12 @@ def test_what_was_taken_down_is_refused_at_the_viewers_request(viewer: Any) -> N
     assert viewer("/other.jpg", taken=takedown_name(key))["uri"] == "/other.jpg"
 
 
+def test_the_bare_address_is_asked_for_by_the_name_of_what_it_stands_for(viewer: Any) -> None:
+    """The distribution's root object: taken down under its key it isn't served there either, and it is cached under the address that is invalidated."""
+    assert viewer("/", taken=takedown_name("index.html"))["statusCode"] == 410
+    assert viewer("/")["uri"] == "/index.html"
+
+
 def test_a_medium_is_cached_under_the_one_address_that_is_invalidated(viewer: Any) -> None:
     """However its key is written in the request: otherwise a copy that somebody asked for under another spelling would outlive a withdrawal."""
     for key in ("reviews/a b+c.jpg", "ü/(1)!*'~.jpg", "a/../b.jpg", "plain-1_2.jpg"):

@@ -21,7 +21,7 @@ async function handler(event) {
   }
   let name;
   try {
-    const key = decodeURIComponent(request.uri.slice(1));
+    const key = decodeURIComponent(request.uri.slice(1)) || 'index.html'; // what the bare address stands for, under its own name
     name = crypto.createHash('sha256').update(key).digest('hex');
     request.uri = '/' + key.split('/').map(written).join('/');
   } catch (malformed) {
