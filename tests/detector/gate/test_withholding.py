@@ -332,6 +332,30 @@ def test_a_withdrawal_drops_the_edges_copies(site: Any, double: Any) -> None:
     assert site.invalidated(where) == [["/x.jpg*"]]
 
 
+def test_a_campaigns_withdrawals_leave_no_copy_for_want_of_room(site: Any, double: Any, faults: Any) -> None:
+    """CloudFront takes 15 paths with a star at a time. The sixteenth medium's own address is forgotten all the same, at once, and the delivery fails, so that
+    the next one drops what is cached under other query strings."""
+    where, full = site.distribution(), [True]
+    cloudfront = faults("cloudfront")
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if full and "*" in params["InvalidationBatch"]["Paths"]["Items"][0]:
+            error = {"Error": {"Code": "TooManyInvalidationsInProgress", "Message": "more than 15"}}
+            raise cloudfront.exceptions.TooManyInvalidationsInProgress(error, "CreateInvalidation")
+
+    cloudfront.meta.events.register("provide-client-params.cloudfront.CreateInvalidation", refuse)
+    gate = site.gate(double, distribution=where)
+    target = site.upload("x.jpg", JPEG + b"late")
+    gate.handle(target)
+    double.version = "2.0"
+    with pytest.raises(IncompleteError, match="TooManyInvalidationsInProgress"):
+        gate.handle(target)
+    assert (site.published("x.jpg"), site.invalidated(where)) == (None, [["/x.jpg"]])
+    full.clear()
+    gate.handle(target)
+    assert sorted(site.invalidated(where)) == [["/x.jpg"], ["/x.jpg*"]]
+
+
 def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second model's scan comes between a person's decision and its copy: the copy is taken back, and the case is open."""
     target = site.upload("x.jpg", JPEG + b"fake")
