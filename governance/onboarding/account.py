@@ -29,6 +29,9 @@ PERMISSIONS = (
 MOST_BUCKETS = 500
 """Of so many buckets the tags are asked; each is a request."""
 
+_BUCKETS_A_PAGE = 1_000
+"""Said outright, because S3 refuses to list all at once for accounts with a quota above 10,000 buckets (S3 API reference, ``ListBuckets``)."""
+
 ClientFactory = Callable[..., Any]
 
 
@@ -113,9 +116,9 @@ def _distributions(connect: ClientFactory) -> list[Mapping[str, Any]]:
     return [item for page in pages for item in page["DistributionList"].get("Items", [])]
 
 
-def _listed(api: Any, operation: str, key: str) -> list[Any]:
+def _listed(api: Any, operation: str, key: str, **asked: Any) -> list[Any]:
     """What is under ``key`` on every page of the answer."""
-    return [item for page in api.get_paginator(operation).paginate() for item in page.get(key, [])]
+    return [item for page in api.get_paginator(operation).paginate(**asked) for item in page.get(key, [])]
 
 
 def _collections(found: AccountSurvey, connect: ClientFactory, region: str) -> None:
@@ -133,7 +136,7 @@ def _count(found: AccountSurvey, name: str, items: list[Any]) -> None:
 
 def _buckets(found: AccountSurvey, connect: ClientFactory) -> None:
     s3, scope = connect("s3"), Scope()
-    names = [item["Name"] for item in s3.list_buckets()["Buckets"]]
+    names = [item["Name"] for item in _listed(s3, "list_buckets", "Buckets", PaginationConfig={"PageSize": _BUCKETS_A_PAGE})]
     if len(names) > MOST_BUCKETS:
         found.refused.append(f"the tags of {len(names) - MOST_BUCKETS} buckets: only the first {MOST_BUCKETS} are asked")
     for number, name in enumerate(names):

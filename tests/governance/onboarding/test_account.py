@@ -97,6 +97,23 @@ def test_what_is_refused_is_said_and_the_rest_is_told(operation: str, sandbox: S
     assert bool(found.buckets) is (operation != "ListBuckets")
 
 
+def test_buckets_are_asked_for_in_pages(sandbox: Sandbox) -> None:
+    """S3 refuses to list without pages where an account may have more than 10,000 buckets; the embedded one doesn't."""
+    _shop(sandbox.region)
+    asked: list[str] = []
+
+    def connect(service: str, **options: Any) -> Any:
+        made = client(service, **options)
+        if service == "s3":
+            made.meta.events.register("before-send.s3.ListBuckets", lambda request, **_: asked.append(request.url))
+        return made
+
+    found = survey_account(connect)
+    assert len(found.buckets) + found.others == 3
+    assert asked
+    assert all("max-buckets=1000" in url for url in asked)
+
+
 def test_without_credentials_there_is_no_look(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is shown an empty account because nobody was asked."""
     del sandbox
