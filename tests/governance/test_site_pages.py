@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue, Framework, Provision, Reference
+from averment.core.organisation import Organisation
+from averment.core.period import parse_period
 from averment.core.words import Status
 from averment.evidence.states import Gap
 from averment.governance.site import words
-from averment.governance.site.data import SiteData
+from averment.governance.site.data import SiteData, gather
 from averment.governance.site.pages import all_pages
 from averment.governance.site.pages.controls import control_page
 from averment.governance.site.pages.home import home_page, owed
 from averment.governance.site.pages.law import framework_page, law_page
+from averment.governance.site.pages.rules import rules_page
 from averment.governance.site.plots import interval, picture_files, pictures
 
 View = Callable[..., SiteData]
@@ -76,6 +79,38 @@ def test_without_a_ledger_every_page_says_so(site_data: View) -> None:
     assert "No evidence yet" in page
     assert "None in the evidence" not in page
     assert "Unknown: nothing was looked at." in page
+
+
+def test_a_period_without_evidence_is_not_one_without_findings(site_data: View, organisation: Organisation) -> None:
+    """The ledger holds records, but none of the period: nothing is said to have been found to be in order, on any page."""
+    now = site_data().as_of
+    data = gather(organisation, load_catalogue(organisation), as_of=now, period=parse_period("2025Q1"))
+    page = read(home_page(data))
+    assert "None in the evidence" not in page
+    assert "No evidence has grown too old" not in page
+    assert "The ledger holds no evidence from 2025Q1" in page
+    assert page.count("Unknown: nothing was looked at.") == 2
+    lines = [line for line in read(rules_page(data)).splitlines() if line.startswith("| [")]
+    assert lines
+    assert all(line.endswith("| unknown: not assessed |") for line in lines)
+
+
+def test_no_finding_is_told_with_what_was_not_assessed(site_data: View) -> None:
+    """That nothing is found says nothing of the assessments that were not made."""
+    data = site_data()
+    data = replace(data, report=replace(data.report, findings=()))
+    missing, made = len(data.report.gaps), len(data.report.assessments)
+    assert f"None in the evidence that was collected. {missing} of {made} assessments are not made" in read(home_page(data))
+
+
+def test_a_past_period_is_told_as_of_its_end(site_data: View, organisation: Organisation) -> None:
+    """As the command line, the workbook and the package have it: what held at the end of September is not said of November."""
+    now = site_data().as_of
+    data = gather(organisation, load_catalogue(organisation), as_of=now, period=parse_period("2026Q3"))
+    control = data.catalogue.get("SM-DEL-01")
+    assert control is not None
+    assert "True as of 2026-09-30 23:59 UTC, period 2026Q3, by what was known at 2026-11-23 07:00 UTC." in read(home_page(data))
+    assert "as of 2026-09-30 23:59 UTC" in read(control_page(data, control))
 
 
 def test_control_page_shows_each_assessment_with_result_and_record(site_data: View) -> None:

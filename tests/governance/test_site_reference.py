@@ -73,6 +73,9 @@ def test_all_rules_stand_on_one_page_with_what_they_found(site_data: View) -> No
     gated = next(rule for rule in data.rules if rule.id == "s3-put-object-gated")
     assert found_by(data, gated) == ["arn:aws:s3:::shop-uploads", "aws_s3_bucket_policy.uploads"]
     assert next(line for line in page.splitlines() if "[s3-put-object-gated]" in line).endswith("| 2 |")
+    counts = {name: next(line for line in page.splitlines() if f"[{name}]" in line) for name in ("cdn-media-gated", "config-recorder-on")}
+    assert counts["cdn-media-gated"].endswith("| 0 |")
+    assert counts["config-recorder-on"].endswith("| 0 (1 of 2 assessments not made) |")
 
 
 def test_every_rule_says_what_why_how_to_mend_and_what_it_misses(site_data: View) -> None:

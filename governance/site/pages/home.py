@@ -50,6 +50,7 @@ def home_page(data: SiteData) -> str:
         data=data,
         totals=[(str(status), data.report.totals[str(status)]) for status in _SHOWN],
         open_findings=findings,
+        no_findings=_no_findings(data),
         by_severity=[(name, count) for name in _SEVERITIES if (count := sum(1 for row in findings if row.severity == name))],
         upcoming=_next_dates(data),
         owed=owed(data),
@@ -96,6 +97,15 @@ def open_findings(data: SiteData) -> list[FindingRow]:
     """What breaks a control and isn't waived; the worst first."""
     rows = [row for row in data.report.findings if row.waived_until is None]
     return sorted(rows, key=lambda row: (_SEVERITIES.index(row.severity), row.control, row.resource))
+
+
+def _no_findings(data: SiteData) -> str:
+    """What is said where no finding is open: of how many assessments that tells nothing."""
+    made, missing = len(data.report.assessments), len(data.report.gaps)
+    if missing == made:
+        return "Unknown: nothing was looked at."
+    unseen = f" {missing} of {made} assessments are not made, and can have found nothing." if missing else ""
+    return f"None in the evidence that was collected.{unseen}"
 
 
 def _summary(data: SiteData, control_id: str) -> str:

@@ -44,7 +44,7 @@ def rule_page(data: SiteData, rule: Rule) -> str:
 
 def rules_page(data: SiteData) -> str:
     """Every rule in a line: what it asks for, where it runs, for which dialects its page has a fix, and what it found."""
-    rows = [(rule, data.catalogue.for_policy(rule.id), dialects(_written(data, rule)), len(found_by(data, rule))) for rule in data.rules]
+    rows = [(rule, data.catalogue.for_policy(rule.id), dialects(_written(data, rule)), _count(data, rule)) for rule in data.rules]
     return render("rules.md", data=data, rows=rows, runs_on=_runs_on, own={rule.id for rule in data.rules} - shipped_rules())
 
 
@@ -67,8 +67,22 @@ def dialects(text: str | None) -> list[str]:
 
 def found_by(data: SiteData, rule: Rule) -> list[str]:
     """The resources that the rule's assessments found at fault and nobody waived, each once, in order."""
-    asked = {f"{control.id}/{item.id}" for control in data.catalogue for item in control.assessments if item.policy == rule.id}
+    asked = _asked(data, rule)
     return sorted({row.resource for row in data.report.findings if row.assessment in asked and row.waived_until is None})
+
+
+def _asked(data: SiteData, rule: Rule) -> set[str]:
+    return {f"{control.id}/{item.id}" for control in data.catalogue for item in control.assessments if item.policy == rule.id}
+
+
+def _count(data: SiteData, rule: Rule) -> str:
+    """How many resources the rule found at fault, and of how many of its assessments that tells nothing: none found is no pass then."""
+    asked = _asked(data, rule)
+    found, missing = len(found_by(data, rule)), sum(1 for row in data.report.gaps if row.id in asked)
+    if missing == len(asked) and not found:
+        return "unknown: not assessed" if asked else "–"
+    unseen = f" ({missing} of {len(asked)} assessments not made)" if missing else ""
+    return f"{found:,}{unseen}"
 
 
 def _surfaces(rule: Rule) -> str:
