@@ -107,6 +107,22 @@ def test_a_terminal_without_unicode_gets_an_answer(arguments: tuple[str, ...], t
     assert b" ? " in done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments", [("controls", "list", "--format", "json"), ("check", ".", "--no-cache", "--format", "junit"), ("incident", "plan")]
+)
+def test_what_programs_read_is_utf_8_under_any_locale(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Windows' code pages and Latin locales lack characters, and JSON and XML that aren't UTF-8 are refused, or read as something else."""
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\norganisation: {name: Größe 北京}\n"
+        "overlays: {SM-DET-03: {reason: Größe 北京 has few pictures yet, assessments: {performance: {claim: {at_least: 0.75}}}}}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "Größe 北京.tf").write_text('resource "aws_s3_bucket" "uploads" {}\n')
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "-m", "averment", *arguments], check=False, capture_output=True, cwd=tmp_path, env=environment)
+    assert "Größe 北京" in done.stdout.decode("utf-8"), done.stderr
+
+
 @pytest.mark.parametrize(("arguments", "meant"), [(["chek"], "check"), (["rules", "lst"], "list"), (["media", "scn"], "scan")])
 def test_a_mistyped_command_is_told_what_was_meant(arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     """At the top and in groups, also in those that import a command when it is called."""

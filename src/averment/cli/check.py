@@ -14,7 +14,7 @@ import click
 
 from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
-from averment.cli.common import organisation_for, stderr
+from averment.cli.common import organisation_for, print_document, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import MAX_TEXT_BYTES, relative_posix, write_atomic
@@ -261,7 +261,10 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
         write_atomic(file, text.encode("utf-8", "backslashreplace"))
         stderr.print(f"wrote {file}", style="dim", markup=False)  # a name may hold brackets
     if screen and (not files or any(name != format_name for name, _ in files)):
-        click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
+        if format_name == "table":
+            click.echo(_on_screen(verbose).render(report), nl=False)
+        else:
+            print_document(format_named(format_name).render(report), nl=False)
 
 
 def _exit_code(checked: Checked) -> int:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.api.collecting import collect, where
-from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.cli.common import config_option, note, organisation_for, print_document, stderr, stdout
 from averment.core.errors import ExitCode
 from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import policy
@@ -88,7 +88,7 @@ def command(
 
 def _show(records: Sequence[Record], form: str) -> None:
     if form == "json":
-        click.echo(json.dumps([record.to_json() for record in records], indent=2, ensure_ascii=False))
+        print_document(json.dumps([record.to_json() for record in records], indent=2, ensure_ascii=False))
         return
     table = Table("Collector", "Where", "Gathering", "Population", "Redacted", "Record", box=box.SIMPLE_HEAD)
     for record in records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -73,6 +74,13 @@ def stdout(**options: Any) -> Console:
     from averment.cli.console import GuardedConsole
 
     return GuardedConsole(file=sys.stdout, highlight=False, soft_wrap=True, **options)
+
+
+def print_document(text: str, *, nl: bool = True) -> None:
+    """Print ``text``, which programs read: in a pipe or file as UTF-8 whatever the locale or code page, as JSON's and XML's readers expect it."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # a name that is no text
+    click.echo(text, nl=nl)
 
 
 def organisation_for(config: Path | None, start: Path | None = None) -> Organisation:

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, day_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, day_option, organisation_for, print_document, stderr, stdout
 from averment.cli.completion import control_ids
 from averment.cli.controls_import import command as import_command
 from averment.cli.crosswalk import command as crosswalk_command
@@ -69,7 +69,7 @@ def list_command(binding_on: date | None, form: str, config: Path | None) -> int
         }
         if binding_on is not None:
             value["may_bind"] = [control_json(catalogue, control, judged[control.id]) for control in open_ones]
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        print_document(json.dumps(value, indent=2, ensure_ascii=False))
         return ExitCode.CLEAN
     _table(catalogue, shown, judged, Standing.BINDS if binding_on else None, title="")
     if open_ones:
@@ -135,7 +135,7 @@ def show_command(control_id: str, form: str, config: Path | None) -> int:
     day = utc_now().date()
     judgements = judge_control(catalogue, control.id, organisation.profile, day)
     if form == "json":
-        click.echo(json.dumps(control_json(catalogue, control, judgements), indent=2, ensure_ascii=False))
+        print_document(json.dumps(control_json(catalogue, control, judgements), indent=2, ensure_ascii=False))
         return ExitCode.CLEAN
     _show(catalogue, control, judgements, day)
     return ExitCode.CLEAN
@@ -182,7 +182,7 @@ def diff_command(form: str, config: Path | None) -> int:
     catalogue = load_catalogue(organisation_for(config))
     changed = {control.id: {"weakened": control.weakened, "tailored": control.tailored} for control in catalogue if _changed(control)}
     if form == "json":
-        click.echo(json.dumps({"left_out": catalogue.left_out, "changed": changed}, indent=2, ensure_ascii=False))
+        print_document(json.dumps({"left_out": catalogue.left_out, "changed": changed}, indent=2, ensure_ascii=False))
         return ExitCode.CLEAN
     for control_id in catalogue.left_out:
         click.echo(f"{control_id}: left out")
@@ -224,7 +224,7 @@ def lint_command(form: str, config: Path | None) -> int:
             {"code": item.code, "message": item.message, "where": str(item.where), "fix": item.fix, "advice": item.advice}
             for item in problems
         ]
-        click.echo(json.dumps({"controls": len(catalogue.controls), "problems": rows}, indent=2, ensure_ascii=False))
+        print_document(json.dumps({"controls": len(catalogue.controls), "problems": rows}, indent=2, ensure_ascii=False))
     else:
         for item in problems:
             place = f"{item.where}: " if item.where.file else ""

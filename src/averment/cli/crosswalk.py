@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, day_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, day_option, organisation_for, print_document, stderr, stdout
 from averment.controls.crosswalk import Row, crosswalk, crosswalk_json
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue, Control, Framework
@@ -45,7 +45,7 @@ def command(names: tuple[str, ...], by: str, gaps: bool, on: date | None, form: 
     frameworks = _chosen(catalogue, names)
     day = on or utc_now().date()
     if form == "json":
-        click.echo(json.dumps(crosswalk_json(catalogue, frameworks, organisation.profile, day), indent=2, ensure_ascii=False))
+        print_document(json.dumps(crosswalk_json(catalogue, frameworks, organisation.profile, day), indent=2, ensure_ascii=False))
         return ExitCode.CLEAN
     walks = [(framework, crosswalk(catalogue, framework, organisation.profile, day)) for framework in frameworks]
     if by == "control" and not gaps:

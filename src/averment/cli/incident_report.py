@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for
+from averment.cli.common import config_option, organisation_for, print_document
 from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
@@ -80,7 +80,7 @@ def write(document: Document, form: str, output: Path | None) -> None:
     as_html = form == "html" or (output is not None and output.suffix in {".html", ".htm"})
     text = html(document) if as_html else markdown(document)
     if output is None:
-        click.echo(text, nl=False)
+        print_document(text, nl=False)
     else:
         write_atomic(output, text.encode())
         click.echo(output)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, organisation_for, print_document, stderr, stdout
 from averment.cli.incident_common import clock_table, incident_argument, incident_in, width
 from averment.core.errors import ExitCode
 from averment.core.period import iso, utc_now
@@ -43,7 +43,7 @@ def list_command(only_open: bool, form: str, config: Path | None) -> int:
     shown = [incident for incident in found if not (only_open and incident.closed_at)]
     overdue = [incident for incident in found if not incident.closed_at and _overdue(incident)]
     if form == "json":
-        click.echo(json.dumps([incident_json(incident, now) for incident in shown], indent=2, ensure_ascii=False))
+        print_document(json.dumps([incident_json(incident, now) for incident in shown], indent=2, ensure_ascii=False))
     else:
         table = Table("Incident", "Phase", "Severity", "Aware at", "Next clock", "Title", box=box.SIMPLE_HEAD, pad_edge=False)
         for incident in shown:
@@ -82,7 +82,7 @@ def show_command(incident: str, everything: bool, form: str, config: Path | None
         found = incident_in(ledger, incident)
     late = not found.closed_at and _overdue(found)
     if form == "json":
-        click.echo(json.dumps(incident_json(found, now), indent=2, ensure_ascii=False))
+        print_document(json.dumps(incident_json(found, now), indent=2, ensure_ascii=False))
     else:
         _print(stdout(width=width()), found, everything)
     return ExitCode.FINDINGS if late else ExitCode.CLEAN

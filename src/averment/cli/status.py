@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.common import config_option, organisation_for, print_document, stderr
 from averment.cli.status_table import show, show_deadlines, show_drift
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
@@ -62,7 +62,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "since": plain(held),
             "deadlines": plain(coming),
         }
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        print_document(json.dumps(value, indent=2, ensure_ascii=False))
     else:
         show(states, next_step, everything=everything, held=held)
         show_drift(parted, everything=everything)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for
+from averment.cli.common import config_option, organisation_for, print_document
 from averment.cli.completion import things
 from averment.cli.explain.topics import Topic
 from averment.cli.manners import colours
@@ -56,7 +56,7 @@ def command(thing: tuple[str, ...], where: Path, form: str, no_pager: bool, conf
     asked = " ".join(thing)
     topics = explained(asked, Shelf(organisation, load_catalogue(organisation), utc_now().date()), where)
     if form == "json":
-        click.echo(json.dumps({"asked": asked, "topics": [topic.to_json() for topic in topics]}, indent=2, ensure_ascii=False))
+        print_document(json.dumps({"asked": asked, "topics": [topic.to_json() for topic in topics]}, indent=2, ensure_ascii=False))
         return int(ExitCode.CLEAN)
     _show(topics, pager=not no_pager)
     return int(ExitCode.CLEAN)
