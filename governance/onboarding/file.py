@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
+from averment.core.showing import printable
 from averment.core.words import counted
 from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fact_words, grouped, shown, unmade
 
 _PLACEHOLDER = re.compile(r"@@(\w+)@@")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u024f]")
 _WIDEST = 220
 _ROLES = {
     MediaRole.UPLOAD: "user media before a verdict: the quarantine side",
@@ -43,7 +43,7 @@ def _lines(lines: Iterator[str]) -> str:
 
 def comment(text: str) -> str:
     """``text`` for one comment: a single line of printable characters, cut where it is endless."""
-    clean = _UNPRINTABLE.sub("?", " ".join(text.split()))
+    clean = printable(" ".join(text.split()))
     return clean if len(clean) <= _WIDEST else f"{clean[: _WIDEST - 4]} ..."
 
 

@@ -155,6 +155,18 @@ def test_a_strangers_names_cannot_write_into_the_file(tmp_path: Path) -> None:
     assert "aws_s3_bucket.intake" in text
 
 
+def test_names_in_any_script_are_told_as_they_are(tmp_path: Path) -> None:
+    """Whoever names folders and resources in Japanese finds them in the proposal; what turns text around comes as an escape."""
+    (tmp_path / "素材").mkdir()
+    (tmp_path / "素材" / "main.tf").write_text(
+        'resource "aws_s3_bucket" "媒体" {\n  bucket = "shop-uploads-\u202egnp"\n}\n', encoding="utf-8"
+    )
+    assert run(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "averment.yaml").read_text(encoding="utf-8")
+    assert "aws_s3_bucket.媒体 (shop-uploads-\\x202egnp), 素材/main.tf:1: name matches *upload*" in text
+    load_organisation(tmp_path / "averment.yaml")
+
+
 def test_a_strangers_names_reach_no_terminal_as_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A resource's name in a template clears no line and writes none."""
     (tmp_path / "t.yaml").write_text(

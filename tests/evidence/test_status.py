@@ -81,7 +81,9 @@ def test_collect_then_status(shop: Path, bucket: Callable[..., str], capsys: pyt
     assert states["SM-UPL-03/terms"] == ("not-assessed", "never-run", "procurement")
     assert (code, value["records"], value["totals"]["not-assessed"]) == (3, 3, 1)
     run(["status", "--all"])
-    assert "deploy the AWS Config rule averment-s3-put-object-gated" in capsys.readouterr().out
+    everything = capsys.readouterr().out
+    assert "deploy the AWS Config rule averment-s3-put-object-gated" in everything
+    assert "Last evidence (UTC)" in everything
     run(["status"])
     assert "deploy the AWS Config rules averment-s3-put-object-gated, averment-upload-api-authorised" in capsys.readouterr().out
 

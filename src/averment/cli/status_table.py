@@ -191,7 +191,7 @@ def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table
 
 
 def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
+    missing = Table("Not assessed", "Because", "Last evidence (UTC)", "Owner", "Next", box=box.SIMPLE_HEAD)
     for item in gaps:
         last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
         missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
