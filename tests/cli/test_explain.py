@@ -52,6 +52,7 @@ def test_every_name_of_the_product_is_explained_as_what_it_is() -> None:
     for name in names(SHELF):
         topics = explained(name, SHELF, Path())
         assert any(topic.sections for topic in topics), name
+        assert all(type(line) is str for topic in topics for part in topic.sections for line in part.lines), name
         assert name in {topic.id for topic in topics} | {topic.title for topic in topics}, name
 
 

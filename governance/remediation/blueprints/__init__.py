@@ -116,12 +116,17 @@ def _blueprint(path: Path) -> Blueprint:
             title=value["title"],
             what=value["what"].strip(),
             controls=tuple(value["controls"]),
-            costs=tuple(value["costs"]),
-            not_run=tuple(value["not_run"]),
-            remains=tuple(value["remains"]),
+            costs=_texts(value["costs"]),
+            not_run=_texts(value["not_run"]),
+            remains=_texts(value["remains"]),
             unknown=dict(value.get("unknown", {})),
             folder=path.parent,
         )
+
+
+def _texts(items: list[Any]) -> tuple[str, ...]:
+    """``items``, none of which may be a mapping: a sentence with a colon in it is one where it isn't quoted."""
+    return tuple(str.strip(item) for item in items)
 
 
 class _malformed:  # noqa: N801 - read as a statement

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from averment.cli.main import run
+from averment.core.errors import BadInputError
+from averment.governance.remediation import blueprints
 from averment.governance.remediation.blueprints import all_blueprints, exceptions
 from averment.governance.remediation.blueprints.pages import read_template, render
 
@@ -224,3 +226,15 @@ def test_every_exception_is_argued() -> None:
     for item in exceptions():
         assert len(item.reason) > 30
         assert item.blueprint in {*NAMES, "*"}
+
+
+def test_a_sentence_that_yaml_reads_as_a_mapping_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colon makes one of it where the quotes are missing, and pages would show it as a program does."""
+    (tmp_path / "one").mkdir()
+    facts = "title: One\nwhat: So\ncontrols: [SM-UPL-01]\ncosts: []\nnot_run: []\nremains:\n  - What is left: its names.\n"
+    (tmp_path / "one" / "blueprint.yaml").write_text(facts)
+    monkeypatch.setattr(blueprints, "folder", lambda: tmp_path)
+    with pytest.raises(BadInputError, match="is not as it should be"):
+        blueprints.all_blueprints()
+    (tmp_path / "one" / "blueprint.yaml").write_text(facts.replace("What is left: its names.", '"What is left: its names."'))
+    assert blueprints.all_blueprints()["one"].remains == ("What is left: its names.",)
