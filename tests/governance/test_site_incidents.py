@@ -188,3 +188,15 @@ def test_no_incident_is_no_proof_that_there_was_none(organisation: Organisation,
     data = view(organisation, drill(3)) if filled else gather(organisation, load_catalogue(organisation), as_of=NOW)
     assert said in incidents_page(data)
     assert incident_pages(data) == {}
+
+
+def test_what_came_due_after_a_past_period_is_not_overdue_in_it(organisation: Organisation) -> None:
+    """The steps after its end are not of the period, so neither are the deadlines: a duty met in October was overdue in September's view."""
+    clocks = [
+        {**CLOCK, "due_by": due, "within": "24h", "role": "legal", "to": "the platform", "starts": "awareness", "duty": duty, "title": duty}
+        for duty, due in (("met-in-october", "2026-10-02T06:00:00Z"), ("missed-in-september", "2026-09-30T06:00:00Z"))
+    ]
+    data = view(organisation, opening("INC-2026-09-29-aaaaaa", 24 * 55, clocks=clocks), period="2026Q3")
+    page = read(incidents_page(data))
+    assert "As of 2026-09-30 23:59 UTC." in page
+    assert next(line for line in page.splitlines() if "INC-2026-09-29-aaaaaa" in line).endswith("| open | missed-in-september |")

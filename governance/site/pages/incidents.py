@@ -34,7 +34,7 @@ class Drill:
 
 def incidents_page(data: SiteData) -> str:
     """Every incident with how far it is and what is overdue, and every drill with what failed."""
-    rows = [(incident, _overdue(incident, data.as_of)) for incident in data.incidents.values()]
+    rows = [(incident, _overdue(incident, data.report.judged_at)) for incident in data.incidents.values()]
     return render("incidents.md", data=data, rows=rows, place=incident_place, drills=[_drill(record) for record in data.drills])
 
 
