@@ -19,12 +19,12 @@ _Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, da
 
 
 class Decisive:
-    """The records that can decide a state of ``period``, picked from those that are handed over in the ledger's order.
+    """The records that can decide a state of ``period`` (None: of all time), picked from those that are handed over in the ledger's order.
 
     ``assess`` says of them what it would say of all, whatever moment it is asked for that isn't before the latest collection.
     """
 
-    def __init__(self, period: Period) -> None:
+    def __init__(self, period: Period | None) -> None:
         self._period = period
         self._number = 0
         self._kept: list[tuple[int, Record]] = []

@@ -75,17 +75,19 @@ class Rows:
 class Reading:
     """What the report of ``period`` needs of the entries that are handed over in the ledger's order.
 
-    ``latest`` is the latest moment of collection of all of them, inside the period or not; None before the first.
+    ``latest`` is the latest moment of collection of all of them, inside the period or not; None before the first. With ``everything`` the
+    period is all up to now, which nobody collects for: states are judged without one (``judged_in`` is None), as ``averment status`` does.
     """
 
-    def __init__(self, period: Period, rows: Rows) -> None:
+    def __init__(self, period: Period, rows: Rows, *, everything: bool = False) -> None:
         self.period = period
+        self.judged_in = None if everything else period
         self.before = period_before(period)
         self.rows = rows
         self.claims: list[ClaimRow] = []
         self.attestations: list[AttestationRow] = []
         self.latest: datetime | None = None
-        self.decisive = Decisive(period)
+        self.decisive = Decisive(self.judged_in)
         self.decisive_before = Decisive(self.before)
 
     def add(self, entry: LedgerEntry) -> bool:

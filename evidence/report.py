@@ -156,12 +156,12 @@ def report_of(
         earlier = assess(catalogue, organisation, reading.decisive_before, period=reading.before, as_of=as_of)
     else:
         earlier = assess(catalogue, organisation, compared.records, period=compared.period, as_of=compared.as_of)
-    states = assess(catalogue, organisation, reading.decisive, period=period, as_of=as_of)
+    states = assess(catalogue, organisation, reading.decisive, period=reading.judged_in, as_of=as_of)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
         for record in state.records:
             used.setdefault(record, []).append(state.id)
-    evidence = Evidence(reading.decisive, period=period, as_of=as_of)
+    evidence = Evidence(reading.decisive, period=reading.judged_in, as_of=as_of)
     return PeriodReport(
         organisation=organisation.name,
         profile=dict(organisation.profile),

@@ -163,10 +163,10 @@ def gather(
         StoreError: the ledger is out of reach.
     """
     span = period or Period(f"up to {iso(as_of)}", _BEGINNING, as_of + timedelta(seconds=1))
-    reading = Reading(span, Rows.in_memory())
+    reading = Reading(span, Rows.in_memory(), everything=period is None)
     earlier = last_quarter(as_of) if period is None else reading.before
-    looks = Watch(moments(span, as_of), span)
-    at_its_end = Watch([earlier.end - timedelta(seconds=1)], span if period is None else earlier)
+    looks = Watch(moments(span, as_of), period)
+    at_its_end = Watch([earlier.end - timedelta(seconds=1)], None if period is None else earlier)
     kept = _Kept()
     with open_ledger(organisation) as ledger:
         for entry in ledger.records():
@@ -180,7 +180,7 @@ def gather(
     report = report_of(catalogue, organisation, reading, as_of)
     then = next(states for _, states in at_its_end.judged(catalogue, organisation))
     if period is None:  # "up to now" has no period before it that anybody would think of
-        now = assess(catalogue, organisation, reading.decisive, period=span, as_of=as_of)
+        now = assess(catalogue, organisation, reading.decisive, period=None, as_of=as_of)
         report = replace(report, changes=changes(then, now), before=earlier)
     return SiteData(
         catalogue=catalogue,

@@ -67,7 +67,7 @@ class History:
 class Watch:
     """Keeps what decides the states at each of ``moments``, as records go by in the ledger's order."""
 
-    def __init__(self, moments: Sequence[datetime], period: Period) -> None:
+    def __init__(self, moments: Sequence[datetime], period: Period | None) -> None:
         self._period = period
         self._kept = [(moment, Decisive(period)) for moment in sorted(set(moments))]
 

@@ -13,8 +13,11 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.core.period import parse_period
 from averment.core.words import Status
+from averment.evidence.assess import assess
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.record import Kind, Record
+from averment.evidence.record import Kind, Population, Record
+from averment.evidence.report import assessment_rows
+from averment.evidence.states import Gap
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.history import LOOKS, History, Look, last_quarter, moments, quarter_of
 from averment.governance.site.pages.controls import control_page
@@ -177,3 +180,41 @@ def test_a_past_period_is_looked_at_up_to_its_end() -> None:
     assert found[-1] == period.end - timedelta(seconds=1)
     assert all(moment in period for moment in found)
     assert len(found) == LOOKS
+
+
+def test_without_a_period_the_site_judges_as_status_does(organisation: Organisation) -> None:
+    """Nobody collects for all of time: evidence of this quarter is whole, and evidence on media that averment.yaml no longer names is not."""
+    hour = NOW - timedelta(hours=1)
+    values: dict[str, Any] = {"collector_version": "1", "source": "made up for a test", "query": {"call": "Example"}, "collected_at": hour}
+    place = {"account": "111122223333", "region": "eu-central-1", "effective_at": hour}
+    quarter = quarter_of(NOW)
+    counted = Population("objects", 4, 4)
+    facts = [
+        Record(
+            kind=Kind.DETECTOR_METRICS,
+            collector="detector-metrics",
+            payload={"summary": {"scanned_last_week": 5}},
+            period_start=quarter.start,
+            period_end=NOW,
+            **place,
+            **values,
+        ),
+        Record(
+            kind=Kind.MEDIA_STATES,
+            collector="media-states",
+            payload={"summary": {"published_without_verdict": 0}, "media_scope": ["other"]},
+            population=counted,
+            **place,
+            **values,
+        ),
+    ]
+    with open_ledger(organisation, write=True, clock=lambda: NOW) as ledger:
+        ledger.append(facts)
+    catalogue = load_catalogue(organisation)
+    states = assess(catalogue, organisation, facts, period=None, as_of=NOW)
+    data = gather(organisation, catalogue, as_of=NOW)
+    assert data.report.assessments == assessment_rows(states)
+    found = {row.id: (row.status, row.gap) for row in data.report.assessments}
+    assert found["SM-DET-03/running"] == (Status.SATISFIED, None)
+    assert (Status.NOT_ASSESSED, Gap.SUPERSEDED) in found.values()
+    assert data.history.of("SM-DET-03/running")[-1] is Status.SATISFIED
