@@ -43,6 +43,7 @@ KINDS = (
 RULES = ("s3-put-object-gated", "s3-bucket-encrypted", "media-upload-scanned")
 DAYS = (9, 90)
 LONG = "x" * 40_000
+QUARTER = parse_period("2026Q4")
 
 
 def shop(folder: Path) -> Organisation:
@@ -80,8 +81,8 @@ def record(kind: Kind, account: str, region: str, day: int, number: int) -> Reco
         reason="AccessDenied: allow config:GetComplianceDetailsByConfigRule" if partial else None,
         account=account,
         region=region,
-        period_start=moment - timedelta(days=1),
-        period_end=moment,
+        period_start=QUARTER.start,  # as a daily collection writes it, which asks about the quarter so far
+        period_end=QUARTER.end,
         population=Population("resources", 50, 25 if partial else 50, partial),
         redactions=("IP address: 2",) if number % 50 == 0 else (),
     )
@@ -107,7 +108,7 @@ def make(folder: Path, days: int) -> dict[str, Any]:
 def package(folder: Path, _: int) -> dict[str, Any]:
     """The whole package: records, proofs, payloads, report, README, workbook, OSCAL, manifest."""
     with open_ledger(shop(folder), write=True) as ledger:
-        written = write_package(shop(folder), ledger, load_catalogue(), parse_period("2026Q4"), folder / "package")
+        written = write_package(shop(folder), ledger, load_catalogue(), QUARTER, folder / "package")
     sizes = {name: (folder / "package" / name).stat().st_size for name in ("MANIFEST.json", "report.json", "workbook.xlsx", "README.html")}
     return {"records": written.records, "files": written.files, "sizes": sizes}
 

@@ -23,6 +23,7 @@ from averment.evidence.collectors.run import AccountToAsk, collect_accounts
 from averment.evidence.collectors.trail_files import Owner, TrailFiles, Wanted
 from averment.evidence.collectors.trails import Place
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is told to ignore it
 Unawaited.PATIENCE = 0.2
 now = datetime(2026, 11, 28, tzinfo=UTC)
 

@@ -78,7 +78,7 @@ def test_changes_since_a_package_of_the_same_log(grown, last_year, tmp_path):
     assert digest in page
     assert verify_package(made).genuine
     without = json.loads((package(grown, "2026Q4", tmp_path / "q") / layout.REPORT).read_bytes())
-    assert moved(without)["aws_s3_bucket.b"] == ("not there", "open")
+    assert moved(without)["aws_s3_bucket.b"] == ("not-assessed", "open")  # in the quarter before nobody looked
     assert (without["before"]["label"], without["compared"]) == ("2026Q3", None)
 
 
