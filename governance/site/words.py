@@ -26,6 +26,9 @@ each of them, and evidence is full of colons."""
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 """What doesn't show, or turns around what stands behind it, as terminals are given it: a name that reads as another is no name."""
 
+_RULE = re.compile(r"[- ]+")
+"""Hyphens alone, which Markdown draws as a line instead of showing them."""
+
 _ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
 
 _HEADINGS = ("amendments", "crosswalk", "gaps")
@@ -66,7 +69,8 @@ def text(value: Any) -> Markup:
         value = f"{value:,}"
     elif isinstance(value, float):
         value = f"{value:.4g}"
-    return Markup(visible(str(value)).translate(_SPECIAL))  # noqa: S704 - escaped in this very line
+    shown = visible(str(value)).translate(_SPECIAL)
+    return Markup(shown.replace("-", "&#45;") if _RULE.fullmatch(shown) else shown)  # noqa: S704 - escaped in the line before
 
 
 def visible(value: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 import markdown
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
@@ -256,6 +256,7 @@ TAG = re.compile(r"<(?!/?(?:p|table|thead|tbody|tr|th|td|div|ul|li)\b|/?a\b)")
 
 
 @settings(max_examples=150, deadline=None)
+@example(scene="{}", value="---")
 @given(scene=st.sampled_from(SCENES), value=st.one_of(MARKS, ATTACKS, st.text(max_size=20)))
 def test_text_is_inert_whatever_it_holds(scene: str, value: str) -> None:
     """Wherever on a page it stands, it makes no element and no link, and a reader sees what was there."""

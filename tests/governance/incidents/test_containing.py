@@ -385,7 +385,7 @@ def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.Monke
     """It was started, and asking after it is refused: that is no failure of the runbook, and the execution's id isn't lost."""
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(ssm) as stub:
-        asked = {"DocumentName": "take-down"}  # an empty map of parameters is refused
+        asked = {"DocumentName": "take-down", "ClientToken": ANY}  # an empty map of parameters is refused
         stub.add_response("start_automation_execution", {"AutomationExecutionId": "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"}, asked)
         stub.add_client_error("get_automation_execution", "AccessDeniedException")
         monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
