@@ -7,7 +7,6 @@ don't expire afterwards. Attestations given before the period count as long as t
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,14 +18,12 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import Status, worst
-from averment.evidence.collectors.redact import hide_account, redact
+from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history
 from averment.evidence.places import judge_places
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
-
-_ID = re.compile(r"\d{12}")
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
@@ -80,7 +77,7 @@ class Evidence:
 def _whole_ids(records: Iterable[Record]) -> dict[str, str]:
     """Of accounts whose ids some records hide and others don't, the id by how it is hidden, unless it may be of two: they are one place."""
     seen = {record.account for record in records if record.account}
-    hidden = Counter(map(hide_account, found := [account for account in seen if _ID.fullmatch(account)]))
+    hidden = Counter(map(hide_account, found := [account for account in seen if ACCOUNT_ID.fullmatch(account)]))
     return {hide_account(account): account for account in found if hidden[hide_account(account)] == 1}
 
 
@@ -159,7 +156,7 @@ def _missing_files(latest: Sequence[Record], files: JSON) -> list[str]:
 
 def _hidden_name(name: JSON) -> JSON:
     """The ``name`` of a file as it is in a record whose account ids are hidden, whosever they are: Prowler's own names hold one."""
-    return redact(name, {}, accounts=_ID.findall(str(name)))
+    return redact(name, {}, accounts=ACCOUNT_ID.findall(str(name)))
 
 
 def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:

@@ -29,10 +29,10 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     in one region is not missing in the others. That there is nothing has to be known of now, and by what counts now.
     """
     places = [found for name, history in histories.items() for found in _by_stretch(name, question, history)]
-    empty = [place for place in places if _empty(place)]
-    if question.assessment.expect is None or len(empty) == len(places):
-        empty = []
-    states = [(place.name, judge_history(place.question, place.history, read)) for place in places if place not in empty]
+    filled, empty = [place for place in places if not _empty(place)], [place for place in places if _empty(place)]
+    if question.assessment.expect is None or not filled:
+        filled, empty = places, []
+    states = [(place.name, judge_history(place.question, place.history, read)) for place in filled]
     states += [(place.name, state) for place in empty if (state := _no_more(place.question, place.history[-1], read)) is not None]
     states += [(name, state) for name, history in histories.items() if (state := _unasked(question, history)) is not None]
     if len(states) == 1:
@@ -75,13 +75,14 @@ def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState |
     """What of the period nobody asked about, where it was collected in parts; None where they make up all of it."""
     if question.period is None or not _in_parts(question, history):
         return None
-    until = question.period.start
-    for start, end in sorted(map(stretch_of, history)):
+    until = end_of_all = question.period.start
+    for (start, end), looked in sorted((stretch_of(record), record.collected_at) for record in history):
         if start > until:
             break
-        until = max(until, end)
+        # What came after a look is in no record of that stretch. Facts count to the second: the last of a stretch is the one before its end.
+        until, end_of_all = max(until, min(end, looked + timedelta(seconds=1))), max(end_of_all, end)
     else:
-        if until > question.moment:
+        if end_of_all > question.moment:
             return None
     why = f"nobody asked about what was from {until.date()} on; collect with --period {question.period.label}"
     return question.unassessed(Gap.PARTIAL, why, history[-1])

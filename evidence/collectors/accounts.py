@@ -14,7 +14,7 @@ from averment.core.extras import require
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import ClientFactory
-from averment.evidence.collectors.redact import hide_account
+from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account
 
 SESSION_NAME = "averment-collect"
 SETTINGS = "collect"
@@ -23,7 +23,6 @@ SETTINGS = "collect"
 logging.getLogger("botocore.credentials").addHandler(logging.NullHandler())
 # A role that can't be assumed is recorded with its reason; without a handler its traceback would go to stderr as well.
 
-_ACCOUNT = re.compile(r"\d{12}")
 _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
 
 
@@ -64,7 +63,7 @@ def check_accounts(accounts: tuple[str, ...]) -> tuple[str, ...]:
         BadInputError: one isn't twelve digits.
     """
     for account in accounts:
-        if not _ACCOUNT.fullmatch(account):
+        if not ACCOUNT_ID.fullmatch(account):
             raise BadInputError(f"'{account}' is not an account id", fix="write twelve digits")
     return tuple(dict.fromkeys(accounts))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -42,8 +42,7 @@ class Alarms(Collector):
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
     ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
     alone to which nobody has confirmed a subscription, or that don't exist, unless a composite alarm tells of them that goes off whenever they
-    do; ``without_data`` named
-    ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
+    do (where not all alarms could be listed, only those that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
     something else than missing is in another state without any; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
@@ -68,24 +67,16 @@ class Alarms(Collector):
             alarms += [_alarm(item, "composite") for item in page.get("CompositeAlarms", ())]
         whole = not fetch.broken_off
         start, end = max(scope.period.start, scope.clock() - KEPT_FOR), end_of_history(scope)
-        asked = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate", "StartDate": start, "EndDate": end}
-        shown: dict[str, JSON] = {**asked, "StartDate": iso(start), "EndDate": iso(end)}
-        changes: list[dict[str, Any]] = []
-        total = fired = 0
-        if start < end:
-            for page in fetch.pages("DescribeAlarmHistory", asked, shown=shown):
-                for item in page.get("AlarmHistoryItems", ()):
-                    change = _change(item)
-                    total, fired = total + 1, fired + (change["to"] == "ALARM")
-                    if len(changes) < MAX_CHANGES:
-                        changes.append(change)
+        changes, total, fired = _history(fetch, start, end)
         states = Counter(row["state"] for row in alarms)
         watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
         known = [(row["alarm"], row["arn"]) for row in watching]
         missing = named.missing(known, account=scope.account, region=scope.region, whole=whole)
         above = {row["arn"]: list(_above(row, alarms)) for row in watching}
         telling = [*watching, *(parent for parents in above.values() for parent in parents)]
-        unheard = _unheard(missing, watching, above, _deaf(sns, telling) if named else {})
+        unheard = [entry(name, "there is no alarm by this name") for name in missing]
+        if whole:  # else a composite alarm that wasn't listed may tell for a quiet one
+            unheard += _unheard(watching, above, _deaf(sns, telling) if named else {})
         without_data = _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {
@@ -123,15 +114,29 @@ def _deaf(fetch: Fetch, alarms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {topic: why for topic in topics if (why := why_unheard(fetch, topic)) is not None}
 
 
+def _history(fetch: Fetch, start: datetime, end: datetime) -> tuple[list[dict[str, Any]], int, int]:
+    """The changes of state that are kept, how many there were, and how many of them to ALARM."""
+    asked = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate", "StartDate": start, "EndDate": end}
+    shown: dict[str, JSON] = {**asked, "StartDate": iso(start), "EndDate": iso(end)}
+    changes: list[dict[str, Any]] = []
+    total = fired = 0
+    for page in fetch.pages("DescribeAlarmHistory", asked, shown=shown) if start < end else ():
+        for item in page.get("AlarmHistoryItems", ()):
+            change = _change(item)
+            total, fired = total + 1, fired + (change["to"] == "ALARM")
+            if len(changes) < MAX_CHANGES:
+                changes.append(change)
+    return changes, total, fired
+
+
 def _unheard(
-    missing: Sequence[str], alarms: Sequence[Mapping[str, Any]], above: Mapping[str, Sequence[Mapping[str, Any]]], deaf: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    found = [entry(name, "there is no alarm by this name") for name in missing]
+    alarms: Sequence[Mapping[str, Any]], above: Mapping[str, Sequence[Mapping[str, Any]]], deaf: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Those of ``alarms`` that nobody hears of, by themselves or through one ``above`` them, with the reason."""
     for row in alarms:
         why = _why_unheard(row, deaf)
         if why is not None and all(_why_unheard(parent, deaf) is not None for parent in above[row["arn"]]):
-            found.append(entry(row["arn"], f"the alarm tells nobody when it goes off: {why}"))
-    return found
+            yield entry(row["arn"], f"the alarm tells nobody when it goes off: {why}")
 
 
 def _why_unheard(row: Mapping[str, Any], deaf: Mapping[str, str]) -> str | None:

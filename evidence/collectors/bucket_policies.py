@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,10 +11,10 @@ from averment.core.fetch import Fetch
 from averment.core.scope import MediaRole
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_objects import MediaBucket, media_buckets
+from averment.evidence.collectors.redact import ACCOUNT_ID
 from averment.evidence.record import Kind, Population, Record
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_ID = re.compile(r"\d{12}")
 _CREATED = "s3:ObjectCreated:"
 
 
@@ -58,7 +57,7 @@ class BucketPolicies(Collector):
 
 def _ids(value: Any) -> Iterator[str]:
     """The ids of accounts that policies hold by themselves, as principals and in conditions."""
-    if isinstance(value, str) and _ID.fullmatch(value):
+    if isinstance(value, str) and ACCOUNT_ID.fullmatch(value):
         yield value
     elif isinstance(value, Mapping | list):
         for part in value.values() if isinstance(value, Mapping) else value:

@@ -30,7 +30,7 @@ METHOD = "the objects with the smallest SHA-256 of seed, newline and key"
 LISTING = ("s3:ListAllMyBuckets", "s3:GetBucketTagging", "s3:ListBucket")
 """The IAM actions that finding and listing media buckets needs."""
 
-_BUCKETS_A_PAGE = 1_000
+BUCKETS_A_PAGE = 1_000
 """Said outright, because S3 tells a bucket's region only to who gives a parameter, and refuses to list without pages for accounts with a quota
 above 10,000 buckets (S3 API reference, ``ListBuckets``)."""
 
@@ -91,7 +91,7 @@ def media_buckets(
 
     With ``region``, buckets that S3 says lie elsewhere are left to the run in that region.
     """
-    for page in fetch.pages("ListBuckets", {"MaxBuckets": _BUCKETS_A_PAGE}):
+    for page in fetch.pages("ListBuckets", {"MaxBuckets": BUCKETS_A_PAGE}):
         for found in page.get("Buckets", ()):
             name = found["Name"]
             if region is not None and found.get("BucketRegion", region) != region:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -80,8 +80,6 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
 
     Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which.
     """
-    path_of_checks = f"{collector.name}.checks"
-    checks = names_of(scope.organisation, path_of_checks)
     query: dict[str, JSON] = {"file": name}
     path = scope.organisation.path(name)
     try:
@@ -98,15 +96,32 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
         return collector.record(
             scope, Gathered(name, query, None, [f"{name} is not a report of this kind: {type(error).__name__}: {error}"])
         )
+    payload, absent = _payload(collector, scope, results)
+    problems = [*results.problems, *(f"{name} has no result of the check {check}" for check in absent)]
+    number = len(results.rows)
+    return collector.record(
+        scope,
+        Gathered(
+            source=name,
+            query=query,
+            payload={**payload, "sha256": sha256_hex(data), "dated_by": "report" if results.made_at else "file"},
+            problems=problems,
+            population=Population("results", None if results.problems else number, number, bool(results.problems)),
+            effective_at=min(results.made_at or changed, scope.clock()),
+            accounts=results.accounts,
+        ),
+    )
+
+
+def _payload(collector: Collector, scope: CollectScope, results: Results) -> tuple[dict[str, JSON], Sequence[str]]:
+    """What a record holds of ``results``, and the named checks of which there is none."""
+    path_of_checks = f"{collector.name}.checks"
+    checks = names_of(scope.organisation, path_of_checks)
     counts = Counter(row["status"] for row in results.rows)
     chosen = [row for row in results.rows if checks.count(str(row["check"]))]
     not_passed = [_not_passed(row) for row in chosen if row["status"] != "passed"]
-    absent = checks.missing([(str(row["check"]),) for row in chosen])
-    problems = [*results.problems, *(f"{name} has no result of the check {check}" for check in absent)]
     payload: dict[str, JSON] = {
         "tool": {"name": results.tool, "version": results.version},
-        "sha256": sha256_hex(data),
-        "dated_by": "report" if results.made_at else "file",
         "results": list(results.rows),
         "not_passed": listed(not_passed) if checks else [],
         "notes": unnamed(checks),
@@ -118,19 +133,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             "not_passed": len(not_passed) if checks else None,
         },
     }
-    number = len(results.rows)
-    return collector.record(
-        scope,
-        Gathered(
-            source=name,
-            query=query,
-            payload=payload,
-            problems=problems,
-            population=Population("results", None if results.problems else number, number, bool(results.problems)),
-            effective_at=min(results.made_at or changed, scope.clock()),
-            accounts=results.accounts,
-        ),
-    )
+    return payload, checks.missing([(str(row["check"]),) for row in chosen])
 
 
 def _not_passed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from averment.core.aws import aws_errors, client, error_code, missing_permission
 from averment.core.errors import IncompleteError
 from averment.core.scope import MediaRole, Scope
+from averment.evidence.collectors.media_objects import BUCKETS_A_PAGE
 
 PERMISSIONS = (
     "cloudfront:ListDistributions",
@@ -28,9 +29,6 @@ PERMISSIONS = (
 
 MOST_BUCKETS = 500
 """Of so many buckets the tags are asked; each is a request."""
-
-_BUCKETS_A_PAGE = 1_000
-"""Said outright, because S3 refuses to list all at once for accounts with a quota above 10,000 buckets (S3 API reference, ``ListBuckets``)."""
 
 ClientFactory = Callable[..., Any]
 
@@ -136,7 +134,7 @@ def _count(found: AccountSurvey, name: str, items: list[Any]) -> None:
 
 def _buckets(found: AccountSurvey, connect: ClientFactory) -> None:
     s3, scope = connect("s3"), Scope()
-    names = [item["Name"] for item in _listed(s3, "list_buckets", "Buckets", PaginationConfig={"PageSize": _BUCKETS_A_PAGE})]
+    names = [item["Name"] for item in _listed(s3, "list_buckets", "Buckets", PaginationConfig={"PageSize": BUCKETS_A_PAGE})]
     if len(names) > MOST_BUCKETS:
         found.refused.append(f"the tags of {len(names) - MOST_BUCKETS} buckets: only the first {MOST_BUCKETS} are asked")
     for number, name in enumerate(names):

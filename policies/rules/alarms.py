@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.graph.text import hole
@@ -25,15 +26,37 @@ _DEPTH = 100
 """Parentheses and negations within each other that are followed; a rule of CloudWatch has at most 10,240 characters and 100 alarms."""
 
 
-def tells(alarm: Resource, graph: Graph, _seen: frozenset[str] = frozenset()) -> Truth:
+def tells(alarm: Resource, graph: Graph) -> Truth:
     """Whether somebody is told when ``alarm`` goes off, by its own actions or by those of a composite alarm that then goes off as well."""
-    on = alarm.get("ActionsEnabled")
-    own = all_of((on if isinstance(on, Unknown) else on is not False, reached(alarm.get("AlarmActions"), graph)))
-    if own is True:
+    if (own := _tells_itself(alarm, graph)) is True:
         return True
-    seen = _seen | {alarm.address}
-    above = (parent for parent in graph.of_type(COMPOSITE) if parent.address not in seen)
-    return any_of((own, *(all_of((_follows(parent, alarm), tells(parent, graph, seen))) for parent in above)))
+    for sure in (
+        True,
+        False,
+    ):  # first those that go off with it for sure: a way of which that can't be told must not hide one of which it can
+        found = any_of((own, *_above(alarm, graph, sure=sure)))
+        if found is True:
+            return True
+    return found
+
+
+def _tells_itself(alarm: Resource, graph: Graph) -> Truth:
+    on = alarm.get("ActionsEnabled")
+    return all_of((on if isinstance(on, Unknown) else on is not False, reached(alarm.get("AlarmActions"), graph)))
+
+
+def _above(alarm: Resource, graph: Graph, *, sure: bool) -> Iterator[Truth]:
+    """What each composite alarm says to ``tells`` that goes off with ``alarm``, over any number of steps, each looked at once; those that may do so
+    unless ``sure``."""
+    waiting = list(graph.of_type(COMPOSITE))
+    queue: list[tuple[Resource, Truth]] = [(alarm, True)]
+    for below, link in queue:
+        follow = {
+            parent.address: found for parent in waiting if (found := _follows(parent, below)) is True or (found is not False and not sure)
+        }
+        queue += [(parent, all_of((link, follow[parent.address]))) for parent in waiting if parent.address in follow]
+        waiting = [parent for parent in waiting if parent.address not in follow]
+    yield from (all_of((link, _tells_itself(parent, graph))) for parent, link in queue[1:])
 
 
 def goes_off(rule: str, names: frozenset[str]) -> bool | None:

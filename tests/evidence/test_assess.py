@@ -488,6 +488,12 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     assert state_of(calls, of("2026-10", 0, "2026-10-31T23:59:59Z"), november, period=Q4).status is Status.SATISFIED
     unfinished = state_of(replace(calls, max_age=timedelta(hours=36)), of("2026-10", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
     assert unfinished.gap is Gap.STALE, "October was collected in the middle of it, and never again"
+    unseen = state_of(calls, of("2026-10", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
+    assert (unseen.gap, "from 2026-10-15 on" in unseen.reason) == (Gap.PARTIAL, True), (
+        "and without an age nobody asked about its second half"
+    )
+    early = state_of(calls, of("2026Q4", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
+    assert early.gap is Gap.PARTIAL, "nor did who asked about the quarter in its beginning"
     assert state_of(calls, october, of("2026Q4", 0, "2026-11-20T11:00:00Z"), period=Q4).status is Status.SATISFIED
     assert state_of(calls, november, period=parse_period("2026-11")).status is Status.SATISFIED
     elsewhere = of("2026Q4", 0, "2026-11-20T11:00:00Z", region="us-east-1")

@@ -21,7 +21,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation, load_organisation
-from averment.core.period import utc_now
+from averment.core.period import parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.alarms import Alarms
@@ -346,6 +346,24 @@ def test_a_quiet_alarm_is_heard_through_a_composite_one(scope_of: Scopes) -> Non
     assert {row["alarm"]: row["rule"] for row in record.payload["alarms"] if row["rule"]} == {
         name: rule for name, (rule, _) in rules.items()
     }
+
+
+def test_a_quiet_alarm_is_no_deviation_where_not_all_could_be_listed() -> None:
+    """A composite alarm that tells of it may be on the page that didn't come."""
+    cloudwatch = boto3.client("cloudwatch", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    quiet = {"AlarmName": "uploads", "AlarmArn": f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:uploads", "StateValue": "OK"}
+    for more, unheard in ((None, ["uploads"]), ("next", [])):
+        with Stubber(cloudwatch) as stub:
+            stub.add_response("describe_alarms", {"MetricAlarms": [quiet], **({"NextToken": more} if more else {})})
+            if more:
+                stub.add_client_error("describe_alarms", "AccessDenied", http_status_code=403)
+            stub.add_response("describe_alarm_history", {"AlarmHistoryItems": []})
+            scope = CollectScope(
+                named(alarms={"watching": ["uploads"]}), parse_period("2026Q4"), client=lambda *_, **__: cloudwatch, region="eu-west-1"
+            )
+            [record] = Alarms().collect(scope)
+        assert [item["resource"].rpartition(":")[2] for item in record.payload["unheard"]] == unheard
+        assert (record.gathering is Gathering.PARTIAL) is (more is not None)
 
 
 def _topic_answers(*pages: Any) -> Fetch:

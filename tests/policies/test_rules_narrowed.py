@@ -359,6 +359,13 @@ OVER = '"ALARM(${aws_cloudwatch_metric_alarm.uploads.alarm_name})"'
         (composite("media", OVER) + composite("all", '"ALARM(media) OR ALARM(all)"'), Verdict.FAIL, "tells nobody"),
         (composite("media", OVER, f"{TELL}\n  actions_enabled = false"), Verdict.FAIL, "tells nobody"),
         (composite("media", '"ALARM(backlog)"', TELL), Verdict.FAIL, "tells nobody"),
+        (
+            "".join(composite(f"c{n}", '"ALARM(backlog) OR ALARM(${var.which})"', TELL) for n in range(40)),
+            Verdict.UNKNOWN,
+            "not be resolved",
+        ),
+        ("".join(composite(f"c{n}", OVER.replace('"ALARM', '"ALARM(x) AND ALARM'), TELL) for n in range(40)), Verdict.UNKNOWN, "hangs on"),
+        (composite("open", '"ALARM(${var.which})"', TELL) + composite("media", OVER, TELL), Verdict.PASS, ""),
         (composite("media", '"ALARM(${var.which})"', TELL), Verdict.UNKNOWN, "could not be resolved"),
         (composite("media", "var.rule", TELL), Verdict.UNKNOWN, "could not be resolved"),
         (composite("media", '"ALARM(uploads"', TELL), Verdict.UNKNOWN, "could not be read"),

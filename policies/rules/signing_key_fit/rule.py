@@ -139,7 +139,8 @@ def _lets(principal: Principal, action: str, statement: Statement, document: Doc
     """Whether ``statement`` lets an outsider take ``action``, and by it sign."""
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     grants = True if action != "kms:CreateGrant" else _grants_signing(statement)
-    return all_of((effect, statement.covers_action(action), grants, _open(principal, action, statement, document, context)))
+    allowed = all_of((effect, statement.covers_action(action), grants))
+    return allowed and all_of((allowed, _open(principal, action, statement, document, context)))  # whom it is open to costs more to tell
 
 
 def _grants_signing(statement: Statement) -> Truth:
