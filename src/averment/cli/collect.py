@@ -25,7 +25,12 @@ WIDE = 220
 
 @click.command()
 @click.option(
-    "--collector", "chosen", multiple=True, type=click.Choice(names()), help="Only this one; may be repeated. Default: all that are set up."
+    "--collector",
+    "chosen",
+    multiple=True,
+    type=click.Choice(names()),
+    metavar="NAME",  # else all of them stand in one long word
+    help=f"Only this one of {', '.join(names())}; may be repeated. Default: all that are set up.",
 )
 @click.option("--period", "period_text", metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31. Default: the present quarter.")
 @click.option("--region", "regions", multiple=True, help="May be repeated. Default: the scope's regions, or the one of your AWS settings.")
