@@ -196,3 +196,15 @@ def test_other_laws_follow_their_own_facts() -> None:
     assert "22757.3-b" in binding("ca-ai-transparency", "2026-08-02", california_provider=True)
     assert binding("ca-ai-transparency", "2026-12-31", california_platform=True) == set()
     assert binding("ca-ai-transparency", "2027-01-01", california_platform=True) == {"22757.3.1"}
+
+
+def test_whoever_hosts_has_a_way_for_notices_and_gives_reasons() -> None:
+    """Art. 16 and 17 DSA bind hosting services of every size: that the organisation is no larger platform denies neither, as it does Art. 20."""
+    small = NO | {"online_platform": False}
+    found = {
+        reference.ref: judge(CATALOGUE, reference, small, date(2026, 11, 30)).standing
+        for control in CATALOGUE
+        for reference in control.references
+        if reference.framework == "dsa"
+    }
+    assert (found["art-16"], found["art-17"], found["art-20"]) == (Standing.OPEN, Standing.OPEN, Standing.NOT_BOUND)
