@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from averment.cli.main import run
-from averment.controls.binding import Standing, judge
+from averment.controls.binding import Standing, judge, law_register
 from averment.controls.loader import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -208,3 +208,10 @@ def test_whoever_hosts_has_a_way_for_notices_and_gives_reasons() -> None:
         if reference.framework == "dsa"
     }
     assert (found["art-16"], found["art-17"], found["art-20"]) == (Standing.OPEN, Standing.OPEN, Standing.NOT_BOUND)
+
+
+def test_the_register_names_days_under_the_article_that_they_are_of() -> None:
+    """Annex I comes by Art. 6(1), not by 6(2). Chapter XII, with the fines, applies since August 2025; those of Article 50 wait for Article 50."""
+    days = {(item.ref, item.on.isoformat()) for item in law_register(CATALOGUE) if item.framework == "eu-ai-act"}
+    assert [day for ref, day in days if ref == "art-6-2"] == ["2027-12-02"]
+    assert {day for ref, day in days if ref == "art-99-4-g"} == {"2025-08-02", "2026-08-02"}
