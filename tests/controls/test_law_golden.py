@@ -215,3 +215,19 @@ def test_the_register_names_days_under_the_article_that_they_are_of() -> None:
     days = {(item.ref, item.on.isoformat()) for item in law_register(CATALOGUE) if item.framework == "eu-ai-act"}
     assert [day for ref, day in days if ref == "art-6-2"] == ["2027-12-02"]
     assert {day for ref, day in days if ref == "art-99-4-g"} == {"2025-08-02", "2026-08-02"}
+
+
+def test_biometric_data_are_special_where_the_gdpr_applies() -> None:
+    """Who matches faces says so; whether the GDPR applies is a fact of its own, by where people are. Denied, Art. 9 and 35 bind nobody."""
+
+    def of(**facts: bool) -> set[Standing]:
+        return {
+            judge(CATALOGUE, reference, facts, date(2026, 11, 30)).standing
+            for control in CATALOGUE
+            for reference in control.references
+            if (reference.framework, reference.ref) in {("gdpr", "art-9"), ("gdpr", "art-35")}
+        }
+
+    assert of(processes_biometrics=True, personal_data=False) == {Standing.NOT_BOUND}
+    assert of(processes_biometrics=True) == {Standing.OPEN}
+    assert of(processes_biometrics=True, personal_data=True) == {Standing.BINDS}
