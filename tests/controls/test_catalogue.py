@@ -50,6 +50,18 @@ def test_statements_are_called_statements() -> None:
     assert plain == []
 
 
+def test_a_title_says_what_its_rule_looks_at() -> None:
+    """Who may sign is no question of least privilege: any number of roles that name the key pass, so that no title may call it the signer alone."""
+    asked = ("inference-least-privilege", "media-bucket-hardened")
+    found = {(item.policy, item.title.rpartition(" (")[0]) for control in CATALOGUE for item in control.assessments if item.policy in asked}
+    assert found == {
+        ("inference-least-privilege", "Inference, biometrics and signing are granted by name"),
+        ("inference-least-privilege", "Signing and inference are granted by name, and to nobody outside"),
+        ("media-bucket-hardened", "Media buckets are hardened"),
+        ("media-bucket-hardened", "Media buckets are hardened, with versions to go back to"),
+    }
+
+
 def test_all_controls_are_there() -> None:
     """The catalogue is complete: the families with as many controls as they have."""
     families = Counter(control.family for control in CATALOGUE)
