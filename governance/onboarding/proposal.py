@@ -174,7 +174,7 @@ def _strongest(
 
 def _hints(survey: Survey, regions: Sequence[str]) -> Iterator[str]:
     """What a person should think of: what the code suggests about the open questions."""
-    european = [region for region in regions if region.startswith("eu-")]
+    european = [region for region in regions if region.startswith(("eu-", "eusc-"))]
     if european:
         yield (
             f"{', '.join(european)} suggests users in the EU. The AI Act and the GDPR ask where people are, not where servers stand: "

@@ -717,7 +717,10 @@ def test_permissions_are_those_of_the_rules_and_no_more():
     assert [action for action in everything if action.split(":")[1].startswith("Put")] == ["config:PutEvaluations"]
 
 
-@pytest.mark.parametrize(("place", "partition"), [("eu-west-1", "aws"), ("cn-northwest-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov")])
+@pytest.mark.parametrize(
+    ("place", "partition"),
+    [("eu-west-1", "aws"), ("cn-northwest-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc"), ("us-gov-east-1", "aws-us-gov")],
+)
 def test_what_a_service_gives_no_arn_of_has_one_of_its_partition(place: str, partition: str):
     """Policies name it so."""
     ask = Ask(connect=lambda service: None, region=place, identify=lambda: "123456789012")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from averment.core.organisation import load_organisation
 from averment.core.scope import MediaRole
 from averment.policies.survey.repository import survey
 from averment.policies.survey.traces import Trace, traces
@@ -74,6 +75,15 @@ def test_services_regions_and_accounts_are_told_with_their_first_place(shop: Pat
     }
     assert {name: where.line for name, where in seen.regions.items()} == {"eu-central-1": 2}
     assert list(seen.accounts) == ["999988887777"]
+
+
+@pytest.mark.parametrize("region", ["cn-northwest-1", "eusc-de-east-1", "us-gov-west-1"])
+def test_a_region_of_any_partition_is_told_and_taken_as_scope(region: str, tmp_path: Path) -> None:
+    """China and the European sovereign cloud name theirs otherwise; what init proposes has to be taken by every other command."""
+    (tmp_path / "main.tf").write_text(f'provider "aws" {{\n  region = "{region}"\n}}\n')
+    assert list(survey(tmp_path).traces.regions) == [region]
+    (tmp_path / "averment.yaml").write_text(f"version: 1\nscope: {{regions: [{region}]}}\n")
+    assert load_organisation(tmp_path / "averment.yaml").scope.regions == (region,)
 
 
 def test_what_was_written_about_the_code_is_not_code_in_use(shop: Path) -> None:

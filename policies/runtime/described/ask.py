@@ -12,7 +12,7 @@ from averment.core.errors import IncompleteError
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+_PARTITIONS = {"cn-": "aws-cn", "eusc-": "aws-eusc", "us-gov-": "aws-us-gov"}
 """By how the names of their regions begin; every other region of customers' is in ``aws``."""
 
 Item = dict[str, Any]
