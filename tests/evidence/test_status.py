@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from averment.cli import status_table
 from averment.cli.main import run
 from averment.cli.status import exit_code, next_step
-from averment.cli.status_table import show, show_drift
+from averment.cli.status_table import show, show_deadlines, show_drift
+from averment.controls.binding import LawDate
+from averment.controls.deadlines import Deadline
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import load_organisation
@@ -286,6 +289,14 @@ def test_since_when_and_the_next_deadline_are_on_the_screen(shop: Path, capsys: 
         first = value["deadlines"][0]
         assert f"{first['event']['on']}" in out
         assert str(first["days"]) in out
+
+
+def test_what_is_unconfirmed_in_the_law_is_called_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A day whose text says itself how far it is confirmed isn't called unconfirmed behind it once more."""
+    texts = ("a rule starts", "a rule starts (unconfirmed: one secondary source)")
+    events = [LawDate(date(2027, 2, 2), "law", "art-1", "Art 1", text, confirmed=False) for text in texts]
+    show_deadlines([Deadline(event, 65, ()) for event in events])
+    assert capsys.readouterr().out.count("unconfirmed") == 2
 
 
 def test_a_long_reason_takes_no_other_columns_place(capsys: pytest.CaptureFixture[str]) -> None:

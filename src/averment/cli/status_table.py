@@ -91,7 +91,7 @@ def show_deadlines(coming: Sequence[Deadline], *, everything: bool = False) -> N
     table = Table("Next in the law", "Days left", "What", "Controls", box=box.SIMPLE_HEAD, pad_edge=False)
     for item in shown if everything else shown[:NAMED]:
         event = item.event
-        unsure = "" if event.confirmed else " (unconfirmed)"
+        unsure = "" if event.confirmed or "unconfirmed" in event.what else " (unconfirmed)"
         controls = _some(item.controls) if item.controls else "none selected refers to it"
         table.add_row(str(event.on), str(item.days), escape(f"{event.label}: {event.what}{unsure}"), controls)
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
