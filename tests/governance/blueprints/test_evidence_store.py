@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,13 @@ def test_nobody_deletes_hides_or_loosens_the_lock(action: str) -> None:
 def test_the_writer_alone_adds(action: str) -> None:
     """Replication from another bucket is a way to write, too."""
     assert (decision(f"s3:{action}", STRANGER), decision(f"s3:{action}", WRITER)) == (Decision.DENY, Decision.NEUTRAL)
+
+
+def test_the_guide_to_an_organisation_deploys_the_lock_that_it_asks_for() -> None:
+    """The blueprint's own days are fewer than the guide's, no update lengthens them, and a ledger whose bucket keeps less isn't opened."""
+    page = Path(str(resources.files("averment").joinpath("governance", "docs", "organisation.md"))).read_text(encoding="utf-8")
+    [asked] = re.findall(r"^  object_lock_days: ([0-9]+)$", page, re.MULTILINE)
+    assert re.findall(r"RetentionDays=([0-9]+)", page) == [asked]
 
 
 def test_terraform_sets_the_lock_before_the_policy_that_forbids_setting_it() -> None:
