@@ -18,7 +18,8 @@ WAIVED = "waived"
 class ActionRow:
     """One thing to do. ``state`` is open, waived (until ``due``), or the kind of gap; ``steps`` are the control's.
 
-    ``id`` stays the same from period to period while the same thing breaks the same assessment.
+    ``id`` stays the same from period to period while the same thing breaks the same assessment in the same file, or account and region.
+    ``where`` is where it was found.
     """
 
     id: str
@@ -33,12 +34,13 @@ class ActionRow:
     due: date | None
     known_since: datetime | None
     record: str | None
+    where: str = ""
 
 
 def plan_of_action(states: Iterable[ControlState]) -> tuple[ActionRow, ...]:
     """Every open or waived deviation and every assessment without a decision, the gravest first."""
     rows = [row for state in states for item in state.assessments for row in _rows(state, item)]
-    return tuple(sorted(rows, key=lambda row: (Severity(row.severity).rank, row.control, row.assessment, row.resource)))
+    return tuple(sorted(rows, key=lambda row: (Severity(row.severity).rank, row.control, row.assessment, row.resource, row.where)))
 
 
 def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:
@@ -46,7 +48,7 @@ def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:
     for deviation in item.deviations:
         waiver = deviation.waiver
         yield ActionRow(
-            stable_id("action", [item.id, deviation.resource, deviation.message]),
+            stable_id("action", [item.id, deviation.resource, deviation.message, deviation.place]),
             control.id,
             item.id,
             str(control.severity),
@@ -58,6 +60,7 @@ def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:
             waiver.until if waiver else None,
             deviation.effective_at,
             deviation.record,
+            deviation.where,
         )
     if item.status is Status.NOT_ASSESSED:
         asked = item.assessment.attestation or {}

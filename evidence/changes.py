@@ -19,7 +19,7 @@ ABSENT = "not there"
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """One difference. ``resource`` is None for the state of an assessment."""
+    """One difference. ``resource`` is None for the state of an assessment, ``where`` the place of a deviation, as it is or last was."""
 
     control: str
     assessment: str
@@ -28,6 +28,7 @@ class ChangeRow:
     before: str
     after: str
     reason: str
+    where: str = ""
 
 
 def changes(before: Iterable[ControlState], after: Iterable[ControlState]) -> tuple[ChangeRow, ...]:
@@ -44,17 +45,30 @@ def _control(before: ControlState, after: ControlState) -> Iterator[ChangeRow]:
             continue
         if old.status is not item.status:
             yield ChangeRow(after.control.id, item.id, STATE, None, str(old.status), str(item.status), item.reason)
-        then, now = _by_name(old.deviations), _by_name(item.deviations)
-        for name in sorted({*then, *now}):
-            was, present = _worth(then.get(name), old), _worth(now.get(name), item)
-            if was != present:
-                yield ChangeRow(after.control.id, item.id, DEVIATION, name[0], was, present, name[1])
+        for was, present in _pairs(old.deviations, item.deviations):
+            before_it, after_it, found = _worth(was, old), _worth(present, item), present or was
+            if found is not None and before_it != after_it:
+                reason, where = found.message, found.where
+                yield ChangeRow(after.control.id, item.id, DEVIATION, found.resource, before_it, after_it, reason, where)
 
 
-def _by_name(deviations: Iterable[Deviation]) -> dict[tuple[str, str], Deviation]:
-    """Each by its resource and message; of what one place accepts and another doesn't, the open one."""
-    gravest_last = sorted(deviations, key=lambda item: item.waiver is None)
-    return {(item.resource, item.message): item for item in gravest_last}
+def _pairs(before: Iterable[Deviation], after: Iterable[Deviation]) -> Iterator[tuple[Deviation | None, Deviation | None]]:
+    """Each deviation as it was and as it is. Copies of one name are told apart by their places; the only one in the code may have moved to another file."""
+    then, now = _by_name(before), _by_name(after)
+    for name in sorted({*then, *now}):
+        old, new = then.get(name, {}), now.get(name, {})
+        if len(old) == len(new) == 1 and all(item.place != item.where for item in (*old.values(), *new.values())):
+            yield next(iter(old.values())), next(iter(new.values()))
+        else:
+            yield from ((old.get(place), new.get(place)) for place in sorted({*old, *new}))
+
+
+def _by_name(deviations: Iterable[Deviation]) -> dict[tuple[str, str], dict[str, Deviation]]:
+    """Each by its resource and message, then by its place; of what stands twice in one and is accepted once, the open one."""
+    found: dict[tuple[str, str], dict[str, Deviation]] = {}
+    for item in sorted(deviations, key=lambda item: item.waiver is None):
+        found.setdefault((item.resource, item.message), {})[item.place] = item
+    return found
 
 
 def _worth(deviation: Deviation | None, state: AssessmentState) -> str:

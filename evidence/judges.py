@@ -70,7 +70,8 @@ class Question:
         """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``."""
         day, policy = self.moment.date(), self.assessment.policy
         waiver = waiver_for(self.organisation, self.control.id, policy, resource, day, noted=noted, where=where)
-        return Deviation(resource, message, where, record.id, record.effective_at, waiver)
+        place = " ".join(part for part in (record.account, record.region) if part)
+        return Deviation(resource, message, ", ".join(filter(None, (where, place))), record.id, record.effective_at, waiver)
 
     def stale(self, record: Record) -> str | None:
         """Why ``record`` is too old for this assessment, if it is."""

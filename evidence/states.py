@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,8 @@ from enum import StrEnum
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Waiver
 from averment.core.words import Status
+
+_LINE = re.compile(r":[0-9]+$", re.ASCII)
 
 
 class Gap(StrEnum):
@@ -28,7 +31,8 @@ class Gap(StrEnum):
 class Deviation:
     """One thing that breaks a control: ``resource`` is an address, an ARN, or ``CONTROL/assessment`` where there is no resource.
 
-    ``waiver`` is the valid waiver that accepts it, or None: then it is open. ``record`` is the evidence that shows it.
+    ``where`` is a place in the code, or what said so in which account and region. ``waiver`` is the valid waiver that accepts it, or None:
+    then it is open. ``record`` is the evidence that shows it.
     """
 
     resource: str
@@ -37,6 +41,16 @@ class Deviation:
     record: str
     effective_at: datetime
     waiver: Waiver | None = None
+
+    @property
+    def place(self) -> str:
+        """What tells it from another of this name: copies stand in several stacks, accounts and regions."""
+        return place_of(self.where)
+
+
+def place_of(where: str) -> str:
+    """``where`` without the line, which changes with every edit above it."""
+    return _LINE.sub("", where)
 
 
 @dataclass(frozen=True)

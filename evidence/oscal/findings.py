@@ -9,6 +9,7 @@ from averment.core.canonical import JSON
 from averment.evidence.oscal.components import actors, component_for, component_of, method_for
 from averment.evidence.oscal.parts import NS, Node, View, filled, line, moment, oscal_id, plain, prop, prose, token
 from averment.evidence.rows import EvidenceRow, FindingRow
+from averment.evidence.states import place_of
 
 
 def observation_id(record: str) -> str:
@@ -27,8 +28,8 @@ def item_id(resource: str) -> str:
 
 
 def risk_id(row: FindingRow) -> str:
-    """The identifier of a risk: what is wrong with which resource, whichever record showed it."""
-    return oscal_id("risk", row.control, row.assessment, row.resource, row.message, row.where)
+    """The identifier of a risk: what is wrong with which resource, whichever record showed it, and on whichever line it stands."""
+    return oscal_id("risk", row.control, row.assessment, row.resource, row.message, place_of(row.where))
 
 
 def inventory(rows: Iterable[FindingRow]) -> list[JSON]:

@@ -129,9 +129,9 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
         numbered="resource",
         told="what",
         own="id",  # it is made of the resource's name: whoever guesses that could try it
-        withheld="owner",
+        withheld="owner where",
     ),
-    ChangeRow: _table(kept="control assessment what before after", numbered="resource", told="reason"),
+    ChangeRow: _table(kept="control assessment what before after", numbered="resource", told="reason", withheld="where"),
     ComparedPackage: _table(kept="size manifest_sha256", scrubbed="origin organisation"),
     LedgerHead: _table(kept="size root keys", scrubbed="origin"),
     PeriodReport: _table(

@@ -262,6 +262,67 @@ def test_what_one_repository_accepts_is_no_change_while_another_does_not(accepti
     assert [row for row in made.changes if row.resource] == []
 
 
+def _in_files(at: datetime, *files: str) -> Record:
+    """A check that finds one address open in each of ``files``, as the stacks of a repository have copies of it."""
+    return record(Kind.CHECK, {"rules": ["gated"], "findings": [{**FINDINGS[1], "where": file} for file in files], "problems": []}, at=at)
+
+
+def test_copies_of_one_name_are_changes_each_by_its_place() -> None:
+    """What is mended in one stack and breaks in another since is two changes, and not none; what moved alone is none."""
+    then = from_iso("2026-08-01T00:00:00Z")
+
+    def told(before: list[str], after: list[str]) -> list[tuple[str, str, str]]:
+        entries = [Entry(0, _in_files(then, *before)), Entry(1, _in_files(NOW, *after))]
+        made = report(entries, organisation=replace(ORGANISATION, waivers=()))
+        return [(row.where, row.before, row.after) for row in made.changes if row.resource]
+
+    assert told(["dev/main.tf:3", "prod/main.tf:3"], ["dev/main.tf:7"]) == [("prod/main.tf:3", "open", "not there")]
+    assert told(["dev/main.tf:3"], ["dev/main.tf:3", "prod/main.tf:3"]) == [("prod/main.tf:3", "not there", "open")]
+    assert told(["main.tf:3"], ["media/main.tf:9"]) == []
+
+
+def _in_accounts(at: datetime, *broken: str) -> list[Record]:
+    """What AWS Config says in two accounts of a function that is called the same in both: those of ``broken`` have it wrong."""
+
+    def one(account: str) -> Record:
+        verdict = "NON_COMPLIANT" if account in broken else "COMPLIANT"
+        rule = {"rule": "gated", "config_rule": "averment-gated", "compliance": verdict}
+        resource = {"id": "checkout", "name": "checkout", "type": "AWS::Lambda::Function", "compliance": verdict, "annotation": "open"}
+        payload = {"rules": [{**rule, "resources": [resource]}], "summary": {}}
+        return record(Kind.CONFIG_COMPLIANCE, payload, at=at, account=account, region="eu-west-1")
+
+    return [one("111122223333"), one("444455556666")]
+
+
+def test_one_name_in_two_accounts_is_two_things_to_do() -> None:
+    """A function is called the same in every account: each has its line in the plan, its id, and its place, and is a change by itself."""
+    control = CATALOGUE.controls[0]
+    runtime = Assessment("runtime", Method.EXAMINE, policy="gated", collector=str(Kind.CONFIG_COMPLIANCE))
+    catalogue = replace(CATALOGUE, controls=(replace(control, assessments=(runtime,)),))
+    organisation = replace(ORGANISATION, waivers=(), scope=Scope(accounts=("111122223333", "444455556666"), regions=("eu-west-1",)))
+    both = _in_accounts(NOW, "111122223333", "444455556666")
+    swapped = [*_in_accounts(from_iso("2026-08-01T00:00:00Z"), "111122223333"), *_in_accounts(NOW, "444455556666")]
+    made = build_report(catalogue, organisation, [Entry(index, item) for index, item in enumerate(both)], Q4, NOW)
+    assert len({row.id for row in made.actions}) == 2
+    assert [row.where for row in made.actions] == [
+        f"AWS Config rule averment-gated, {name} eu-west-1" for name in organisation.scope.accounts
+    ]
+    made = build_report(catalogue, organisation, [Entry(index, item) for index, item in enumerate(swapped)], Q4, NOW)
+    assert sorted((row.where[-22:], row.before, row.after) for row in made.changes if row.resource) == [
+        ("111122223333 eu-west-1", "open", "not there"),
+        ("444455556666 eu-west-1", "not there", "open"),
+    ]
+
+
+def test_an_action_keeps_its_id_when_something_is_written_above_it() -> None:
+    """The line is no part of it: whoever keeps the plan in a tracker finds the same thing again. Copies in two stacks are two."""
+    first, second = (
+        [row.id for row in report([Entry(0, _in_files(NOW, *files))]).actions] for files in (["a.tf:3", "b.tf:3"], ["a.tf:30"])
+    )
+    assert len(set(first)) == len(first)
+    assert set(second) < set(first)
+
+
 def test_the_plan_of_action_names_everything_that_is_to_be_done() -> None:
     """Open and waived deviations with their end, and each gap with the role that is asked; nothing that is satisfied."""
     rows = {(row.assessment, row.resource): row for row in report().actions}

@@ -105,6 +105,18 @@ def test_what_one_repository_accepts_stays_open_for_another(make_period: Make, a
     assert len(item["related-observations"]) == 2
 
 
+def test_a_risk_keeps_its_identifier_when_lines_are_written_above_it(make_period: Make) -> None:
+    """The plan of action goes on from period to period in other tools: an edit elsewhere in the file makes no new item. Another file is another."""
+
+    def risks(shift: str) -> set[str]:
+        report = make_period().report
+        moved = [dataclasses.replace(row, where=row.where.replace("main.tf:3", shift)) for row in report.findings]
+        made = oscal_documents(dataclasses.replace(report, findings=tuple(moved)), load_catalogue(), {})
+        return {risk["uuid"] for risk in made["poam.json"]["plan-of-action-and-milestones"]["risks"]}
+
+    assert risks("main.tf:3") == risks("main.tf:300") != risks("media.tf:3")
+
+
 def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
     """OSCAL's schemas end with the year 2999: a later end stands in words in the plan of action."""
     period = make_period()
