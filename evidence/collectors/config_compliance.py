@@ -25,13 +25,13 @@ class ConfigCompliance(Collector):
     """The present compliance of every resource under every rule of ours, with annotations. Present state only.
 
     Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
-    "recorded_at"}], "failing": {"since", "why"} or None}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
-    ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the verdicts
-    of before.
+    "recorded_at"}], "failing": {"since", "why"} or None}], "summary": {"rules", "evaluated", "resources", "compliant", "non_compliant",
+    "other"}}``. ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the
+    verdicts of before. ``evaluated`` counts the rules that have a verdict and aren't failing.
     """
 
     name = "config-compliance"
-    version = "3"
+    version = "4"
     kind = Kind.CONFIG_COMPLIANCE
     permissions = (
         "config:BatchGetResourceConfig",
@@ -92,6 +92,7 @@ def payload_of(rules: Sequence[Any]) -> tuple[dict[str, JSON], int]:
     compliant, broken = verdicts.count("COMPLIANT"), verdicts.count("NON_COMPLIANT")
     summary: dict[str, JSON] = {
         "rules": len(rules),
+        "evaluated": sum(1 for rule in rules if rule["resources"] and not rule.get("failing")),
         "resources": len(verdicts),
         "compliant": compliant,
         "non_compliant": broken,

@@ -14,11 +14,15 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Catalogue
 from averment.core.aws import client
 from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.scope import Scope
+from averment.core.words import Status
+from averment.evidence.assess import assess
 from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
@@ -108,7 +112,7 @@ def test_config_compliance_reads_our_rules_to_the_last_page(scope_of: Callable[.
     assert [(resource["id"], resource["annotation"]) for resource in broken] == [("open", "any principal")]
     assert broken[0]["recorded_at"].endswith("Z")
     assert rules["signing-key-fit"]["compliance"] == "INSUFFICIENT_DATA"
-    assert record.payload["summary"] == {"rules": 2, "resources": 231, "compliant": 230, "non_compliant": 1, "other": 0}
+    assert record.payload["summary"] == {"rules": 2, "evaluated": 1, "resources": 231, "compliant": 230, "non_compliant": 1, "other": 0}
     assert record.population is not None
     assert (record.population.total, record.population.examined, record.population.truncated) == (231, 231, False)
     assert calls(record)["config:GetComplianceDetailsByConfigRule"] >= 4
@@ -129,6 +133,28 @@ def test_a_rule_whose_last_run_failed_is_told(scope_of: Callable[..., CollectSco
     assert failing["since"].endswith("Z")
     note_run("123456789012", "eu-west-1", name)
     assert [rule["failing"] for rule in one(ConfigCompliance(), scope_of()).payload["rules"]] == [None]
+
+
+def test_rules_whose_runs_all_fail_are_not_evaluated(scope_of: Callable[..., CollectScope]) -> None:
+    """That they are deployed, with the verdicts of before, doesn't satisfy SM-MON-01: none of them looks at anything any more."""
+    from averment.sandbox.backends.config.state import note_run
+
+    def state() -> tuple[Status, int]:
+        scope = scope_of()
+        record = one(ConfigCompliance(), scope)
+        control = load_catalogue().get("SM-MON-01")
+        assert control is not None
+        catalogue = Catalogue((control,), {})
+        [found] = assess(catalogue, Organisation(), [record], period=None, as_of=record.collected_at)
+        [rules] = [item for item in found.assessments if item.assessment.id == "rules"]
+        return rules.status, record.payload["summary"]["evaluated"]
+
+    for name in ("averment-s3-put-object-gated", "averment-signing-key-fit"):
+        config_rule(name, [("b", "COMPLIANT", "")])
+    note_run("123456789012", "eu-west-1", "averment-signing-key-fit", ("Lambda.Unknown", "the function timed out"))
+    assert state() == (Status.SATISFIED, 1)
+    note_run("123456789012", "eu-west-1", "averment-s3-put-object-gated", ("Lambda.Unknown", "the function timed out"))
+    assert state() == (Status.NOT_SATISFIED, 0)
 
 
 def test_verdicts_of_before_the_recorder_stopped_are_told(scope_of: Callable[..., CollectScope]) -> None:
