@@ -62,6 +62,17 @@ def test_a_title_says_what_its_rule_looks_at() -> None:
     }
 
 
+def test_a_title_claims_no_more_than_its_collector_sees() -> None:
+    """A tag doesn't tell when it was written, nor does a bucket that sends its events tell who hears them: rules and the gate's log are asked that."""
+    control = CATALOGUE.get("SM-UPL-01")
+    assert control is not None
+    titles = {item.collector: item.title for item in control.assessments if item.expect is not None}
+    assert titles == {
+        "media-states": "Every published object carries a verdict",
+        "bucket-policies": "Every upload bucket announces new objects",
+    }
+
+
 def test_all_controls_are_there() -> None:
     """The catalogue is complete: the families with as many controls as they have."""
     families = Counter(control.family for control in CATALOGUE)
