@@ -181,7 +181,7 @@ def _hints(survey: Survey, regions: Sequence[str]) -> Iterator[str]:
             "decide personal_data, provider and online_platform"
         )
     else:
-        yield "whether there are users in the EU can't be seen in code; if there are, the AI Act, the GDPR and the DSA may bind"
+        yield "whether there are users in the EU can't be seen in code; without any, what is said here of the AI Act, the GDPR and the DSA doesn't bind you"
     if survey.traces.seen.get(Trace.PRESIGNED) and survey.traces.seen.get(Trace.CDN):
         yield "people upload, and CloudFront serves: if the public sees what others upload, online_platform may be true"
 

@@ -112,6 +112,16 @@ def test_what_was_seen_is_proposed_with_its_place(tmp_path: Path, capsys: pytest
     assert "suggests users in the EU" in text
 
 
+def test_what_is_seen_outside_of_the_union_is_not_said_to_bind_without_more(tmp_path: Path) -> None:
+    """A call in the code shows that AI is used, and not where: who has no users in the Union must not read that its law binds."""
+    (tmp_path / "main.tf").write_text(SHOP.replace("eu-central-1", "us-east-2"))
+    assert run(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "averment.yaml").read_text()
+    assert "EU AI Act: binds you by Art 4" in text
+    assert "without any, what is said here of the AI Act, the GDPR and the DSA doesn't bind you" in text
+    assert "GDPR: binds you" not in text
+
+
 def test_nothing_is_stated_that_was_not_seen(tmp_path: Path) -> None:
     """An empty repository gets questions and no facts: "false" out of thin air would say that a law doesn't bind."""
     assert run(["init", str(tmp_path)]) == 0
