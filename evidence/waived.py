@@ -10,7 +10,6 @@ from averment.core.source import SourceRef
 from averment.policies.waivers import checkov_id, comment_waivers
 
 _EACH = re.compile(r"; (?=averment:waive=)")
-_UNTIL = re.compile(r"\buntil=(\d{4}-\d{2}-\d{2})")
 
 
 def waiver_for(
@@ -26,15 +25,14 @@ def waiver_for(
         if any(waiver.covers(name, resource, today) for name in names):
             return waiver
     for comment in comment_waivers(_EACH.split(noted or ""), today):
-        until = _UNTIL.search(comment.text)
-        if comment.id in names and comment.void is None and until:
+        if comment.id in names and comment.void is None and comment.until:
             return Waiver(
                 control,
                 resource,
                 comment.owner,
-                "review of the change",
+                comment.approver or "review of the change",
                 comment.text,
-                date.fromisoformat(until[1]),
+                comment.until,
                 SourceRef(where or None),
             )
     return None

@@ -33,12 +33,15 @@ def checkov_id(rule_id: str) -> str:
 
 @dataclass(frozen=True)
 class CommentWaiver:
-    """What one comment accepts: ``id`` is a control, a rule, or a rule's id inside Checkov; ``void`` says why it doesn't count."""
+    """What one comment accepts: ``id`` is a control, a rule, or a rule's id inside Checkov; ``void`` says why it doesn't count. ``until`` is its
+    last day, which Checkov's have not."""
 
     id: str
     text: str
     owner: str = ""
     void: str | None = None
+    until: date | None = None
+    approver: str = ""
 
 
 def comment_waivers(comments: Iterable[str], today: date) -> Iterator[CommentWaiver]:
@@ -60,7 +63,8 @@ def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:
         until = date.fromisoformat(words["until"])
     except ValueError:
         return CommentWaiver(name, line, words["owner"], f"'{words['until']}' is not a day")
-    return CommentWaiver(name, line, words["owner"], f"it expired on {until}" if today > until else None)
+    void = f"it expired on {until}" if today > until else None
+    return CommentWaiver(name, line, words["owner"], void, until, words.get("approver", ""))
 
 
 def _fields(text: str) -> dict[str, str]:

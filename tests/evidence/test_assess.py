@@ -353,6 +353,17 @@ def test_a_waiver_noted_by_the_check_is_looked_at_anew() -> None:
     assert state_of(IAC, noted("fail", "checkov:skip=AVERMENT_GATED:because")).status is Status.NOT_SATISFIED
 
 
+@pytest.mark.parametrize(
+    "written",
+    ['until="2026-12-01" owner=media', "until=20261201 owner=media", "owner=media reason='as until=2030-01-01 was' until=2026-12-01"],
+)
+def test_a_comment_that_the_check_accepts_is_accepted_with_its_own_end(written: str) -> None:
+    """In quotes, without hyphens, behind a reason that speaks of another day: the check took it, and status told the finding as open, or another end."""
+    reason = "" if "reason=" in written else " reason=migration ends soon"
+    found = state_of(IAC, noted("fail", f"averment:waive=SM-UPL-03 {written}{reason}"))
+    assert (found.status, [item.waiver and item.waiver.until for item in found.deviations]) == (Status.WAIVED, [date(2026, 12, 1)])
+
+
 def test_an_unknown_is_waived_like_a_failure_and_other_unknowns_still_count() -> None:
     """A waiver may accept what a rule can't tell of one resource; the next one is still not assessed."""
     organisation = Organisation(waivers=(waiver("2027-01-01", resource="aws_s3_bucket.b0"),))

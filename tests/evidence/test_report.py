@@ -168,6 +168,10 @@ def test_what_a_comment_accepts_is_among_the_waivers() -> None:
     assert [(row.resource, row.until, row.owner, row.reason, row.state, row.accepts) for row in made.waivers] == [
         ("aws_s3_bucket.a", date(2027, 1, 31), "media", comment, "in force", 1)
     ]
+    unnamed, named = check, comment.replace("owner=media", 'owner=media approver="Ada Byron"')
+    check = record(Kind.CHECK, {"rules": ["gated"], "findings": [{**FINDINGS[0], "waived_by": named}], "problems": []})
+    approvers = [report([Entry(0, item)], organisation=replace(ORGANISATION, waivers=())).waivers[0].approver for item in (check, unnamed)]
+    assert approvers == ["Ada Byron", "review of the change"]
 
 
 def test_what_was_not_assessed_is_listed_with_its_owner() -> None:
