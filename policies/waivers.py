@@ -45,13 +45,13 @@ class CommentWaiver:
 
 
 def comment_waivers(comments: Iterable[str], today: date) -> Iterator[CommentWaiver]:
-    """The waivers among a resource's comments."""
+    """The waivers among a resource's comments. What stands before one in its line is no part of its text."""
     for line in comments:
         if match := _OWN.search(line):
-            yield _own(match[1], match[2], line, today)
+            yield _own(match[1], match[2], line[match.start() :], today)
         elif match := _CHECKOV.search(line):
             reason = (match[2] or "").strip()
-            yield CommentWaiver(match[1], line, void=None if reason else "it gives no reason")
+            yield CommentWaiver(match[1], line[match.start() :], void=None if reason else "it gives no reason")
 
 
 def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:

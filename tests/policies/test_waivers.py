@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
+from averment.evidence.waived import waiver_for
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.rules.registry import all_rules
 from averment.policies.waivers import comment_waivers
@@ -50,6 +51,18 @@ def test_a_comment_is_complete_and_in_force_or_void(text: str, void: str | None)
     """Day, owner and reason are demanded; quotes keep spaces together; an unquoted reason takes the rest of the line."""
     (waiver,) = comment_waivers([f"averment:waive=SM-DET-03 {text}"], TODAY)
     assert (waiver.id, waiver.void) == ("SM-DET-03", void)
+
+
+def test_what_stands_before_a_waiver_is_no_part_of_it(tmp_path: Path) -> None:
+    """Where several controls are waived, each behind a word, evidence finds each again in what the check wrote down."""
+    rule = "media-bucket-events-scanned"
+    controls = [control.id for control in load_catalogue().for_policy(rule)]
+    comments = "\n".join(f"  # legacy, averment:waive={name} until=2026-12-31 owner=a reason=moves in January" for name in controls)
+    (tmp_path / "main.tf").write_text(f'resource "aws_s3_bucket" "uploads" {{\n{comments}\n  tags = {{ data-class = "ugc" }}\n}}\n')
+    [finding] = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=(rule,), today=TODAY)).findings
+    found = [waiver_for(Organisation(), name, rule, finding.resource, TODAY, noted=finding.waived_by) for name in controls]
+    assert len(controls) > 1
+    assert [item and item.reason for item in found] == [line.partition(", ")[2] for line in comments.split("\n")]
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=80))
