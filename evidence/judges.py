@@ -66,10 +66,14 @@ class Question:
         """Not assessed, because."""
         return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap)
 
-    def deviation(self, resource: str, message: str, where: str, record: Record, *, noted: str | None = None) -> Deviation:
-        """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``."""
-        day, policy = self.moment.date(), self.assessment.policy
-        waiver = waiver_for(self.organisation, self.control.id, policy, resource, day, noted=noted, where=where)
+    def deviation(
+        self, resource: str, message: str, where: str, record: Record, *, noted: str | None = None, also: tuple[str, ...] = ()
+    ) -> Deviation:
+        """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``, ``also`` what else the
+        resource is called."""
+        control, day, policy = self.control.id, self.moment.date(), self.assessment.policy
+        found = (waiver_for(self.organisation, control, policy, name, day, noted=noted, where=where) for name in (resource, *also))
+        waiver = next(filter(None, found), None)
         place = " ".join(part for part in (record.account, record.region) if part)
         return Deviation(resource, message, ", ".join(filter(None, (where, place))), record.id, record.effective_at, waiver)
 
@@ -197,12 +201,15 @@ def read_config(question: Question, record: Record) -> Reading:
 
 
 def _read_evaluation(question: Question, record: Record, rule: str, resource: Mapping[str, Any], reading: Reading) -> None:
-    compliance, name, annotation = resource["compliance"], resource["id"], resource.get("annotation") or ""
+    compliance, identity, annotation = resource["compliance"], resource["id"], resource.get("annotation") or ""
+    called = resource.get("name") or identity  # of a role, AWS Config's id tells nobody which it is
+    name = identity if called == identity else f"{called} ({identity})"
     if compliance == "NON_COMPLIANT":
-        reading.deviations.append(question.deviation(name, annotation or "non-compliant", f"AWS Config rule {rule}", record))
+        text = annotation or "non-compliant"
+        reading.deviations.append(question.deviation(name, text, f"AWS Config rule {rule}", record, also=(called, identity)))
     elif compliance == "COMPLIANT":
         reading.passed += 1
-        reading.right.add(name)
+        reading.right.update((name, identity))
     elif compliance == "NOT_APPLICABLE" and not annotation.startswith(COULD_NOT_CHECK):
         return
     else:  # a rule that could not tell reports NOT_APPLICABLE with its reason, and Config itself INSUFFICIENT_DATA

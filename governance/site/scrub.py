@@ -104,11 +104,13 @@ def leaves(value: Any) -> Iterator[str]:
 
 
 def parts_of(name: str) -> Iterator[str]:
-    """``name`` and what in it is a name by itself: the resource of an ARN, the bucket of a URI, a file without its line, the fixed parts of
-    a pattern."""
+    """``name`` and what in it is a name by itself: the resource of an ARN, the bucket of a URI, a file without its line, a name and the
+    id behind it, the fixed parts of a pattern."""
     yield name
     bare = name.strip("*").strip()
     yield bare
+    if match := re.fullmatch(r"(.+) \(([^()]+)\)", bare):  # what AWS Config knows by an id, with that behind its name
+        yield from match.groups()
     if match := re.fullmatch(r"(.+?):[0-9]+", bare):
         bare = match[1]
         yield bare

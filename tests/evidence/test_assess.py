@@ -320,6 +320,22 @@ def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:
     assert state_of(STATES, missed, whole).status is Status.SATISFIED
 
 
+def test_a_role_is_told_by_its_name_and_waived_by_it() -> None:
+    """AWS Config knows a role by an id that says nothing. A waiver of either counts, as where code and deployment are compared."""
+    made = config("NON_COMPLIANT", annotation="allows signing with every key")
+    [rule] = made.payload["rules"]
+    role = {**rule["resources"][0], "type": "AWS::IAM::Role", "id": "AROAEXAMPLE", "name": "checkout"}
+    known = replace(made, payload={"rules": [{**rule, "resources": [role]}]})
+    assert state_of(RUNTIME, known).reason == "checkout (AROAEXAMPLE): allows signing with every key"
+    for resource in ("checkout", "AROAEXAMPLE", "checkout (AROAEXAMPLE)"):
+        organisation = Organisation(waivers=(waiver("2027-01-01", resource=resource),))
+        assert state_of(RUNTIME, known, organisation=organisation).status is Status.WAIVED
+    assert (
+        state_of(RUNTIME, known, organisation=Organisation(waivers=(waiver("2027-01-01", resource="check"),))).status
+        is Status.NOT_SATISFIED
+    )
+
+
 def test_a_waiver_for_another_control_or_resource_waives_nothing() -> None:
     """Scope counts: the control's id and the resource pattern both have to match."""
     for wrong in (waiver("2027-01-01", name="SM-UPL-01"), waiver("2027-01-01", resource="aws_s3_bucket.other")):
