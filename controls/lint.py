@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
@@ -63,8 +64,9 @@ def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
     return tuple(problems)
 
 
-def lint_waivers(organisation: Organisation, catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
-    """Waivers that accept nothing, or too much: what is neither a control nor a rule, every resource, owner and approver in one person."""
+def lint_waivers(organisation: Organisation, catalogue: Catalogue, known: Known, today: date) -> Iterator[LintProblem]:
+    """Waivers that accept nothing, or too much: what is neither a control nor a rule, what has ended by ``today``, every resource, owner and
+    approver in one person."""
     rules = known.rules or frozenset()
     names = (
         *(control.id for control in catalogue),
@@ -76,6 +78,9 @@ def lint_waivers(organisation: Organisation, catalogue: Catalogue, known: Known)
             close = difflib.get_close_matches(waiver.control, names, n=1)
             fix = f"did you mean {close[0]}?" if close else "name a control's id, or a rule's"
             yield LintProblem("void-waiver", f"a waiver names {waiver.control}, which is neither a control nor a rule", waiver.where, fix)
+        if today > waiver.until:
+            message = f"the waiver of {waiver.control} for {waiver.resource} ended on {waiver.until}: what it accepted is open again"
+            yield LintProblem("expired-waiver", message, waiver.where, "mend what it accepted, or have it accepted anew", advice=True)
         if not waiver.resource.strip("*?"):
             message = f"a waiver of {waiver.control} covers every resource: whatever is built later is accepted too"
             yield LintProblem("wide-waiver", message, waiver.where, "name the resource", advice=True)

@@ -1,14 +1,16 @@
 """`controls lint` reads the organisation's waivers too."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from averment.cli.main import run
+from averment.core.period import utc_now
 
 WAIVER = """version: 1
 waivers:
-  - {{control: {control}, resource: "{resource}", owner: platform, approver: {approver}, reason: It moves in January., until: 2999-01-01}}
+  - {{control: {control}, resource: "{resource}", owner: platform, approver: {approver}, reason: It moves in January., until: {until}}}
 """
 
 
@@ -36,13 +38,24 @@ def test_waivers_that_accept_nothing_or_too_much_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A void one is a mistake, a wide or self-approved one a note; a rule's waiver is worth as much as a control's, as ``check`` and ``status`` take it."""
-    (tmp_path / "averment.yaml").write_text(WAIVER.format(control=control, resource=resource, approver=approver))
+    (tmp_path / "averment.yaml").write_text(WAIVER.format(control=control, resource=resource, approver=approver, until="2999-01-01"))
     monkeypatch.chdir(tmp_path)
     assert run(["controls", "lint"]) == code
     shown = capsys.readouterr().out
     assert said in shown
     if not said:
-        assert not any(code in shown for code in ("void-waiver", "wide-waiver", "self-approved"))
+        assert not any(code in shown for code in ("void-waiver", "wide-waiver", "self-approved", "expired-waiver"))
+
+
+def test_a_waiver_that_has_ended_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """After its day it accepts nothing, which is a note; on its last day it still does."""
+    monkeypatch.chdir(tmp_path)
+    told = []
+    for until in (utc_now().date(), utc_now().date() - timedelta(days=1)):
+        (tmp_path / "averment.yaml").write_text(WAIVER.format(control="SM-UPL-03", resource="a", approver="ciso", until=until))
+        assert run(["controls", "lint"]) == 0
+        told.append("for a ended on" in capsys.readouterr().out)
+    assert told == [False, True]
 
 
 def test_what_the_organisation_has_yet_to_say_is_listed(

@@ -205,8 +205,8 @@ def _changed(control: Control) -> bool:
 def lint_command(form: str, config: Path | None) -> int:
     """Check that every reference resolves, every assessment is implemented, every control can fail, and no rule is unused.
 
-    Noted as well, without changing the exit code: controls that rest on people's statements alone, and assessments that wait for
-    averment.yaml to say what counts (which keys, roles, endpoints).
+    Noted as well, without changing the exit code: controls that rest on people's statements alone, waivers that have ended, and assessments
+    that wait for averment.yaml to say what counts (which keys, roles, endpoints).
 
     Example: averment controls lint
     """
@@ -217,7 +217,7 @@ def lint_command(form: str, config: Path | None) -> int:
     catalogue = load_catalogue(organisation)
     known = known_parts(organisation)
     scoped = lint_scope(organisation, catalogue, known) if organisation.file is not None else ()
-    problems = (*lint(catalogue, known), *lint_waivers(organisation, load_catalogue(), known), *scoped)
+    problems = (*lint(catalogue, known), *lint_waivers(organisation, load_catalogue(), known, utc_now().date()), *scoped)
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

@@ -66,6 +66,7 @@ METHODS: Mapping[str, str] = {
 }
 LINT: Mapping[str, str] = {
     "void-waiver": "A waiver names neither a control nor a rule, so it accepts nothing.",
+    "expired-waiver": "A waiver's last day is past, so it accepts nothing any more.",
     "wide-waiver": "A waiver covers every resource, so whatever is built later is accepted too. Name the resource.",
     "self-approved": "A waiver's owner approved it. Let somebody else look at it.",
     "not-scoped": GAPS["not-scoped"],
