@@ -137,7 +137,7 @@ class _Writer:
             ("Known by", iso(report.as_of)),
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "not restricted"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "not restricted"),
-            ("Profile", ", ".join(key for key, value in report.profile.items() if value) or "not stated"),
+            ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
             ("Changes are since", report.compared_with),
             ("Controls left out", ", ".join(report.left_out) or "none"),
             ("Made with", f"averment {report.version}"),

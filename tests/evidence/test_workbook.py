@@ -195,6 +195,20 @@ def test_values_arrive_as_what_they_are() -> None:
     assert (change["Before"], change["In this period"]) == ("not there", "open")
 
 
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ({"deployer": True, "personal_data": False}, "deployer: yes, personal_data: no"),
+        ({"provider": False}, "provider: no"),
+        ({}, "not stated"),
+    ],
+)
+def test_the_summary_says_what_the_profile_denies(profile: dict[str, bool], said: str) -> None:
+    """A denial takes provisions away, so that an auditor has to see it as well as what is said to be so."""
+    summary = read(workbook_bytes(report(profile=profile)))["Summary"]
+    assert {name.value: value.value for name, value in summary["A1:B40"]}["Profile"] == said
+
+
 def test_links_lead_to_the_row_that_they_name() -> None:
     """A control, assessment or record in one sheet leads to its row in the other; what has no row there is plain text."""
     book = read(workbook_bytes(report()))
