@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ACCEPTED_PURPOSES = "\n".join((*SIGNERS_PURPOSES, *OTHERS_PURPOSES))
 """Extended key usages that C2PA knows for signers, their time-stamps and OCSP answers. A web server's certificate has none of them."""
 
+CORE = {"decode_identity_assertions": False}
+"""c2pa's settings of that name. Who somebody says that they are in an identity assertion (CAWG) isn't told here. c2pa would look into each: it asks the
+web server that the file names, and calls what isn't answered, or whose issuer it doesn't know, a failure of the whole manifest."""
 
 _NOT_AS_HASHED = ".mismatch"
 """How the codes end of whatever isn't what was hashed or signed (C2PA 2.2, the failure codes of chapter 15)."""
@@ -255,7 +258,7 @@ def _context(anchors: bytes | None, stamp_anchors: bytes | None, process: int) -
     if stamp_anchors is not None:
         trust["user_anchors"] = check_anchors(stamp_anchors)  # a list apart, so that the results tell whose anchor it was
     verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
-    return c2pa.Context(c2pa.Settings.from_dict({"verify": verify, "trust": trust}))
+    return c2pa.Context(c2pa.Settings.from_dict({"core": CORE, "verify": verify, "trust": trust}))
 
 
 def _judge(store: Mapping[str, Any], digest: _Digest, mime: str, alone: Mapping[str, Any] | None) -> Inspection:

@@ -26,7 +26,7 @@ from averment.core.http import check_url, named
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.chains import ChainError, check_chain
 from averment.detector.credentials.formats import READ_HERE, container_type, may_carry, surely_bare
-from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
+from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, CORE, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.wholeness import broken_off
@@ -315,6 +315,7 @@ def _context(process: int) -> Any:  # noqa: ARG001 - a forked process can't use 
     import c2pa
 
     settings = {
+        "core": CORE,
         # c2pa would leave out of the hash what stands in free and skip boxes (MP4, AVIF, HEIC), where anything could be put then
         "builder": {"thumbnail": {"enabled": False}, "bmff_hash_exclude_free_and_skip_boxes": False},
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},

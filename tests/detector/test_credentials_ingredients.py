@@ -17,9 +17,9 @@ from PIL import Image
 from averment.cli.main import run
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.authority import TestAuthority
-from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
+from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, CORE, State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
-from averment.detector.credentials.signing import cose_signature, sign_media
+from averment.detector.credentials.signing import Edit, Statement, cose_signature, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
 from averment.detector.gate.provenance import look
 from averment.detector.gate.settings import Settings
@@ -41,16 +41,22 @@ class Maker:
         """A picture whose credential says that AI made it."""
         return sign_media(picture(), self.signer, self.chain).data
 
-    def used(self, *ingredients: bytes, kind: str = "parentOf", trusting: bytes | None = None) -> bytes:
+    def used(
+        self, *ingredients: bytes, kind: str = "parentOf", trusting: bytes | None = None, identity: dict[str, object] | None = None
+    ) -> bytes:
         """A picture made with ``ingredients``, whose manifest states nothing of AI; checked when they were used by whom one trusted then."""
         actions = [{"action": "c2pa.cropped"}] if kind == "parentOf" else [{"action": "c2pa.created", "digitalSourceType": CAPTURE}]
         manifest = {
             "claim_generator_info": [{"name": "another tool", "version": "1"}],
-            "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": actions}}],
+            "assertions": [
+                {"label": "c2pa.actions.v2", "created": True, "data": {"actions": actions}},
+                *([{"label": "cawg.identity", "data": identity}] if identity else ()),
+            ],
         }
         trust = {"trust_config": ACCEPTED_PURPOSES} | ({"trust_anchors": trusting.decode()} if trusting else {})
         verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
-        context = c2pa.Context(c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}, "verify": verify, "trust": trust}))
+        settings = {"core": CORE, "builder": {"thumbnail": {"enabled": False}}, "verify": verify, "trust": trust}
+        context = c2pa.Context(c2pa.Settings.from_dict(settings))
         output = io.BytesIO()
         sign = lambda message: cose_signature(self.signer, bytes(message))  # noqa: E731
         with (
@@ -199,6 +205,39 @@ def test_a_gate_that_demands_the_statement_says_whose_is_missing(
     assert run(["media", "verify", str(strange), "--trust", str(anchors), "--ai", "--format", "json"]) == 1
     [row] = json.loads(capsys.readouterr().out)
     assert (row["ai_generated"], row["unvouched_source_types"], len(row["missing"])) == (False, [AI_GENERATED], 1)
+
+
+def test_who_an_identity_assertion_names_is_asked_of_nobody_and_breaks_nothing(studio: Maker) -> None:
+    """What tools write of their user (CAWG) is vouched for by whoever the file names, at a web address, where c2pa would ask: a whole picture was
+    called tampered where nobody answers, and any file made its reader call wherever it said."""
+    credential = {
+        "@context": ["https://www.w3.org/ns/credentials/v2", "https://cawg.io/identity/1.1/ica/context/"],
+        "type": ["VerifiableCredential", "IdentityClaimsAggregationCredential"],
+        "issuer": "did:web:nobody.invalid",
+        "validFrom": "2026-01-01T00:00:00Z",
+        "credentialSubject": {
+            "verifiedIdentities": [
+                {
+                    "type": "cawg.social_media",
+                    "username": "ada",
+                    "uri": "https://social.invalid/ada",
+                    "verifiedAt": "2026-01-01T00:00:00Z",
+                    "provider": {"id": "https://social.invalid", "name": "social"},
+                }
+            ],
+            "c2paAsset": {"referenced_assertions": [], "sig_type": "cawg.identity_claims_aggregation"},
+        },
+    }
+    payload = json.dumps(credential).encode()
+    # COSE_Sign1 (RFC 9052): protected {alg: EdDSA, content type: application/vc}, unprotected {}, the credential, a signature
+    cose = b"\xd2\x84\x54\xa2\x01\x27\x03\x6eapplication/vc\xa0\x59" + len(payload).to_bytes(2, "big") + payload + b"\x58\x40" + bytes(64)
+    signer_payload = {"referenced_assertions": [], "sig_type": "cawg.identity_claims_aggregation"}
+    assertion = {"signer_payload": signer_payload, "signature": list(cose), "pad1": []}
+    data = studio.used(identity=assertion, kind="componentOf")
+    found = inspect(data, studio.authority.anchors)
+    assert (found.state, found.codes) == (State.TRUSTED, ())
+    edited = sign_media(picture(), studio.signer, studio.chain, Statement(AI_GENERATED, edit=Edit(data, "parent.jpg", ("resized",)))).data
+    assert inspect(edited, studio.authority.anchors).state is State.TRUSTED
 
 
 @pytest.mark.parametrize("score", [0.1, 0.9])
