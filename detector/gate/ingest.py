@@ -37,7 +37,7 @@ from averment.detector.credentials.formats import container_type
 from averment.detector.gate.asking import Pending, ask, input_key
 from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
-from averment.detector.gate.provenance import Provenance, look, unread
+from averment.detector.gate.provenance import look, unread
 from averment.detector.gate.seals import verdict_seal
 from averment.detector.gate.settings import LOG_GROUP, Settings
 from averment.detector.gate.store import Fetched, Store
@@ -266,7 +266,7 @@ class Gate:
         if route is None:
             kind = _type(data)
             problem = f"nothing here scores {kind}" if kind else "not a JPEG, PNG or WebP image"
-            return judge(Score(cannot_say=problem), info, digest, Provenance(metadata.get("provenance"), reason="not an image"))
+            return judge(Score(cannot_say=problem), info, digest, look(data, metadata, self.settings))
         chosen = self.large if self.large is not None and route is Route.ENDPOINT else self.detector
         return judge(_score(chosen, data), chosen.info, digest, look(data, metadata, self.settings))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import c2pa
 import pytest
+from PIL import Image
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus
@@ -112,6 +113,28 @@ def test_what_the_endpoint_scores_has_its_credential_and_seal_read_as_well(
     line = line_of("huge.jpg", marked)
     assert (line["verdict"], line["credential"]["state"]) == ("clean", "not-looked-at")
     assert "no credential is read" in line["credential"]["reason"]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_what_nothing_here_scores_has_its_credential_read_as_well(
+    kind: str, site: Any, double: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """A person has to look at it, and is told what it says of itself; what a trusted signer says of it counts as of any other medium."""
+    encoded, anchors = io.BytesIO(), tmp_path / "anchors.pem"
+    Image.open(io.BytesIO(portrait)).save(encoded, kind)
+    anchors.write_bytes(authority.anchors)
+    marked = sign_media(encoded.getvalue(), signer, authority.issue(signer.public_key(), "studio")).data
+    nobody, somebody = site.gate(double, trust="none"), site.gate(double, trust=str(anchors))
+    line = nobody.handle(site.upload("bare", encoded.getvalue()))
+    assert (line["verdict"], line["credential"]["state"]) == ("review", "none")
+    line = nobody.handle(site.upload("strange", marked))
+    assert (line["verdict"], line["credential"]["state"]) == ("flagged", "untrusted")
+    assert f"nothing here scores image/{kind.lower()}" in line["reason"]
+    line = somebody.handle(site.upload("ours", marked))
+    assert (line["verdict"], line["action"], line["credential"]["state"]) == ("disclosed", "hold", "trusted")
+    sealed = site.gate(double, origin_keys=str(_public_keys(signer, tmp_path)))
+    line = sealed.handle(site.upload("sealed", encoded.getvalue(), Metadata=origin_seal(signer, marked, "camera=studio-3")))
+    assert (line["verdict"], line["credential"]["broken_seal"]) == ("review", True)
 
 
 def _public_keys(signer: PemEcdsaSigner, folder: Path) -> Path:
