@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from averment.detector.credentials.stamps import ENDED
+
 _TRUSTED = "signingCredential.trusted"
 _ENDED_THEN = frozenset({"signingCredential.expired"})
 """What they may have found besides if they didn't know the authority of its time-stamp either: that its certificate had ended."""
@@ -39,7 +41,7 @@ def vouched_manifests(store: Mapping[str, Any], alone: Mapping[str, Any] | None 
         counted[label] = None
         for uri, ingredient in _ingredients(label, manifests[label]):
             below = ingredient.get("active_manifest")
-            if not isinstance(below, str):
+            if not isinstance(below, str) or below in (store.get(ENDED) or ()):
                 continue
             if _is_trusted(below, ingredient, strict.get(uri) or {}) or (
                 alone is not None and _is_trusted(below, ingredient, deltas.get(uri) or {}, named=True)

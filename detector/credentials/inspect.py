@@ -25,6 +25,7 @@ from averment.core.source import SourceRef
 from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
+from averment.detector.credentials.stamps import ENDED, by_anybody, ended
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ web server that the file names, and calls what isn't answered, or whose issuer i
 
 _NOT_AS_HASHED = ".mismatch"
 """How the codes end of whatever isn't what was hashed or signed (C2PA 2.2, the failure codes of chapter 15)."""
+
+_ENDED = (
+    "the signature holds, but its signer's certificate has ended, and time-stamps on such an old kind of claim (version 1) anybody can make"
+)
 
 _CLAIM_V2 = 2
 """From this version on a claim tells created assertions from gathered ones."""
@@ -180,6 +185,7 @@ def _store(data: bytes, mime: str, anchors: bytes | None, stamp_anchors: bytes |
 
     with c2pa.Reader(mime, io.BytesIO(data), context=_context(anchors, stamp_anchors, os.getpid())) as reader:
         store: dict[str, Any] = json.loads(reader.json())
+        store[ENDED] = ended(store, reader)
         return store
 
 
@@ -264,6 +270,8 @@ def _context(anchors: bytes | None, stamp_anchors: bytes | None, process: int) -
 def _judge(store: Mapping[str, Any], digest: _Digest, mime: str, alone: Mapping[str, Any] | None) -> Inspection:
     codes = _codes(store)
     state, reason = _state(str(store.get("validation_state")), codes)
+    if state is State.TRUSTED and store.get("active_manifest") in store[ENDED]:
+        state, reason, codes = State.UNTRUSTED, _ENDED, ("signingCredential.expired",)
     manifests: Mapping[str, Any] = store.get("manifests") or {}
     active: Mapping[str, Any] = manifests.get(store.get("active_manifest", ""), {})
     vouched = vouched_manifests(store, alone) if state is State.TRUSTED else tuple(manifests)
@@ -282,7 +290,7 @@ def _judge(store: Mapping[str, Any], digest: _Digest, mime: str, alone: Mapping[
         algorithm=signature.get("alg"),
         generator=generators[0].get("name"),
         codes=codes,
-        stamp=_stamp(signature, store.get("validation_results") or {}),
+        stamp=_stamp(active, store.get("validation_results") or {}),
         unvouched_types=tuple(kind for kind in _stated(manifests.values()) if kind not in stated),
     )
 
@@ -319,9 +327,11 @@ def _failures(results: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _stamp(signature: Mapping[str, Any], results: Mapping[str, Any]) -> str | None:
-    if not signature.get("time"):
+def _stamp(active: Mapping[str, Any], results: Mapping[str, Any]) -> str | None:
+    if not (active.get("signature_info") or {}).get("time"):
         return None
+    if by_anybody(active):
+        return "untrusted"
     held = {entry["code"] for entry in (results.get("activeManifest") or {}).get("success", ())}
     return "trusted" if {"timeStamp.validated", "timeStamp.trusted"} <= held else "untrusted"
 

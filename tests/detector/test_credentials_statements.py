@@ -29,7 +29,7 @@ from averment.cli.main import run
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
-from averment.detector.credentials import ingredients
+from averment.detector.credentials import ingredients, stamps
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, TestAuthority
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
@@ -333,6 +333,30 @@ def test_a_time_stamp_keeps_a_credential_alive_after_its_certificate(
     )
     assert inspect(edited["ours"], authority.anchors, stamp_anchors=roots).source_types == (AI_GENERATED, COMPOSITE)
     assert inspect(edited["theirs"], authority.anchors, stamp_anchors=roots).unvouched_types == (COMPOSITE,)
+
+
+def test_a_time_stamp_on_a_claim_of_version_1_counts_for_nothing(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """c2pa calls each of them trusted, whoever made it: with an old key and an authority of one's own anybody signed at any time, for ever."""
+    stated = {"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": AI_GENERATED}]}}
+    manifest = {"claim_version": 1, "claim_generator_info": [{"name": "an old tool"}], "assertions": [stated]}
+    with served(stamping) as url:
+        data = _signed(manifest, signer, chain, url, lambda made, native, out: made.sign(native, "image/jpeg", io.BytesIO(picture()), out))
+    edited = sign_media(picture(), signer, chain, Statement(COMPOSITE, edit=Edit(data, "old.jpg", ("resized",)))).data
+    assert "timeStamp.trusted" in c2pa.Reader("image/jpeg", io.BytesIO(data)).json()
+    found = inspect(data, authority.anchors)
+    assert (found.state, found.stamp, found.ai_generated) == (State.TRUSTED, "untrusted", True)
+    assert inspect(edited, authority.anchors).source_types == (COMPOSITE, AI_GENERATED)
+    monkeypatch.setattr(stamps, "utc_now", lambda: utc_now() + timedelta(days=CERTIFICATE_DAYS))
+    found = inspect(data, authority.anchors, stamp_anchors=(stamping / "root.pem").read_bytes())
+    assert (found.state, found.codes, found.stamp) == (State.UNTRUSTED, ("signingCredential.expired",), "untrusted")
+    assert "time-stamps on such an old kind of claim (version 1) anybody can make" in found.reason
+    found = inspect(edited, authority.anchors)
+    assert (found.state, found.source_types, found.unvouched_types) == (State.TRUSTED, (COMPOSITE,), (AI_GENERATED,))
+    monkeypatch.setattr(c2pa.Reader, "crjson", None)  # as a c2pa that doesn't tell when a certificate ends
+    monkeypatch.setattr(stamps, "utc_now", utc_now)
+    assert inspect(data, authority.anchors).state is State.UNTRUSTED
 
 
 def root_of(stamping: Path) -> TestAuthority:
