@@ -271,9 +271,10 @@ def _states(objects: list[dict[str, Any]]) -> dict[str, JSON]:
 def _out_of(log: _Log, objects: list[dict[str, Any]]) -> dict[str, JSON]:
     """Of how many things the figures that controls ask about are: a picture without a mark has none that could be broken, and one that no
     signing is known of was compared with nothing."""
+    checked = {State.TRUSTED, State.UNTRUSTED, State.TAMPERED}  # what could not be checked may be tampered with
     return {
         "summary.malformed": log.signings,
-        "summary.tampered": sum(1 for item in objects if item["state"] != State.NONE),
+        "summary.tampered": sum(1 for item in objects if item["state"] in checked),
         "summary.not_as_signed": sum(1 for item in objects if item["logged"] is not None),
     }
 

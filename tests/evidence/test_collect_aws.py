@@ -418,6 +418,17 @@ def test_provenance_tells_tampered_from_holding_credentials(
     assert (summary["holding"], summary["tampered"], summary["without_credential"]) == (1, 1, 1)
 
 
+def test_what_could_not_be_checked_is_no_mark_that_holds(
+    bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Sound, and films whose credentials aren't read here: of no broken mark among them nothing can be said."""
+    put_object(bucket("generated-sounds"), "a.wav", body=b"RIFF\x24\0\0\0WAVEfmt ")
+    log_lines(PROVENANCE_LOG_GROUP)
+    log_lines(VERDICTS_LOG_GROUP)
+    payload = one(Provenance(), scope_of()).payload
+    assert (payload["summary"]["unreadable"], payload["summary"]["tampered"], payload["out_of"]["summary.tampered"]) == (1, 0, 0)
+
+
 def signed_picture(folder: Path) -> tuple[bytes, bytes]:
     """A small JPEG made here, signed by a test authority made here, and the same unsigned."""
     import io
