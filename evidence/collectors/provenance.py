@@ -70,7 +70,7 @@ class Provenance(Collector):
     "logged"}], "buckets": [...], "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
     "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``malformed`` counts lines that can't be read, and those
     of the signings' group that don't tell what was signed, when, where and with which key; ``not_as_signed`` objects whose bytes
-    aren't those that the log says were signed under their name. A log group that doesn't exist is a fact (nothing was ever
+    aren't those that the log says were signed under their name, unless they were written after what was read of it. A log group that doesn't exist is a fact (nothing was ever
     logged in this region), told as such.
     """
 
@@ -103,7 +103,7 @@ class Provenance(Collector):
             rows: list[JSON] = []
             for bucket in buckets if _can_inspect(fetch) else []:
                 listing.count(bucket)
-                found = listing.look(bucket, _inspector(fetch, bucket.name, log.latest), _THREADS)
+                found = listing.look(bucket, _inspector(fetch, bucket.name, log.latest, end), _THREADS)
                 objects.extend(found)
                 more: dict[str, JSON] = {"total": bucket.total, "examined": len(found), "gone": bucket.gone, "frame": dict(bucket.frame)}
                 rows.append({"bucket": bucket.name, "role": str(bucket.role), **more})
@@ -229,8 +229,10 @@ def _can_inspect(fetch: Fetch) -> bool:
     return True
 
 
-def _inspector(fetch: Fetch, bucket: str, signed: Mapping[str, str]) -> Callable[[str, int], dict[str, Any] | Missing | None]:
-    """What tells the state of an object's content credentials."""
+def _inspector(
+    fetch: Fetch, bucket: str, signed: Mapping[str, str], until: datetime
+) -> Callable[[str, int], dict[str, Any] | Missing | None]:
+    """What tells the state of an object's content credentials. ``signed`` is what the log told up to ``until``: of what was written since it tells nothing."""
     shown: dict[str, JSON] = {"Bucket": "of each in payload.objects", "Key": "of each in payload.objects"}
     one_at_a_time = threading.Lock()  # reading waits for the network and runs in parallel; validating is native code and fast
 
@@ -243,6 +245,9 @@ def _inspector(fetch: Fetch, bucket: str, signed: Mapping[str, str]) -> Callable
         if found.state is State.UNREADABLE and found.media_type is not None:
             fetch.problem("content credentials of an object could not be checked, see payload.objects", lasting=True)
         logged = signed.get(f"s3://{bucket}/{key}")
+        if logged not in {None, found.sha256}:
+            head = fetch.one("HeadObject", {"Bucket": bucket, "Key": key}, shown=shown, absent="404")
+            logged = logged if head and head["LastModified"] <= until else None
         return {
             "bucket": bucket,
             "key": key,

@@ -19,7 +19,7 @@ from averment.controls.model import Catalogue
 from averment.core.aws import client
 from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
-from averment.core.period import utc_now
+from averment.core.period import iso, utc_now
 from averment.core.scope import Scope
 from averment.core.words import Status
 from averment.evidence.assess import assess
@@ -427,6 +427,22 @@ def test_what_could_not_be_checked_is_no_mark_that_holds(
     log_lines(VERDICTS_LOG_GROUP)
     payload = one(Provenance(), scope_of()).payload
     assert (payload["summary"]["unreadable"], payload["summary"]["tampered"], payload["out_of"]["summary.tampered"]) == (1, 0, 0)
+
+
+def test_what_was_written_after_the_log_was_read_is_compared_with_nothing(
+    bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Signed anew since, or in a quarter that is over, collected later: no entry of it was there to be read."""
+    name, then = bucket("generated-pictures"), utc_now() - timedelta(hours=1)
+    log_lines(PROVENANCE_LOG_GROUP, signing(f"s3://{name}/again.bin", sha256(b"as it was"), iso(then)), at=then)
+    log_lines(VERDICTS_LOG_GROUP)
+    put_object(name, "again.bin", body=b"signed anew")
+    payload = one(Provenance(), scope_of(now=iso(then))).payload
+    assert payload["summary"]["signed"] == 1
+    assert (payload["objects"][0]["logged"], payload["summary"]["not_as_signed"]) == (None, 0)
+    assert payload["out_of"]["summary.not_as_signed"] == 0
+    payload = one(Provenance(), scope_of()).payload
+    assert (payload["objects"][0]["logged"], payload["summary"]["not_as_signed"]) == (False, 1)
 
 
 def signed_picture(folder: Path) -> tuple[bytes, bytes]:
