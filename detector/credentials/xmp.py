@@ -16,8 +16,14 @@ from averment.detector.credentials.containers import jpeg_segments, png_chunks, 
 AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media created by a trained algorithm."""
 
-AI_SOURCE_TYPES = frozenset({AI_GENERATED, "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"})
-"""Terms that disclose AI: made by a trained algorithm, or composed with such a part."""
+AI_SOURCE_TYPES = frozenset(
+    {
+        AI_GENERATED,
+        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia",
+        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",
+    }
+)
+"""Terms that disclose AI: made by a trained algorithm, edited with one, or put together with a part that one made."""
 
 _JPEG_SIGNATURE = b"http://ns.adobe.com/xap/1.0/\x00"
 _PNG_KEYWORD = b"XML:com.adobe.xmp\x00"

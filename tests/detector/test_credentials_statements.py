@@ -36,9 +36,9 @@ from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.marking import read_mark, shown
 from averment.detector.credentials.scheme import ALGORITHM, PUBLIC_KEY
 from averment.detector.credentials.signing import EDITS, Edit, Statement, _signed, sign_media
-from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES
+from averment.detector.credentials.xmp import AI_GENERATED
 
-COMPOSITE = next(term for term in AI_SOURCE_TYPES if term != AI_GENERATED)
+COMPOSITE = AI_GENERATED.replace("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia")
 
 
 def picture(size: int = 320, contrast: int = 40, kind: str = "JPEG") -> bytes:
@@ -97,6 +97,19 @@ def test_a_composite_says_so_in_the_manifest_and_in_xmp(signer: Signer, chain: b
     assert (found.state, found.source_types, found.ai_generated) == (State.TRUSTED, (COMPOSITE,), True)
     assert COMPOSITE.encode() in signed.data
     assert AI_GENERATED.encode() not in signed.data
+
+
+@pytest.mark.parametrize("term", ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"])
+def test_each_of_iptcs_terms_for_generative_ai_says_that_ai_made_it(
+    term: str, signer: Signer, chain: bytes, authority: TestAuthority
+) -> None:
+    """Made by it, edited with it, or put together with a part that it made; and an edit of such a medium is one as well."""
+    kind = AI_GENERATED.replace("trainedAlgorithmicMedia", term)
+    data = sign_media(picture(), signer, chain, Statement(kind)).data
+    found = inspect(data, authority.anchors)
+    assert (found.source_types, found.ai_generated) == ((kind,), True)
+    edited = sign_media(smaller(data), signer, chain, Statement(edit=Edit(data, "a.jpg", ("resized",))))
+    assert edited.digital_source_type == kind
 
 
 def test_an_edited_medium_keeps_the_credential_of_its_original(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
