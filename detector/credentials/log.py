@@ -268,7 +268,7 @@ class CloudWatchLog:
                 for event in page["events"]:
                     try:
                         yield Entry.from_json(json.loads(event["message"]))
-                    except (ValueError, TypeError, AttributeError) as error:
+                    except (ValueError, TypeError, AttributeError, RecursionError) as error:
                         raise IncompleteError(
                             f"the log group {self.group} holds a line that is none of a provenance log: {error}",
                             fix="name the group that averment media sign writes to",

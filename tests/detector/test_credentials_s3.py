@@ -154,6 +154,13 @@ def test_a_stripped_copy_is_found_through_the_log_group(s3: Any, signer: KmsSign
     log_event(client("logs"), PROVENANCE_LOG_GROUP, {"object": "s3://shop/without-hash"}, datetime.now(UTC))
     with pytest.raises(IncompleteError, match="none of a provenance log"):
         list(CloudWatchLog(PROVENANCE_LOG_GROUP).entries())
+    streams = {"logGroupName": "/deep", "logStreamName": "s"}
+    client("logs").create_log_group(logGroupName="/deep")
+    client("logs").create_log_stream(**streams)
+    deep = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": "[" * 100_000}
+    client("logs").put_log_events(**streams, logEvents=[deep])
+    with pytest.raises(IncompleteError, match="none of a provenance log"):
+        list(CloudWatchLog("/deep").entries())
     with pytest.raises(IncompleteError, match="read the log group /none"):
         list(CloudWatchLog("/none").entries())
 
