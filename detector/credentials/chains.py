@@ -111,6 +111,15 @@ def _examined(chain: bytes) -> _Chain:
     return _Chain(keys[0], keys, periods, fault, tuple(_doubts(certificates)))
 
 
+def anchors_nobody(certificate: x509.Certificate) -> bool:
+    """Whether ``certificate`` is that of somebody who issues none, and not its own root either: with it as an anchor nobody is trusted, its holder neither."""
+    try:
+        basic = _extension(certificate.extensions, x509.BasicConstraints)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):  # an old root may be written oddly
+        return False
+    return basic is not None and not basic.ca and not _same(certificate.issuer, certificate.subject)
+
+
 def _doubts(certificates: list[x509.Certificate]) -> Iterator[str]:
     first = certificates[0]
     if len(certificates) == 1 and not _same(first.issuer, first.subject):

@@ -22,7 +22,7 @@ from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.signing.certificates import certificates_in
 from averment.core.source import SourceRef
-from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
+from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES, anchors_nobody
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.stamps import ENDED, by_anybody, ended
@@ -216,14 +216,16 @@ def check_anchors(anchors: bytes) -> str:
     """The certificates in ``anchors``, and nothing else of it. Others are refused: c2pa takes anything and then trusts nobody, in silence.
 
     Raises:
-        BadInputError: no certificate, or a broken one.
+        BadInputError: no certificate, a broken one, or none of an authority.
     """
+    fix = "give the authority's root certificate, PEM"
     try:
-        return certificates_alone(anchors)
+        alone, idle = certificates_alone(anchors), all(anchors_nobody(item) for item in certificates_in(anchors))
     except ValueError as error:
-        raise BadInputError(
-            "the trust anchors are not certificates in PEM, or one of them is broken", fix="give the authority's root certificate, PEM"
-        ) from error
+        raise BadInputError("the trust anchors are not certificates in PEM, or one of them is broken", fix=fix) from error
+    if idle:
+        raise BadInputError("no certificate among the trust anchors is an authority's, and by a signer's nobody is trusted", fix=fix)
+    return alone
 
 
 def read_anchors(path: Path) -> bytes:

@@ -307,7 +307,17 @@ def test_a_certificate_that_begins_and_is_not_read_is_missed(spoilt: Callable[[b
 
 def test_a_certificate_that_certifies_itself_is_its_own_root() -> None:
     """Whoever trusts it has all there is."""
-    assert check_chain(SIGNER, pem(cert("signer", "signer", by="signer"))) == ()
+    alone = pem(cert("signer", "signer", by="signer"))
+    assert check_chain(SIGNER, alone) == ()
+    assert inspect(signed_anyway(alone), alone).state is State.TRUSTED
+
+
+def test_a_signers_certificate_is_no_anchor() -> None:
+    """Who gives that of the signer to be trusted trusts nobody, and isn't told why. In a chain it does no harm."""
+    signed = signed_anyway(pem(LEAF, ISSUING))
+    with pytest.raises(BadInputError, match="no certificate among the trust anchors is an authority's"):
+        inspect(signed, pem(LEAF))
+    assert inspect(signed, pem(LEAF, ISSUING, ROOT)).state is State.TRUSTED
 
 
 def test_a_certificate_without_an_organisation_is_taken_with_a_word() -> None:
