@@ -44,6 +44,9 @@ _ORDER = "put the signer's certificate first, then the one that issued it, and s
 _ASK = "ask the authority for a certificate to sign C2PA manifests with"
 
 
+_BROKEN = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What cryptography raises of a certificate that can't be understood."""
+
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -103,7 +106,7 @@ def _examined(chain: bytes) -> _Chain:
         keys = tuple(_public(item) for item in certificates)
         periods = tuple((_name(item), item.not_valid_before_utc, item.not_valid_after_utc) for item in certificates)
         fault = _profile(certificates[0]) or _links(certificates)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except _BROKEN as error:
         raise ChainError(
             "the certificate chain is not PEM, or a certificate in it is broken",
             fix="give the signer's certificate first, then the authorities'",
@@ -115,7 +118,7 @@ def anchors_nobody(certificate: x509.Certificate) -> bool:
     """Whether ``certificate`` is that of somebody who issues none, and not its own root either: with it as an anchor nobody is trusted, its holder neither."""
     try:
         basic = _extension(certificate.extensions, x509.BasicConstraints)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):  # an old root may be written oddly
+    except _BROKEN:  # an old root may be written oddly
         return False
     return basic is not None and not basic.ca and not _same(certificate.issuer, certificate.subject)
 
@@ -136,7 +139,7 @@ def _profile(leaf: x509.Certificate) -> tuple[str, str] | None:
     """Why c2pa doesn't sign with ``leaf``, as (fault, fix); None where it does.
 
     Raises:
-        ValueError: an extension is broken or there twice.
+        ValueError, DuplicateExtension: an extension is broken or there twice.
     """
     if leaf.version is not x509.Version.v3:
         return "the signer's certificate isn't of version 3 (X.509)", _ASK

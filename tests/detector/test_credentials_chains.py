@@ -305,6 +305,20 @@ def test_a_certificate_that_begins_and_is_not_read_is_missed(spoilt: Callable[[b
         check_anchors(spoilt(pem(ROOT, cert("other", "other"))))
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_extension_that_is_there_twice_breaks_its_certificate(at: int) -> None:
+    """Whichever of the chain it is in: one error, and no flaw of the program. An anchor may be written as oddly as it likes."""
+    certificates = [LEAF, ISSUING]
+    key, authority = (
+        bytes.fromhex("551d0e"),
+        bytes.fromhex("551d23"),
+    )  # the identifiers of one's own key and of the issuer's, 2.5.29.14 and .35
+    odd = x509.load_der_x509_certificate(certificates[at].public_bytes(Encoding.DER).replace(key, authority))
+    with pytest.raises(ChainError, match="a certificate in it is broken"):
+        check_chain(SIGNER, pem(*certificates[:at], odd, *certificates[at + 1 :]))
+    assert check_anchors(pem(odd)) == pem(odd).decode()
+
+
 def test_a_certificate_that_certifies_itself_is_its_own_root() -> None:
     """Whoever trusts it has all there is."""
     alone = pem(cert("signer", "signer", by="signer"))
