@@ -168,7 +168,8 @@ class Rule:
 
     ``types`` are the types (CloudFormation's, or ``Averment::Code::Function``) that ``evaluate`` is called with. ``neighbours``
     are the types that it looks up in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch; ``guessing`` those
-    that it needs besides as long as the organisation hasn't said which buckets hold media, and their use has to tell.
+    that it needs besides as long as the organisation hasn't said which buckets hold media, and their use has to tell. ``origin`` is the
+    top-level module that a rule of somebody's own was loaded from, filled in by whoever loads it.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Rule:
     neighbours: tuple[str, ...] = ()
     guessing: tuple[str, ...] = ()
     kind: Kind = Kind.INFRASTRUCTURE
+    origin: str = field(default="", compare=False, repr=False)
 
     def looks_up(self, scope: Scope) -> tuple[str, ...]:
         """The types of neighbours that it looks up in an organisation with this ``scope``."""

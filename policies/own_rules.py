@@ -17,6 +17,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,7 @@ def packaged_rules() -> list[Rule]:
                 raise IncompleteError(f"{name} is {_kind(rule)}, not a Rule", fix="let it name a Rule, or a tuple of them")
             if (amiss := _amiss(rule)) is not None:
                 raise IncompleteError(f"rule '{rule.id}' of {name} does not load: {amiss[0]}", fix=amiss[1])
-        found += rules
+        found += [replace(rule, origin=entry.value.partition(":")[0].partition(".")[0].strip()) for rule in rules]
     return found
 
 
@@ -190,7 +191,7 @@ def _rule(file: Path, package: str) -> Rule:
         raise IncompleteError(f"the rule in folder '{slug}' is called '{rule.id}'", where=where, fix=f'id="{wanted}"')
     if (amiss := _amiss(rule)) is not None:
         raise IncompleteError(f"rule '{slug}' does not load: {amiss[0]}", where=where, fix=amiss[1])
-    return rule
+    return replace(rule, origin=package)
 
 
 def _amiss(rule: Rule) -> tuple[str, str] | None:

@@ -61,15 +61,20 @@ def _libraries() -> set[str]:
 
 
 def _own_code(rules: Iterable[Rule]) -> str | None:
-    """The contents of whatever folder or package each rule of the user's own comes from; a rule is a pure function of these."""
+    """The contents of whatever folder or package each rule of the user's own comes from; a rule is a pure function of these.
+
+    The module of its function alone wouldn't do: that of one which was put together (``functools.partial``, a helper that makes functions)
+    is another, and with which arguments stands in the rule's own file.
+    """
     files: set[Path] = set()
     for rule in (rule for rule in rules if rule not in all_rules()):
-        name = str(getattr(rule.evaluate, "__module__", "") or "").partition(".")[0]
-        module = sys.modules.get(name)
-        found = _files_of(module) if module is not None and name != "averment" else None
-        if not found or len(files | found) > MAX_OWN_FILES:
-            return None
-        files |= found
+        made_in = str(getattr(rule.evaluate, "__module__", "") or "").partition(".")[0]
+        for name in {made_in, rule.origin or made_in} - ({"averment"} if rule.origin else set()):  # ours counts as the program
+            module = sys.modules.get(name)
+            found = _files_of(module) if module is not None and name != "averment" else None
+            if not found or len(files | found) > MAX_OWN_FILES:
+                return None
+            files |= found
     return _digest_of(sorted(files)) if files else ""
 
 

@@ -25,10 +25,10 @@ RULE = Rule("own-rule", "t", Severity.LOW, ("AWS::S3::Bucket",), lambda bucket, 
 """
 
 
-def own(folder: Path) -> tuple[Rule, ...]:
+def own(folder: Path, text: str = RULE) -> tuple[Rule, ...]:
     """A rule of one's own, written yesterday."""
     (folder / "own_rule").mkdir(parents=True)
-    (folder / "own_rule" / "rule.py").write_text(RULE, encoding="utf-8")
+    (folder / "own_rule" / "rule.py").write_text(text, encoding="utf-8")
     (folder / "helper.py").write_text("x = 1\n", encoding="utf-8")
     yesterday(folder)
     return tuple(rules_in(folder))
@@ -116,3 +116,39 @@ def test_rules_whose_code_cannot_be_told_keep_nothing(monkeypatch: pytest.Monkey
     rules = own(tmp_path / "own")
     monkeypatch.setattr(told, "MAX_OWN_FILES", 1)
     assert conditions(rules, Organisation()) is None
+
+
+PUT_TOGETHER = """\
+import functools
+
+from averment.core.words import Severity
+from averment.policies.interface import PASS, Rule, fail
+
+
+def check(bucket, context, tag):
+    return PASS if tag in bucket.tags else fail("untagged")
+
+
+RULE = Rule("own-rule", "t", Severity.LOW, ("AWS::S3::Bucket",), functools.partial(check, tag="owner"), "r")
+"""
+STATED = """\
+from averment.core.words import Severity
+from averment.policies.interface import Rule
+from averment.policies.predicates.evaluate import Stated
+from averment.policies.predicates.language import Demand, Predicate, Tagged
+
+TAGGED = Demand(Tagged("owner"), "untagged", "not resolved")
+RULE = Rule("own-rule", "t", Severity.LOW, ("AWS::S3::Bucket",), Stated((Predicate("AWS::S3::Bucket", ((TAGGED,),)),)), "r")
+"""
+
+
+@pytest.mark.parametrize("text", [PUT_TOGETHER, STATED], ids=["partial", "stated"])
+def test_a_rule_whose_function_was_put_together_counts_by_its_own_file(tmp_path: Path, text: str):
+    """Its function is of another module, which stays as it is: what the rule demands stands in the rule's file."""
+    rules = own(tmp_path / "own", text)
+    file = tmp_path / "own" / "own_rule" / "rule.py"
+    before = conditions(rules, Organisation())
+    assert before is not None
+    file.write_text(text.replace('"owner"', '"cost-centre"'), encoding="utf-8")
+    yesterday(tmp_path / "own")
+    assert conditions(rules, Organisation()) not in {None, before}
