@@ -91,7 +91,7 @@ class Edit:
 
     ``line`` is one of the block that holds the setting, or of the resource where no such block was seen (``held`` is False);
     ``exact``: the setting itself stands there. ``instances``: so many resources (count, for_each, calls of a module) come from the
-    resource's block.
+    block, or have the setting from it. ``root`` is a file of the root module, or the outermost template, whose resource asks for it.
     """
 
     dialect: Dialect
@@ -103,6 +103,7 @@ class Edit:
     exact: bool
     change: Change
     instances: int = 1
+    root: str = ""
 
 
 @dataclass(frozen=True)

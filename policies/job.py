@@ -53,7 +53,7 @@ class Job:
 
     def everything(self) -> CheckResult:
         """What the check finds in the paths that aren't left out: without baseline, change and threshold."""
-        return narrowed(self._checked(), rules=(), paths=(), skip=self._skip)
+        return narrowed(self._checked(), rules=(), paths=(), skip=self.skip)
 
     def run(self) -> CheckResult:
         """What the check finds that counts here and now.
@@ -66,7 +66,7 @@ class Job:
             self._checked(),
             rules=[rule.id for rule in chosen],
             paths=self.paths,
-            skip=self._skip,
+            skip=self.skip,
             baseline=self.baseline,
             changed=self.changed,
             severity=self.severity,
@@ -87,11 +87,12 @@ class Job:
         return known, number
 
     def _checked(self) -> CheckResult:
-        options = Options(rules=self.asked.patterns, skip=self._skip, cache=self.cache)
+        options = Options(rules=self.asked.patterns, skip=self.skip, cache=self.cache)
         return self.engine(self.paths, self.rules, self.organisation, self.catalogue, options)
 
     @property
-    def _skip(self) -> Callable[[str], str | None]:
+    def skip(self) -> Callable[[str], str | None]:
+        """What says of a file why it isn't to be read, or None."""
         return skipping((*self.organisation.check.skip, *self.asked.skip), self.organisation.root)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -137,13 +137,8 @@ def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> F
         defined=resource.source,
         edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
         deployed=deployed_as(resource, graph),
-        called=tuple(_callers(resource.address, graph)),
+        called=tuple(graph.callers(resource.address)),
     )
-
-
-def _callers(address: str, graph: Graph) -> Iterator[str]:
-    ends = (place for place, letter in enumerate(address, 1) if letter == ".") if graph.called else ()
-    yield from (graph.called[address[:end]] for end in ends if address[:end] in graph.called)
 
 
 def _in_form_of(resource: Resource, fix: str | None) -> str | None:

@@ -108,12 +108,13 @@ def _edit(edit: Edit) -> list[Any]:
         bool(edit.exact),
         _change(edit.change),
         _number(edit.instances),
+        _text(edit.root),
     ]
 
 
 def _edited(fields: list[Any]) -> Edit:
-    dialect, file, line, address, kind, held, exact, change, instances = fields
-    return Edit(Dialect(dialect), file, line, address, kind, held, exact, _changed(change), instances)
+    dialect, file, line, address, kind, held, exact, change, instances, root = fields
+    return Edit(Dialect(dialect), file, line, address, kind, held, exact, _changed(change), instances, root)
 
 
 def _change(change: Change) -> list[Any]:

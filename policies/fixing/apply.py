@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, relative_posix, write_atomic
 from averment.policies.fixing.cloudformation import changed_template
+from averment.policies.fixing.place import own_name
 from averment.policies.fixing.refusal import RefusedError
+from averment.policies.fixing.shared import start, users
 from averment.policies.fixing.terraform import changed_terraform
 from averment.policies.graph.model import Dialect
 from averment.policies.interface import Edit
@@ -50,15 +52,18 @@ class Mending:
     refused: list[tuple[Edit, str]] = field(default_factory=list)
 
 
-def mended(edits: Iterable[Edit], within: Sequence[Path], read_at: float) -> Mending:
+def mended(
+    edits: Iterable[Edit], within: Sequence[Path], read_at: float, skip: Callable[[str], str | None] = lambda _file: None
+) -> Mending:
     """Make ``edits`` in memory.
 
     Only files under ``within`` are touched, no links, no installed modules, and none that changed after ``read_at`` (seconds since the
-    epoch), when the check read them.
+    epoch), when the check read them. What ``skip`` leaves out has no say in a module that it calls.
     """
     by_file: dict[str, list[Edit]] = {}
     result = Mending()
-    for edit in _agreed(edits, result):
+    wanted = list(edits)
+    for edit in _agreed(wanted, users(within, skip) if wanted else {}, result):
         by_file.setdefault(os.path.normpath(edit.file), []).append(edit)
     for name, found in sorted(by_file.items()):
         try:
@@ -81,17 +86,23 @@ def _in_order(edits: list[Edit]) -> list[Edit]:
     return sorted(edits, key=lambda edit: -edit.line)
 
 
-def _agreed(edits: Iterable[Edit], result: Mending) -> list[Edit]:
-    """One edit for each block of Terraform, if all the resources that come from it ask for it; the others are refused."""
-    asking: dict[Edit, dict[str, Edit]] = {}
+def _agreed(edits: Iterable[Edit], used: Mapping[str, Set[str]], result: Mending) -> list[Edit]:
+    """One edit for each block, if all the resources that come from it ask for it, in every configuration that has it; else it is refused."""
+    asking: dict[Edit, dict[str, dict[str, Edit]]] = {}
     for edit in edits:
-        block = replace(edit, address="", instances=0) if edit.dialect is Dialect.TERRAFORM else edit
-        asking.setdefault(block, {})[edit.address] = edit
+        block = replace(edit, address=own_name(edit.dialect, edit.address), instances=0, root="")
+        asking.setdefault(block, {}).setdefault(start(edit.dialect, edit.root or edit.file), {})[edit.address] = edit
     agreed = []
-    for same in asking.values():
+    for roots in asking.values():
+        same = next((same for same in roots.values() if len(same) < next(iter(same.values())).instances), next(iter(roots.values())))
         first = next(iter(same.values()))
-        if first.dialect is Dialect.TERRAFORM and len(same) < first.instances:
+        others = sorted(used.get(start(first.dialect, first.file), frozenset()) - roots.keys())
+        if len(same) < first.instances:
             reason = f"its block makes {first.instances} resources, and {first.instances - len(same)} of them don't ask for it"
+            result.refused.append((first, reason))
+        elif others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            reason = f"its block is part of {relative_posix(others[0], Path.cwd())}{more} as well, where nothing asks for it"
             result.refused.append((first, reason))
         else:
             agreed.append(first)

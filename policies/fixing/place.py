@@ -31,14 +31,24 @@ def planned(resource: Resource, change: Change, graph: Graph) -> Edit | None:
         held=where is held,
         exact=change.path in subject.lines,
         change=replace(change, of=None),
-        instances=_instances(graph)[subject.type, subject.source],
+        instances=_instances(graph)[_key(subject, where)],
+        root=next(graph.callers(subject.address), subject.source.file or ""),
     )
 
 
 @per_graph
-def _instances(graph: Graph) -> Counter[tuple[str, SourceRef]]:
-    """How many resources come from each block."""
-    return Counter((resource.type, resource.source) for resource in graph)
+def _instances(graph: Graph) -> Counter[tuple[str, SourceRef, str]]:
+    """How many resources come from each block, or have a setting from one at each place: of modules for that, several may."""
+    return Counter(_key(resource, where) for resource in graph for where in {resource.source, *resource.lines.values()})
+
+
+def _key(resource: Resource, where: SourceRef) -> tuple[str, SourceRef, str]:
+    return resource.type, where, own_name(resource.dialect, resource.address)
+
+
+def own_name(dialect: Dialect, address: str) -> str:
+    """The name that the block of a template has in its file, without those of the nested stacks around it; of Terraform, its line will do."""
+    return address.rpartition(".")[2] if dialect is Dialect.CLOUDFORMATION else ""
 
 
 def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:

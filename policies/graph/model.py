@@ -288,6 +288,11 @@ class Graph:
             self._by_value[kind, name] = found
         return self._by_value[kind, name]
 
+    def callers(self, address: str) -> Iterator[str]:
+        """The files that call the module or nested stack in which the resource at ``address`` stands, outermost first."""
+        ends = (place for place, letter in enumerate(address, 1) if letter == ".") if self.called else ()
+        yield from (self.called[address[:end]] for end in ends if address[:end] in self.called)
+
     def target(self, value: Any) -> Resource | Unknown | None:
         """The resource that ``value`` points to: follows a ``Reference``, keeps an ``Unknown``, None for anything else."""
         if isinstance(value, Reference):

@@ -203,3 +203,24 @@ def test_any_json_differs_in_the_one_place(before: dict[str, object], path: list
     else:
         here[path[-1]] = value
     assert json.loads(after) == wanted
+
+
+def test_a_nested_stack_is_changed_for_all_that_use_it_or_not_at_all(tmp_path: Path) -> None:
+    """One template, two stacks: what one of them needs would reach the other, which serves a website; so would it in another template's stack."""
+    child = "Parameters: {Name: {Type: String}}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !Ref Name\n      AccessControl: PublicRead\n"
+    stack = "  {0}:\n    Type: AWS::CloudFormation::Stack\n    Properties: {{TemplateURL: child.yaml, Parameters: {{Name: shop-{0}}}}}\n"
+
+    def refusals(*parents: str) -> list[str]:
+        (tmp_path / "child.yaml").write_text(child)
+        for number, text in enumerate(parents):
+            (tmp_path / f"parent{number}.yaml").write_text(f"Resources:\n{text}")
+        found = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=("quarantine-not-served",)))
+        mending = mended((edit for finding in found.failures for edit in finding.edits), [tmp_path], time.time() + 1)
+        assert bool(mending.files) is not bool(mending.refused)
+        return [reason for _, reason in mending.refused]
+
+    uploads, website = stack.format("uploads"), stack.format("website")
+    assert refusals(uploads + website) == ["its block makes 2 resources, and 1 of them don't ask for it"]
+    (reason,) = refusals(uploads, website)
+    assert reason.endswith("parent1.yaml as well, where nothing asks for it")
+    assert refusals(uploads, uploads + stack.format("uploads2")) == []

@@ -291,3 +291,36 @@ def test_a_diff_can_be_applied_whatever_the_file_holds_and_is_called(tmp_path: P
         ["git", "apply", "-"], input=diff.encode(), check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
     )
     assert (tmp_path / name).read_bytes() == mending.files[0].after
+
+
+ROOTS = {f"{name}/main.tf": f'module "m" {{\n  source = "../m"\n  name   = "{name}-x"\n}}\n' for name in ("uploads", "website")}
+
+
+def test_a_module_of_several_roots_is_changed_for_all_of_them_or_not_at_all(tmp_path: Path) -> None:
+    """Each root module is judged by itself; what a change does to a module that they share, it does to all of them. What is left out has no say."""
+    files(tmp_path, {**ROOTS, "m/main.tf": MODULE})
+    (refused,) = fix(tmp_path, "quarantine-not-served").refused
+    assert refused[1].endswith("website as well, where nothing asks for it")
+    assert (tmp_path / "m" / "main.tf").read_text() == MODULE
+    edits = [edit for finding in result_of(tmp_path, "quarantine-not-served").failures for edit in finding.edits]
+    left_out = mended(edits, [tmp_path], time.time() + 1, lambda file: "left out" if "website" in file else None)
+    assert (len(left_out.files), left_out.refused) == (1, [])
+    files(tmp_path, {"website/main.tf": ROOTS["uploads/main.tf"]})
+    mending = fix(tmp_path, "quarantine-not-served")
+    assert (len(mending.files), mending.refused) == (1, [])
+    assert result_of(tmp_path, "quarantine-not-served").failures == ()
+
+
+def test_a_setting_that_a_module_makes_for_several_buckets_is_theirs_alike(tmp_path: Path) -> None:
+    """The block that holds the setting of one bucket holds that of another one, too: the other didn't ask."""
+    module = 'variable "bucket" {}\nresource "aws_s3_bucket_acl" "this" {\n  bucket = var.bucket\n  acl    = "public-read"\n}\n'
+    buckets = "".join(
+        f'resource "aws_s3_bucket" "{name}" {{\n  bucket = "shop-{name}"\n}}\nmodule "{name}" {{\n  source = "./acl"\n  bucket = aws_s3_bucket.{name}.id\n}}\n'
+        for name in ("uploads", "website")
+    )
+    files(tmp_path, {"main.tf": buckets, "acl/main.tf": module})
+    mending = fix(tmp_path, "quarantine-not-served")
+    assert [reason for _, reason in mending.refused] == ["its block makes 2 resources, and 1 of them don't ask for it"]
+    assert (tmp_path / "acl" / "main.tf").read_text() == module
+    files(tmp_path, {"main.tf": buckets.replace("website", "uploads2")})
+    assert fix(tmp_path, "quarantine-not-served").refused == []

@@ -52,7 +52,7 @@ def _balance(before: CheckResult, after: CheckResult) -> str:
 
 
 def _mending(job: Job, result: CheckResult, read_at: float) -> Mending:
-    return mended((edit for finding in result.failures for edit in finding.edits), job.paths, read_at)
+    return mended((edit for finding in result.failures for edit in finding.edits), job.paths, read_at, job.skip)
 
 
 def _refusals(mending: Mending) -> None:
