@@ -47,7 +47,7 @@ def with_own(folders: Iterable[Path], *, packages: bool = True) -> tuple[Rule, .
         IncompleteError: a rule doesn't load.
     """
     found: list[Rule] = [*all_rules()]
-    for folder in folders:
+    for folder in {folder.resolve(): folder for folder in folders}.values():  # one may be named in averment.yaml and on the command line
         found += rules_in(folder)
     if packages:
         found += packaged_rules()

@@ -62,6 +62,14 @@ def test_a_rule_of_averment_yaml_runs_unless_refused(scaffolded: Path, capsys: p
     assert "no rule and no control matches" in capsys.readouterr().err
 
 
+def test_a_folder_that_is_named_twice_is_one(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In averment.yaml and by --rules, by different paths: its rules were said to be called as others are."""
+    (scaffolded.parent / "averment.yaml").write_text("version: 1\nrules: [own, ./own/../own]\n")
+    assert averment(["check", "own/bucket_has_owner/cases", "--rules", "own", "--rule", "bucket-has-owner"]) == 1
+    assert "with 1 rule that" in capsys.readouterr().err
+    assert averment(["rules", "show", "bucket-has-owner", "--rules", "own"]) == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
