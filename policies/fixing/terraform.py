@@ -215,17 +215,16 @@ def _add(data: bytes, block: Any, name: str, edit: Edit) -> bytes:
         raise RefusedError(f"there is a {holder} for {name} already, which could not be followed")
     new = _newline(data)
     rest = _line_end(data, block.end_byte)
-    text = _with_provider(create.replace("@", name), block).replace("\n", new)
+    text = _where(create.replace("@", name), block).replace("\n", new)
     return data[:rest] + f"{new}{new}{text}".encode() + data[rest:]
 
 
-def _with_provider(text: str, block: Any) -> str:
-    """``text`` of a block for the same provider (region, account) as ``block``."""
-    provider = next((child for child in _members(block) if child.type == "attribute" and _text(child.children[0]) == "provider"), None)
-    if provider is None:
-        return text
+def _where(text: str, block: Any) -> str:
+    """``text`` of a block for the same provider and region (which the provider for AWS takes in every block from 6.0 on) as ``block``."""
+    attributes = {_text(child.children[0]): _text(child.children[-1]) for child in _members(block) if child.type == "attribute"}
+    said = [f"  {name} = {attributes[name]}\n" for name in ("provider", "region") if name in attributes]
     head, _, body = text.partition("\n")
-    return f"{head}\n  provider = {_text(provider.children[-1])}\n\n{body}"
+    return f"{head}\n{''.join(said)}\n{body}" if said else text
 
 
 def _taken(file: Path, holder: str, name: str, owner: str, data: bytes) -> bool:

@@ -113,6 +113,15 @@ def test_a_block_that_is_added_has_the_provider_of_its_resource(tmp_path: Path) 
     assert text.count("provider = aws.eu") == 3
 
 
+def test_a_block_that_is_added_is_in_the_region_of_its_resource(tmp_path: Path) -> None:
+    """The provider for AWS takes a region in each resource from 6.0 on; a bucket's settings can't be set from another one."""
+    files(tmp_path, {"main.tf": BUCKET.replace("}\n", "  region = var.home\n}\n")})
+    assert fix(tmp_path, "media-bucket-hardened").refused == []
+    text = (tmp_path / "main.tf").read_text()
+    assert 'resource "aws_s3_bucket_versioning" "u" {\n  region = var.home\n\n  bucket = aws_s3_bucket.u.id\n' in text
+    assert text.count("region = var.home") == 3
+
+
 MISSING = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
 ALL = "  recording_group {\n    all_supported                 = true\n    include_global_resource_types = true\n  }\n"
 STARTED = 'resource "aws_config_configuration_recorder_status" "main" {\n  name       = aws_config_configuration_recorder.main.name\n  is_enabled = true\n}\n'
