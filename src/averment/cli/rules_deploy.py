@@ -54,9 +54,11 @@ def built(config: Path | None, *, organisation_wide: bool = False, proactive: bo
     folders = [organisation.path(text) for text in organisation.rules]
     rules = with_own(folders, packages=False)
     catalogue = load_catalogue(organisation)
-    guard = instead_of_function(
-        rules, organisation.scope, organisation.parameters, lambda rule: [control.id for control in catalogue.for_policy(rule)]
-    )
+    guard = {}
+    if not proactive:  # these texts are written for items, and would skip what is proposed, whose properties are CloudFormation's
+        guard = instead_of_function(
+            rules, organisation.scope, organisation.parameters, lambda rule: [control.id for control in catalogue.for_policy(rule)]
+        )
     plan = plan_rules(catalogue, rules, guard=guard, runbooks=all_runbooks())
     if not plan.rules and not none:
         fix = "select one that does (averment controls list), or take away what is deployed: averment rules destroy"

@@ -561,7 +561,7 @@ def proposal(kind: str, properties: dict[str, Any]) -> list[tuple[str, str, str]
     identity = config.start_resource_evaluation(ResourceDetails=details, EvaluationMode="PROACTIVE")["ResourceEvaluationId"]
     for _ in range(3):
         summary = config.get_resource_evaluation_summary(ResourceEvaluationId=identity)
-    assert summary["EvaluationStatus"]["Status"] == "SUCCEEDED", summary
+    assert summary["EvaluationStatus"]["Status"] == "SUCCEEDED", summary["EvaluationStatus"]
     results = config.get_compliance_details_by_resource(ResourceEvaluationId=identity)["EvaluationResults"]
     return [
         (
@@ -584,3 +584,12 @@ def test_a_resource_is_judged_before_it_is_deployed(shop: Path) -> None:
     assert "EnableNetworkIsolation" in why
     ((_, compliance, _),) = proposal("AWS::SageMaker::Model", {**open_model, "EnableNetworkIsolation": True})
     assert compliance == "COMPLIANT"
+
+
+def test_a_rule_that_guard_can_state_judges_before_deployment_as_well(own: Path) -> None:
+    """What is proposed has CloudFormation's properties, which the Guard text, written for items, doesn't find: it skipped whatever was wrong."""
+    assert averment("deploy", "--proactive") == 0
+    compliance = {rule: said for rule, said, _ in proposal("AWS::S3::Bucket", {"BucketName": "shop-uploads"})}
+    assert compliance["averment-media-versioned"] == "NON_COMPLIANT"
+    versioned = {"BucketName": "shop-uploads", "VersioningConfiguration": {"Status": "Enabled"}}
+    assert {rule: said for rule, said, _ in proposal("AWS::S3::Bucket", versioned)}["averment-media-versioned"] == "COMPLIANT"

@@ -34,8 +34,8 @@ sys.path[:] = [folder] + [entry for entry in sys.path if entry and entry not in 
 
 class OnlyTheRuntimes:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in allowed | set(sys.stdlib_module_names):
-            return None
+        if name.partition(".")[0] in allowed | set(sys.stdlib_module_names) | set(sys.modules):
+            return None  # the last: parts of a package that the function itself made, as of rules of one's own
         if any(os.path.exists(os.path.join(folder, name.partition(".")[0] + end)) for end in ("", ".py")):
             return None
         raise ModuleNotFoundError("No module named " + repr(name), name=name)
