@@ -85,8 +85,7 @@ def rules_in(folder: Path) -> list[Rule]:
         raise BadInputError(
             f"there is no <rule>/{FILE_NAME} in it", where=SourceRef(str(folder)), fix=f"averment rules new my-rule --output {folder}"
         )
-    package = _package(folder)
-    return [_rule(file, package) for file in files]
+    return [rule_in(file) for file in files]
 
 
 def packaged_rules() -> list[Rule]:
@@ -170,8 +169,13 @@ def _package(folder: Path) -> str:
     return name
 
 
-def _rule(file: Path, package: str) -> Rule:
-    where, slug = SourceRef(str(file)), file.parent.name
+def rule_in(file: Path) -> Rule:
+    """The rule of ``<folder>/<slug>/rule.py``.
+
+    Raises:
+        IncompleteError: it doesn't load.
+    """
+    where, slug, package = SourceRef(str(file)), file.parent.name, _package(file.parent.parent)
     if not slug.isidentifier():
         raise IncompleteError(f"the folder '{slug}' can't be imported", where=where, fix=f"call it {slug.replace('-', '_')}")
     try:

@@ -11,11 +11,12 @@ import ast
 import hashlib
 import io
 import json
+import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import averment
@@ -40,6 +41,8 @@ MAX_OWN_RULE_BYTES = 8 * 1024 * 1024
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
 _LEFT_OUT = frozenset({"cases", "__pycache__"})
+_THERE = sys.stdlib_module_names | {"averment", "boto3", "botocore"}
+"""The packages that code in the function can import."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,27 @@ class Bundle:
         return out.getvalue()
 
 
-def build_bundle(scope: Scope, parameters: Mapping[str, Any], own_rules: Sequence[Path] = ()) -> Bundle:
+def build_bundle(
+    scope: Scope, parameters: Mapping[str, Any], own_rules: Sequence[Path] = (), running: Collection[str] | None = None
+) -> Bundle:
     """The bundle for an organisation's ``scope`` and rule ``parameters``, with the rules of the folders ``own_rules``.
 
+    ``running`` are the ids of the rules that are to run in the function (None: all): what these import has to be there.
+
     Raises:
-        BadInputError: an own rule's folder is too large or can't be read.
+        BadInputError: an own rule's folder is too large or can't be read, holds code by a link, or one of its rules imports what the function
+            hasn't.
     """
-    files = {
-        _file_name(name): _source(name)
-        for name in sorted(modules_of([HANDLER, *(_module(rule) for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE)]))
-    }
+    needed = [HANDLER, *(_module(rule) for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE)]
+    files: dict[str, bytes] = {}
     folders = []
     for number, folder in enumerate(own_rules):
         place = f"{OWN_RULES}/{number}"
         folders.append(place)
-        files.update({f"{place}/{name}": data for name, data in _own(folder)})
+        own = dict(_own(folder))
+        needed += _needed(folder, own, running)
+        files.update({f"{place}/{name}": data for name, data in own.items()})
+    files.update({_file_name(name): _source(name) for name in sorted(modules_of(needed))})
     settings = {"scope": json.loads(scope_to_json(scope)), "parameters": dict(parameters), "rules": folders}
     files[SETTINGS_FILE] = json.dumps(settings, sort_keys=True, indent=1).encode() + b"\n"
     return Bundle(files, _digest(files))
@@ -111,21 +120,88 @@ def modules_of(entry_points: Sequence[str]) -> frozenset[str]:
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     """The modules of Averment's that a module of its own imports; what is installed doesn't change while the program runs."""
-    tree = ast.parse(_source(module))
-    skipped = {id(inner) for node in ast.walk(tree) if _for_types_only(node) for inner in ast.walk(node)}
-    named: list[str] = []
-    for node in ast.walk(tree):
+    return tuple(name for _, name in _named(ast.walk(_tree(module)), _for_types_only) if _ours(name))
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_source(module))
+
+
+def _named(nodes: Iterable[ast.AST], but: Callable[[ast.AST], bool]) -> Iterator[tuple[int, str]]:
+    """The line and the name of each module that may be imported by one of ``nodes``; what stands within one of which ``but`` holds isn't."""
+    found = list(nodes)
+    skipped = {id(inner) for node in found if but(node) for inner in ast.walk(node)}
+    for node in found:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
-            named += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in named if name.split(".")[0] == "averment" and _path(name) is not None)
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, name) for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+
+
+def _ours(name: str) -> bool:
+    return name.partition(".")[0] == "averment" and _path(name) is not None
 
 
 def _for_types_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _optional(node: ast.AST) -> bool:
+    """Whether code under ``node`` may do without what it imports."""
+    return _for_types_only(node) or isinstance(node, ast.Try)
+
+
+def _needed(folder: Path, files: Mapping[str, bytes], running: Collection[str] | None) -> Iterator[str]:
+    """The modules of Averment's that the rules in ``folder`` import, of those that are ``running``.
+
+    Raises:
+        BadInputError: one of them imports something else than Python, Averment and the function's runtime have: it would fail in the function.
+    """
+    ids = {name: name.split("/")[0].replace("_", "-") for name in files if PurePosixPath(name).match("*/rule.py")}
+    code = _reached(
+        {name: data for name, data in files.items() if name.endswith(".py")},
+        (name for name in ids if running is None or ids[name] in running),
+    )
+    for name, tree in code.items():
+        for line, module in _named(ast.walk(tree), _optional):
+            lacking = module if module.split(".")[0] not in _THERE else _lacking(module) if _ours(module) else None
+            if lacking is not None:
+                through = "" if lacking == module else f", which needs {lacking}"
+                raise BadInputError(
+                    f"imports {module}{through}, and the function at run time hasn't got that",
+                    where=SourceRef(str(folder / name), line),
+                    fix="do with Python's own library and Averment's, or ask for the rule before the merge alone",
+                )
+            yield from [module] if _ours(module) else ()
+
+
+def _reached(code: Mapping[str, bytes], first: Iterable[str]) -> dict[str, ast.Module]:
+    """The files of ``code`` that are loaded with those that come ``first``, by name: what they import by relative names."""
+    found: dict[str, ast.Module] = {}
+    stack = list(first)
+    while stack:
+        name = stack.pop()
+        if name in found or name not in code:
+            continue
+        found[name] = ast.parse(code[name])
+        for node in (node for node in ast.walk(found[name]) if isinstance(node, ast.ImportFrom) and node.level):
+            steps = [*name.split("/")[: -node.level], *(node.module or "").split(".")]
+            place = "/".join(step for step in steps if step)
+            stack += [f"{place}.py", f"{place}/__init__.py", *(f"{place}/{alias.name}.py".lstrip("/") for alias in node.names)]
+    return found
+
+
+@cache
+def _lacking(module: str) -> str | None:
+    """What a module of Averment's needs as soon as it is loaded, and the function hasn't; None if there is nothing of that kind."""
+    for name in sorted(modules_of([module])):
+        for _, found in _named(_tree(name).body, _for_types_only):
+            if found.split(".")[0] not in _THERE:
+                return found
+    return None
 
 
 def _module(rule: Rule) -> str:
@@ -156,7 +232,13 @@ def _own(folder: Path) -> Iterator[tuple[str, bytes]]:
     total = 0
     for path in sorted(folder.rglob("*")):
         steps = path.relative_to(folder).parts
-        if not path.is_file() or path.is_symlink() or _LEFT_OUT & set(steps) or any(step.startswith(".") for step in steps):
+        if _LEFT_OUT & set(steps) or any(step.startswith(".") for step in steps):
+            continue
+        if path.is_symlink() and (path.suffix == ".py" or path.is_dir()):
+            raise BadInputError(
+                "is a link, and no link goes into the archive", where=SourceRef(str(path)), fix="put what it leads to there"
+            )
+        if not path.is_file() or path.is_symlink():
             continue
         data = read_bounded(path)
         total += len(data)

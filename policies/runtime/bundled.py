@@ -67,10 +67,10 @@ def rule_called(rule_id: str, own_rules: tuple[Path, ...] = ()) -> Rule:
         else:
             if isinstance(found, Rule) and found.id == rule_id:
                 return found
-    if own_rules:
-        from averment.policies.own_rules import rules_in
+        for folder in own_rules:
+            from averment.policies.own_rules import FILE_NAME, rule_in
 
-        for rule in (rule for folder in own_rules for rule in rules_in(folder)):
-            if rule.id == rule_id:
-                return rule
+            file = folder / rule_id.replace("-", "_") / FILE_NAME
+            if file.is_file():  # alone: another one may be about source code, and need what isn't here
+                return rule_in(file)
     raise BadInputError(f"there is no rule '{rule_id}' in this bundle", fix="build and deploy the bundle anew: averment rules deploy")

@@ -67,7 +67,7 @@ def built(config: Path | None, *, organisation_wide: bool = False, proactive: bo
     return Built(
         organisation,
         plan,
-        build_bundle(organisation.scope, organisation.parameters, folders),
+        build_bundle(organisation.scope, organisation.parameters, folders, [] if none else [rule.id for rule in running]),
         packs(plan, organisation.scope, PackOptions(PACK_NAME, organisation=organisation_wide, proactive=proactive)),
         permissions(running, organisation.scope),
         organisation_wide,

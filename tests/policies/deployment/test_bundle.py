@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -176,3 +177,63 @@ def test_imports_inside_functions_count() -> None:
     assert "averment.policies.own_rules" in found
     assert "averment.core.extras" in found
     assert "averment.policies.surfaces.terraform" not in found
+
+
+OWN = """\
+{first}
+from averment.core.words import Severity
+from averment.policies.interface import PASS, Kind, Rule
+
+RULE = Rule("{id}", "t", Severity.LOW, ("{kind}",), lambda item, context: PASS, "r"{more})
+"""
+
+
+def own_rules(folder: Path, first: str, beside: str) -> Path:
+    """A rule about buckets that begins with the line ``first``, and one about source code that begins with ``beside``."""
+    for slug, line, kind, more in (
+        ("of_buckets", first, "AWS::S3::Bucket", ""),
+        ("of_code", beside, "Averment::Code::Function", ", kind=Kind.CODE"),
+    ):
+        (folder / slug).mkdir(parents=True)
+        text = OWN.format(first=line, id=slug.replace("_", "-"), kind=kind, more=more)
+        (folder / slug / "rule.py").write_text(text, encoding="utf-8")
+    (folder / "helper.py").write_text("from averment.policies.surfaces import lined\n", encoding="utf-8")
+    (folder / "parsing.py").write_text("import yaml\n", encoding="utf-8")
+    return folder
+
+
+def test_what_own_rules_import_travels_and_those_about_code_are_in_nobodys_way(tmp_path: Path) -> None:
+    """A module of ours that no shipped rule needs was missing in the function; one rule that doesn't load there kept all of its folder out."""
+    own = own_rules(
+        tmp_path / "own", "from ..helper import lined\nfrom averment.policies.surfaces.code import model", "from ..parsing import yaml"
+    )
+    made = build_bundle(Scope(), {}, [own], ["of-buckets"])
+    assert {"averment/policies/surfaces/lined.py", "averment/policies/surfaces/code/model.py"} <= set(made.files)
+    bucket = {"resourceType": "AWS::S3::Bucket", "resourceId": "b", "ARN": "arn:aws:s3:::b", "configuration": {"name": "b"}}
+    (told,), _ = judged(extracted(made, tmp_path / "bundle"), [{"event": change("of-buckets", bucket), "items": []}])
+    assert told[0] == "COMPLIANT"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import yaml", r"rule\.py:1: imports yaml, and"),
+        ("from averment.core.organisation import Organisation", r"rule\.py:1: imports averment\.core\.organisation, which needs yaml"),
+        ("from .. import parsing", r"parsing\.py:1: imports yaml, and"),
+    ],
+)
+def test_what_the_function_has_not_got_is_said_when_it_is_built(tmp_path: Path, line: str, said: str) -> None:
+    """Every evaluation would fail once it is deployed, and AWS Config would go on showing what it said before."""
+    own = own_rules(tmp_path, line, "")
+    with pytest.raises(BadInputError) as caught:
+        build_bundle(Scope(), {}, [own])
+    assert re.search(said, caught.value.diagnostics())
+
+
+def test_code_behind_a_link_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    """A check follows the link, the archive doesn't: the rule would be missing at run time."""
+    own = own_rules(tmp_path / "own", "", "")
+    (tmp_path / "elsewhere").mkdir()
+    (own / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BadInputError, match="is a link"):
+        build_bundle(Scope(), {}, [own])
