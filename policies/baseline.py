@@ -28,7 +28,7 @@ from averment.core.schema import check_schema
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult
-from averment.policies.interface import Finding
+from averment.policies.interface import Finding, in_its_file
 
 SCHEMA = "policies/report/schemas/baseline.schema.json"
 _LINE = re.compile(r"(?<=[\w)]):\d{1,7}(?:-\d+)?\b")
@@ -70,7 +70,7 @@ def entry_of(finding: Finding, baseline: Path) -> Entry:
     file = finding.where.file or finding.where.arn or ""
     if finding.where.file is not None:
         file = relative_posix(file, baseline.parent)
-    return Entry(finding.rule, file, finding.resource, finding.verdict, _LINE.sub("", finding.message))
+    return Entry(finding.rule, file, in_its_file(finding.resource, file), finding.verdict, _LINE.sub("", finding.message))
 
 
 def write_baseline(path: Path, result: CheckResult) -> int:
@@ -134,7 +134,8 @@ def read_baseline(path: Path) -> Baseline:
         raise BadInputError("is not JSON", where=SourceRef(str(path), line), fix=fix) from error
     check_schema(Located(str(path), value, {}), SCHEMA)
     entries = tuple(
-        Entry(item["rule"], item["file"], item["resource"], Verdict(item["verdict"]), item["message"]) for item in value["findings"]
+        Entry(item["rule"], item["file"], in_its_file(item["resource"], item["file"]), Verdict(item["verdict"]), item["message"])
+        for item in value["findings"]
     )
     return Baseline(path, entries)
 

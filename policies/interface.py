@@ -7,6 +7,7 @@ some input (a folder of Terraform, a template, a plan, AWS Config items) into gr
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -222,6 +223,13 @@ class Finding:
     def counts(self) -> bool:
         """Whether it is an open failure (failed and not accepted)."""
         return self.verdict is Verdict.FAIL and not self.accepted
+
+
+def in_its_file(resource: str, file: str) -> str:
+    """What ``resource`` is called within ``file``: a function of source code has its file before its name, from wherever the check began."""
+    steps = file.replace(os.sep, "/").split("/")
+    heads = (f"{'/'.join(steps[first:])}:" for first in range(len(steps)))
+    return next((resource.removeprefix(head) for head in heads if resource.startswith(head)), resource)
 
 
 class Surface(ABC):

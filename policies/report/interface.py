@@ -15,7 +15,7 @@ from averment.controls.model import Catalogue, Reference
 from averment.core.files import relative_posix
 from averment.core.period import utc_now
 from averment.policies.engine import CheckResult
-from averment.policies.interface import Finding, Rule
+from averment.policies.interface import Finding, Rule, in_its_file
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Report:
 
     def fingerprint(self, finding: Finding) -> str:
         """An identity that survives moved lines: rule, file and resource, whose names need not be text (a file's may be any bytes)."""
-        parts = (finding.rule, self.path(finding.where.file), finding.resource)
+        file = self.path(finding.where.file)
+        parts = (finding.rule, file, in_its_file(finding.resource, file))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -82,6 +82,25 @@ def test_a_baseline_works_from_another_folder(
     assert "stale" not in capsys.readouterr().out
 
 
+def test_a_function_is_the_same_wherever_the_check_begins(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Source code goes by its file and name; the file's path counted from the path that was checked, and was another for each."""
+    (repository / "a" / "faces.py").write_text(
+        'import boto3\n\nrekognition = boto3.client("rekognition")\n\n\ndef handler(event, context):\n'
+        '    return rekognition.compare_faces(SourceImage=event["a"], TargetImage=event["b"])\n'
+    )
+    only = ["check", "--rule", "face-call-after-liveness"]
+    assert averment([*only, "--write-baseline", "known.json"]) == 0
+    marks = []
+    for path in (".", "a", "a/faces.py"):
+        capsys.readouterr()
+        assert averment([*only, path, "--baseline", "known.json", "-f", "json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert not any("stale" in note for note in document["notes"])
+        marks += [item["fingerprint"] for item in document["findings"]]
+    assert len(marks) == 3
+    assert len(set(marks)) == 1
+
+
 def test_a_new_baseline_is_named_as_the_settings_have_to_name_it(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
