@@ -128,6 +128,12 @@ class Waivers:
 
     def _one(self, name: str, resource: Bearer) -> str | None:
         for waiver in self._waivers:
+            if waiver.control != name:
+                if waiver.covers(waiver.control, resource.address, waiver.until) and self._nobodys(waiver.control):
+                    self._note(
+                        f"{waiver.where}: the waiver for {resource.address} is void: there is no {_kind(waiver.control)} {waiver.control}"
+                    )
+                continue
             if waiver.covers(name, resource.address, self._today):
                 return f"{waiver.reason} (owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}; {waiver.where})"
             if waiver.covers(name, resource.address, waiver.until):
@@ -135,8 +141,9 @@ class Waivers:
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
                 if self._unheard_of(comment):
-                    what = "control" if _CONTROL.fullmatch(comment.id) else "control and, in this run, no rule"
-                    self._note(f"{resource.source}: the waiver next to {resource.address} is void: there is no {what} {comment.id}")
+                    self._note(
+                        f"{resource.source}: the waiver next to {resource.address} is void: there is no {_kind(comment.id)} {comment.id}"
+                    )
                 continue
             if comment.void is None:
                 return comment.text
@@ -144,13 +151,21 @@ class Waivers:
         return None
 
     def _unheard_of(self, comment: CommentWaiver) -> bool:
-        """Whether the id of ``comment`` is nobody's: mistyped, or a pattern, which only ``averment.yaml`` takes. Checkov's are its own."""
-        if self._catalogue.get(comment.id) is not None or comment.id in self._catalogue.left_out:
+        """Whether the id of ``comment`` is nobody's. Those of Checkov's own skips are its own."""
+        return self._nobodys(comment.id) and (_CONTROL.fullmatch(comment.id) or _OWN.search(comment.text)) is not None
+
+    def _nobodys(self, name: str) -> bool:
+        """Whether ``name`` is that of no control and no rule: mistyped, or a pattern, which no waiver takes for these."""
+        if self._catalogue.get(name) is not None or name in self._catalogue.left_out:
             return False
-        if _CONTROL.fullmatch(comment.id):
+        if _CONTROL.fullmatch(name):
             return True
-        return bool(self._rules and _OWN.search(comment.text)) and not any(comment.id in (rule, checkov_id(rule)) for rule in self._rules)
+        return bool(self._rules) and not any(name in (rule, checkov_id(rule)) for rule in self._rules)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _kind(name: str) -> str:
+    return "control" if _CONTROL.fullmatch(name) else "control and, in this run, no rule"

@@ -113,6 +113,31 @@ def test_cloudformation_comments_waive(tmp_path: Path, comment: str, waived: int
 
 
 @pytest.mark.parametrize(
+    ("name", "resource", "note"),
+    [
+        ("SM-DET-03", "aws_sagemaker_model.m", ""),
+        ("SM-DET-99", "aws_sagemaker_model.m", "is void: there is no control SM-DET-99"),
+        ("SM-DET-*", "*", "is void: there is no control and, in this run, no rule SM-DET-*"),
+        ("detector-endpoint-garded", "aws_sagemaker_model.?", "no rule detector-endpoint-garded"),
+        ("SM-DET-99", "aws_sagemaker_model.other", ""),
+        ("SM-UPL-03", "aws_sagemaker_model.m", ""),
+    ],
+)
+def test_a_waiver_of_nothing_in_the_settings_is_said_where_it_would_have_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, resource: str, note: str
+) -> None:
+    """As one next to the resource is: who mistyped the id would look for what is wrong with the rest of the waiver."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text(TERRAFORM.format(comment=""))
+    entry = {"control": name, "resource": resource, "owner": "a", "approver": "b", "reason": "it goes away soon", "until": "2999-12-31"}
+    (tmp_path / "averment.yaml").write_text(json.dumps({"version": 1, "waivers": [entry]}))
+    assert averment(["check", "--rule", RULE]) == (0 if name == "SM-DET-03" else 1)
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note:")]
+    assert note in "".join(notes) if note else not notes
+    assert not note or "averment.yaml:1: the waiver for aws_sagemaker_model.m" in notes[0]
+
+
+@pytest.mark.parametrize(
     ("metadata", "waived"),
     [
         ({"averment": {"waive": COMPLETE.partition("=")[2]}}, 1),
