@@ -116,15 +116,21 @@ class Waivers:
     def accepted_by(self, rule: Rule, resource: Bearer) -> str | None:
         """Who accepted that ``resource`` breaks ``rule``, and why; None if nobody did.
 
-        A rule that serves several controls is waived only if each of them is, or the rule itself.
+        A rule that serves several controls is waived only if each of them is, or the rule itself; a note says where some of them are.
         """
         names = {rule.id: self._one(rule.id, resource), checkov_id(rule.id): self._one(checkov_id(rule.id), resource)}
         direct = next((found for found in names.values() if found), None)
         if direct:
             return direct
-        controls = [control.id for control in self._catalogue.for_policy(rule.id)]
-        found = [self._one(control, resource) for control in controls]
-        return "; ".join(dict.fromkeys(text for text in found if text)) if found and all(found) else None
+        found = {control.id: self._one(control.id, resource) for control in self._catalogue.for_policy(rule.id)}
+        left = [control for control, text in found.items() if not text]
+        if left and len(left) < len(found):
+            accepted = ", ".join(control for control, text in found.items() if text)
+            self._note(
+                f"{resource.source}: the waiver of {accepted} for {resource.address} doesn't accept what {rule.id} finds, which is asked for "
+                f"by {', '.join(left)} as well: waive that too, or {rule.id} itself"
+            )
+        return "; ".join(dict.fromkeys(text for text in found.values() if text)) if found and not left else None
 
     def _one(self, name: str, resource: Bearer) -> str | None:
         for waiver in self._waivers:

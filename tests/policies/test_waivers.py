@@ -222,3 +222,23 @@ def test_a_page_that_quotes_a_waiver_accepts_nothing_and_asks_for_nothing(tmp_pa
     result = result_of(tmp_path)
     assert result.failures
     assert not result.problems
+
+
+def test_a_waiver_of_some_of_a_rules_controls_is_said_not_to_suffice(tmp_path: Path) -> None:
+    """What two controls ask for is accepted for both, or by the rule's own name; whoever waived one of them thought that it was done."""
+    text = 'resource "aws_s3_bucket" "u" {{\n{}  bucket = "shop-uploads"\n}}\n'
+    lines = {name: f"  # {COMPLETE.replace('SM-DET-03', name)}\n" for name in ("SM-UPL-01", "SM-DEL-02", "media-bucket-hardened")}
+
+    def checked(*names: str) -> tuple[int, str]:
+        (tmp_path / "main.tf").write_text(text.format("".join(lines[name] for name in names)))
+        options = Options(rules=("media-bucket-hardened",), today=TODAY)
+        result = check([tmp_path], all_rules(), Organisation(), load_catalogue(), options)
+        return result.counts.waived, " ".join(note for note in result.notes if "waiver" in note)
+
+    waived, note = checked("SM-UPL-01")
+    assert waived == 0
+    assert "the waiver of SM-UPL-01 for aws_s3_bucket.u doesn't accept what media-bucket-hardened finds" in note
+    assert "by SM-DEL-02 as well" in note
+    assert checked("SM-UPL-01", "SM-DEL-02") == (1, "")
+    assert checked("media-bucket-hardened") == (1, "")
+    assert checked() == (0, "")
