@@ -10,7 +10,7 @@ _LEVEL = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "
 
 
 class GitHubFormat(Format):
-    """``::error file=...,line=...::`` for each failure, warnings for what could not be told, errors for what could not be checked."""
+    """``::error file=...,line=...::`` for each failure, warnings for what could not be told, errors for what could not be checked, notices for notes."""
 
     name = "github"
 
@@ -35,6 +35,7 @@ class GitHubFormat(Format):
         for problem in report.result.problems:
             level = "error" if problem.blocking else "warning"
             lines.append(_command(level, report.path(problem.where.file), problem.where.line, None, "could not check", problem.reason))
+        lines += [_command("notice", "", None, None, "note", note) for note in report.result.notes]
         lines.append(summary(report))
         return "\n".join(lines) + "\n"
 

@@ -37,6 +37,7 @@ class SarifFormat(Format):
         shown = [finding for finding in report.result.findings if finding.verdict is not Verdict.PASS]
         results = [_result(report, finding, index) for finding in shown[:MAX_RESULTS]]
         notifications = [_notification(report, problem) for problem in report.result.problems]
+        notifications += [{"level": "note", "message": {"text": note}} for note in report.result.notes]
         if len(shown) > MAX_RESULTS:
             notifications.append({"level": "warning", "message": {"text": f"{len(shown) - MAX_RESULTS} more results were left out"}})
         run: dict[str, Any] = {

@@ -82,6 +82,8 @@ def test_sarif_has_the_standards_form(report: Report):
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     assert run["invocations"][0]["executionSuccessful"] is False
+    told = run["invocations"][0]["toolExecutionNotifications"]
+    assert [(item["level"], item["message"]["text"]) for item in told][-1] == ("note", "a note"), "an assumption, a waiver that is void"
     assert "SM-UPL-03" in json.dumps(run["tool"])
 
 
@@ -202,7 +204,7 @@ def test_github_annotations_escape_what_the_runner_parses(report: Report):
     )
     assert sum(line.startswith("::error") for line in lines) == 2
     assert sum(line.startswith("::warning") for line in lines) == 2
-    assert sum(line.startswith("::notice") for line in lines) == 1
+    assert [line for line in lines if line.startswith("::notice")][1:] == ["::notice title=note::a note"]
 
 
 def test_every_format_renders_nothing_found(tmp_path: Path):
