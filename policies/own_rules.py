@@ -26,8 +26,9 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.core.stopping import Terminated
 from averment.core.words import Severity
-from averment.policies.interface import Rule
+from averment.policies.interface import Kind, Rule
 from averment.policies.rules.registry import all_rules, checked
+from averment.policies.surfaces.config_types import RECORDINGS
 
 if TYPE_CHECKING:  # the organisation reads YAML, and this module travels to where there is none
     from importlib.metadata import EntryPoint
@@ -74,7 +75,7 @@ def rules_in(folder: Path) -> list[Rule]:
 
     Raises:
         BadInputError: the folder doesn't exist or holds no rule.
-        IncompleteError: a rule doesn't load.
+        IncompleteError: a rule doesn't load, or stands under another name than ``rule.py``.
     """
     if not folder.is_dir():
         raise BadInputError(
@@ -85,6 +86,10 @@ def rules_in(folder: Path) -> list[Rule]:
         raise BadInputError(
             f"there is no <rule>/{FILE_NAME} in it", where=SourceRef(str(folder)), fix=f"averment rules new my-rule --output {folder}"
         )
+    for cases in sorted(folder.glob("*/cases")):
+        if cases.with_name(FILE_NAME) not in files:
+            where, fix = SourceRef(str(cases.parent)), f"call the file of its rule {FILE_NAME}, or remove the folder"
+            raise IncompleteError(f"'{cases.parent.name}' has cases and no {FILE_NAME}: its rule would not be asked", where=where, fix=fix)
     return [rule_in(file) for file in files]
 
 
@@ -200,13 +205,30 @@ def rule_in(file: Path) -> Rule:
 
 def _amiss(rule: Rule) -> tuple[str, str] | None:
     """What of ``rule`` isn't what it has to be, and how it is written: one whose types are a text would be asked about nothing, and pass."""
-    types: Any = rule.types
-    severity: Any = rule.severity
-    if not isinstance(types, tuple) or not types or not all(isinstance(name, str) and name for name in types):
-        return f"its types are {types!r}, and no tuple of texts", 'types=("AWS::S3::Bucket",)'
-    if not isinstance(severity, Severity):
-        return f"its severity is {severity!r}, and no Severity", "severity=Severity.HIGH"
-    return None
+    for name in ("types", "neighbours", "guessing"):
+        found: Any = getattr(rule, name)
+        if not isinstance(found, tuple) or not all(isinstance(kind, str) and kind for kind in found) or (name == "types" and not found):
+            return f"its {name} are {found!r}, and no tuple of texts", f'{name}=("AWS::S3::Bucket",)'
+        for kind in found:
+            proper = _proper(kind)
+            if proper != kind:
+                return f"one of its {name} is {kind}, which no resource has", f'{name}=("{proper or "AWS::S3::Bucket"}",)'
+    for name, wanted, said in (
+        ("severity", Severity, "severity=Severity.HIGH"),
+        ("kind", Kind, "kind=Kind.CODE"),
+        ("title", str, 'title="..."'),
+        ("remediation", str, 'remediation="..."'),
+    ):
+        if not isinstance(getattr(rule, name), wanted):
+            return f"its {name} is {getattr(rule, name)!r}, and no {'text' if wanted is str else wanted.__name__}", said
+    return None if callable(rule.evaluate) else (f"its evaluate is {rule.evaluate!r}, and no function", "evaluate=evaluate")
+
+
+def _proper(kind: str) -> str | None:
+    """``kind`` as a resource has it: CloudFormation's name of a type, in its spelling; None for a name that isn't of that form (``aws_s3_bucket``)."""
+    if "::" not in kind:
+        return None
+    return next((known for known in RECORDINGS if known.lower() == kind.lower()), kind)
 
 
 def _line(error: BaseException, file: Path) -> SourceRef:

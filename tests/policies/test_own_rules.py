@@ -114,6 +114,24 @@ def test_a_rule_that_nothing_fails_proves_nothing(scaffolded: Path, capsys: pyte
         ),
         ("broken", TEXT.format(id="broken").replace('("AWS::S3::Bucket",)', "()"), "its types are (), and no tuple"),
         ("broken", TEXT.format(id="broken").replace("Severity.LOW", '"low"'), "its severity is 'low', and no Severity"),
+        (
+            "broken",
+            TEXT.format(id="broken").replace("AWS::S3::Bucket", "aws_s3_bucket"),
+            "one of its types is aws_s3_bucket, which no resource has",
+        ),
+        (
+            "broken",
+            TEXT.format(id="broken").replace("S3::Bucket", "S3::bucket"),
+            "one of its types is AWS::S3::bucket, which no resource has",
+        ),
+        (
+            "broken",
+            TEXT.format(id="broken").replace('"r")', '"r", neighbours="AWS::IAM::Role")'),
+            "its neighbours are 'AWS::IAM::Role', and no tuple",
+        ),
+        ("broken", TEXT.format(id="broken").replace('"r")', "None)"), "its remediation is None, and no text"),
+        ("broken", TEXT.format(id="broken").replace('"r")', '"r", kind="code")'), "its kind is 'code', and no Kind"),
+        ("broken", TEXT.format(id="broken").replace("lambda bucket, context: PASS", "PASS"), "and no function"),
         ("bro-ken", TEXT.format(id="bro-ken"), "can't be imported"),
     ],
 )
@@ -129,6 +147,14 @@ def test_a_rule_that_does_not_load_fails_the_run_by_name(
     assert said in err
     assert f"own/{slug}/rule.py" in err
     assert "Traceback" not in err
+
+
+def test_a_rule_under_another_file_name_is_not_passed_over(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside others that load, a renamed file was a rule that nothing asked."""
+    rule_file(scaffolded, "fine")
+    (scaffolded / "bucket_has_owner" / "rule.py").rename(scaffolded / "bucket_has_owner" / "rules.py")
+    assert averment(["check", "own", "--rules", "own"]) == 3
+    assert "'bucket_has_owner' has cases and no rule.py" in capsys.readouterr().err
 
 
 def test_the_line_of_the_failure_is_named(tmp_path: Path) -> None:
