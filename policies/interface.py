@@ -136,6 +136,8 @@ class Outcome:
         ):
             if not (isinstance(value, kind) or (optional and value is None)):
                 raise TypeError(f"the {name} of an outcome is a {kind.__name__}, not a {type(value).__name__}")
+        if (other := next((change for change in self.changes if not isinstance(change, Change)), None)) is not None:
+            raise TypeError(f"each of the changes of an outcome is a Change, not a {type(other).__name__}")
 
 
 PASS = Outcome(Verdict.PASS)

@@ -36,6 +36,8 @@ def named(resource: Resource, _context: Context) -> Outcome:
         return fail("wrong", where="main.tf")  # type: ignore[arg-type]  # what a rule of somebody's own may hand over
     if name == "silent":
         return fail(None)  # type: ignore[arg-type]
+    if name == "loose":
+        return fail("wrong", changes=("versioning",))  # type: ignore[arg-type]
     return (
         PASS
         if name.startswith("good-")
@@ -97,6 +99,7 @@ def test_a_crashing_rule_is_a_problem_and_never_a_pass(tmp_path: Path):
         ("leave", "rule bucket-named crashed on aws_s3_bucket.b0: SystemExit: 0"),
         ("odd", "rule bucket-named crashed on aws_s3_bucket.b0: TypeError: the where of an outcome is a SourceRef, not a str"),
         ("silent", "rule bucket-named crashed on aws_s3_bucket.b0: TypeError: the message of an outcome is a str, not a NoneType"),
+        ("loose", "rule bucket-named crashed on aws_s3_bucket.b0: TypeError: each of the changes of an outcome is a Change, not a str"),
     ],
 )
 def test_a_rule_that_leaves_or_answers_nonsense_crashed(tmp_path: Path, name: str, said: str):
