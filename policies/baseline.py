@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from averment.core.files import read_text, relative_posix, write_atomic
 from averment.core.located import Located
 from averment.core.schema import check_schema
 from averment.core.source import SourceRef
-from averment.core.words import Verdict
+from averment.core.words import Verdict, counted
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding, in_its_file
 
@@ -73,14 +73,16 @@ def entry_of(finding: Finding, baseline: Path) -> Entry:
     return Entry(finding.rule, file, in_its_file(finding.resource, file), finding.verdict, _LINE.sub("", finding.message))
 
 
-def write_baseline(path: Path, result: CheckResult) -> int:
-    """List every open failure and unknown of ``result`` at ``path``; returns how many. Waived ones need no second acceptance.
+def write_baseline(path: Path, result: CheckResult) -> tuple[int, tuple[Entry, ...]]:
+    """List every open failure and unknown of ``result`` at ``path``; returns how many, and what was listed there before and isn't any more.
+
+    Waived ones need no second acceptance.
 
     Raises:
         BadInputError: something else than a baseline is there.
         IncompleteError: the file can't be written.
     """
-    _spare(path)
+    earlier = _spared(path)
     found = {entry_of(item, path) for item in result.findings if item.verdict in _OPEN and item.waived_by is None}
     document = {
         "$schema": "urn:averment:schema:baseline:v1",
@@ -101,15 +103,15 @@ def write_baseline(path: Path, result: CheckResult) -> int:
         ],
     }
     write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
-    return len(found)
+    return len(found), tuple(entry for entry in earlier if entry not in found)
 
 
-def _spare(path: Path) -> None:
-    """Refuse to write over a file that is no baseline: a name that was mistyped must cost nobody their settings."""
+def _spared(path: Path) -> tuple[Entry, ...]:
+    """What ``path`` lists so far; refuses a file that is no baseline: a name that was mistyped must cost nobody their settings."""
     if not path.exists():
-        return
+        return ()
     try:
-        read_baseline(path)
+        return read_baseline(path).entries
     except BadInputError as error:
         raise BadInputError(
             "is there already, is no baseline, and was left as it is",
@@ -168,9 +170,20 @@ def against(baseline: Baseline, result: CheckResult, rules: Sequence[str], paths
         notes += [
             f"{baseline.path}: stale: {entry.resource} in {entry.file} no longer breaks {entry.rule}; write the baseline again"
             for entry in baseline.entries
-            if entry.key not in met and entry.rule in rules and _under(baseline.path.parent / entry.file, paths)
+            if entry.key not in met and _looked_for(entry, baseline.path, rules, paths)
         ]
     return replace(result, findings=tuple(findings), notes=(*result.notes, *notes))
+
+
+def not_looked_for(lost: Sequence[Entry], baseline: Path, rules: Sequence[str], paths: Sequence[Path]) -> Iterator[str]:
+    """A note on what a new baseline lists no more since this check, by ``rules`` under ``paths``, had nothing to say of it."""
+    if number := sum(not _looked_for(entry, baseline, rules, paths) for entry in lost):
+        gone = counted(number, "finding")
+        yield f"{baseline}: no longer lists {gone} of other rules or under other paths than this check's: write it by a check of everything"
+
+
+def _looked_for(entry: Entry, baseline: Path, rules: Sequence[str], paths: Sequence[Path]) -> bool:
+    return entry.rule in rules and _under(baseline.parent / entry.file, paths)
 
 
 def _under(file: Path, paths: Sequence[Path]) -> bool:

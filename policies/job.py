@@ -11,7 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Severity
 from averment.policies.aside import aside_note
-from averment.policies.baseline import Baseline, read_baseline, write_baseline
+from averment.policies.baseline import Baseline, not_looked_for, read_baseline, write_baseline
 from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
 from averment.policies.engine import CheckResult, FailOn, Options, select_rules
@@ -81,10 +81,10 @@ class Job:
             IncompleteError: the file can't be written.
         """
         found = self.everything()
-        number = write_baseline(path, found)
-        chosen = select_rules(self.rules, self.asked.patterns, self.catalogue)
-        known = narrowed(found, rules=[rule.id for rule in chosen], paths=self.paths, baseline=read_baseline(path), severity=self.severity)
-        return known, number
+        number, lost = write_baseline(path, found)
+        rules = [rule.id for rule in select_rules(self.rules, self.asked.patterns, self.catalogue)]
+        known = narrowed(found, rules=rules, paths=self.paths, baseline=read_baseline(path), severity=self.severity)
+        return replace(known, notes=(*known.notes, *not_looked_for(lost, path, rules, self.paths))), number
 
     def _checked(self) -> CheckResult:
         options = Options(rules=self.asked.patterns, skip=self.skip, cache=self.cache)

@@ -82,6 +82,17 @@ def test_a_baseline_works_from_another_folder(
     assert "stale" not in capsys.readouterr().out
 
 
+def test_a_baseline_that_loses_what_was_not_looked_for_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Written anew by a check of one folder, it lists that folder alone: the rest would be open for everybody else."""
+    assert check("--write-baseline", "known.json") == 0
+    assert "no longer lists" not in capsys.readouterr().out
+    assert check("a", "--write-baseline", "known.json") == 0
+    assert "known.json: no longer lists 1 finding of other rules or under other paths" in capsys.readouterr().out
+    (repository / "a" / "main.tf").write_text("")
+    assert check(".", "--write-baseline", "known.json") == 0
+    assert "no longer lists" not in capsys.readouterr().out, "what is mended goes without a word"
+
+
 def test_a_function_is_the_same_wherever_the_check_begins(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Source code goes by its file and name; the file's path counted from the path that was checked, and was another for each."""
     (repository / "a" / "faces.py").write_text(
