@@ -30,6 +30,7 @@ _ID_SIZE = 4
 _TIME_SIZE = 8
 _LAST_MOMENT = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 _SIGNATURE_LINE = re.compile("— ([^\\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_NAME = re.compile(r"[^\s+]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -197,6 +198,12 @@ def _signature(line: str) -> NoteSignature:
     return NoteSignature(match[1], raw[:_ID_SIZE], raw[_ID_SIZE:])
 
 
+def is_key_name(name: str) -> bool:
+    """Whether ``name`` can stand before a signature (C2SP signed-note): not empty, no space, no plus, and nothing that doesn't print, which
+    would make the note one that nobody can read."""
+    return name.isprintable() and _NAME.fullmatch(name) is not None
+
+
 def cosigned_message(text: str, moment: datetime) -> bytes:
     """What a witness signs (C2SP tlog-cosignature, Ed25519): a header, the time in seconds, and the checkpoint's text."""
     return f"cosignature/v1\ntime {int(moment.timestamp())}\n{text}".encode()
@@ -225,7 +232,7 @@ def sign_note(text: str, signers: Sequence[tuple[str, Signer]]) -> SignedNote:
     """
     if not text.endswith("\n"):
         raise ValueError("a note's text ends in a newline")
-    if any(not name or "+" in name or any(character.isspace() for character in name) for name, _ in signers):
+    if not all(is_key_name(name) for name, _ in signers):
         raise ValueError("a key name holds neither spaces nor plus signs")
     return SignedNote(
         text, tuple(NoteSignature(name, VerifierKey(name, signer.public_key()).id, signer.sign(text.encode())) for name, signer in signers)

@@ -85,12 +85,15 @@ class Ledger(LedgerWriter):
             BadInputError: the ledger is empty.
             ConflictError: the log has grown meanwhile.
             StoreError: the store refused.
+            VerificationError: there would be no reading it any more, as with more signatures than a note may have.
         """
         if self._checkpoint is None:
             raise BadInputError("the ledger is empty: there is no checkpoint to cosign", fix="averment collect fills it")
         note = SignedNote.parse(self._checkpoint.note)
         kept = tuple(item for item in note.signatures if (item.name, item.key_id) != (signature.name, signature.key_id))
-        self.store.replace_if(CHECKPOINT, bytes(SignedNote(note.text, (*kept, signature))), self._checkpoint_version)
+        fresh = bytes(SignedNote(note.text, (*kept, signature)))
+        SignedNote.parse(fresh)
+        self.store.replace_if(CHECKPOINT, fresh, self._checkpoint_version)
         self.refresh()
 
     def sign_with(self, signer: Signer) -> None:

@@ -19,12 +19,13 @@ from averment.core.http import post
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, cosign, open_checkpoint
+from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, cosign, is_key_name, open_checkpoint
 from averment.evidence.ledger.merkle import EMPTY_ROOT, verify_consistency
 from averment.evidence.stores.interface import ConflictError, NotStoredError, Store
 
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n", re.ASCII)
 _OK, _CONFLICT = 200, 409
+_NAMES = "name the witness by a URL of its own without a schema: auditor.example/w1"
 
 
 class BehindError(AvermentError):
@@ -46,6 +47,17 @@ class Witness:
         logs: Mapping[str, Sequence[VerifierKey]],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        """A witness called ``name``.
+
+        Raises:
+            BadInputError: the name can't stand in a note, or is that of a log.
+        """
+        if not is_key_name(name):
+            raise BadInputError(
+                f"'{name}' can't be a witness's name: it is empty, or holds a space, a plus or what doesn't print", fix=_NAMES
+            )
+        if name in logs:
+            raise BadInputError(f"'{name}' is the name of the log, whose signatures those of a witness would be taken for", fix=_NAMES)
         self._store, self._name, self._signer, self._logs, self._clock = store, name, signer, logs, clock
 
     @property

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from averment import api
 from averment.cli.main import run
+from averment.core.errors import VerificationError
 from averment.core.organisation import load_organisation
-from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.core.signing.local import LocalSigner
+from averment.evidence.ledger.checkpoint import NoteSignature, VerifierKey
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
 from averment.evidence.record import Kind, Record
@@ -246,6 +248,28 @@ def test_a_witness_cosigns_and_remembers(shop, capsys):
     append(shop, *range(30, 60))
     assert run(arguments) == 1
     assert "rewritten" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "auditor one", "auditor+one", "auditor\x07", "auditor\u2028", "example.com/shop"])
+def test_a_witness_has_a_name_that_a_checkpoint_can_carry(shop, capsys, name):
+    """A cosignature under another name, once attached, left a checkpoint that nobody could read: neither reader nor writer went on with the ledger."""
+    LocalSigner.create(shop / "w" / "w.pem")
+    before = (shop / ".averment/ledger/checkpoint").read_bytes()
+    arguments = ["ledger", "cosign", "--key", "w/w.pem", "--name", name, "--memory", "seen", "--attach"]
+    assert run(arguments) == 2
+    assert "auditor.example/w1" in capsys.readouterr().err
+    assert (shop / ".averment/ledger/checkpoint").read_bytes() == before
+    assert not (shop / "seen").exists()
+
+
+def test_no_signature_is_attached_that_makes_a_checkpoint_unreadable(shop):
+    """A note holds 64 signatures at most: one more, and the ledger could not be opened any more."""
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        for number in range(1, 64):
+            ledger.attach(NoteSignature(f"w{number}.example", b"1234", bytes(72)))
+        with pytest.raises(VerificationError, match="not a signed note"):
+            ledger.attach(NoteSignature("w64.example", b"1234", bytes(72)))
+    assert run(["ledger", "show"]) == 0
 
 
 @pytest.mark.parametrize(
