@@ -14,7 +14,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.files import sync_folder
 from averment.core.locking import lock
 from averment.core.source import SourceRef
-from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, Stored, StoreError, check_name
+from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, Stored, StoreError, check_name, is_name
 
 _TEMPORARY = ".tmp"
 _WRITER_LOCK = ".writer.lock"
@@ -71,7 +71,7 @@ class DirectoryStore(Store):
         path = self._path(name)
         try:
             self._make_folder(path.parent)
-            with (self._root / _REPLACE_LOCK).open("a") as held:
+            with (self._root / _REPLACE_LOCK).open("a+b", buffering=0) as held:
                 lock(held)
                 present = self.get(name).version if path.exists() else None
                 if present not in (version, sha256_hex(data)):
@@ -94,7 +94,7 @@ class DirectoryStore(Store):
         start = self._root / prefix
         try:
             if start.is_dir():
-                yield from self._walk(start)
+                yield from filter(is_name, self._walk(start))
         except OSError as error:
             _refuse(start, "listed", error)
 
@@ -188,12 +188,17 @@ class DirectoryStore(Store):
             yield Path(name)
 
     def _sweep(self) -> None:
-        """Remove what writers that were killed left in the folder for unfinished files: what nobody has locked."""
+        """Remove what writers that were killed left in the folder for unfinished files: what nobody has locked.
+
+        Nothing there is in anybody's way: what can't be removed (its writer is done with it, or at work, or another user; it is no file) stays.
+        """
         folder = self._root / _TEMPORARY
         for left in folder.iterdir() if folder.is_dir() else ():
-            with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as handle:  # its writer is done with it, or at work
-                lock(handle, wait=False)
-                left.unlink()
+            with suppress(OSError):
+                if left.is_file():  # whoever opens a pipe waits for ever
+                    with left.open("rb") as handle:
+                        lock(handle, wait=False)
+                        left.unlink()
 
 
 def _refuse(path: Path, doing: str, error: OSError) -> NoReturn:

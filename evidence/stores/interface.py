@@ -86,7 +86,8 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:
-        """Every name that starts with ``prefix`` (a folder, ending in ``/``, or the empty string for all), in order."""
+        """Every name that starts with ``prefix`` (a folder, ending in ``/``, or the empty string for all), in order. What somebody laid there
+        under a name that no ledger gives (``key (copy).vkey``) is left out: nothing refers to it."""
 
     @abstractmethod
     def discard(self, name: str) -> None:
@@ -117,12 +118,17 @@ class Store(ABC):
         return nullcontext()
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` is a relative path of plain segments, as names in a store are."""
+    return all(_SEGMENT.fullmatch(segment) for segment in text.split("/"))
+
+
 def check_name(name: str) -> str:
-    """``name`` if it is a relative path of plain segments.
+    """``name`` if it is one.
 
     Raises:
         ValueError: it isn't: names are made by this program, so this is a fault in it.
     """
-    if not all(_SEGMENT.fullmatch(segment) for segment in name.split("/")):
+    if not is_name(name):
         raise ValueError(f"not a name in a store: {name!r}")
     return name

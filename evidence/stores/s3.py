@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.extras import require
-from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name
+from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name, is_name
 
 _LOST = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
@@ -87,8 +87,7 @@ class S3Store(Store):
         try:
             with aws_errors(f"list {self.location}/{prefix}"):
                 for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
-                    for item in page.get("Contents", ()):
-                        yield str(item["Key"])[len(self._prefix) :]
+                    yield from filter(is_name, (str(item["Key"])[len(self._prefix) :] for item in page.get("Contents", ())))
         except StoreError:
             raise
         except AvermentError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from pathlib import Path
 
 import boto3
 import pytest
@@ -112,6 +114,20 @@ def test_listed_in_order_by_folder(store):
     assert sorted(store.list("")) == names
     assert list(store.list("tile/0/000.p/")) == ["tile/0/000.p/1"]
     assert list(store.list("absent/")) == []
+
+
+@pytest.mark.parametrize("laid", ["keys/0a1b2c3d (copy).vkey", "keys/.0a1b2c3d.vkey", "keys/x~.endorsed", "tile/0/000.p/1 2"])
+def test_what_somebody_laid_there_under_another_sort_of_name_is_left_alone(store, laid, tmp_path):
+    """A copy that a file manager made beside a key ended every command on the ledger as a flaw of the program."""
+    store.put_new("keys/0a1b2c3d.vkey", b"1")
+    if isinstance(store, S3Store):
+        prefix = store.location.removeprefix("s3://ledger").strip("/")
+        boto3.client("s3").put_object(Bucket="ledger", Key="/".join(filter(None, (prefix, laid))), Body=b"2")
+    else:
+        path = tmp_path / "store" / laid
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"2")
+    assert list(store.list("")) == ["keys/0a1b2c3d.vkey"]
 
 
 def test_discarding_twice_is_no_error(store):
@@ -281,6 +297,34 @@ def test_a_folder_lock_is_let_go_and_says_who_held_it(tmp_path):
     (tmp_path / ".tmp" / "left-by-a-killed-writer").write_bytes(b"x")
     with two.writing("the second", wait=0):
         assert list((tmp_path / ".tmp").iterdir()) == []
+
+
+def test_what_cannot_be_swept_away_keeps_no_writer_out(tmp_path, monkeypatch):
+    """The half-written file of another user who was killed, a folder, a pipe: each ended every append, or let it wait for ever."""
+    store = DirectoryStore(tmp_path)
+    (tmp_path / ".tmp" / "folder").mkdir(parents=True)
+    os.mkfifo(tmp_path / ".tmp" / "pipe")
+    os.mkfifo(tmp_path / ".replace.lock")
+    (tmp_path / ".tmp" / "of-another-user").write_bytes(b"x")
+    (tmp_path / ".tmp" / "own").write_bytes(b"x")
+    opens = Path.open
+
+    def refusing(self, *arguments, **options):
+        if self.name == "of-another-user":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opens(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+
+    def write():
+        with store.writing("a writer", wait=0):
+            store.replace_if("head", b"1", None)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    writer.join(timeout=60)
+    assert store.get("head").data == b"1"
+    assert sorted(path.name for path in (tmp_path / ".tmp").iterdir()) == ["folder", "of-another-user", "pipe"]
 
 
 def test_a_file_that_is_being_written_is_not_swept_away(tmp_path, monkeypatch):
