@@ -61,6 +61,27 @@ def test_a_signature_verifies_here_and_with_openssl(signer, tmp_path):
     assert der_of_pem(public_pem(key)) == key
 
 
+@pytest.mark.parametrize("prefix", ["", "KMS:", "awskms:///"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "alias/evidence",
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "mrk-1234abcd12ab34cd56ef1234567890ab",
+    ],
+)
+def test_a_key_in_kms_without_its_prefix_is_not_made_as_a_file(tmp_path, prefix, key):
+    """The ledger was signed with a key in a folder called ``alias``, and whoever read the settings took it for one in KMS."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(signing_key=prefix + key))
+    with pytest.raises(BadInputError, match="reads like a key in KMS") as caught:
+        open_ledger(shop, write=True)
+    assert "write kms: and its id" in (caught.value.fix or "")
+    assert list(tmp_path.iterdir()) == []
+    LocalSigner.create(tmp_path / (prefix + key))  # one that is there is what is meant
+    assert open_signer(prefix + key, tmp_path).algorithm is Algorithm.ED25519
+
+
 def test_a_key_by_openssl_is_usable(tmp_path):
     """The key that the error message tells people to make works."""
     path = tmp_path / "key.pem"
