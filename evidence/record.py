@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from averment.core.canonical import JSON, canonical_json, id_of_bytes
+from averment.core.errors import BadInputError
 from averment.core.period import Period, from_iso, iso
 
 DRILLS = "incident-drill"
@@ -167,7 +168,7 @@ class Record:
                 redactions=tuple(value["redactions"]),
                 controls=tuple(value["controls"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, BadInputError) as error:  # the last: a time that is none
             raise ValueError(f"not a record: {error!r}") from error
         if "id" in value and value["id"] != record.id:
             raise ValueError(f"record {value['id']} has the content of {record.id}")

@@ -13,11 +13,12 @@ import pytest
 
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
 from averment.evidence.ledger.checkpoint import Checkpoint, sign_note
-from averment.evidence.ledger.envelope import PAYLOAD_TYPE, read_payload, seal, sign_envelope
+from averment.evidence.ledger.envelope import PAYLOAD_TYPE, open_entry, read_payload, seal, sign_envelope
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.verify import verify_package
@@ -135,6 +136,19 @@ def test_a_subject_with_another_digest_is_found(insider, make_record):
         insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json({**honest, "subject": subject}), insider.signer))
         ours, theirs = insider.expose()
         assert f"records/{record.id}.json" in ours & theirs
+
+
+def test_a_record_with_a_time_that_is_none_is_found(insider, make_record):
+    """Signed by the log's key, in the log or in a proof: it was wrong use (2) without the entry's name, as if the auditor had mistyped something."""
+    record = make_record(1)
+    statement = insider.statement(record.id)
+    statement["predicate"]["record"]["effective_at"] = "2026-10-01"
+    entry = sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer)
+    insider.write_record(record.id, entry)
+    ours, theirs = insider.expose()
+    assert f"records/{record.id}.json" in ours & theirs
+    with pytest.raises(VerificationError, match="the statement's record is not what it says: not a record"):
+        open_entry(entry, lambda _: b"")
 
 
 def test_a_statement_of_another_type_is_found(insider, make_record):
