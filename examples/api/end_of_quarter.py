@@ -23,4 +23,8 @@ def main(quarter: str, generated: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except api.AvermentError as error:
+        print(error.diagnostics(), file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -6,7 +6,11 @@ from averment import api
 
 
 def main(package: str, key: str) -> int:
-    verified = api.verify(package, keys=[key])
+    try:
+        verified = api.verify(package, keys=[key])
+    except api.AvermentError as error:
+        print(error.diagnostics(), file=sys.stderr)
+        return error.exit_code
     for wrong in verified.problems:
         print(f"{wrong.file} {wrong.reason}")
     for line in verified.covered:

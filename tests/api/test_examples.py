@@ -64,3 +64,12 @@ def test_a_quarter_is_closed_and_judged(tmp_path: Path, sandbox: object) -> None
     done = start("judge_a_package.py", f"evidence-{quarter}", str(key), folder=tmp_path)
     assert done.returncode == 1
     assert "report.json was changed" in done.stdout
+
+
+def test_what_cannot_be_used_is_no_finding(tmp_path: Path) -> None:
+    """A mistyped path ended in a traceback and 1: a pipeline took the package for a changed one."""
+    for name, arguments in (("judge_a_package.py", ("nowhere", "no.pem")), ("end_of_quarter.py", ("2026Q5", "generated"))):
+        done = start(name, *arguments, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "fix: " in done.stderr
+        assert "Traceback" not in done.stderr
