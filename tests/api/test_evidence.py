@@ -59,6 +59,9 @@ def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, cap
     assert package.totals[api.Status.NOT_SATISFIED] >= 1
     assert any("the period was not over" in note for note in package.notes)
 
+    packaged = api.replay(package.path / "records" / f"{proved.records[outcome.id]}.json")  # a path, as wherever one is taken
+    assert packaged.outcome is api.ReplayOutcome.REPRODUCED
+
     key = next((shop / ".averment" / "ledger" / "keys").glob("*.pub.pem"))
     verified = api.verify(package.path, keys=[key])
     assert (verified.genuine, verified.conclusion) == (True, api.Conclusion.CLEAN)
@@ -150,7 +153,11 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.collect(accounts=["111111111111"]), "no role is named"),
         (lambda: api.collect(accounts=["111111111111"], whole_organisation=True, role="r"), "exclude each other"),
         (lambda: api.prove("SM-NO-99"), "SM-NO-99"),
+        (lambda: api.prove(Path("none.yaml")), "none.yaml|does not exist"),
+        (lambda: api.prove("SM-PRV-01", detector=Path("none.yaml")), "does not exist"),
         (lambda: api.replay("0" * 8), "no record 00000000"),
+        (lambda: api.replay(Path("none.json")), "does not exist"),
+        (lambda: api.replay("0" * 8, detector=Path("none.yaml")), "no record 00000000"),
         (lambda: api.export("2026Q4"), "the ledger is empty"),
         (lambda: api.export("2026Q4", compare_keys=["k.pem"]), "named for no package"),
         (lambda: api.export("2026Q4", compare="p", compare_keys="k.pem"), "compare_keys is one text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,10 +50,10 @@ class Proved:
 
 
 def prove(
-    *claims: str,
+    *claims: AnyPath,
     organisation: Organisation | AnyPath | None = None,
     populations: Mapping[str, AnyPath] | None = None,
-    detector: str = "embedded",
+    detector: AnyPath = "embedded",
     trust: AnyPath | None = None,
     seed: int | None = None,
     record: bool = True,
@@ -71,18 +72,18 @@ def prove(
         MissingExtraError: no claim can be tested without ``averment[detector]``.
         VerificationError: the ledger isn't what its checkpoint commits to.
     """
-    settings = organisation_of(organisation)
-    asked = asked_claims(lambda: load_catalogue(settings), claims)
-    named = _named(detector, trust)
+    settings, called = organisation_of(organisation), os.fspath(detector)
+    asked = asked_claims(lambda: load_catalogue(settings), [os.fspath(claim) for claim in claims])
+    named = _named(called, trust)
     notes = Notes(on_note)
     if not asked:
         notes("no selected control states a claim: nothing was tested")
         return Proved((), notes=tuple(notes.told))
     looks, size = _earlier(settings)
-    context = _context(settings, populations, trust, seed, detector)
+    context = _context(settings, populations, trust, seed, called)
 
     def test(claims: Sequence[AskedClaim]) -> Iterator[Outcome]:
-        return prove_each(claims, context, lambda: named or _opened(detector), looks.of)
+        return prove_each(claims, context, lambda: named or _opened(called), looks.of)
 
     recorder = _Recorder(settings, looks, size, lambda claim: next(test([claim])))
     outcomes: list[Outcome] = []
@@ -103,7 +104,7 @@ def prove(
 
 
 def plan_claims(
-    *claims: str,
+    *claims: AnyPath,
     organisation: Organisation | AnyPath | None = None,
     populations: Mapping[str, AnyPath] | None = None,
 ) -> dict[str, ClaimPlan]:
@@ -114,7 +115,7 @@ def plan_claims(
         BadInputError, VerificationError: as ``prove``.
     """
     settings = organisation_of(organisation)
-    asked = asked_claims(lambda: load_catalogue(settings), claims)
+    asked = asked_claims(lambda: load_catalogue(settings), [os.fspath(claim) for claim in claims])
     if not asked:
         return {}
     looks, _ = _earlier(settings)
@@ -128,11 +129,11 @@ def plan_claims(
 
 
 def replay(
-    record: str,
+    record: AnyPath,
     *,
     organisation: Organisation | AnyPath | None = None,
     populations: Mapping[str, AnyPath] | None = None,
-    detector: str | None = None,
+    detector: AnyPath | None = None,
     trust: AnyPath | None = None,
 ) -> Replay:
     """Run the claim of ``record`` again with its seed, population and detector, and compare. Nothing is recorded: it checks the record.
@@ -145,17 +146,18 @@ def replay(
         BadInputError: there is no such record, or it is no run of a claim.
         VerificationError: the ledger is not what its checkpoint says, or the file was changed or isn't signed by a key of the package.
     """
-    settings = organisation_of(organisation)
+    settings, named = organisation_of(organisation), os.fspath(record)
+    called = None if detector is None else os.fspath(detector)
     context = _context(settings, populations, trust, None, "embedded")
-    if record.endswith(".json"):
-        return _replay_packaged(Path(record), context, detector)
+    if named.endswith(".json"):
+        return _replay_packaged(Path(named), context, called)
     with open_ledger(settings) as ledger:
-        position = ledger.find(record)
+        position = ledger.find(named)
         if position is None:
-            raise BadInputError(f"the ledger has no record {record}", fix="averment prove and packages name records by their ids")
+            raise BadInputError(f"the ledger has no record {named}", fix="averment prove and packages name records by their ids")
         found = ledger.entry(position).record
         replayable(found)
-    return _replayed(found, context, detector)
+    return _replayed(found, context, called)
 
 
 def _replay_packaged(path: Path, context: ClaimContext, detector: str | None) -> Replay:
