@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,6 +32,7 @@ from averment.evidence.ledger.succession import ENDORSED_SUFFIX
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone
+from averment.evidence.package.files import digest_of
 from averment.evidence.package.folder import PackageFolder
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
@@ -66,7 +68,7 @@ def write_package(
     with their number.
 
     Raises:
-        BadInputError: the ledger is empty, or ``output`` holds something else than a package of ours.
+        BadInputError: the ledger is empty, or ``output`` holds something else than a package of this log as it was written.
         VerificationError: the ledger doesn't verify.
         MissingExtraError: the workbook's library isn't installed.
         IncompleteError: the file system refused.
@@ -76,10 +78,11 @@ def write_package(
             "the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location), fix="averment collect"
         )
     require("xlsxwriter", extra="report", needed_for="the workbook")
-    _require_replaceable(output)
+    place = Path(os.path.realpath(output))  # behind a link: the link stays, and leads to the package
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
+        _require_replaceable(place, ledger.origin)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
             scratch = Path(temporary)
             folder, spooled = scratch / "package", scratch / "rows"
             spooled.mkdir()
@@ -88,9 +91,9 @@ def write_package(
                 closing(Rows.on_disk(spooled)) as rows,
             ):
                 written = _write(organisation, ledger, catalogue, Reading(period, rows), files, output, compared)
-                if output.exists():
-                    output.rename(scratch / "replaced")
-                folder.rename(output)
+                if place.exists():
+                    place.rename(scratch / "replaced")
+                folder.rename(place)
                 return written
     except OSError as error:
         raise IncompleteError(
@@ -200,18 +203,38 @@ def _manifest(report: PeriodReport, checkpoint: SignedCheckpoint, files: Package
     return (piece.encode() for piece in pieces(value))
 
 
-def _require_replaceable(output: Path) -> None:
-    """Refuse to replace anything but an earlier package whose files are all of its own."""
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        if output.exists():
-            output.rmdir()
+def _require_replaceable(output: Path, origin: str) -> None:
+    """Refuse to replace anything but an earlier package of the log ``origin`` whose files are all of its own, as they were written: people fill
+    in the workbook where it lies.
+
+    Raises:
+        BadInputError: it holds something else.
+        OSError: the file system refused.
+    """
+    if not output.exists():
+        return
+    if output.is_dir() and not any(output.iterdir()):
+        output.rmdir()
         return
     where, fix = SourceRef(file=str(output)), "choose another folder with --output, or remove this one"
     try:
         manifest = json.loads((output / layout.MANIFEST).read_bytes())
-        listed = {*manifest["files"], layout.MANIFEST, layout.SIGNATURE} if manifest["schema"] == layout.SCHEMA else set()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        ours = manifest["schema"] == layout.SCHEMA
+        listed = {str(name): (said["size"], said["sha256"]) for name, said in manifest["files"].items()} if ours else {}
+        whose = str(manifest["log"]["origin"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError("exists and is not an evidence package", where=where, fix=fix) from error
-    strange = sorted({path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir()} - listed)
+    there = {path.relative_to(output).as_posix(): path for path in output.rglob("*") if not path.is_dir()}
+    strange = sorted(there.keys() - listed.keys() - {layout.MANIFEST, layout.SIGNATURE})
     if strange:
         raise BadInputError(f"exists and holds files that are not of its package, such as {strange[0]}", where=where, fix=fix)
+    if whose != origin:
+        raise BadInputError(f"exists and is a package of another log, {whose}", where=where, fix=fix)
+    changed = next((name for name in sorted(there.keys() & listed.keys()) if _differs(there[name], listed[name])), None)
+    if changed is not None:
+        raise BadInputError(f"exists, and {changed} in it was changed since it was written", where=where, fix=fix)
+
+
+def _differs(path: Path, said: tuple[int, str]) -> bool:
+    """Whether the file at ``path`` is another one than its manifest ``said``, by size and digest."""
+    return not path.is_file() or digest_of(path) != said

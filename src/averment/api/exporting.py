@@ -53,9 +53,9 @@ def export(
 ) -> Exported:
     """Write the evidence package of ``period`` into the folder ``output`` (default: ``evidence-<period>`` in the working directory).
 
-    The package is self-contained, and the same ledger and period give the same bytes. An untouched package that is in the folder already is
-    replaced. ``compare`` is an earlier package (folder or zip) that the changes are told from, instead of the period before; it is verified
-    first, by ``compare_keys`` where it is of another log.
+    The package is self-contained, and the same ledger and period give the same bytes. An untouched package of this ledger that is in the
+    folder already is replaced. ``compare`` is an earlier package (folder or zip) that the changes are told from, instead of the period before; it
+    is verified first, by ``compare_keys`` where it is of another log.
 
     Raises:
         BadInputError: the period isn't one, the ledger is empty, the folder holds something else, or ``compare`` is no such package.

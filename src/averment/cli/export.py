@@ -40,10 +40,10 @@ from averment.core.period import Period, parse_period
 def command(period_text: str, form: str, output: Path | None, earlier: Path | None, keys: tuple[Path, ...], config: Path | None) -> int:
     """Write the evidence package of a period: workbook, report, OSCAL, signed records, proofs, and how to verify them.
 
-    The package is self-contained, and the same ledger and period give the same bytes. A package of ours that is
-    already in the folder is replaced; anything else is left alone. With --format oscal the folder gets a catalog, a
-    component definition, an assessment plan, assessment results and a plan of action, without the evidence itself; documents of
-    ours under these names are replaced, and others keep it from writing anything.
+    The package is self-contained, and the same ledger and period give the same bytes. A package of this ledger that is
+    already in the folder is replaced, unless a file in it was changed since; anything else is left alone. With --format
+    oscal the folder gets a catalog, a component definition, an assessment plan, assessment results and a plan of action,
+    without the evidence itself; documents of ours under these names are replaced, and others keep it from writing anything.
 
     With --compare the changes are told from an earlier package: of another period, or of another ledger, whose key
     --compare-key then names. It is verified first, and the report says which it was.

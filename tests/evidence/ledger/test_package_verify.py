@@ -515,13 +515,25 @@ def test_the_page_is_safe_and_self_contained(original):
         assert (original / link).is_file(), link
 
 
-def test_nothing_but_an_earlier_package_is_replaced(hostile_shop, original, package, tmp_path):
-    """An untouched package makes way for the new one; a folder with anything else in it does not."""
+def test_nothing_but_an_earlier_package_is_replaced(hostile_shop, original, package, tmp_path, make_record):
+    """An untouched package makes way for the new one; a folder with anything else in it does not, nor one in which somebody worked."""
     assert bytes_of(export(hostile_shop, package).path) == bytes_of(original)
     (package / "notes.txt").write_text("the auditor's own")
     with pytest.raises(BadInputError, match=r"notes\.txt"):
         export(hostile_shop, package)
     assert (package / "notes.txt").read_text() == "the auditor's own"
+    (package / "notes.txt").unlink()
+    (package / "workbook.xlsx").write_bytes(b"signed off in the workbook")
+    with pytest.raises(BadInputError, match=r"workbook\.xlsx in it was changed since it was written"):
+        export(hostile_shop, package)
+    assert (package / "workbook.xlsx").read_bytes() == b"signed off in the workbook"
+    bought = dataclasses.replace(hostile_shop, root=tmp_path / "bought", evidence=EvidenceSettings(origin="example.com/bought"))
+    with open_ledger(bought, write=True) as ledger:
+        ledger.append([make_record(1)])
+    theirs = bytes_of(export(bought, tmp_path / "theirs").path)
+    with pytest.raises(BadInputError, match=r"a package of another log, example\.com/bought"):
+        export(hostile_shop, tmp_path / "theirs")
+    assert bytes_of(tmp_path / "theirs") == theirs
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"x")
     with pytest.raises(BadInputError, match="not an evidence package"):
@@ -529,6 +541,21 @@ def test_nothing_but_an_earlier_package_is_replaced(hostile_shop, original, pack
     (tmp_path / "empty").mkdir()
     export(hostile_shop, tmp_path / "empty")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_package_is_written_where_a_link_leads(hostile_shop, original, tmp_path):
+    """To an empty folder, to nowhere yet, to an earlier package: the first was a flaw of the program, and the third left the old one where it was."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "empty").mkdir()
+    for name in ("empty", "later"):
+        link = tmp_path / f"to-{name}"
+        link.symlink_to(tmp_path / "disk" / name)
+        export(hostile_shop, link)
+        (tmp_path / "disk" / name / "README.html").unlink()
+        assert export(hostile_shop, link).path == link
+        assert link.is_symlink()
+        assert bytes_of(tmp_path / "disk" / name) == bytes_of(original)
+    assert sorted(path.name for path in (tmp_path / "disk").iterdir()) == ["empty", "later"]
 
 
 def test_a_broken_export_leaves_no_package(hostile_shop, tmp_path, monkeypatch):
