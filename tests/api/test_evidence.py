@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from averment import api
 from averment.cli.main import run
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
+
+
+BEGIN, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -153,6 +157,12 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.collect(accounts=["111111111111"]), "no role is named"),
         (lambda: api.collect(accounts=["111111111111"], whole_organisation=True, role="r"), "exclude each other"),
         (lambda: api.prove("SM-NO-99"), "SM-NO-99"),
+        (lambda: api.collect("check", period=api.Period("Q4", BEGIN.replace(tzinfo=None), END)), "'Q4' has no time zone"),
+        (lambda: api.collect("check", period=api.Period("Q4", END, BEGIN)), "'Q4' ends before it begins"),
+        (lambda: api.export(api.Period("Q4", BEGIN, BEGIN)), "'Q4' ends before it begins"),
+        (lambda: api.export(api.Period("Q4\nQ5", BEGIN, END)), "can't be the label"),
+        (lambda: api.export(api.Period("../Q4", BEGIN, END)), "can't be the label"),
+        (lambda: api.export(None), "'None' is not a period"),  # type: ignore[arg-type]
         (lambda: api.prove(Path("none.yaml")), "none.yaml|does not exist"),
         (lambda: api.prove("SM-PRV-01", detector=Path("none.yaml")), "does not exist"),
         (lambda: api.replay("0" * 8), "no record 00000000"),
@@ -173,9 +183,10 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
     ],
 )
 def test_wrong_use_is_refused(shop: Path, job: object, said: str) -> None:
-    """One exception, of the family that the page names."""
+    """One exception, of the family that the page names, and nothing in the ledger."""
     with pytest.raises(api.BadInputError, match=said):
         job()  # type: ignore[operator]
+    assert not (shop / ".averment" / "ledger" / "checkpoint").exists()
 
 
 @pytest.mark.parametrize(

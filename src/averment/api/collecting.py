@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, several
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, period_of, several
 from averment.core.aws import patient_client
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError
 from averment.core.organisation import Organisation
-from averment.core.period import Period, iso, parse_period, utc_now
+from averment.core.period import Period, iso, utc_now
 from averment.evidence.collectors.accounts import (
     RoleToAssume,
     accounts_of_organisation,
@@ -95,7 +95,7 @@ def collect(
     notes = Notes(on_note)
     job = _Job(
         settings,
-        parse_period(period) if isinstance(period, str) else period or present_quarter(utc_now()),
+        present_quarter(utc_now()) if period is None else period_of(period),
         tuple(map(str, several("regions", regions))),
         redact_accounts,
         parallel,

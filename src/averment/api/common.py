@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation, find_file, load_organisation
+from averment.core.period import Period, parse_period
 
 if TYPE_CHECKING:
     from averment.evidence.ledger.log import Ledger
@@ -94,6 +96,25 @@ def word(name: str, value: Word | str | None, words: type[Word]) -> Word | None:
         return words(value)
     except ValueError as error:
         raise BadInputError(f"'{value}' can't be {name}", fix=f"choose one of: {', '.join(words)}") from error
+
+
+def period_of(given: Period | str) -> Period:
+    """The period that is ``given``, in UTC, or that a text says (``2026Q4``).
+
+    Raises:
+        BadInputError: the text is none, or the period was made without a time zone, ends before it begins, or has a label that can't be part of
+            a file's name and of the line that a package's signature is over.
+    """
+    if not isinstance(given, Period):
+        return parse_period(str(given))
+    fix = "hand over '2026Q4', or what api.parse_period gives"
+    if given.start.tzinfo is None or given.end.tzinfo is None:
+        raise BadInputError(f"the period '{given.label}' has no time zone", fix=fix)
+    if given.start >= given.end:
+        raise BadInputError(f"the period '{given.label}' ends before it begins", fix=fix)
+    if not given.label or not given.label.isprintable() or "/" in given.label or "\\" in given.label:
+        raise BadInputError(f"'{given.label}' can't be the label of a period", fix=fix)
+    return Period(given.label, given.start.astimezone(UTC), given.end.astimezone(UTC))
 
 
 def organisation_of(given: Organisation | AnyPath | None, start: Path | None = None) -> Organisation:

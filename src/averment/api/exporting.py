@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, several
+from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, period_of, several
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
-from averment.core.period import Period, parse_period
+from averment.core.period import Period
 from averment.core.words import Status
 from averment.evidence.package.write import write_package
 
@@ -63,7 +63,7 @@ def export(
         MissingExtraError: the workbook needs ``averment[report]``.
         IncompleteError: the file system refused.
     """
-    asked = parse_period(period) if isinstance(period, str) else period
+    asked = period_of(period)
     settings = organisation_of(organisation)
     given = several("compare_keys", compare_keys)
     if given and compare is None:
