@@ -15,15 +15,16 @@ from averment.core.signing.interface import Signer
 from averment.core.signing.opening import open_signer
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
 from averment.evidence.ledger.countersigning import Authority, ThirdParties
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.log import Ledger
+from averment.evidence.ledger.reader import CHECKPOINT
 from averment.evidence.ledger.succession import to_build_upon
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import RemoteWitness, read_witness_key
 from averment.evidence.stores.directory import DirectoryStore
-from averment.evidence.stores.interface import Store
+from averment.evidence.stores.interface import NotStoredError, Store
 
 S3_PREFIX = "s3://"
 _KEY_SUFFIX = ".vkey"
@@ -58,6 +59,7 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     """
     settings = organisation.evidence
     store = open_store(settings.ledger, organisation.root)
+    _check_origin(store, settings.origin)
     notes = store.protect(settings.object_lock_days) if write else ()
     signers = _signers(store, organisation) if write else []
     keys = ledger_keys(store, settings.origin)
@@ -81,6 +83,24 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
         )
     ledger.recall()
     return ledger
+
+
+def _check_origin(store: Store, origin: str) -> None:
+    """Tell a log under another name from one that isn't genuine, before a key is laid beside it under the wrong one.
+
+    Raises:
+        VerificationError: the checkpoint in ``store`` names another log.
+    """
+    try:
+        said = Checkpoint.parse(SignedNote.parse(store.get(CHECKPOINT).data).text).origin
+    except (NotStoredError, VerificationError):
+        return  # which is for the reader to tell
+    if said != origin:
+        raise VerificationError(
+            f"the checkpoint is of the log {said}, and evidence.origin names {origin}",
+            where=SourceRef(file=store.location),
+            fix=f"if the log has been called {said} from the start, write that as evidence.origin; if not, restore the ledger from a copy",
+        )
 
 
 def _third_parties(organisation: Organisation) -> ThirdParties:

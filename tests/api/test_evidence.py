@@ -19,7 +19,6 @@ from averment.cli.main import run
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
 
-
 BEGIN, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
