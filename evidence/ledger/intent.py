@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from averment.core.canonical import canonical_json
 from averment.core.errors import VerificationError
 from averment.core.source import SourceRef
-from averment.evidence.stores.interface import check_name
+from averment.evidence.stores.interface import RESTORE, check_name
 
 INTENT = "intent"
 
@@ -62,5 +62,5 @@ class Intent:
             RecursionError,
         ) as error:  # whoever may write to the store may write anything here
             raise VerificationError(
-                f"'{INTENT}' was changed: it is not what a writer leaves there", where=SourceRef(file=location)
+                f"'{INTENT}' was changed: it is not what a writer leaves there", where=SourceRef(file=location), fix=RESTORE
             ) from error

@@ -12,7 +12,7 @@ from averment.core.http import check_url
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
-from averment.core.signing.opening import open_signer
+from averment.core.signing.opening import KMS_PREFIX, open_signer
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
@@ -24,7 +24,7 @@ from averment.evidence.ledger.succession import to_build_upon
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import RemoteWitness, read_witness_key
 from averment.evidence.stores.directory import DirectoryStore
-from averment.evidence.stores.interface import NotStoredError, Store
+from averment.evidence.stores.interface import RESTORE, NotStoredError, Store
 
 S3_PREFIX = "s3://"
 _KEY_SUFFIX = ".vkey"
@@ -124,10 +124,18 @@ def _signers(store: Store, organisation: Organisation) -> list[Signer]:
     existing one doesn't change its signing key by accident, as a lost or mistyped key file would make it."""
     settings = organisation.evidence
     known = ledger_keys(store, settings.origin)
+    names = ", ".join(key.id.hex() for key in known)
+    path = organisation.path(settings.signing_key)
+    if known and not settings.signing_key.startswith(KMS_PREFIX) and not path.exists():
+        raise BadInputError(
+            f"is not here, and this ledger is signed with {names}: no other key is made in its place",
+            where=SourceRef(file=str(path)),
+            fix="bring the key from where it is; if it is lost, make another (openssl genpkey -algorithm ed25519), and name the lost one's public"
+            " key (keys/<id>.vkey) in evidence.former_keys",
+        )
     signer = open_signer(settings.signing_key, organisation.root, create=not known)
     own = VerifierKey(settings.origin, signer.public_key())
     if known and own not in known and not set(known) & set(_former(organisation)):
-        names = ", ".join(key.id.hex() for key in known)
         raise BadInputError(
             f"{settings.signing_key} is the key {own.id.hex()}, but this ledger is signed with {names}",
             where=SourceRef(file=store.location),
@@ -194,9 +202,9 @@ def ledger_keys(store: Store, origin: str) -> list[VerifierKey]:
         try:
             key = VerifierKey.parse(store.get(name).data.decode("utf-8"))
         except (BadInputError, UnicodeDecodeError) as error:
-            raise VerificationError(f"{name} was changed: {error}", where=SourceRef(file=store.location)) from error
+            raise VerificationError(f"{name} was changed: {error}", where=SourceRef(file=store.location), fix=RESTORE) from error
         if _key_name(key, _KEY_SUFFIX) != name:
-            raise VerificationError(f"{name} holds another key than its name says", where=SourceRef(file=store.location))
+            raise VerificationError(f"{name} holds another key than its name says", where=SourceRef(file=store.location), fix=RESTORE)
         if key.name == origin:
             keys.append(key)
     return keys

@@ -19,7 +19,7 @@ from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclu
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.tiles import WIDTH, TileReader
 from averment.evidence.record import Kind, Record
-from averment.evidence.stores.interface import NotStoredError, Store
+from averment.evidence.stores.interface import RESTORE, NotStoredError, Store
 
 CHECKPOINT = "checkpoint"
 
@@ -185,12 +185,12 @@ class LedgerReader:
 
     def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:
         if size > tree.size:
-            raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})", fix="restore it from a copy")
+            raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})")
         if (tree.root if size == tree.size else range_hash(tree.subtree, 0, size)) != root:
-            raise self._bad(f"the log was rewritten: its first {size} entries are others {what}", fix="restore it from a copy")
+            raise self._bad(f"the log was rewritten: its first {size} entries are others {what}")
 
     def _bad(self, message: str, fix: str | None = None) -> VerificationError:
-        return VerificationError(message, where=SourceRef(file=self.store.location), fix=fix)
+        return VerificationError(message, where=SourceRef(file=self.store.location), fix=fix or RESTORE)
 
 
 def blob_name(digest: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from averment.core.errors import VerificationError
 from averment.core.source import SourceRef
 from averment.evidence.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold, leaf_hash, node_hash, tree_hash
-from averment.evidence.stores.interface import NotStoredError, Store
+from averment.evidence.stores.interface import RESTORE, NotStoredError, Store
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -193,6 +193,7 @@ class TileReader:
             raise VerificationError(
                 f"the tiles do not lead to the checkpoint's root; one of these was changed: {names}",
                 where=SourceRef(file=self.store.location),
+                fix=RESTORE,
             )
         return edge
 
@@ -212,11 +213,12 @@ class TileReader:
             except NotStoredError as error:
                 missing = error
         raise VerificationError(
-            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self.store.location)
+            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self.store.location), fix=RESTORE
         ) from missing
 
     def _changed(self, name: str) -> VerificationError:
-        return VerificationError(f"{name} was changed: it is not what the checkpoint commits to", where=SourceRef(file=self.store.location))
+        what = f"{name} was changed: it is not what the checkpoint commits to"
+        return VerificationError(what, where=SourceRef(file=self.store.location), fix=RESTORE)
 
 
 def perfect_levels(hashes: Sequence[bytes]) -> list[list[bytes]]:

@@ -14,7 +14,17 @@ from averment.core.canonical import sha256_hex
 from averment.core.files import sync_folder
 from averment.core.locking import lock
 from averment.core.source import SourceRef
-from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, Stored, StoreError, check_name, is_name
+from averment.evidence.stores.interface import (
+    RESTORE,
+    ConflictError,
+    HeldError,
+    NotStoredError,
+    Store,
+    Stored,
+    StoreError,
+    check_name,
+    is_name,
+)
 
 _TEMPORARY = ".tmp"
 _WRITER_LOCK = ".writer.lock"
@@ -44,9 +54,11 @@ class DirectoryStore(Store):
         path = self._path(name)
         try:
             if not path.is_file() and path.exists():  # whoever reads a pipe waits for ever
-                raise StoreError("is not a plain file", where=SourceRef(file=str(path)), fix="restore the ledger from a copy")
+                raise StoreError("is not a plain file", where=SourceRef(file=str(path)), fix=RESTORE)
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
+            if self._root.exists() and not self._root.is_dir():
+                raise StoreError("is no folder", where=SourceRef(file=str(self._root)), fix="name the folder of the ledger") from error
             raise NotStoredError("is not there", where=SourceRef(file=str(path))) from error
         except OSError as error:
             _refuse(path, "read", error)
@@ -149,7 +161,7 @@ class DirectoryStore(Store):
 
     def _require_same(self, name: str, data: bytes) -> None:
         if self.get(name).data != data:
-            raise ConflictError("exists with other bytes and was left as it is", where=SourceRef(file=str(self._path(name))))
+            raise ConflictError("exists with other bytes and was left as it is", where=SourceRef(file=str(self._path(name))), fix=RESTORE)
 
     def _walk(self, folder: Path) -> Iterator[str]:
         for child in sorted(folder.iterdir()):

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from averment.core.errors import BadInputError, IncompleteError
 
+RESTORE = "restore the ledger from a copy"
+"""What to do where something isn't what was written."""
+
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 

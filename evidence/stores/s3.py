@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.extras import require
-from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name, is_name
+from averment.evidence.stores.interface import RESTORE, ConflictError, NotStoredError, Store, Stored, StoreError, check_name, is_name
 
 _LOST = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
@@ -64,7 +64,7 @@ class S3Store(Store):
 
     def put_new(self, name: str, data: bytes) -> None:
         if self._put(name, data, IfNoneMatch="*") is None and self.get(name).data != data:
-            raise ConflictError(f"{self.location}/{name} exists with other bytes and was left as it is")
+            raise ConflictError(f"{self.location}/{name} exists with other bytes and was left as it is", fix=RESTORE)
 
     def replace_if(self, name: str, data: bytes, version: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}

@@ -24,7 +24,7 @@ from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
 from averment.evidence.record import Kind
 from averment.evidence.stores.directory import DirectoryStore
-from averment.evidence.stores.interface import HeldError
+from averment.evidence.stores.interface import HeldError, StoreError
 
 
 def folder(organisation):
@@ -319,7 +319,7 @@ def test_another_key_is_refused_unless_it_was_let_in(shop, make_record):
         ledger.append([make_record(1)])
     first = shop.path(shop.evidence.signing_key)
     first.rename(first.with_suffix(".old"))
-    with pytest.raises(BadInputError, match="does not exist"):
+    with pytest.raises(BadInputError, match="is not here"):
         open_ledger(shop, write=True)
     other = VerifierKey(shop.evidence.origin, LocalSigner.create(first).public_key())
     with pytest.raises(BadInputError, match=other.id.hex()):
@@ -354,6 +354,49 @@ def test_a_ledger_of_another_origin_is_refused(shop, make_record, write):
         open_ledger(other, write=write)
     assert "write that as evidence.origin" in (caught.value.fix or "")
     assert sorted(folder(shop).rglob("*")) == before
+
+
+def test_a_writer_without_the_key_is_told_whose_is_missing(shop, make_record):
+    """A fresh checkout has the ledger and not the key, which no one commits: that the file does not exist helped nobody."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        (key,) = ledger.keys
+    shop.path(shop.evidence.signing_key).unlink()
+    with pytest.raises(BadInputError, match=f"this ledger is signed with {key.id.hex()}: no other key is made") as caught:
+        open_ledger(shop, write=True)
+    assert "evidence.former_keys" in (caught.value.fix or "")
+    assert not shop.path(shop.evidence.signing_key).exists()
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_file_in_place_of_the_ledger_is_no_empty_ledger(shop, write):
+    """The path of another file in the settings: it read as a ledger in which nothing was recorded yet."""
+    folder(shop).parent.mkdir(parents=True)
+    folder(shop).write_text("not a ledger")
+    with pytest.raises(StoreError, match="is no folder"):
+        open_ledger(shop, write=write)
+
+
+@pytest.mark.parametrize("name", ["intent", "checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"])
+@pytest.mark.parametrize("data", [None, b"", b"another"])
+def test_whatever_is_not_what_was_written_comes_with_what_to_do(shop, make_record, name, data):
+    """Each message that accuses somebody names the ledger and says what the next step is."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number) for number in range(3)])
+    (folder(shop) / ".index.sqlite").unlink()
+    (folder(shop) / name).unlink()
+    if data is not None:
+        (folder(shop) / name).write_bytes(data)
+
+    def use():
+        with open_ledger(shop, write=True) as ledger:
+            list(ledger.records())
+            ledger.append([make_record(4)])
+
+    with pytest.raises((VerificationError, StoreError)) as caught:
+        use()
+    assert caught.value.where is not None
+    assert "from a copy" in (caught.value.fix or "")
 
 
 def test_a_waiting_writer_is_told_who_holds_the_ledger(shop, make_record, monkeypatch):
