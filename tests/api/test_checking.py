@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -39,6 +40,17 @@ def test_findings_come_as_values_and_nothing_is_printed(shop: Path, capfd: pytes
     assert (checked.conclusion, checked.conclusion.exit_code) == (api.Conclusion.FINDINGS, 1)
     assert "1 of 1 S3 buckets are taken for media" in checked.notes[0]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_result_comes_out_of_another_process(shop: Path) -> None:
+    """Many repositories are checked side by side in processes: what a worker found could not be handed back, for one rule's sake."""
+    checked = api.check(shop)
+    copy = pickle.loads(pickle.dumps(checked))
+    assert (copy.findings, copy.conclusion) == (checked.findings, checked.conclusion)
+    assert copy.render("json") == checked.render("json")
+    with pytest.raises(api.BadInputError) as refused:
+        api.check(shop / "nowhere")
+    assert pickle.loads(pickle.dumps(refused.value)).diagnostics() == refused.value.diagnostics()
 
 
 def test_the_command_says_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import pickle
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from averment import api
 from averment.cli.main import run
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
+from averment.detector.remote import BusyError
+from averment.evidence.ledger.witness import BehindError
 
 BEGIN, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -186,6 +189,24 @@ def test_wrong_use_is_refused(shop: Path, job: object, said: str) -> None:
     with pytest.raises(api.BadInputError, match=said):
         job()  # type: ignore[operator]
     assert not (shop / ".averment" / "ledger" / "checkpoint").exists()
+
+
+def test_errors_and_results_come_out_of_another_process(shop: Path) -> None:
+    """Also an error that takes more than a message, as that of a busy detector: unpickling it broke the whole pool of processes."""
+    with pytest.raises(api.BadInputError) as refused:
+        api.export("2026Q4")
+    for error in (refused.value, BusyError("is busy", fix="ask later", after=3.0), BehindError(5)):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), copy.diagnostics(), vars(copy)) == (type(error), error.diagnostics(), vars(error))
+    proved = api.prove("SM-PRV-01", populations={"generated-media": "nowhere"})
+    again = pickle.loads(pickle.dumps(proved))
+    assert (again.conclusion, again.records) == (proved.conclusion, proved.records)
+    collected = api.collect("check")
+    assert pickle.loads(pickle.dumps(collected)) == collected
+    exported = api.export("2026Q4", output="p")
+    assert pickle.loads(pickle.dumps(exported)) == exported
+    verified = api.verify("p")
+    assert pickle.loads(pickle.dumps(verified)) == verified
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from averment.core.words import Severity
+from averment.policies.graph.model import Resource
 from averment.policies.interface import Rule
 from averment.policies.predicates.evaluate import Stated
 from averment.policies.predicates.language import AnyOf, Block, Demand, Every, Is, Matches, NamedBy, Not, Predicate, Some, Text
@@ -37,6 +38,15 @@ DataCaptureConfig:
 _NEW_CONFIG = "aws sagemaker create-endpoint-config ... # a configuration can't be changed: make a new one and update the endpoint"
 
 
+def _instance_type(config: Resource) -> str:
+    kind = config.get("ProductionVariants", 0, "InstanceType")
+    return f" ({kind})" if isinstance(kind, str) else ""
+
+
+def _in_a_vpc(model: Resource) -> str:
+    return "; a VPC alone doesn't keep the container from sending data out" if model.get("VpcConfig") else ""
+
+
 _SERVERLESS = Demand(
     holds=Not(Some(("ProductionVariants",), (Block(("ServerlessConfig",)),))),
     says="this endpoint is serverless, which can neither use a key of yours nor record its inputs",
@@ -53,7 +63,7 @@ _ENCRYPTED = Demand(
     doubt="the key of this endpoint configuration could not be resolved",
     where=("KmsKeyId",),
     fix=("kms_key_arn = aws_kms_key.<key>.arn", "KmsKeyId: !GetAtt <Key>.Arn", _NEW_CONFIG),
-    detail=lambda config: f" ({kind})" if isinstance(kind := config.get("ProductionVariants", 0, "InstanceType"), str) else "",
+    detail=_instance_type,
 )
 _CAPTURES = Demand(
     holds=Block(("DataCaptureConfig",)),
@@ -81,7 +91,7 @@ _ISOLATED = Demand(
         "aws sagemaker create-model --enable-network-isolation ... # a model can't be changed: make a new one",
     ),
     changes=(ISOLATED,),
-    detail=lambda model: "; a VPC alone doesn't keep the container from sending data out" if model.get("VpcConfig") else "",
+    detail=_in_a_vpc,
 )
 
 evaluate = Stated(

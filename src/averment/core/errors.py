@@ -5,7 +5,9 @@ Exit codes (every command): 0 clean, 1 findings, 2 usage or bad input, 3 could n
 
 from __future__ import annotations
 
+import copyreg
 from enum import IntEnum
+from typing import Any
 
 from averment.core.showing import harmless, printable
 from averment.core.source import SourceRef
@@ -34,6 +36,10 @@ class AvermentError(Exception):
         self.message = message
         self.where = where
         self.fix = fix
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it was, not made anew: a subclass may take other arguments than a message. Errors come out of other processes, too."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def diagnostics(self) -> str:
         """The error as shown on a terminal: ``file:line: message`` and, on a second line, the fix. What it quotes moves no cursor."""
