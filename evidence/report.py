@@ -9,7 +9,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import Period
+from averment.core.period import Period, iso
 from averment.core.words import Status
 from averment.evidence.action import ActionRow, plan_of_action
 from averment.evidence.assess import Evidence, assess, moment_of
@@ -34,6 +34,8 @@ from averment.evidence.spool import Chosen, Completed
 from averment.evidence.states import ControlState
 
 SCHEMA = "urn:averment:schema:period-report:v1"
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""How far the clocks of two machines may be apart without a word."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class PeriodReport:
             return None
         word = "was not over" if self.as_of >= self.period.start else "had not begun"
         return f"the period {word} when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
+
+    def cautions(self, now: datetime) -> tuple[str, ...]:
+        """What whoever makes something of the report ``now`` has to be told: its caveat, and that a record is dated ahead, by which a period that
+        goes on counts as over. The report itself goes by no clock."""
+        ahead = f"the latest evidence is dated {iso(self.as_of)}, which is yet to come: a clock was wrong, and the states are as of then"
+        return tuple(text for text in (self.caveat, ahead if self.as_of > now + _CLOCKS_DIFFER else None) if text)
 
     @property
     def compared_with(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from averment.cli.main import run
 from averment.core.organisation import load_organisation
+from averment.core.period import iso, utc_now
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.write import NAMES
@@ -73,6 +74,20 @@ def test_somebody_elses_document_is_left_alone(shop: Path, theirs: str, capsys: 
     assert "poam.json: is not a document that Averment wrote, and nothing was written" in capsys.readouterr().err
     assert [path.name for path in (shop / "docs").iterdir()] == ["poam.json"]
     assert (shop / "docs" / "poam.json").read_text(encoding="utf-8") == theirs
+
+
+@pytest.mark.parametrize("form", ["package", "oscal"])
+def test_a_record_dated_ahead_is_said(shop: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One by a clock that was wrong: the quarter counted as over, and nothing told that it goes on. Clocks that differ by minutes are no matter."""
+    arguments = ["export", "--period", "2026Q4", "--format", form, "--output", "out"]
+    now = utc_now()
+    for ahead, said in ((timedelta(minutes=20), False), (timedelta(days=400), True)):
+        moment = now + ahead
+        late = Record(Kind.CHECK, "check", "1", "made up for a test", {"ahead": str(ahead)}, moment, moment, {})
+        with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+            ledger.append([late])
+        assert run(arguments) == 0
+        assert (f"note: the latest evidence is dated {iso(moment)}, which is yet to come" in capsys.readouterr().err) is said
 
 
 @pytest.mark.parametrize("option", ["--compare", "--compare-key"])

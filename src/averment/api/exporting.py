@@ -12,7 +12,7 @@ from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organi
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
-from averment.core.period import Period
+from averment.core.period import Period, utc_now
 from averment.core.words import Status
 from averment.evidence.package.write import write_package
 
@@ -75,8 +75,8 @@ def export(
         compared = _compared(Path(compare), given, ledger) if compare is not None else None
         written = write_package(settings, ledger, load_catalogue(settings), asked, target, compared)
     report = written.report
-    if report.caveat:
-        notes(report.caveat)
+    for text in report.cautions(utc_now()):
+        notes(text)
     return Exported(
         path=written.path,
         period=asked,

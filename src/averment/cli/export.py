@@ -13,7 +13,7 @@ from averment.cli.common import config_option, note, organisation_for, stderr, s
 from averment.cli.material import period_material
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation
-from averment.core.period import Period, parse_period
+from averment.core.period import Period, parse_period, utc_now
 
 
 @click.command()
@@ -70,7 +70,7 @@ def _oscal(organisation: Organisation, period: Period, folder: Path) -> int:
 
     material = period_material(organisation, period, "export")
     result = OscalSink(material.catalogue, folder).push(material.report, material.entries)
-    for text in (*result.notes, *filter(None, [material.report.caveat])):
+    for text in (*result.notes, *material.report.cautions(utc_now())):
         note(text)
     stdout().print(f"{escape(result.location)}: {result.created} documents written, {result.unchanged} unchanged")
     return ExitCode.CLEAN

@@ -13,7 +13,7 @@ from rich.markup import escape
 from averment.cli.common import config_option, note, organisation_for, stderr, stdout
 from averment.cli.material import open_to_sign, period_material
 from averment.core.errors import ExitCode
-from averment.core.period import parse_duration, parse_period
+from averment.core.period import parse_duration, parse_period, utc_now
 
 if TYPE_CHECKING:
     from averment.evidence.report import PeriodReport
@@ -140,8 +140,8 @@ def s3_bucket(period_text: str, url: str, retain: str | None, mode: str, dry_run
 
 def _show(result: PushResult, report: PeriodReport, dry_run: bool, verbs: tuple[str, str] = ("would import", "imported")) -> None:
     out = stdout()
-    if report.caveat:
-        note(report.caveat)
+    for text in report.cautions(utc_now()):
+        note(text)
     for line in result.notes if dry_run else _gathered(result.notes):
         out.print(escape(line))
     verb = verbs[0 if dry_run else 1]
