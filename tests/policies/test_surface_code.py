@@ -158,6 +158,76 @@ PATHS = {
         Verdict.PASS,
         "",
     ),
+    "a result that there may not be is looked at only if there is one": (
+        f'r = {LIVE} if "s" in event else None\nif r and r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a result that there may not be is demanded": (
+        f'r = {LIVE} if "s" in event else None\nif not r or r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "a switch stands before the check in one condition": (
+        f'def live():\n    return {LIVE}["Confidence"] > 90\nif event.get("enforce") and not live():\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a switch stands around the check": (
+        f'r = {LIVE}\nif event.get("enforce"):\n    assert r["Confidence"] > 90\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "looked at only on one branch",
+    ),
+    "both have to hold": (
+        f'r = {LIVE}\nif event.get("kyc") and r["Status"] == "SUCCEEDED":\n    return {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "presence and bar are one question": (
+        f'r = {LIVE}\nif r and "Confidence" in r and r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "what a helper answers is dropped": (
+        f'def live():\n    r = {LIVE}\n    return r["Status"] == "SUCCEEDED" and r["Confidence"] > 90\nlive()\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "what a helper answers by yes or no is dropped": (
+        f'def live():\n    if {LIVE}["Confidence"] < 90:\n        return False\n    return True\nprint(live())\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "a helper refuses where reading fails": (
+        f'def live():\n    try:\n        r = {LIVE}\n    except Exception:\n        return False\n    if r["Confidence"] < 90:\n        return False\n    return True\nif not live():\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "a helper lets through where reading fails": (
+        f'def live():\n    try:\n        return {LIVE}["Confidence"] > 90\n    except Exception:\n        return True\nif not live():\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a helper gives the picture, or nothing": (
+        f'def picture():\n    r = {LIVE}\n    return r["ReferenceImage"] if r["Status"] == "SUCCEEDED" else None\nif picture() is None:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "all sessions of the caller are looked at, who may name none": (
+        f'for s in event["sessions"]:\n    if rek.get_face_liveness_session_results(SessionId=s)["Status"] != "SUCCEEDED":\n        return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "a few tries, and no answer after them": (
+        f'for _ in range(5):\n    if {LIVE}["Status"] == "SUCCEEDED":\n        break\nelse:\n    raise TimeoutError\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "a match on the result": (
+        f'match {LIVE}:\n    case {{"Status": "SUCCEEDED"}}:\n        return {COMPARE}\n    case _:\n        return None',
+        Verdict.PASS,
+        "",
+    ),
     "only labels": ('return rek.detect_labels(Image=event["compare_faces"])', Verdict.NOT_APPLICABLE, ""),
 }
 
@@ -223,6 +293,34 @@ SCRIPTS = {
         "exports.handler = async (e) => { let r = await live(e); r = JSON.parse(e.body); if (r.Confidence < 90) return null; return compare(e); };",
         Verdict.FAIL,
     ),
+    "a switch before the check": (
+        "exports.handler = async (e) => { const bad = async () => (await live(e)).Confidence < 90; if (process.env.LIVE && (await bad())) return null; return compare(e); };",
+        Verdict.UNKNOWN,
+    ),
+    "a call behind a switch": (
+        "exports.handler = async (e) => { const check = async () => { if ((await live(e)).Confidence < 90) throw 1; }; e.s && (await check()); return compare(e); };",
+        Verdict.UNKNOWN,
+    ),
+    "an answer that is dropped": (
+        "const good = async (e) => (await live(e)).Status === 'SUCCEEDED';\nexports.handler = async (e) => { await good(e); return compare(e); };",
+        Verdict.UNKNOWN,
+    ),
+    "an answer that is demanded by somebody else's function": (
+        "exports.handler = async (e) => { invariant((await live(e)).Status === 'SUCCEEDED', 'no'); return compare(e); };",
+        Verdict.PASS,
+    ),
+    "a promise whose failure is swallowed": (
+        "exports.handler = async (e) => { const r = await live(e).catch(() => null); if (r && r.Confidence < 90) return null; return compare(e); };",
+        Verdict.UNKNOWN,
+    ),
+    "another promise's failure is swallowed": (
+        "exports.handler = async (e) => { const r = await live(e); if (r.Confidence < 90) return null; await note(e).catch(() => null); return compare(e); };",
+        Verdict.PASS,
+    ),
+    "a switch over conditions": (
+        "exports.handler = async (e) => { const r = await live(e); switch (true) { case r.Confidence > 90: return compare(e); default: return null; } };",
+        Verdict.PASS,
+    ),
     "an operation by a computed name": ("exports.handler = (e) => rek[e.op](e.params);", Verdict.UNKNOWN),
 }
 
@@ -240,6 +338,15 @@ def test_paths_in_scripts(body: str, verdict: Verdict, suffix: str, tmp_path: Pa
     )
     found, said = judged(tmp_path, {f"index.{suffix}": head + body})
     assert found is verdict, said
+
+
+def test_a_presence_and_an_asserted_value_are_told_apart_in_typescript(tmp_path: Path):
+    """The parser takes ``a && b! < c`` for ``(a && b)! < c``; which of them decides isn't lost by it."""
+    head = f"{SCRIPT}const client = new RekognitionClient({{}});\n"
+    read = "const r = e.s ? await client.send(new GetFaceLivenessSessionResultsCommand({ SessionId: e.s })) : null;"
+    body = f"export const handler = async (e) => {{ {read} if (r && r.Confidence! < 90) return; return client.send(new CompareFacesCommand(e)); }};"
+    found, said = judged(tmp_path, {"index.ts": head + body})
+    assert (found, "only on one branch" in said) == (Verdict.UNKNOWN, True), said
 
 
 def test_a_handler_that_never_mentions_rekognition_is_followed(tmp_path: Path):

@@ -157,13 +157,19 @@ def _path(match: Match) -> dict[str, Any]:
 def liveness(match: Match) -> str | Unknown:
     """``checked``, ``ignored`` (read, but not looked at), ``none``; or why it can't be told."""
     state = match.state
-    if state.seen is Seen.CHECKED or (state.seen is Seen.READ and match.checked_later):
+    read = state.seen is not Seen.NOTHING
+    weighed = state.seen is Seen.WEIGHED or (read and match.weighed_later)
+    if state.seen is Seen.CHECKED or (read and match.checked_later) or (weighed and match.answered):
         return "checked"
-    if state.seen is Seen.READ:
+    if read:
         if state.handed:
             return Unknown(f"the liveness result is handed to {state.handed}(), which isn't part of what was read")
         if match.answered:
             return Unknown("the liveness result is returned to the caller, who has to look at it")
+        if state.best is Seen.CHECKED:
+            return Unknown(f"the liveness result ({state.read_at}) is looked at only on one branch before the comparison")
+        if weighed:
+            return Unknown(f"the liveness result ({state.read_at}) is compared with something, but nothing on the way is decided by that")
         return "ignored"
     if state.best is not Seen.NOTHING:
         return Unknown(f"the liveness result ({state.read_at}) is read only on one branch before the comparison")

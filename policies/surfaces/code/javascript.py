@@ -13,7 +13,21 @@ from averment.core.extras import require
 from averment.policies.surfaces.code.files import asks
 from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, dotted, key_of, required, text_of
 from averment.policies.surfaces.code.javascript_values import ValueReader
-from averment.policies.surfaces.code.model import Class, Do, Function, If, Import, Loop, Module, Raise, Return, Statement, Try, Value
+from averment.policies.surfaces.code.model import (
+    Class,
+    Do,
+    Function,
+    If,
+    Import,
+    Loop,
+    Module,
+    Raise,
+    Return,
+    Statement,
+    Try,
+    Value,
+    runs_over,
+)
 from averment.policies.surfaces.code.python import SourceError
 
 _GRAMMARS = {".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx"}
@@ -273,6 +287,8 @@ class _Reader(ValueReader):
         for case in node.child_by_field_name("body").named_children:
             default = default or case.type == "switch_default"
             value = case.child_by_field_name("value")
+            if value is not None:
+                test.take(self.value(value, function))  # switch (true) { case result.Confidence > 90: ... }
             inside = [part for part in case.named_children if value is None or part.id != value.id]
             if inside:
                 arms.append(self.block(inside, function))
@@ -291,7 +307,10 @@ class _Reader(ValueReader):
     def stmt_for_in_statement(self, node: Any, function: Function) -> list[Statement]:
         value = self.value(node.child_by_field_name("right"), function)
         targets = self.targets(node.child_by_field_name("left"), function)
-        return [self.bind(function, targets, value), Loop(None, self.body(node.child_by_field_name("body"), function))]
+        return [
+            self.bind(function, targets, value),
+            Loop(None, self.body(node.child_by_field_name("body"), function), maybe=not runs_over(value)),
+        ]
 
     def stmt_try_statement(self, node: Any, function: Function) -> list[Statement]:
         handler, final = node.child_by_field_name("handler"), node.child_by_field_name("finalizer")

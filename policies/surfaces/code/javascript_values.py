@@ -234,14 +234,25 @@ class ValueReader(Builder, ABC):
         return made
 
     def expr_binary_expression(self, node: Any, function: Function) -> Value:
-        operator = text_of(node.child_by_field_name("operator"))
-        parts = [self.value(node.child_by_field_name(name), function) for name in ("left", "right")]
+        left, operator, right = (node.child_by_field_name(name) for name in ("left", "operator", "right"))
+        inner = left.named_children[0] if left.type == "non_null_expression" else None
+        if inner is not None and inner.type == "binary_expression":  # the grammar takes `a && b! < c` for `(a && b)! < c`
+            first, second = (self.value(inner.child_by_field_name(name), function) for name in ("left", "right"))
+            last = self.binary(node, text_of(operator), [second, self.value(right, function)])
+            return self.binary(node, text_of(inner.child_by_field_name("operator")), [first, last])
+        return self.binary(node, text_of(operator), [self.value(left, function), self.value(right, function)])
+
+    @staticmethod
+    def binary(node: Any, operator: str, parts: list[Value]) -> Value:
+        """``parts`` with ``operator`` between them, at ``node``."""
         made = Value(line_of(node), choices=parts if operator in {"||", "??", "&&"} else []).take(*parts)
         nothing = any((part.constant and part.literal is None) or part.name == "undefined" for part in parts)  # asks only if it is there
         if operator in _COMPARISONS and not nothing:
             made.tests = [*made.tests, made]
-        elif operator == "&&":
-            made.tests = [*made.tests, parts[0]]
+        elif operator in {"&&", "||"}:
+            made.of_logic("and" if operator == "&&" else "or", *parts)
+        elif operator == "??":
+            made.perhaps(parts[1])
         elif operator == "+" and any(part.texts for part in parts):
             made.texts = [("".join(part.text if part.text is not None else "\0" for part in parts), line_of(node)), *made.texts]
         return made
@@ -250,8 +261,13 @@ class ValueReader(Builder, ABC):
         names = ("condition", "consequence", "alternative")
         test, body, other = (self.value(node.child_by_field_name(name), function) for name in names)
         made = Value(line_of(node), choices=[body, other]).take(test, body, other)
-        made.tests = [*made.tests, test]
-        return made
+        made.decides = [*made.decides, test]
+        return made.perhaps(body, other)
+
+    def expr_unary_expression(self, node: Any, function: Function) -> Value:
+        inner = self.value(node.child_by_field_name("argument"), function)
+        made = Value(line_of(node)).take(inner)
+        return made.of_logic("not", inner) if text_of(node.child_by_field_name("operator")) == "!" else made
 
     def expr_assignment_expression(self, node: Any, function: Function) -> Value:
         made = self.value(node.child_by_field_name("right"), function)

@@ -17,7 +17,8 @@ class Value:
 
     ``reads`` and ``keys`` are every dotted name and every property name or subscript in it; ``texts`` its string literals;
     ``own`` and ``roots`` are the names and calls that stand in no other call (what the value is made of, not what it asks).
-    ``tests`` are the comparisons and conditions in it, ``choices`` the alternatives of ``a or b`` and ``x if t else y``.
+    ``tests`` are the comparisons in it, ``decides`` the conditions that choose what else of it is evaluated, ``choices`` the alternatives
+    of ``a or b`` and ``x if t else y``. ``logic`` is "and", "or" or "not" where it is that of its ``operands``.
     ``literal`` is a constant, a list of values, or a map of values; ``constant`` tells whether there is one.
     """
 
@@ -30,7 +31,10 @@ class Value:
     roots: list[Call] = field(default_factory=list)
     texts: list[tuple[str, int]] = field(default_factory=list)
     tests: list[Value] = field(default_factory=list)
+    decides: list[Value] = field(default_factory=list)
     choices: list[Value] = field(default_factory=list)
+    operands: list[Value] = field(default_factory=list)
+    logic: str = ""
     outer: Call | None = None
     literal: object = None
     constant: bool = False
@@ -45,6 +49,7 @@ class Value:
             self.roots += part.roots
             self.texts += part.texts
             self.tests += part.tests
+            self.decides += part.decides
         return self
 
     def as_call(self, call: Call) -> Value:
@@ -54,8 +59,21 @@ class Value:
         return self
 
     def compared(self) -> Value:
-        """Say that this is compared with something, as what a switch is on."""
-        self.tests = [*self.tests, self]
+        """Say that this is compared with something, and that it decides, as what a switch is on."""
+        self.tests, self.decides = [*self.tests, self], [*self.decides, self]
+        return self
+
+    def of_logic(self, logic: str, *operands: Value) -> Value:
+        """Make this ``a and b``, ``a or b`` or ``not a``, whose operands were taken: the first always runs, and may decide on the others."""
+        self.logic, self.operands = logic, list(operands)
+        if len(operands) > 1:
+            self.decides = [*self.decides, self]
+        return self.perhaps(*operands[1:])
+
+    def perhaps(self, *parts: Value) -> Value:
+        """Say that of the calls in ``parts`` it hangs on this whether they are made."""
+        for call in (call for part in parts for call in part.calls):
+            call.hinges.append(self)
         return self
 
     @property
@@ -67,7 +85,8 @@ class Value:
 @dataclass(slots=True)
 class Call:
     """``receiver.name(args, keyword=...)``. ``name`` is empty where it is computed (``client[operation]()``); ``chosen_by`` then
-    says by what. ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``)."""
+    says by what. ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``). ``hinges`` are
+    the conditional expressions around it that may leave it out."""
 
     name: str
     line: int
@@ -78,6 +97,7 @@ class Call:
     new: bool = False
     chosen_by: str = ""
     inline: list[Inline] = field(default_factory=list)
+    hinges: list[Value] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -134,10 +154,11 @@ class If:
 
 @dataclass(slots=True)
 class Loop:
-    """A loop; its body is taken to run."""
+    """A loop; its body is taken to run, but for ``maybe``: over items of which there may be none."""
 
     test: Value | None
     body: list[Statement]
+    maybe: bool = False
 
 
 @dataclass(slots=True)
@@ -320,3 +341,8 @@ def returned_values(function: Function) -> Iterator[Value]:
     for statement in statements_of(function.body):
         if isinstance(statement, Return) and statement.value is not None:
             yield statement.value
+
+
+def runs_over(items: Value) -> bool:
+    """Whether a loop over ``items`` runs at least once, as far as it is written: so many tries, a constant, a list that stands there."""
+    return bool(items.literal) or items.name.isupper() or (items.outer is not None and items.outer.name in {"range", "count"})

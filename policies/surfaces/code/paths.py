@@ -4,8 +4,10 @@ A path is walked statement by statement, through the functions that it calls:
 
 1. Reading a liveness result makes what it is bound to *raw*; its ``Status`` and ``Confidence`` are *telling*, through any number of
    assignments, calls and returns.
-2. A condition or comparison on something telling makes the path *checked*. Which way it decides isn't judged.
-3. Branches are walked apart. What happened only on one of them, and the other goes on too, happened "only on one branch".
+2. A condition on something telling, or on what a comparison with it said, makes the path *checked*. Which way it decides isn't judged.
+   A comparison by which nothing is decided is none.
+3. Branches are walked apart, those of ``a and b`` and ``x if t else y`` too. What happened only on one of them, and the other goes on
+   too, happened "only on one branch".
 4. At a comparison of faces the state is noted; a check that follows (both results at hand, one decision) counts for it too.
 
 Every statement and every call is a step. Steps are counted, from each entry point and in a project; where they run out, or calls
@@ -16,10 +18,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from averment.policies.surfaces.code.apis import HARMLESS, LIVENESS_WORD, MATCHES, OPENING_WORD, RESULT, SESSION
+from averment.policies.surfaces.code.apis import HARMLESS, MATCHES, RESULT, SESSION
 from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, Inline, Loop, Param, Raise, Return, Statement, Try, Value
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Level, Match, Seen, State, joined
+from averment.policies.surfaces.code.telling import TELLING, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells
 
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
@@ -27,7 +30,6 @@ MAX_CALLS_DEEP = 25
 MAX_ALL_STEPS = 50_000
 """In a project."""
 MAX_PENDING = 200
-_TELLING = frozenset({"status", "confidence"})
 
 
 @dataclass(slots=True)
@@ -35,7 +37,8 @@ class _Frame:
     """One function on the way: the levels of its names.
 
     ``block`` is the list of statements that is walked, ``placed`` in which one a name got its level, ``forged`` in which one it was given a
-    result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed.
+    result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed. ``answers`` are, of each return, what
+    was done about liveness until then and whether it says yes or no (``answer_of``).
     """
 
     function: Function
@@ -44,6 +47,7 @@ class _Frame:
     placed: dict[str, int] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
     returned: Level = Level.NOTHING
+    answers: list[tuple[Seen, bool | None]] = field(default_factory=list)
     ends: list[State] = field(default_factory=list)
 
 
@@ -70,6 +74,9 @@ class Walker:
         self._stack: list[Function] = []
         self._steps = 0
         self._results: dict[int, Level] = {}
+        self._before: dict[int, Seen] = {}
+        self._apart: set[int] = set()
+        """Conditions whose operands are walked one by one."""
 
     @property
     def steps(self) -> int:
@@ -98,7 +105,20 @@ class Walker:
         last = self.block(function.body, frame, state.copy())
         self._stack.pop()
         ends = [*frame.ends, *([last] if last is not None else [])]
-        return (joined(ends) if ends else state), frame.returned
+        level = self.told(frame, ends, state) if self._stack else frame.returned
+        return (joined(ends) if ends else state), level
+
+    def told(self, frame: _Frame, ends: list[State], before: State) -> Level:
+        """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""
+        unread = [answer for seen, answer in frame.answers if seen is Seen.NOTHING]
+        if True in unread and any(end.seen is not Seen.NOTHING for end in ends):
+            return Level.NOTHING  # it says yes where there is no result, too
+        if {True, False} <= {answer for seen, answer in frame.answers if seen is Seen.CHECKED or answer is False}:
+            for end in (end for end in ends if before.seen < end.seen):
+                end.seen, end.best = min(end.seen, Seen.WEIGHED), max(before.best, Seen.WEIGHED)
+            return Level.TELLING
+        refuses = unread and not any(answer is not False for answer in unread) and any(end.seen >= Seen.WEIGHED for end in ends)
+        return Level.TELLING if refuses else frame.returned
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -129,15 +149,16 @@ class Walker:
                 self.value(value, frame, state, top=True)
             case If():
                 return self.branch(statement, frame, state)
-            case Loop(test, body):
-                if test is not None:
-                    self.condition(test, frame, state)
-                return self.block(body, frame, state.copy()) or state
+            case Loop(test, body, maybe):
+                yes, no = self.condition(test, frame, state) if test is not None else (state, state)
+                end = self.block(body, frame, yes.copy()) or no
+                return joined([no, end]) if maybe else end
             case Try():
                 return self.attempt(statement, frame, state)
             case Return(value):
                 if value is not None:
                     frame.returned = max(frame.returned, self.value(value, frame, state, top=True))
+                frame.answers.append((state.seen, answer_of(value)))
                 frame.ends.append(state)
                 return None
             case Raise(value):
@@ -149,13 +170,14 @@ class Walker:
     def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: _Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
         for name, key in targets:
-            self.set(name, Level.TELLING if level and key.lower() in _TELLING else level, frame)
+            self.set(name, Level.TELLING if level and key.lower() in TELLING else level, frame)
             if level is Level.NOTHING:
                 self.replaced(name, value, frame)
 
     def branch(self, statement: If, frame: _Frame, state: State) -> State | None:
-        self.condition(statement.test, frame, state)
-        ends = [end for arm in statement.arms if (end := self.block(arm, frame, state.copy())) is not None]
+        yes, no = self.condition(statement.test, frame, state)
+        starts = (yes, no) if len(statement.arms) == 2 else [joined([yes, no])] * len(statement.arms)
+        ends = [end for arm, start in zip(statement.arms, starts, strict=True) if (end := self.block(arm, frame, start.copy())) is not None]
         return joined(ends) if ends else None
 
     def attempt(self, statement: Try, frame: _Frame, state: State) -> State | None:
@@ -168,17 +190,44 @@ class Walker:
             return None
         return self.block(statement.final, frame, joined(live))
 
-    def condition(self, test: Value, frame: _Frame, state: State) -> None:
-        self.value(test, frame, state, top=True)
-        self.tested(test, frame, state)
+    def condition(self, test: Value, frame: _Frame, state: State) -> tuple[State, State]:
+        """Evaluate ``test``; the states where it holds, and where it doesn't."""
+        if test.logic == "not":
+            yes, no = self.condition(test.operands[0], frame, state)
+            return no, yes
+        if not test.logic:
+            self.value(test, frame, state, top=True)
+            self.tested(test, frame, state)
+            return state, state.copy()
+        self._apart.add(id(test))
+        left: list[State] = []
+        for operand in test.operands:
+            yes, no = self.condition(operand, frame, state)
+            state, out = (yes, no) if test.logic == "and" else (no, yes)
+            surely = state.seen is not Seen.NOTHING and self.level(operand, frame) is not Level.NOTHING
+            if operand is test.operands[-1] or not surely:  # `r and r["Confidence"] < 90`, where it was read for sure, is one question
+                left.append(out)
+        return (state, joined(left)) if test.logic == "and" else (joined(left), state)
 
     def tested(self, test: Value, frame: _Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
-        if self.level(test, frame) is Level.TELLING and not _mere_presence(test):
+        if self.level(test, frame) is Level.TELLING and not mere_presence(test):
             self.checked(state)
-        word = next((name for name in (*test.reads, *sorted(test.keys)) if _about_liveness(name.rsplit(".", 1)[-1])), None)
+        self.other(test, state)
+
+    def other(self, test: Value, state: State) -> None:
+        """Note that ``test`` is about something that is called liveness, if it is."""
+        word = next((name for name in (*test.reads, *sorted(test.keys)) if about_liveness(name.rsplit(".", 1)[-1])), None)
         if word is not None:
             state.other = state.other or f"it looks at '{word}'"
+
+    def weighed(self, test: Value, frame: _Frame, state: State) -> None:
+        """A comparison with a liveness result, whose answer decides nothing by itself."""
+        if self.level(test, frame) is Level.TELLING and not mere_presence(test):
+            state.seen, state.best = max(state.seen, Seen.WEIGHED), max(state.best, Seen.WEIGHED)
+            for match in state.matches:
+                match.weighed_later = True
+        self.other(test, state)
 
     def checked(self, state: State) -> None:
         state.seen = max(state.seen, Seen.CHECKED)
@@ -198,14 +247,25 @@ class Walker:
             self.make(call, frame, state)
         level = self.level(value, frame, level)
         for test in value.tests:
-            self.tested(test, frame, state)
+            self.weighed(test, frame, state)
+        for test in value.decides:
+            for part in self.deciding(test, frame):
+                self.tested(part, frame, state)
         return level
+
+    def deciding(self, test: Value, frame: _Frame) -> list[Value]:
+        """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
+        if not test.logic:
+            return [test]
+        others = [part for part in test.operands if self.level(part, frame) is Level.NOTHING]
+        decided = any(not part.constant or test.logic == "and" for part in others)
+        return [part for part in test.operands if part not in others] if decided else []
 
     def level(self, value: Value, frame: _Frame, least: Level = Level.NOTHING) -> Level:
         """The level of ``value`` by the names and keys in it, and ``least``."""
         made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
         level = max([least, *(self.get(name, frame) for name in value.own), *made])
-        if level is Level.RAW and any(key.lower() in _TELLING for key in value.keys):
+        if level is Level.RAW and any(key.lower() in TELLING for key in value.keys):
             return Level.TELLING
         return level
 
@@ -218,7 +278,7 @@ class Walker:
             level = levels.get(".".join(parts[:end]))
             if level is not None:
                 rest = [part.lower() for part in parts[end:]]
-                return Level.TELLING if level is Level.RAW and _TELLING & set(rest) else level
+                return Level.TELLING if level is Level.RAW and TELLING & set(rest) else level
         return Level.NOTHING
 
     def set(self, name: str, level: Level, frame: _Frame) -> None:
@@ -238,14 +298,24 @@ class Walker:
             return
         if frame.placed.get(name) == frame.block:
             frame.levels.pop(name, None)
-        elif frame.block != id(frame.function.body) and _tells(value.literal):
+        elif frame.block != id(frame.function.body) and tells(value.literal):
             frame.forged[name] = frame.block
 
     def make(self, call: Call, frame: _Frame, state: State) -> Level:
+        """Make ``call``, if it is made at all; the level of its result."""
+        if all(id(hinge) in self._apart for hinge in call.hinges):
+            return self.made(call, frame, state)
+        aside = state.copy()
+        level = self.made(call, frame, aside)
+        _become(state, joined([state.copy(), aside]))
+        return level
+
+    def made(self, call: Call, frame: _Frame, state: State) -> Level:
         """Make ``call``; the level of its result."""
         if self._exhausted():
             return Level.NOTHING
         self._steps += 1
+        self._before[id(call)] = state.seen
         given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
         asked = self.reach.of_call(call, frame.function)
         result = given
@@ -253,8 +323,9 @@ class Walker:
         self._results[id(call)] = result
         for inline in call.inline:
             result = max(result, self.inline(inline, frame, state, result))
-        if call.name == "catch" and any(_makes_up(inline) for inline in call.inline):
-            result, state.seen = Level.NOTHING, Seen.NOTHING  # where reading fails, it counts as read
+        if call.name == "catch" and call.receiver is not None and any(goes_on(inline) for inline in call.inline):
+            state.seen = min([state.seen, *(self._before.get(id(tried), state.seen) for tried in call.receiver.calls)])
+            result = Level.NOTHING if any(makes_up(inline) for inline in call.inline) else result
         self._results[id(call)] = result
         return result
 
@@ -274,7 +345,9 @@ class Walker:
             result = given
             if not targets and call.name not in HARMLESS and self.is_handed(call, frame):
                 state.handed = state.handed or call.path
-        if _about_liveness(call.name) and state.seen is Seen.NOTHING:
+                for test in (test for arg in [*call.args, *call.keywords.values()] for test in arg.tests):
+                    self.tested(test, frame, state)  # invariant(result.Status === "SUCCEEDED")
+        if about_liveness(call.name) and state.seen is Seen.NOTHING:
             where = f" ({targets[0].module.path.name}:{targets[0].line})" if targets else ""
             state.other = state.other or f"it calls {call.path}(){where}"
         return result
@@ -339,28 +412,4 @@ def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
     if param.name:
         levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
     for name, key in param.picks:
-        levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in _TELLING else level
-
-
-def _tells(literal: object) -> bool:
-    """Whether a map that is written down looks like a liveness result."""
-    return isinstance(literal, dict) and any(str(key).lower() in _TELLING for key in literal)
-
-
-def _makes_up(inline: Inline) -> bool:
-    """Whether a function literal gives a map that looks like a liveness result."""
-    returned = (statement.value for statement in inline.body if isinstance(statement, Return) and statement.value is not None)
-    return any(_tells(value.literal) for value in returned)
-
-
-def _mere_presence(test: Value) -> bool:
-    """Whether ``test`` asks only if there is a confidence or status at all (``if result.Confidence``), not what it is."""
-    if test.tests:
-        return False
-    looked_up = [arg.text or "" for call in test.roots if call.name == "get" for arg in call.args[:1]]
-    names = [name.rsplit(".", 1)[-1] for name in test.own] + looked_up
-    return len(looked_up) == len(test.roots) and all(name.lower() in _TELLING for name in names)
-
-
-def _about_liveness(name: str) -> bool:
-    return bool(LIVENESS_WORD.search(name)) and not OPENING_WORD.search(name)
+        levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in TELLING else level

@@ -28,7 +28,9 @@ from averment.policies.surfaces.code.model import (
     Statement,
     Try,
     Value,
+    runs_over,
 )
+from averment.policies.surfaces.code.python_syntax import dotted, keys_of, lambdas, type_name
 
 SUFFIXES = (".py",)
 _LEAVING = frozenset({"sys.exit", "exit", "quit", "os._exit", "abort"})
@@ -128,7 +130,7 @@ class _Reader(Builder):
         plain = [*node.posonlyargs, *node.args]
         defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(node.defaults)), *node.defaults, *node.kw_defaults]
         both = zip([*plain, *node.kwonlyargs], defaults, strict=False)
-        return [Param(arg.arg, _type(arg.annotation), self.value(default, function) if default else None) for arg, default in both]
+        return [Param(arg.arg, type_name(arg.annotation), self.value(default, function) if default else None) for arg, default in both]
 
     def stmt_ClassDef(self, node: ast.ClassDef, function: Function) -> list[Statement]:
         found = self.module.classes.setdefault(node.name, Class(node.name))
@@ -140,7 +142,7 @@ class _Reader(Builder):
             else:
                 rest.append(entry)
             if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name):
-                found.types[entry.target.id] = _type(entry.annotation)
+                found.types[entry.target.id] = type_name(entry.annotation)
             if isinstance(entry, ast.Assign | ast.AnnAssign) and entry.value is not None:
                 targets = entry.targets if isinstance(entry, ast.Assign) else [entry.target]
                 for target in targets:
@@ -155,7 +157,7 @@ class _Reader(Builder):
 
     def stmt_AnnAssign(self, node: ast.AnnAssign, function: Function) -> list[Statement]:
         if isinstance(node.target, ast.Attribute) and function.owner in self.module.classes:
-            self.module.classes[function.owner].types.setdefault(node.target.attr, _type(node.annotation))
+            self.module.classes[function.owner].types.setdefault(node.target.attr, type_name(node.annotation))
         if node.value is None:
             return []
         return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
@@ -169,7 +171,7 @@ class _Reader(Builder):
             return [pair for item in node.elts for pair in self.targets(item)]
         if isinstance(node, ast.Starred):
             return self.targets(node.value)
-        name = _dotted(node)
+        name = dotted(node)
         return [(name, "")] if name else []
 
     def stmt_Expr(self, node: ast.Expr, function: Function) -> list[Statement]:
@@ -192,11 +194,16 @@ class _Reader(Builder):
         return [If(self.value(node.test, function), [self.block(node.body, function), self.block(node.orelse, function)])]
 
     def stmt_While(self, node: ast.While, function: Function) -> list[Statement]:
-        return [Loop(self.value(node.test, function), self.block([*node.body, *node.orelse], function))]
+        return [Loop(self.value(node.test, function), self.block(node.body, function)), *self.unbroken(node, function)]
+
+    def unbroken(self, node: ast.While | ast.For | ast.AsyncFor, function: Function) -> list[Statement]:
+        """The ``else`` of a loop: it runs, unless the loop was left by ``break``."""
+        return [If(Value(node.lineno), [self.block(node.orelse, function), []])] if node.orelse else []
 
     def stmt_For(self, node: ast.For | ast.AsyncFor, function: Function) -> list[Statement]:
         bound = self.bind(function, self.targets(node.target), self.value(node.iter, function))
-        return [bound, Loop(None, self.block([*node.body, *node.orelse], function))]
+        loop = Loop(None, self.block(node.body, function), maybe=not runs_over(bound.value))
+        return [bound, loop, *self.unbroken(node, function)]
 
     stmt_AsyncFor = stmt_For
 
@@ -220,10 +227,13 @@ class _Reader(Builder):
 
     def stmt_Match(self, node: ast.Match, function: Function) -> list[Statement]:
         arms = [self.block(case.body, function) for case in node.cases]
-        last = node.cases[-1].pattern if node.cases else None
-        if not (isinstance(last, ast.MatchAs) and last.pattern is None):
+        last = node.cases[-1]
+        if not (isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None and last.guard is None):
             arms.append([])
-        return [If(self.value(node.subject, function).compared(), arms)]
+        guards = [self.value(case.guard, function) for case in node.cases if case.guard is not None]
+        subject = self.value(node.subject, function).take(*guards).compared()
+        subject.keys |= {key for case in node.cases for key in keys_of(case.pattern)}
+        return [If(subject, arms)]
 
     def stmt_Import(self, node: ast.Import, function: Function) -> list[Statement]:  # noqa: ARG002
         for alias in node.names:
@@ -255,6 +265,7 @@ class _Reader(Builder):
                 made.take(self.value(child, function))
             elif isinstance(child, ast.comprehension):
                 made.take(*(self.value(part, function) for part in (child.iter, *child.ifs)))
+                made.decides = [*made.decides, *made.tests] if child.ifs else made.decides
         return made
 
     def expr_Constant(self, node: ast.Constant, function: Function) -> Value:  # noqa: ARG002
@@ -273,7 +284,7 @@ class _Reader(Builder):
         return Value(node.lineno, name=node.id, reads=[node.id], own=[node.id])
 
     def expr_Attribute(self, node: ast.Attribute, function: Function) -> Value:
-        name = _dotted(node)
+        name = dotted(node)
         if name:
             return Value(node.lineno, name=name, reads=[name], own=[name], keys=set(name.split(".")[1:]))
         made = Value(node.lineno).take(self.value(node.value, function))
@@ -314,13 +325,19 @@ class _Reader(Builder):
 
     def expr_BoolOp(self, node: ast.BoolOp, function: Function) -> Value:
         parts = [self.value(part, function) for part in node.values]
-        return Value(node.lineno, choices=parts).take(*parts)
+        logic = "and" if isinstance(node.op, ast.And) else "or"
+        return Value(node.lineno, choices=parts).take(*parts).of_logic(logic, *parts)
+
+    def expr_UnaryOp(self, node: ast.UnaryOp, function: Function) -> Value:
+        inner = self.value(node.operand, function)
+        made = Value(node.lineno).take(inner)
+        return made.of_logic("not", inner) if isinstance(node.op, ast.Not) else made
 
     def expr_IfExp(self, node: ast.IfExp, function: Function) -> Value:
         test, body, other = (self.value(part, function) for part in (node.test, node.body, node.orelse))
         made = Value(node.lineno, choices=[body, other]).take(test, body, other)
-        made.tests = [*made.tests, test]
-        return made
+        made.decides = [*made.decides, test]
+        return made.perhaps(body, other)
 
     def expr_Await(self, node: ast.Await, function: Function) -> Value:
         return self.value(node.value, function)
@@ -340,7 +357,7 @@ class _Reader(Builder):
         starred = [self.value(arg.value, function) for arg in node.args if isinstance(arg, ast.Starred)]
         for keyword in node.keywords:
             call.keywords[keyword.arg or f"**{len(call.keywords)}"] = self.value(keyword.value, function)
-        call.inline = [Inline(self.params(arg.args, function), [Return(self.value(arg.body, function))]) for arg in _lambdas(node)]
+        call.inline = [Inline(self.params(arg.args, function), [Return(self.value(arg.body, function))]) for arg in lambdas(node)]
         made = Value(node.lineno).take(*call.parts(), *starred).as_call(call)
         handed = next((arg for arg in node.args if isinstance(arg, ast.Attribute) and arg.attr in BY_NAME), None)
         if handed is not None:  # asyncio.to_thread(client.compare_faces, ...), pool.submit, partial, somebody's retry: it is called there
@@ -362,36 +379,3 @@ class _Reader(Builder):
             named = inner.args[1].text
             return Call(named or "", node.lineno, inner.args[0], chosen_by="" if named else ast.unparse(node)[:60])
         return Call("", node.lineno, found)
-
-
-def _lambdas(node: ast.Call) -> list[ast.Lambda]:
-    return [arg for arg in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(arg, ast.Lambda)]
-
-
-def _dotted(node: ast.expr) -> str:
-    """``a.b.c`` of an attribute chain (also with literal subscripts, ``a["b"]``); "" for anything else."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            parts.append(node.slice.value)
-            node = node.value
-        elif isinstance(node, ast.Name):
-            return ".".join([node.id, *reversed(parts)])
-        else:
-            return ""
-
-
-def _type(node: ast.expr | None) -> str:
-    """The name of an annotation's class: ``Faces`` of ``faces.Faces``, ``"Faces"``, ``Faces | None`` and ``Optional[Faces]``."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value.rsplit(".", 1)[-1].strip()
-    if isinstance(node, ast.Name | ast.Attribute):
-        return _dotted(node).rsplit(".", 1)[-1]
-    if isinstance(node, ast.BinOp):
-        return _type(node.left)
-    if isinstance(node, ast.Subscript):
-        return _type(node.slice)
-    return ""

@@ -22,7 +22,9 @@ class Seen(IntEnum):
 
     NOTHING = 0
     READ = 1
-    CHECKED = 2
+    WEIGHED = 2
+    """Compared with something, and nothing was decided by the answer yet."""
+    CHECKED = 3
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Match:
     state: State
     via: tuple[str, ...]
     read_later: int | None = None
+    weighed_later: bool = False
     checked_later: bool = False
     answered: bool = False
 

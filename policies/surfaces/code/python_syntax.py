@@ -1,0 +1,49 @@
+"""What the syntax nodes of Python say by themselves: names, types, patterns."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+
+def keys_of(pattern: ast.pattern) -> Iterator[str]:
+    """The keys and attributes that a pattern of ``match`` looks at: ``Status`` of ``{"Status": "SUCCEEDED"}``."""
+    for node in ast.walk(pattern):
+        if isinstance(node, ast.MatchMapping):
+            yield from (key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+        elif isinstance(node, ast.MatchClass):
+            yield from node.kwd_attrs
+
+
+def lambdas(node: ast.Call) -> list[ast.Lambda]:
+    """The lambdas among the arguments of a call."""
+    return [arg for arg in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(arg, ast.Lambda)]
+
+
+def dotted(node: ast.expr) -> str:
+    """``a.b.c`` of an attribute chain (also with literal subscripts, ``a["b"]``); "" for anything else."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            parts.append(node.slice.value)
+            node = node.value
+        elif isinstance(node, ast.Name):
+            return ".".join([node.id, *reversed(parts)])
+        else:
+            return ""
+
+
+def type_name(node: ast.expr | None) -> str:
+    """The name of an annotation's class: ``Faces`` of ``faces.Faces``, ``"Faces"``, ``Faces | None`` and ``Optional[Faces]``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.rsplit(".", 1)[-1].strip()
+    if isinstance(node, ast.Name | ast.Attribute):
+        return dotted(node).rsplit(".", 1)[-1]
+    if isinstance(node, ast.BinOp):
+        return type_name(node.left)
+    if isinstance(node, ast.Subscript):
+        return type_name(node.slice)
+    return ""

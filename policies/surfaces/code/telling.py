@@ -1,0 +1,50 @@
+"""What a value, a name or a return says of liveness, by how it is written."""
+
+from __future__ import annotations
+
+from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
+from averment.policies.surfaces.code.model import Inline, Raise, Return, Value
+
+TELLING = frozenset({"status", "confidence"})
+"""The fields of a liveness result that say what it was, in lower case."""
+
+
+def tells(literal: object) -> bool:
+    """Whether a map that is written down looks like a liveness result."""
+    return isinstance(literal, dict) and any(str(key).lower() in TELLING for key in literal)
+
+
+def answer_of(value: Value | None) -> bool | None:
+    """Whether a returned ``value`` says yes (True), or no (nothing, False, a map with such an entry); None if that can't be told."""
+    if value is None or value.name == "undefined" or (value.constant and (value.literal is None or value.literal is False)):
+        return False
+    if isinstance(value.literal, dict):
+        return False if any(entry.constant and answer_of(entry) is False for entry in value.literal.values()) else None
+    return True if value.constant and value.literal is True else None
+
+
+def makes_up(inline: Inline) -> bool:
+    """Whether a function literal gives a map that looks like a liveness result."""
+    returned = (statement.value for statement in inline.body if isinstance(statement, Return) and statement.value is not None)
+    return any(tells(value.literal) for value in returned)
+
+
+def goes_on(inline: Inline) -> bool:
+    """Whether what follows a function literal goes on after it, as far as its last statement tells: it neither throws nor rejects."""
+    last = inline.body[-1] if inline.body else None
+    value = last.value if isinstance(last, Return) else None
+    return not isinstance(last, Raise) and not (value is not None and value.outer is not None and value.outer.name == "reject")
+
+
+def mere_presence(test: Value) -> bool:
+    """Whether ``test`` asks only if there is a confidence or status at all (``if result.Confidence``), not what it is."""
+    if test.tests:
+        return False
+    looked_up = [arg.text or "" for call in test.roots if call.name == "get" for arg in call.args[:1]]
+    names = [name.rsplit(".", 1)[-1] for name in test.own] + looked_up
+    return len(looked_up) == len(test.roots) and all(name.lower() in TELLING for name in names)
+
+
+def about_liveness(name: str) -> bool:
+    """Whether ``name`` is about the outcome of a check that somebody is there."""
+    return bool(LIVENESS_WORD.search(name)) and not OPENING_WORD.search(name)
