@@ -373,6 +373,142 @@ def test_a_decorated_route_is_an_entry_by_itself(tmp_path: Path):
     assert message.startswith("match() calls CompareFaces")
 
 
+DECORATED = f"def both(event):\n    return {COMPARE}\ndef handler(event, context):\n    if {LIVE}['Confidence'] < 90:\n        return None\n    return both(event)\n"
+
+
+@pytest.mark.parametrize(
+    "decorator", ["@retry(stop=3)", "@tracer.capture_method", '@xray_recorder.capture("compare")', "@idempotent_function(key='e')"]
+)
+def test_what_is_wrapped_around_a_helper_makes_it_no_entry(decorator: str, tmp_path: Path):
+    """A retry or a tracer hands on what the handler calls, after it has looked."""
+    assert judged(tmp_path, {"handler.py": f"{PYTHON}{decorator}\n{DECORATED}"})[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "decorator", ['@app.route("/compare")', "@app.post('/compare')", "@celery.task", "@router.websocket('/x')", "@on_message"]
+)
+def test_what_a_framework_calls_is_an_entry_also_where_a_checked_path_leads_there(decorator: str, tmp_path: Path):
+    """A route and a handler that looks first share a function: the route doesn't look."""
+    assert judged(tmp_path, {"handler.py": f"{PYTHON}{decorator}\n{DECORATED}"})[0] is not Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"@require_liveness\ndef view(event):\n    return {COMPARE}\n",
+        f"@app.post('/x')\ndef view(event, live=Depends(verify_liveness)):\n    return {COMPARE}\n",
+    ],
+)
+def test_a_guard_that_is_called_after_liveness_cannot_be_told(text: str, tmp_path: Path):
+    found, said = judged(tmp_path, {"app.py": PYTHON + text})
+    assert (found, "liveness" in said) == (Verdict.UNKNOWN, True)
+
+
+def test_a_method_of_typescript_behind_a_tracer_is_no_entry_and_one_behind_a_guard_cannot_be_told(tmp_path: Path):
+    head = f"{SCRIPT}const client = new RekognitionClient({{}});\n"
+    compare = "compare(e) { return client.send(new CompareFacesCommand(e)); }"
+    run = "async run(e) { const r = await client.send(new GetFaceLivenessSessionResultsCommand(e)); if (r.Confidence! < 90) return; return this.compare(e); }"
+    traced = f"class A {{ @tracer.captureMethod() {compare} {run} }}\nexport const handler = (e) => new A().run(e);\n"
+    assert judged(tmp_path / "a", {"index.ts": head + traced})[0] is Verdict.PASS
+    guarded = f"class A {{ @UseGuards(LivenessGuard) @Post('x') {compare} }}\n"
+    assert judged(tmp_path / "b", {"index.ts": head + guarded})[0] is Verdict.UNKNOWN
+
+
+CLIENTS = {
+    "a property that makes it once": "class M:\n    @property\n    def client(self):\n        if not self._c:\n            self._c = boto3.client('rekognition')\n        return self._c\n    def run(self, e):\n        return self.client.compare_faces(**e)\n",
+    "a cached property": "class M:\n    @cached_property\n    def client(self):\n        return boto3.Session().client('rekognition')\n    def run(self, e):\n        return self.client.compare_faces(**e)\n",
+    "a service under a name, with a region": "SERVICE = 'rekognition'\nc = boto3.client(SERVICE, region_name='eu-west-1')\ndef run(e):\n    return c.compare_faces(**e)\n",
+    "a service from another file": "from settings import SERVICE\nc = boto3.client(SERVICE, region_name='eu-west-1')\ndef run(e):\n    return c.compare_faces(**e)\n",
+    "a service of a class": "class Config:\n    SERVICE = 'rekognition'\nc = boto3.client(service_name=Config.SERVICE)\ndef run(e):\n    return c.compare_faces(**e)\n",
+    "a service from the environment": "c = boto3.client(os.environ['S'], region_name='eu-west-1')\ndef run(e):\n    return c.compare_faces(SourceImage=e, TargetImage=e)\n",
+    "a protocol": "class Faces(Protocol):\n    def compare_faces(self, **kw): ...\ndef run(faces: Faces, e):\n    return faces.compare_faces(SourceImage=e, TargetImage=e)\n",
+}
+
+
+@pytest.mark.parametrize("text", CLIENTS.values(), ids=CLIENTS.keys())
+def test_a_client_is_known_however_one_comes_by_it(text: str, tmp_path: Path):
+    """What makes the client lazily, or names its service elsewhere, hides no comparison."""
+    assert judged(tmp_path, {"app.py": f"import os\nimport boto3\n{text}", "settings.py": "SERVICE = 'rekognition'\n"})[0] is Verdict.FAIL
+
+
+def test_a_check_before_a_port_counts_for_its_adapter(tmp_path: Path):
+    """A method that a protocol only names is whoever has it."""
+    text = (
+        "class Port(Protocol):\n    def compare_pictures(self, event): ...\n"
+        f"class Adapter:\n    def compare_pictures(self, event):\n        return {COMPARE}\n"
+        f"def handler(event, context, port: Port):\n    if {LIVE}['Confidence'] < 90:\n        return None\n    return port.compare_pictures(event)\n"
+    )
+    assert judged(tmp_path, {"app.py": PYTHON + text})[0] is Verdict.PASS
+
+
+SDK = "@aws-sdk/client-rekognition"
+SCATTERED: dict[str, tuple[dict[str, str | bytes], Verdict]] = {
+    "re-exported under another name": (
+        {
+            "aws.ts": f'export {{ CompareFacesCommand as Compare }} from "{SDK}";\nexport const client = make();\n',
+            "index.ts": 'import { Compare, client } from "@/aws";\nexport const handler = async (e) => client.send(new Compare(e));\n',
+        },
+        Verdict.FAIL,
+    ),
+    "handed on by all that a file exports": (
+        {
+            "aws.ts": f'export * from "{SDK}";\n',
+            "index.ts": 'import { CompareFacesCommand as Compare } from "./aws";\nexport const handler = async (e) => client.send(new Compare(e));\n',
+        },
+        Verdict.FAIL,
+    ),
+    "taken out of a file of the project": (
+        {
+            "aws.js": f'const {{ CompareFacesCommand }} = require("{SDK}");\nmodule.exports = {{ CompareFacesCommand }};\n',
+            "index.js": 'const { CompareFacesCommand: C } = require("./aws");\nexports.handler = (e) => client.send(new C(e));\n',
+        },
+        Verdict.FAIL,
+    ),
+    "in a map": (
+        {
+            "index.js": f'const {{ CompareFacesCommand }} = require("{SDK}");\nconst all = {{ compare: CompareFacesCommand }};\nexports.handler = (e) => client.send(new all.compare(e));\n'
+        },
+        Verdict.UNKNOWN,
+    ),
+    "as an argument": (
+        {"index.js": f'const {{ CompareFacesCommand }} = require("{SDK}");\nexports.handler = (e) => run(CompareFacesCommand, e);\n'},
+        Verdict.UNKNOWN,
+    ),
+    "in what a file of TypeScript is": (
+        {
+            "index.ts": f'import {{ CompareFacesCommand }} from "{SDK}";\nexport = {{ handler: async (e) => client.send(new CompareFacesCommand(e)) }};\n'
+        },
+        Verdict.FAIL,
+    ),
+    "of a client that a getter gives": (
+        {
+            "index.js": 'const AWS = require("aws-sdk");\nclass M { get rek() { return new AWS.Rekognition(); } run(p) { return this.rek.compareFaces(p).promise(); } }\n'
+        },
+        Verdict.FAIL,
+    ),
+    "after a private method that looks": (
+        {
+            "index.js": f'const {{ CompareFacesCommand, GetFaceLivenessSessionResultsCommand }} = require("{SDK}");\n'
+            "class M { async #live(e) { const r = await c.send(new GetFaceLivenessSessionResultsCommand(e)); if (r.Confidence < 90) throw 1; }\n"
+            "  async run(e) { await this.#live(e); return c.send(new CompareFacesCommand(e)); } }\n"
+        },
+        Verdict.PASS,
+    ),
+    "after a result that is kept if there is none yet": (
+        {
+            "index.js": f'const {{ CompareFacesCommand, GetFaceLivenessSessionResultsCommand }} = require("{SDK}");\n'
+            "exports.handler = async (e) => { let r; r ??= await c.send(new GetFaceLivenessSessionResultsCommand(e)); if (r.Confidence < 90) return; return c.send(new CompareFacesCommand(e)); };\n"
+        },
+        Verdict.PASS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "verdict"), SCATTERED.values(), ids=SCATTERED.keys())
+def test_a_command_is_followed_through_files_and_names(files: dict[str, str | bytes], verdict: Verdict, tmp_path: Path):
+    assert judged(tmp_path, files)[0] is verdict
+
+
 def test_libraries_that_compare_faces_by_themselves_are_not_meant(tmp_path: Path):
     """``face_recognition.compare_faces`` has the name of boto3's method and nothing to do with it."""
     text = "import boto3, face_recognition\n# rekognition was too dear\ndef f(a, b):\n    return face_recognition.compare_faces([a], b)\n"

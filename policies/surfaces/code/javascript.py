@@ -109,6 +109,8 @@ class _Reader(ValueReader):
             return [Do(self.value(part, function)) for part in inner.named_children]
         if inner.type == "assignment_expression":
             return self.assignment(inner, function)
+        if inner.type == "augmented_assignment_expression":  # result ??= await read()
+            return [self.bind(function, self.targets(inner.child_by_field_name("left"), function), self.value(inner, function))]
         value = self.value(inner, function)
         call = value.outer
         if call is not None and call.receiver is None and call.name in self.settlers:
@@ -234,6 +236,8 @@ class _Reader(ValueReader):
     def stmt_export_statement(self, node: Any, function: Function) -> list[Statement]:
         declaration, value = node.child_by_field_name("declaration"), node.child_by_field_name("value")
         default = any(part.type == "default" for part in node.children)
+        if any(part.type == "=" for part in node.children):  # export = { ... }, TypeScript's module.exports
+            value = node.named_children[-1]
         if declaration is not None:
             before = set(self.module.functions) | set(self.module.classes)
             found = self.block([declaration], function)

@@ -18,6 +18,7 @@ from averment.policies.surfaces.code.javascript_syntax import (
     type_name,
 )
 from averment.policies.surfaces.code.model import MODULE, Builder, Call, Class, Function, Inline, Param, Statement, Value
+from averment.policies.surfaces.code.telling import about_liveness, registers
 
 _IN_PLACE = frozenset(
     [
@@ -109,24 +110,27 @@ class ValueReader(Builder, ABC):
         heritage = next((part for part in node.children if part.type == "class_heritage"), None)
         if heritage is not None:
             found.bases = [text_of(part).rsplit(".", 1)[-1] for part in leaves(heritage)]
-        decorated = ""
+        decorators: list[str] = []
         for part in node.child_by_field_name("body").named_children:
             if part.type == "decorator":
-                decorated = text_of(part)[:60]
+                decorators.append(text_of(part)[:80])
                 continue
             key = part.child_by_field_name("name") or part.child_by_field_name("property")
             value = part.child_by_field_name("value")
             if part.type == "method_definition" and key is not None:
-                self.make(part, outer, text_of(key), owner=name, entry=f"decorated with {decorated}" if decorated else "")
+                registering = next(filter(registers, decorators), "")
+                made = self.make(part, outer, text_of(key).lstrip("#"), owner=name, entry=registering and f"decorated with {registering}")
+                made.guard = next(filter(about_liveness, decorators), "")
+                made.getter = any(child.type == "get" for child in part.children)
             elif key is not None and value is not None and value.type in FUNCTIONS:
-                self.make(value, outer, text_of(key), owner=name)
+                self.make(value, outer, text_of(key).lstrip("#"), owner=name)
             elif key is not None:
                 if value is not None:
                     found.bindings.setdefault(text_of(key).lstrip("#"), []).append(self.value(value, outer))
                 annotation = type_name(part.child_by_field_name("type"))
                 if annotation:
-                    found.types[text_of(key)] = annotation
-            decorated = ""
+                    found.types[text_of(key).lstrip("#")] = annotation
+            decorators = []
 
     def members(self, node: Any, name: str, outer: Function) -> bool:
         """Register the functions in an object literal as methods of ``name``; whether there is any."""

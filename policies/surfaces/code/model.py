@@ -191,7 +191,8 @@ Statement = Bind | Do | If | Loop | Try | Return | Raise
 class Function:
     """A function, method, or a module's own body (``<module>``). ``name`` is qualified by class and enclosing function.
 
-    ``entry`` says what makes it an entry point by itself (a handler's name, a route, a decorator), or is "".
+    ``entry`` says what makes it an entry point by itself (a handler's name, a route, a decorator), or is "". ``guard`` is what stands around
+    it, or is put into it, and is called after liveness (``@require_liveness``), or is "". ``getter`` tells whether it is read as an attribute.
     """
 
     module: Module
@@ -203,6 +204,8 @@ class Function:
     owner: str = ""
     outer: Function | None = None
     entry: str = ""
+    guard: str = ""
+    getter: bool = False
     bindings: dict[str, list[Value]] = field(default_factory=dict)
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 from averment.core.observer import Observer
 from averment.policies.surfaces.code.apis import BY_NAME, SPECIFIC
 from averment.policies.surfaces.code.locate import SCRIPTS, ends_with, python_files, script_files
-from averment.policies.surfaces.code.model import Call, Class, Function, Module, Value, returned_values
+from averment.policies.surfaces.code.model import Call, Class, Function, Import, Module, Raise, Value, returned_values
 
 _DEPTH = 12
 _COMMON_NAME = 7
@@ -251,6 +251,8 @@ class Project:
         if depth > _DEPTH:
             return OPEN
         method = module.functions.get(f"{cls.name}.{name}")
+        if method is not None and method.getter:
+            return self._returned(method, [], depth + 1)
         if method is not None:
             return Thing(Kind.OTHER, function=method)
         values = cls.bindings.get(name)
@@ -290,8 +292,9 @@ class Project:
 
     def _result(self, call: Call, function: Function, depth: int) -> Thing:
         """What a call gives: a client, an instance, or what a function of the project returns."""
-        texts = [arg.text for arg in [*call.args[:2], *call.keywords.values()]]
-        if call.name in _CLIENT_MAKERS and any(text is not None for text in texts):
+        named = [*call.args[:2], *(value for key, value in call.keywords.items() if key in {"service_name", "service"})]
+        texts = [self.constant(arg, function) for arg in named] if call.name in _CLIENT_MAKERS else []
+        if any(text is not None for text in texts):
             return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail="another AWS service")
         target = self.callee(call, function, depth + 1)
         if target is not None and target.cls is not None:
@@ -299,17 +302,39 @@ class Project:
         if call.name in _CLIENT_CLASSES and (call.new or function.module.language != "python"):
             return CLIENT
         if target is not None and target.function is not None:
-            return self._returned(target.function, call, depth)
+            return self._returned(target.function, call.args, depth)
         if any(self.value(arg, function, depth + 1).kind is Kind.CLIENT for arg in call.args[:2]):
             return CLIENT  # captureAWSClient(new Rekognition()), and the like
+        if call.name in _CLIENT_MAKERS:
+            return OPEN  # a client of which service isn't known
         return target if target is not None and target.detail else OPEN
 
-    def _returned(self, function: Function, call: Call, depth: int) -> Thing:
+    def constant(self, value: Value, function: Function) -> str | None:
+        """The text that ``value`` is, written there or under a name here or in another file of the project; None if that can't be told."""
+        if value.text is not None or not value.name:
+            return value.text
+        bound = self.bound(value.name, function)
+        return bound[0].text if len(bound) == 1 else None
+
+    def bound(self, name: str, function: Function) -> list[Value]:
+        """What ``name`` is bound to where it stands: here, in a class, or in another file of the project."""
+        head, _, rest = name.rpartition(".")
+        module = function.module
+        cls = module.classes.get(function.owner if head in {"self", "cls", "this"} else head)
+        if cls is not None:
+            return cls.bindings.get(rest, [])
+        entry = module.imports.get(head or rest)
+        if entry is None:
+            return _bindings(name, function)
+        target = self.imported(module, entry.module)
+        return target.own.bindings.get(rest if head else entry.name, []) if target is not None else []
+
+    def _returned(self, function: Function, args: list[Value], depth: int) -> Thing:
         for value in returned_values(function):
             found = self.value(value, function, depth + 1)
             if found.kind is not Kind.OPEN and (found.kind is Kind.CLIENT or found.cls is not None):
                 return found
-            if value.outer is not None and value.outer.name in _CLIENT_MAKERS and any(arg.text == "rekognition" for arg in call.args):
+            if value.outer is not None and value.outer.name in _CLIENT_MAKERS and any(arg.text == "rekognition" for arg in args):
                 return CLIENT  # def get_client(name): return boto3.client(name)
         return OPEN
 
@@ -367,9 +392,19 @@ class Project:
             return None
         return named if self._result(value.roots[0], function, 0).kind is Kind.CLIENT else None
 
+    def origin(self, module: Module, name: str, depth: int = 0) -> Import | None:
+        """The import by which ``name`` comes into the project, through the files that hand it on; None if it doesn't come from elsewhere."""
+        entry = module.imports.get(name)
+        target = self.imported(module, entry.module) if entry is not None else None
+        if entry is None or target is None or depth > _DEPTH:
+            return entry
+        local = target.exports.get(entry.name, entry.name)
+        star = next((Import(star, local) for star in target.stars if "rekognition" in star and local in BY_NAME), None)
+        return self.origin(target, local, depth + 1) or star or entry
+
     def operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
         """The Rekognition operation that ``call`` is, and whether that is certain; None if it is none."""
-        origin = function.module.imports.get(call.name)
+        origin = self.origin(function.module, call.name)
         renamed = origin is not None and "rekognition" in origin.module  # import { CompareFacesCommand as Compare }
         name = origin.name if origin is not None and renamed and origin.name in BY_NAME else call.name
         operation = BY_NAME.get(name)
@@ -389,7 +424,7 @@ class Project:
         ):
             return None
         target = self.callee(call, function)
-        if target is not None and target.function is not None:
+        if target is not None and target.function is not None and not is_stub(target.function):
             return None
         given = _given(call, function)
         if given & SPECIFIC[operation]:
@@ -398,6 +433,11 @@ class Project:
             return None  # boto3 takes no positional arguments
         hinted = "rek" in call.receiver.name.lower() or any(key.startswith("**") for key in call.keywords)
         return (operation, False) if hinted and base.kind is Kind.OPEN and not self.by_name(call) else None
+
+
+def is_stub(function: Function) -> bool:
+    """Whether ``function`` only says that there is such a method (of a protocol, of an abstract class)."""
+    return all(isinstance(statement, Raise) for statement in function.body)
 
 
 def _given(call: Call, function: Function) -> set[str]:
@@ -418,5 +458,7 @@ def _bindings(name: str, function: Function) -> list[Value]:
     while here is not None:
         if name in here.bindings:
             return here.bindings[name]
+        if any(param.name == name for param in here.params):
+            return []
         here = here.outer
     return function.module.own.bindings.get(name, [])

@@ -101,6 +101,8 @@ class Walker:
             state.opaque = state.opaque or self.cut
             return state, Level.NOTHING
         self._stack.append(function)
+        if function.guard:
+            state.other = state.other or f"{function.label} has {function.guard} before it"
         frame = _Frame(function, levels)
         last = self.block(function.body, frame, state.copy())
         self._stack.pop()

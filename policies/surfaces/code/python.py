@@ -31,6 +31,7 @@ from averment.policies.surfaces.code.model import (
     runs_over,
 )
 from averment.policies.surfaces.code.python_syntax import dotted, keys_of, lambdas, type_name
+from averment.policies.surfaces.code.telling import about_liveness, registers
 
 SUFFIXES = (".py",)
 _LEAVING = frozenset({"sys.exit", "exit", "quit", "os._exit", "abort"})
@@ -115,13 +116,16 @@ class _Reader(Builder):
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Function, owner: str) -> None:
         prefix = f"{owner}." if owner else "" if outer.name == "<module>" else f"{outer.name}."
         decorators = [ast.unparse(entry)[:80] for entry in node.decorator_list]
-        made = [text for text in decorators if text not in {"staticmethod", "classmethod", "property"}]
+        made = [text for text in decorators if registers(text)]
         entry = f"decorated with @{made[0]}" if made else "a handler by its name" if node.name in _HANDLERS and not owner else ""
         function = self.add(
             Function(self.module, prefix + node.name, node.lineno, node.end_lineno or node.lineno, owner=owner, outer=outer, entry=entry)
         )
         function.owner = owner or outer.owner
+        function.getter = any(text.endswith("property") for text in decorators)
         function.params = self.params(node.args, function)
+        injected = (name for param in function.params if param.default is not None for name in param.default.reads)
+        function.guard = next((f"@{text}" for text in decorators if about_liveness(text)), "") or next(filter(about_liveness, injected), "")
         if owner and "staticmethod" not in decorators:
             del function.params[:1]
         function.body = self.block(node.body, function)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from averment.policies.surfaces.code.apis import (
+    ATTRIBUTES,
     BY_NAME,
     LIVENESS_WORD,
     MATCH_WORD,
@@ -16,7 +17,7 @@ from averment.policies.surfaces.code.apis import (
     by_target,
 )
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Function, Module, Value, calls_of, statements_of, values_of
-from averment.policies.surfaces.code.names import LOCAL_LIBRARIES, Kind, Project
+from averment.policies.surfaces.code.names import LOCAL_LIBRARIES, Kind, Project, is_stub
 
 MAX_CALLERS = 200
 
@@ -155,16 +156,25 @@ class Reach:
                 yield found
 
     def _handed_on(self, function: Function) -> Iterator[Asked]:
-        """Methods that compare faces and leave ``function`` without being called: returned, put into a map, bound. Who calls them isn't known."""
+        """Methods and commands that leave ``function`` without being called: returned, put into a map, bound. Who calls them isn't known."""
         kept = {id(one.value) for one in statements_of(function.body) if isinstance(one, Bind)}  # called by the name that it gets
         for value in values_of(function.body):
             called = {call.name for call in value.calls}
             for name in dict.fromkeys(value.reads):
                 holder, _, last = name.rpartition(".")
-                if not holder or BY_NAME.get(last) not in MATCHES or last in called or (name == value.name and id(value) in kept):
-                    continue
-                if self.project.name(holder, function).kind is Kind.CLIENT:
-                    yield Asked("", value.line, certain=False, reason=f"{name} is handed on, and where it is called isn't known")
+                if holder:
+                    operation, doing = BY_NAME.get(last, ""), "called"
+                    left = last not in called and not (name == value.name and id(value) in kept)
+                    if not operation or not left or self.project.name(holder, function).kind is not Kind.CLIENT:
+                        continue
+                else:
+                    origin = self.project.origin(function.module, name)
+                    operation = BY_NAME.get(origin.name, "") if origin is not None and "rekognition" in origin.module else ""
+                    doing = "made"
+                if operation in MATCHES:
+                    yield Asked("", value.line, certain=False, reason=f"{name} is handed on, and where it is {doing} isn't known")
+                elif operation in ATTRIBUTES:
+                    yield Asked(operation, value.line, certain=False)
 
     # -- who calls whom --------------------------------------------------------------------------------------------
 
@@ -179,6 +189,8 @@ class Reach:
         found = self.project.callee(call, function)
         if found is not None and found.function is not None:
             yield found.function
+            if is_stub(found.function):  # of a protocol: whoever has such a method may be meant
+                yield from self.project.by_name(call)
         elif found is not None and found.cls is not None:
             module, cls = found.cls
             maker = module.functions.get(f"{cls.name}.__init__") or module.functions.get(f"{cls.name}.constructor")

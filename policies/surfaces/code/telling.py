@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
 from averment.policies.surfaces.code.model import Inline, Raise, Return, Value
 
 TELLING = frozenset({"status", "confidence"})
 """The fields of a liveness result that say what it was, in lower case."""
+
+_ROUTED = re.compile(r"""\(\s*["'`]/""")
+_REGISTERING = re.compile(
+    r"(?:api_?)?routes?|get|post|put|patch|delete|head|options|all|websocket|(?:shared_|periodic_)?task|command|group|consumer|job|mutation"
+    r"|query|resolve\w*|action|api_view|tool|on_?\w*|subscri\w*|cron\w*|schedule\w*|(?:lambda_|http_|cloud_)?function"
+    r"|(?:event|message)?_?(?:handler|listener|pattern|source)|lambda_?handler",
+    re.IGNORECASE,
+)
+"""Names of decorators that register a function with a framework."""
 
 
 def tells(literal: object) -> bool:
@@ -43,6 +54,15 @@ def mere_presence(test: Value) -> bool:
     looked_up = [arg.text or "" for call in test.roots if call.name == "get" for arg in call.args[:1]]
     names = [name.rsplit(".", 1)[-1] for name in test.own] + looked_up
     return len(looked_up) == len(test.roots) and all(name.lower() in TELLING for name in names)
+
+
+def registers(decorator: str) -> bool:
+    """Whether a decorator, as it is written, makes a function one that a framework calls: it names a route or an event, or says so.
+
+    Others (a retry, a tracer, a cache) are wrapped around what the code itself calls.
+    """
+    name = decorator.lstrip("@").partition("(")[0].rpartition(".")[2]
+    return bool(_ROUTED.search(decorator)) or _REGISTERING.fullmatch(name) is not None
 
 
 def about_liveness(name: str) -> bool:
