@@ -550,6 +550,39 @@ def test_attributes_are_read_through_constants(arguments: str, verdict: Verdict,
 
 
 @pytest.mark.parametrize(
+    ("lines", "verdict"),
+    [
+        ('kw.update({"Attributes": ["ALL"]})', Verdict.FAIL),
+        ('kw.update(Attributes=["ALL"])', Verdict.FAIL),
+        ("kw.update(event)", Verdict.UNKNOWN),
+        ('kw.setdefault("Attributes", ["ALL"])', Verdict.FAIL),
+        ('if event:\n        kw["Attributes"] = ["ALL"]\n    else:\n        kw["Attributes"] = ["DEFAULT"]', Verdict.FAIL),
+        ('kw["Attributes"] = ["DEFAULT"] if event else ["EYES_OPEN"]', Verdict.PASS),
+        ("kw.update(Image=2)", Verdict.PASS),
+    ],
+)
+def test_parameters_hold_what_is_put_into_them_on_any_branch(lines: str, verdict: Verdict, tmp_path: Path):
+    """A map that is filled in step by step asks for what was put there last, whichever branch that was on."""
+    text = f'{PYTHON}def f(event):\n    kw = {{"Image": 1}}\n    {lines}\n    return rek.detect_faces(**kw)\n'
+    assert judged(tmp_path, {"a.py": text}, "face-attributes-limited")[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ('def f(e):\n    return rek.detect_faces(**{"Image": e}, **MORE)\n', Verdict.FAIL),
+        (
+            'class A:\n    WANTED = ["ALL"]\n    def f(self, e):\n        return rek.detect_faces(Image=e, Attributes=self.WANTED)\n',
+            Verdict.FAIL,
+        ),
+        ("def f():\n    return rek.detect_faces\n", Verdict.UNKNOWN),
+    ],
+)
+def test_attributes_come_by_second_maps_classes_and_methods_that_leave(text: str, verdict: Verdict, tmp_path: Path):
+    assert judged(tmp_path, {"a.py": f'{PYTHON}MORE = {{"Attributes": ["ALL"]}}\n{text}'}, "face-attributes-limited")[0] is verdict
+
+
+@pytest.mark.parametrize(
     ("change", "verdict"),
     [
         ('wanted.append("ALL")', Verdict.FAIL),
@@ -570,6 +603,8 @@ def test_a_list_of_attributes_holds_what_is_put_into_it_later(change: str, verdi
 def test_a_list_of_attributes_grows_in_scripts_too(tmp_path: Path):
     """``push`` is what ``append`` is."""
     head = 'const { RekognitionClient, DetectFacesCommand } = require("@aws-sdk/client-rekognition");\nconst client = new RekognitionClient({});\n'
+    assigned = "exports.handler = (e) => { const p = {}; Object.assign(p, { Attributes: ['ALL'] }); return client.send(new DetectFacesCommand(p)); };"
+    assert judged(tmp_path / "assigned", {"a.js": head + assigned}, "face-attributes-limited")[0] is Verdict.FAIL
     text = (
         head
         + "exports.handler = (e) => { const a = ['DEFAULT']; a.push('GENDER'); return client.send(new DetectFacesCommand({ Attributes: a })); };"

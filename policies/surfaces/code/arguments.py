@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.code.apis import ATTRIBUTES
-from averment.policies.surfaces.code.model import Function, Value, calls_of
+from averment.policies.surfaces.code.model import Call, Function, Value, calls_of
+from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.reach import Asked
 
 _DEPTH = 6
@@ -12,81 +15,99 @@ _ADDING = frozenset({"append", "extend", "insert", "push", "unshift", "splice", 
 """Methods by which lists and sets grow."""
 
 
-def attributes_asked(asked: Asked, function: Function) -> list[str] | Unknown:
+def attributes_asked(asked: Asked, function: Function, project: Project) -> list[str] | Unknown:
     """The attributes that a call asks for; an empty list means the default (no emotion, no category)."""
-    name = ATTRIBUTES[asked.operation]
-    call = asked.call
-    if call is None:
+    if asked.call is None:
         return Unknown("the request's body is put together elsewhere")
-    value = call.keywords.get(name)
-    if value is None:
-        maps = [arg for arg in call.args if arg.text is None]  # a text is the operation's name, for a function that makes the call
-        found = _in_map(maps[0], name, function) if maps else _in_spreads(call.keywords, name, function)
-        if isinstance(found, Unknown):
-            return found
-        value = found
-    return [] if value is None else _texts(value, name, function, 0)
+    try:
+        return _Arguments(function, project).asked(asked.call, ATTRIBUTES[asked.operation])
+    except _OpenError as error:
+        return Unknown(str(error))
 
 
-def _in_spreads(keywords: dict[str, Value], name: str, function: Function) -> Value | Unknown | None:
-    for key, value in keywords.items():
-        if key.startswith("**"):
-            return _in_map(value, name, function)
-    return None
+class _OpenError(Exception):
+    """Something that can't be told, and why."""
 
 
-def _in_map(value: Value, name: str, function: Function) -> Value | Unknown | None:
-    """The entry ``name`` of the map ``value``."""
-    if isinstance(value.literal, dict):
-        entry = value.literal.get(name)
-        return entry if entry is not None or value.constant else Unknown("its parameters are put together from several maps")
-    if not value.name:
-        return Unknown(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
-    later = _bound(f"{value.name}.{name}", function)
-    if later:
-        return later[-1]
-    bound = _bound(value.name, function)
-    maps = [entry.literal for entry in bound if entry.constant and isinstance(entry.literal, dict)]
-    if not bound or len(maps) < len(bound):
-        return Unknown(f"what '{value.name}' holds is not known")
-    return next((entry[name] for entry in maps if name in entry), None)
+class _Arguments:
+    """Looks arguments up among what is bound in ``function``, in its module and in those that it imports."""
 
+    def __init__(self, function: Function, project: Project) -> None:
+        self.function, self.project = function, project
 
-def _texts(value: Value, name: str, function: Function, depth: int) -> list[str] | Unknown:
-    """The strings that ``value`` holds."""
-    if value.text is not None:
-        return [value.text]
-    if isinstance(value.literal, list):
-        items = [item if isinstance(item, Value) else None for item in value.literal]
-        found: list[str] = []
-        for item in items:
-            part = _texts(item, name, function, depth + 1) if item is not None else Unknown("")
-            if isinstance(part, Unknown):
-                return Unknown(f"an entry of {name} is not a constant")
-            found += part
-        return found
-    if value.name and depth < _DEPTH:
-        bound = [*_bound(value.name, function), *_added(value.name, function)]
-        parts = [_texts(entry, name, function, depth + 1) for entry in bound if not (entry.constant and entry.literal is None)]
-        known = [part for part in parts if not isinstance(part, Unknown)]
-        if parts and len(known) == len(parts):
-            return sorted({text for part in known for text in part})
-    return Unknown(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
+    def asked(self, call: Call, name: str) -> list[str]:
+        """The texts in the parameter ``name`` of ``call``, whichever way they come there.
 
+        Raises:
+            _OpenError: they can't be told.
+        """
+        if name in call.keywords:
+            return self.texts(call.keywords[name], name)
+        maps = [arg for arg in call.args if arg.text is None][:1]  # a text is the operation's name, for a function that makes the call
+        maps += [value for key, value in call.keywords.items() if key.startswith("**")]
+        found = [text for value in maps for entry in self.entries(value, name) for text in self.texts(entry, name)]
+        return sorted(set(found)) if len(found) > 1 else found
 
-def _added(name: str, function: Function) -> list[Value]:
-    """What is put into the list ``name`` after it was made, in the function or the module's own code."""
-    bodies = [function.body] if function is function.module.own else [function.body, function.module.own.body]
-    calls = (call for body in bodies for call in calls_of(body) if call.name in _ADDING)
-    return [arg for call in calls if call.receiver is not None and call.receiver.name == name for arg in call.args]
+    def entries(self, value: Value, name: str) -> Iterator[Value]:
+        """What the entry ``name`` of the map ``value`` may be; nothing where it has none."""
+        if isinstance(value.literal, dict):
+            if name not in value.literal and not value.constant:
+                raise _OpenError("its parameters are put together from several maps")
+            yield from (entry for key, entry in value.literal.items() if key == name)
+            return
+        if not value.name:
+            raise _OpenError(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
+        later = [*self.bound(f"{value.name}.{name}"), *self.put(value.name, name)]
+        bound = self.bound(value.name)
+        if not later and not (bound and all(entry.constant and isinstance(entry.literal, dict) for entry in bound)):
+            raise _OpenError(f"what '{value.name}' holds is not known")
+        yield from later
+        yield from (entry.literal[name] for entry in bound if isinstance(entry.literal, dict) and name in entry.literal)
 
+    def put(self, held: str, name: str) -> Iterator[Value]:
+        """What is put into the map ``held`` as ``name`` by calls: ``update``, ``setdefault``, ``Object.assign``."""
+        for call in self.calls():
+            by_method = call.receiver is not None and call.receiver.name == held
+            if by_method and call.name == "setdefault" and len(call.args) > 1 and call.args[0].text == name:
+                yield call.args[1]
+            elif by_method and call.name == "update":
+                yield from (value for key, value in call.keywords.items() if key == name)
+                for part in call.args:
+                    yield from self.entries(part, name)
+            elif call.path == "Object.assign" and call.args and call.args[0].name == held:
+                for part in call.args[1:]:
+                    yield from self.entries(part, name)
 
-def _bound(name: str, function: Function) -> list[Value]:
-    here: Function | None = function
-    while here is not None:
-        if name in here.bindings:
-            return here.bindings[name]
-        if any(param.name == name for param in here.params):
-            return []
-        here = here.outer
-    return function.module.own.bindings.get(name, [])
+    def texts(self, value: Value, name: str, depth: int = 0) -> list[str]:
+        """The strings that ``value`` holds."""
+        if value.text is not None:
+            return [value.text]
+        if isinstance(value.literal, list):
+            try:
+                return [text for item in value.literal for text in self.texts(item, name, depth + 1)]
+            except _OpenError:
+                raise _OpenError(f"an entry of {name} is not a constant") from None
+        if value.choices and depth < _DEPTH:
+            return [text for choice in value.choices for text in self.texts(choice, name, depth + 1)]
+        if value.name and depth < _DEPTH:
+            bound = [*self.bound(value.name), *self.added(value.name)]
+            parts = [self.texts(entry, name, depth + 1) for entry in bound if not (entry.constant and entry.literal is None)]
+            if parts:
+                return sorted({text for part in parts for text in part})
+        raise _OpenError(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
+
+    def added(self, name: str) -> Iterator[Value]:
+        """What is put into the list ``name`` after it was made."""
+        for call in self.calls():
+            if call.name in _ADDING and call.receiver is not None and call.receiver.name == name:
+                yield from call.args
+
+    def calls(self) -> Iterator[Call]:
+        """The calls in the function and the module's own code."""
+        own = self.function.module.own
+        for body in [self.function.body] if self.function is own else [self.function.body, own.body]:
+            yield from calls_of(body)
+
+    def bound(self, name: str) -> list[Value]:
+        """What ``name`` is bound to."""
+        return self.project.bound(name, self.function)

@@ -110,7 +110,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
     where = SourceRef(str(path), function.line, function.end)
     listed, lines = [], dict[PropertyPath, SourceRef]()
     for index, asked in enumerate(calls):
-        listed.append(_call(asked, function))
+        listed.append(_call(asked, function, reach.project))
         lines["Calls", index] = SourceRef(str(path), asked.line)
     properties: dict[str, Any] = {
         "Language": function.module.language,
@@ -127,7 +127,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
     return Resource(f"{relative}:{function.name}", FUNCTION, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
 
 
-def _call(asked: Asked, function: Function) -> dict[str, Any]:
+def _call(asked: Asked, function: Function, project: Project) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "Api": asked.operation or Unknown(asked.reason),
         "Line": asked.line,
@@ -135,7 +135,7 @@ def _call(asked: Asked, function: Function) -> dict[str, Any]:
         "Http": asked.call is None,
     }
     if asked.operation in ATTRIBUTES:
-        entry["Attributes"] = attributes_asked(asked, function)
+        entry["Attributes"] = attributes_asked(asked, function, project)
     return entry
 
 
