@@ -19,7 +19,7 @@ from averment.core.files import read_bounded
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
-from averment.policies.surfaces.code.files import Sources, is_source, select
+from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
 from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
@@ -70,7 +70,9 @@ def discover(root: Path) -> Inputs:
             inputs.terraform.append(path)
         elif path.name.endswith(TEMPLATE_SUFFIXES):
             _sort(path, inputs)
-    inputs.sources = select((path for path in found.files if is_source(path)), root if root.is_dir() else root.parent)
+    folder = root if root.is_dir() else root.parent
+    inputs.sources = select((path for path in found.files if is_source(path)), folder)
+    inputs.apps += other_languages(found.files, folder)
     inputs.skipped += inputs.sources.skipped
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     inputs.found = inputs.files

@@ -678,6 +678,28 @@ def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
         assert name in skipped
 
 
+def test_what_asks_about_faces_in_another_language_is_named(tmp_path: Path):
+    """A service in Java or Go is not read; a check that finds nothing in it must not look as if it had."""
+    files: dict[str, str] = {
+        "src/Match.java": "rekognitionClient.compareFaces(request);",
+        "match.go": "rekognition.New(s).CompareFacesWithContext(ctx, in)",
+        "Live.cs": "await rekognition.GetFaceLivenessSessionResultsAsync(request);",
+        "App.vue": "client.send(new CompareFacesCommand(p)) // rekognition",
+        "Labels.java": "rekognitionClient.detectLabels(request);",
+        "Other.java": "google.compareFaces(request);",
+        "src/test/MatchTest.java": "rekognitionClient.compareFaces(request);",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    said = [problem for problem in discover(tmp_path).apps if "not read" in problem.reason]
+    assert sorted(Path(problem.where.file or "").name for problem in said) == ["App.vue", "Live.cs", "Match.java", "match.go"]
+    assert not any(problem.blocking for problem in said)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" { bucket = "logs" }')
+    result = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options())
+    assert [problem.reason for problem in result.problems if "in Java" in problem.reason] != []
+
+
 def test_a_check_takes_source_in_beside_infrastructure(tmp_path: Path):
     """The engine finds the call with its line and fix, honours a waiver in the function, and leaves out what is told to."""
     body = f"    # averment:waive=face-call-after-liveness until=2999-01-01 owner=me reason=a test\n    return {COMPARE}\n"

@@ -16,6 +16,25 @@ MAX_PARSED = 2_000
 ROUNDS = 4
 SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
 
+OTHERS = {
+    ".java": "Java",
+    ".kt": "Kotlin",
+    ".scala": "Scala",
+    ".go": "Go",
+    ".cs": "C#",
+    ".rb": "Ruby",
+    ".php": "PHP",
+    ".rs": "Rust",
+    ".swift": "Swift",
+    ".dart": "Dart",
+    ".ex": "Elixir",
+    ".cpp": "C++",
+    ".vue": "a component of Vue",
+    ".svelte": "a component of Svelte",
+    ".ipynb": "a notebook",
+}
+"""Languages with an SDK whose source isn't read, by how their files end."""
+
 _SKIPPED_FOLDERS = frozenset(
     {"vendor", "third_party", "site-packages", "dist-packages", "bower_components", ".next", ".nuxt", ".aws-sam", ".serverless", "cdk.out"}
     | {".venv", "venv", "env", "virtualenv", ".yarn", ".webpack", "coverage"}
@@ -65,6 +84,18 @@ def select(files: Iterable[Path], root: Path) -> Sources:
         return found
     _add_importers(found, others)
     return found
+
+
+def other_languages(files: Iterable[Path], root: Path) -> Iterator[Problem]:
+    """The files among ``files`` that ask Rekognition about faces in a language that isn't read; tests and other people's code aside."""
+    for path in files:
+        language = OTHERS.get(path.suffix)
+        if language is None or _left_out(path, root):
+            continue
+        data = _read(path, Sources(), told=False)
+        if data is not None and b"ekognition" in data and asks(data):
+            reason = f"asks Rekognition about faces in {language}, which is not read: what it does about liveness was not checked"
+            yield Problem(reason, SourceRef(str(path)), blocking=False)
 
 
 def _left_out(path: Path, root: Path) -> str:
