@@ -15,6 +15,8 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Reference, Unknown
 from averment.policies.graph.text import hole, join_parts, plain
+from averment.policies.surfaces.cfn_foreach import expanded
+from averment.policies.surfaces.lined import LinedMap
 
 MAX_VALUES = 1_000_000
 """A template that expands to more values than this is refused (alias bombs)."""
@@ -95,6 +97,8 @@ class Resolver:
             "Fn::Cidr": lambda _: Unknown("Fn::Cidr is not evaluated"),
             "Fn::Transform": lambda _: Unknown("a macro makes this value at deployment"),
         }
+        if isinstance(self.conditions, LinedMap):
+            self.conditions, _ = expanded(self.conditions, self.value)  # what a loop can't tell is a condition that isn't defined
 
     def value(self, value: Any) -> Any:
         """``value`` with every intrinsic evaluated.
@@ -105,6 +109,10 @@ class Resolver:
         self._budget[0] -= 1
         if self._budget[0] < 0:
             raise BadInputError("expands to too many values", where=SourceRef(self.file), fix="remove the YAML aliases")
+        if isinstance(value, LinedMap):
+            value, failed = expanded(value, self.value)
+            if failed:
+                return Unknown(failed[0][1])
         if isinstance(value, dict):
             if len(value) == 1:
                 name = next(iter(value))
@@ -119,6 +127,8 @@ class Resolver:
         return value
 
     def _ref(self, name: Any) -> Any:
+        if isinstance(name, dict):  # of AWS::LanguageExtensions: what is meant may be put together
+            name = self.value(name)
         if not isinstance(name, str):
             return Unknown("Ref needs a name")
         if name == "AWS::StackName" and self.prefix:
@@ -155,6 +165,8 @@ class Resolver:
 
     def _getatt(self, value: Any) -> Any:
         parts = value.split(".", 1) if isinstance(value, str) else value
+        if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], dict):
+            parts = [self.value(parts[0]), parts[1]]
         if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[0], str):
             return Unknown("Fn::GetAtt needs a logical id and an attribute")
         attribute = self.value(parts[1])
@@ -218,9 +230,12 @@ class Resolver:
                 return part
             if not isinstance(part, str | int | float) or "${AWS::" in plain(part):
                 return Unknown(f"the entry of map '{hole(name)}' depends on the deployment")
+        default = value[3].get("DefaultValue") if len(value) > 3 and isinstance(value[3], dict) else None
         found: Any = self.mappings
         for step in (name, first, second):
             found = found.get(plain(step)) if isinstance(found, Mapping) else None
+        if found is None and default is not None:
+            return self.value(default)
         return found if found is not None else Unknown(f"map '{name}' has no entry {first}, {second}")
 
     def _select(self, value: Any) -> Any:

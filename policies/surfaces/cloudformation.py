@@ -197,7 +197,8 @@ class _Template:
         if child is None:
             return Reference(self.prefix + name, f"Outputs.{key}")
         outputs = child.template.get("Outputs")
-        entry = outputs.get(key) if isinstance(outputs, LinedMap) else None
+        outputs, _ = expanded(outputs, child.resolver.value) if isinstance(outputs, LinedMap) else (LinedMap(1), [])
+        entry = outputs.get(key)
         if not isinstance(entry, LinedMap) or "Value" not in entry:
             return Unknown(f"the nested stack {self.prefix}{name} puts out no {key}")
         condition = entry.get("Condition")
@@ -219,11 +220,11 @@ class _Template:
 
     def macros(self) -> Iterator[Problem]:
         """Transforms that change the template in ways that only the deployment knows."""
-        named = self.template.get("Transform")
-        for macro in named if isinstance(named, list) else [named] if named is not None else []:
+        named = [(key, macro) for key in ("Transform", "Fn::Transform") for macro in _listed(self.template.get(key))]
+        for key, macro in named:
             name = macro.get("Name") if isinstance(macro, dict) else macro
             if not str(name).startswith(("AWS::Serverless", "AWS::LanguageExtensions", "AWS::CodeDeploy", "AWS::SecretsManager")):
-                line = self.template.key_lines.get("Transform")
+                line = self.template.key_lines.get(key)
                 yield Problem(f"the macro {name} may change this template at deployment", SourceRef(self.file, line), blocking=False)
 
     def exists(self, name: str, body: LinedMap) -> bool:
@@ -268,7 +269,7 @@ class _Template:
             return None
         written = body.get("Properties")
         properties = self.resolver.value(written) if written is not None else {}
-        if isinstance(written, LinedMap) and _has_macro(written):
+        if _has_macro(body):
             self.say(f"{self.prefix}{name}: Fn::Transform adds to its properties at deployment; what it adds was not checked", line)
         if not isinstance(properties, dict):
             reason = f"the properties of '{name}' can't be resolved" + (f": {properties.reason}" if hasattr(properties, "reason") else "")
@@ -351,6 +352,11 @@ def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
 def _means_to_be_one(template: LinedMap) -> bool:
     """Whether a file that holds a template's marks has them where a template has them."""
     return not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"})
+
+
+def _listed(value: Any) -> list[Any]:
+    """What stands alone or in a list, as a list."""
+    return value if isinstance(value, list) else [value] if value is not None else []
 
 
 def _has_macro(value: Any, depth: int = 0) -> bool:

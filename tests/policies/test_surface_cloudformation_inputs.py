@@ -85,6 +85,58 @@ def test_loops_are_written_out(tmp_path: Path):
     assert made.where("BucketName").line == 12
 
 
+def test_loops_that_make_too_much_are_refused_before_they_are_written_out(tmp_path: Path):
+    """A template of some kilobytes would take minutes and gigabytes: many turns of a loop over much."""
+    turns, tags = ", ".join(f"n{number}" for number in range(1_000)), ", ".join(f"{{Key: k{number}}}" for number in range(500))
+    loop = f'  Fn::ForEach::B: [N, [{turns}], {{"B${{N}}": {{Type: X::Y::Z, Properties: {{Tags: [{tags}]}}}}}}]\n'
+    graph = graph_of(tmp_path, f"Resources:\n{loop}")
+    assert list(graph) == []
+    assert [("more than 200,000 values" in problem.reason, problem.blocking) for problem in graph.problems] == [(True, True)]
+
+
+def test_loops_make_conditions_and_links_between_what_they_make(tmp_path: Path):
+    """A policy in a loop is that of the bucket that another loop makes, and what hangs on a condition of a loop hangs on it."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::LanguageExtensions
+        Parameters:
+          Env: {Type: String, Default: qa}
+        Conditions:
+          Fn::ForEach::Envs: [E, [qa, prod], {"Is${E}": !Equals [!Ref Env, !Ref E]}]
+        Resources:
+          Fn::ForEach::Buckets: [Name, [one, two], {"Bucket${Name}": {Type: AWS::S3::Bucket}}]
+          Fn::ForEach::Policies:
+            - Name
+            - [one, two]
+            - "Policy${Name}":
+                Type: AWS::S3::BucketPolicy
+                Properties:
+                  Bucket: {Ref: {Fn::Sub: "Bucket${Name}"}}
+          Never: {Type: AWS::S3::Bucket, Condition: Isprod}
+          Always: {Type: AWS::S3::Bucket, Condition: Isqa}
+        """,
+    )
+    assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["Bucketone", "Buckettwo", "Always"]
+    owners = [graph.target(item.get("Bucket")) for item in graph.of_type("AWS::S3::BucketPolicy")]
+    assert owners == [graph.get("Bucketone"), graph.get("Buckettwo")]
+
+
+def test_a_macro_at_the_top_and_beside_a_type_is_said(tmp_path: Path):
+    """Both add to what is written, at deployment."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://b/x.yaml}}
+        Resources:
+          B:
+            Type: AWS::S3::Bucket
+            Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://b/y.yaml}}
+        """,
+    )
+    assert ["AWS::Include" in problem.reason or "B: Fn::Transform" in problem.reason for problem in graph.problems] == [True, True]
+
+
 def test_macros_and_includes_are_said(tmp_path: Path):
     """What a macro makes of a template, or an include adds, isn't known here; SAM's own transform is."""
     graph = graph_of(
