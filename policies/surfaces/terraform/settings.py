@@ -57,7 +57,7 @@ def _json_variables(path: Path, observer: Observer) -> dict[str, Any]:
 def default_tags(instance: ModuleInstance, block: Block) -> Any:
     """The tags that the provider of ``block`` puts on what it makes: a map, ``Unknown``, or None without any."""
     attribute = block.attributes.get("provider")
-    name = text_of(attribute.node).strip('"') if attribute is not None else "aws"
+    name = text_of(attribute.node).strip('"').partition("[")[0] if attribute is not None else "aws"  # aws.by_region[each.key] (OpenTofu)
     here: ModuleInstance = instance
     while here.caller is not None:
         caller, call = here.caller
@@ -83,4 +83,4 @@ def _passed(node: Any) -> dict[str, str]:
     """``{ aws = aws.east }`` as names; the text is enough, these are never expressions."""
     text = text_of(node).strip().strip("{}").replace('"', "")
     pairs = (part.replace(":", "=", 1).partition("=") for line in text.splitlines() for part in line.split(","))
-    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+    return {key.strip(): value.strip().partition("[")[0] for key, _, value in pairs if value.strip()}

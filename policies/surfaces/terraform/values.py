@@ -118,6 +118,10 @@ class Env:
         return self if self.file == file else Env(self.module, self.names, file)
 
 
+class SetValue(list[Any]):
+    """A set: where something goes over it, each item is its own key, not its position."""
+
+
 class PlacedMap(dict[str, Any]):
     """A map that remembers where it was written."""
 

@@ -9,7 +9,7 @@ from averment.policies.graph.text import plain
 from averment.policies.surfaces.terraform.evaluation.core import evaluate, named, short
 from averment.policies.surfaces.terraform.evaluation.operations import truth
 from averment.policies.surfaces.terraform.syntax.native import text_of
-from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Failed, known, weighed
+from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Failed, SetValue, known, weighed
 
 _MAX_ITEMS = 20_000
 
@@ -58,6 +58,8 @@ def pairs_of(items: Any) -> list[tuple[Any, Any]] | Unknown:
     """Keys and values of what ``for`` and ``for_each`` go over."""
     if isinstance(items, dict):
         return [(key, items[key]) for key in sorted(items, key=str)]
+    if isinstance(items, SetValue):
+        return [(item, item) for item in items]
     if isinstance(items, list):
         return list(enumerate(items))
     if items is None or isinstance(items, str | int | float):

@@ -11,7 +11,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import JsonText, join_parts, plain
 from averment.policies.surfaces.terraform.functions.numbers import tonumber
 from averment.policies.surfaces.terraform.functions.text import graphemes, json_text
-from averment.policies.surfaces.terraform.values import Failed, known
+from averment.policies.surfaces.terraform.values import Failed, SetValue, known
 
 MAX_ITEMS = 10_000
 """Items that a function makes out of few (combinations, ranges)."""
@@ -84,7 +84,7 @@ def _distinct(value: Any) -> Any:
 
 def _toset(value: Any) -> Any:
     items = _distinct(value)
-    return sorted(items) if all(isinstance(item, str) for item in items) else items
+    return SetValue(sorted(items) if all(isinstance(item, str) for item in items) else items)
 
 
 def _lookup(table: Any, key: Any, *default: Any) -> Any:

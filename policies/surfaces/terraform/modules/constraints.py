@@ -9,7 +9,7 @@ from averment.policies.graph.model import Reference, Unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
 from averment.policies.surfaces.terraform.functions.table import STRICT, TOLERANT
 from averment.policies.surfaces.terraform.syntax.native import text_of
-from averment.policies.surfaces.terraform.values import Env, Handle, known
+from averment.policies.surfaces.terraform.values import Env, Handle, SetValue, known
 
 _PRIMITIVES: dict[str, Callable[[Any], Any]] = {"string": TOLERANT["tostring"], "bool": TOLERANT["tobool"], "number": STRICT["tonumber"]}
 
@@ -33,7 +33,9 @@ def conform(value: Any, kind: Any, env: Env) -> Any:
             return {key: conform(item, arguments[0], env) for key, item in value.items()}
         if name in {"list", "set"} and isinstance(value, list):
             items = [conform(item, arguments[0], env) for item in value]
-            return STRICT["toset"](items) if name == "set" and known(*items) else items
+            if name == "set":
+                return STRICT["toset"](items) if known(*items) else SetValue(items)
+            return items
         return conform(value, arguments[0], env) if name == "optional" else value
     return _conform_object(value, arguments[0], env) if name == "object" and isinstance(value, dict) else value
 

@@ -96,6 +96,8 @@ class ModuleInstance:
             return _Namespace(lambda key: self._resource(name, key))
         if name in {"each", "count", "self"}:
             return Unknown(f"'{name}' is known only for each instance")
+        if name == "ephemeral":
+            return Unknown("an ephemeral value is known only while it is applied")
         return Failed(f"'{name}' is not declared")
 
     def _once(self, kind: str, name: str, make: Callable[[str], Any]) -> Any:

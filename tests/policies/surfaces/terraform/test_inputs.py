@@ -232,6 +232,35 @@ def test_default_tags_of_the_provider_reach_resources(tmp_path: Path):
     }
 
 
+def test_default_tags_of_providers_for_each_region_reach_resources(tmp_path: Path):
+    """OpenTofu makes a provider for each region; a resource names one of them by its key."""
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": """
+            locals { regions = toset(["eu-west-1"]) }
+            provider "aws" {
+              alias    = "by_region"
+              for_each = local.regions
+              region   = each.value
+              default_tags { tags = { data-class = "ugc" } }
+            }
+            resource "aws_s3_bucket" "a" {
+              for_each = local.regions
+              provider = aws.by_region[each.key]
+            }
+            module "m" {
+              source    = "./m"
+              for_each  = local.regions
+              providers = { aws = aws.by_region[each.key] }
+            }
+            """,
+            "m/main.tf": 'resource "aws_s3_bucket" "c" {}\n',
+        },
+    )
+    assert [dict(item.tags) for item in graph] == [{"data-class": "ugc"}, {"data-class": "ugc"}]
+
+
 def test_unknown_default_tags_are_said_once(tmp_path: Path):
     """They don't make every resource's tags unknown, and aren't passed over either."""
     graph = written(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from averment.core.scope import MediaRole, Scope
-from averment.policies.graph.model import Graph, Reference
+from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.rules.media import media_role
 from averment.policies.surfaces.registry import load_graphs
 
@@ -98,3 +98,53 @@ def test_what_is_known_of_a_name_tells_what_a_bucket_is_for(tmp_path: Path) -> N
     assert found["aws_s3_bucket.a"] == (MediaRole.PUBLISHED, "name matches *photo*")
     assert found["aws_s3_bucket.b"] == (MediaRole.UPLOAD, "name matches *upload*")
     assert found["aws_s3_bucket.c"] == (MediaRole.PUBLISHED, "name matches *media*")
+
+
+def test_the_key_of_an_item_of_a_set_is_the_item(tmp_path: Path):
+    """``for`` and ``dynamic`` over a set give each item as its own key, where those of a list are positions."""
+    graph = graph_of(
+        tmp_path,
+        {
+            "main.tf": """
+variable "given" {
+  type    = set(string)
+  default = ["uploads", "avatars", "uploads"]
+}
+resource "aws_s3_bucket" "b" {
+  for_each = { for key, value in var.given : key => value }
+  bucket   = "shop-${each.key}"
+}
+resource "aws_s3_bucket_lifecycle_configuration" "l" {
+  bucket = aws_s3_bucket.b["uploads"].id
+  dynamic "rule" {
+    for_each = toset(["expire"])
+    content {
+      id     = rule.key
+      status = "Enabled"
+    }
+  }
+}
+"""
+        },
+    )
+    assert [(item.address, item.get("BucketName")) for item in graph.of_type("AWS::S3::Bucket")] == [
+        ('aws_s3_bucket.b["avatars"]', "shop-avatars"),
+        ('aws_s3_bucket.b["uploads"]', "shop-uploads"),
+    ]
+    bucket = graph.get('aws_s3_bucket.b["uploads"]')
+    assert bucket is not None
+    assert [entry["Id"] for entry in bucket.get("LifecycleConfiguration", "Rules")] == ["expire"]
+
+
+def test_an_ephemeral_value_is_not_known_and_no_error(tmp_path: Path):
+    """``try`` takes its second value only where the first is an error; an ephemeral one is there, once it is applied."""
+    graph = graph_of(
+        tmp_path,
+        {
+            "main.tf": 'ephemeral "random_password" "p" { length = 9 }\n'
+            'resource "aws_s3_bucket" "b" { bucket = try(ephemeral.random_password.p.result, "uploads") }\n'
+        },
+    )
+    bucket = graph.get("aws_s3_bucket.b")
+    assert bucket is not None
+    assert isinstance(bucket.get("BucketName"), Unknown)
