@@ -223,6 +223,11 @@ PATHS = {
         Verdict.PASS,
         "",
     ),
+    "a method of what holds the result": (
+        f'@dataclass\nclass Live:\n    status: str\n    def good(self):\n        return self.status == "SUCCEEDED"\ndef fetch():\n    return Live({LIVE}["Status"])\nif not fetch().good():\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
     "a match on the result": (
         f'match {LIVE}:\n    case {{"Status": "SUCCEEDED"}}:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,

@@ -343,9 +343,11 @@ class Walker:
                 result = max(result, level)
         if ends:
             _become(state, joined(ends))
+            if call.receiver is not None:  # a method of what holds a result: fetch(session).is_live(90)
+                result = max(result, self.level(call.receiver, frame))
         elif given is not Level.NOTHING:
             result = given
-            if not targets and call.name not in HARMLESS and self.is_handed(call, frame):
+            if not targets and call.name not in HARMLESS and self.is_handed(call, frame) and not self.reach.makes(call, frame.function):
                 state.handed = state.handed or call.path
                 for test in (test for arg in [*call.args, *call.keywords.values()] for test in arg.tests):
                     self.tested(test, frame, state)  # invariant(result.Status === "SUCCEEDED")

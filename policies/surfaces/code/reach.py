@@ -206,6 +206,11 @@ class Reach:
                 if handed.function is not None:
                     yield handed.function
 
+    def makes(self, call: Call, function: Function) -> bool:
+        """Whether ``call`` makes an instance of a class of the project that has no code for it, such as a dataclass."""
+        found = self.project.callee(call, function)
+        return found is not None and found.cls is not None
+
     def _mark_relevant(self, functions: list[Function]) -> None:
         queue = [function for function in functions if function in self.asked or _names_liveness(function)]
         while queue:
