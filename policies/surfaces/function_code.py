@@ -16,7 +16,7 @@ from pathlib import Path
 from averment.core.errors import BadInputError
 from averment.core.observer import Observer
 from averment.policies.graph.model import Graph, MediaCode, Resource
-from averment.policies.surfaces.code.apis import BY_NAME
+from averment.policies.surfaces.code.apis import BY_NAME, RESULT
 
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 30
@@ -51,7 +51,10 @@ _MODELS = re.compile(
 )
 """Models that make pictures or video."""
 
-_FACE_CALL = re.compile(rb"\b(" + b"|".join(re.escape(name.encode()) for name in sorted(BY_NAME)) + rb")[ ]*\(")
+_LIVENESS = b"|".join(name.encode() for name, operation in BY_NAME.items() if operation == RESULT)
+_FACE_CALL = re.compile(rb"\b(?:(" + b"|".join(name.encode() for name in sorted(BY_NAME)) + rb")[ ]*\(|(" + _LIVENESS + rb")\b)")
+"""A call of an operation on faces; a liveness result may also be read by a method or command that is handed on (``to_thread``, a retry)."""
+_COMMENT = re.compile(rb"#|//|^[ \t]*/?\*")
 _PYTHON_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _SCRIPT_IMPORT = re.compile(rb"""(?:\brequire\(|\bfrom|\bimport\(|^[ \t]*import)[ \t]*["'](\.{1,2}/[^"'\n]+)["']""", re.MULTILINE)
 _HANDLER = re.compile(r"[\w./@-]+")
@@ -64,14 +67,21 @@ def look_at_source(graph: Graph, top: Path, observer: Observer) -> None:
     for function in list(graph.of_type("AWS::Lambda::Function")):
         texts = list(reader.texts(function))
         if any(b"ekognition" in text for text in texts):  # libraries have functions of the same names
-            called = {BY_NAME[match[1].decode()] for text in texts for match in _FACE_CALL.finditer(text)}
-            graph.face_calls[function.address] = frozenset(called)
+            graph.face_calls[function.address] = frozenset(name for text in texts for name in _face_calls(text))
         shown = _shown(texts) if texts else None
         if shown is not None:
             environment = function.get("Environment", "Variables")
             names = environment if isinstance(environment, Mapping) else ()
             mentioned = frozenset(name for name in names if any(str(name).encode() in text for text in texts))
             found[function.address] = MediaCode(shown.uses, shown.looks, shown.generates, mentioned)
+
+
+def _face_calls(text: bytes) -> Iterator[str]:
+    """The operations on faces that a source calls; what stands behind the sign of a comment is no call."""
+    for match in _FACE_CALL.finditer(text):
+        before = text[text.rfind(b"\n", 0, match.start()) + 1 : match.start()]
+        if _COMMENT.search(before) is None:
+            yield BY_NAME[(match[1] or match[2]).decode()]
 
 
 def _shown(texts: list[bytes]) -> MediaCode | None:

@@ -59,6 +59,9 @@ UNKNOWN, FAIL = Verdict.UNKNOWN, Verdict.FAIL
         (LIVE, [UNKNOWN, UNKNOWN, FAIL]),
         (LABELS, [UNKNOWN, UNKNOWN, UNKNOWN]),
         (LIBRARY, [UNKNOWN, UNKNOWN, UNKNOWN]),
+        (COMPARES + "await to_thread(client.get_face_liveness_session_results, SessionId=s)\n", [UNKNOWN, UNKNOWN, FAIL]),
+        (COMPARES + "# client.get_face_liveness_session_results(SessionId=s)\n", [FAIL, UNKNOWN, FAIL]),
+        (LABELS + "# client.compare_faces(SourceImage=a, TargetImage=b)\n", [UNKNOWN, UNKNOWN, UNKNOWN]),
         ("", [UNKNOWN, UNKNOWN, UNKNOWN]),
     ],
 )
