@@ -485,6 +485,32 @@ SCATTERED: dict[str, tuple[dict[str, str | bytes], Verdict]] = {
         },
         Verdict.FAIL,
     ),
+    "of a client whose class has another name": (
+        {"index.ts": 'import { Rekognition as R } from "aws-sdk";\nconst c = new R();\nexport const handler = (e) => c.compareFaces(e);\n'},
+        Verdict.FAIL,
+    ),
+    "of a client whose class is what a file of the SDK is": (
+        {
+            "index.js": 'const R = require("aws-sdk/clients/rekognition");\nconst c = new R();\nexports.handler = (e) => c.compareFaces(e).promise();\n'
+        },
+        Verdict.FAIL,
+    ),
+    "of a client that is made if there is none yet": (
+        {
+            "index.js": f'import {{ Rekognition }} from "{SDK}";\nlet c;\nexport const handler = (e) => {{ c ??= new Rekognition({{}}); return c?.compareFaces(e); }};\n'
+        },
+        Verdict.FAIL,
+    ),
+    "of a client from a package of the shop's own": (
+        {
+            "index.ts": 'import { faces } from "@shop/aws";\nexport const handler = (e) => faces.compareFaces({ SourceImage: e.a, TargetImage: e.b });\n'
+        },
+        Verdict.FAIL,
+    ),
+    "of a client to which the operation is named": (
+        {"app.py": f'{PYTHON}def run(e):\n    return rek._make_api_call("CompareFaces", e)\n'},
+        Verdict.FAIL,
+    ),
     "of a client that a getter gives": (
         {
             "index.js": 'const AWS = require("aws-sdk");\nclass M { get rek() { return new AWS.Rekognition(); } run(p) { return this.rek.compareFaces(p).promise(); } }\n'

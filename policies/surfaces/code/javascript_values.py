@@ -278,6 +278,11 @@ class ValueReader(Builder, ABC):
         self.bind(function, self.targets(node.child_by_field_name("left"), function), made)
         return made
 
+    def expr_augmented_assignment_expression(self, node: Any, function: Function) -> Value:
+        left, right = (self.value(node.child_by_field_name(name), function) for name in ("left", "right"))
+        made = Value(line_of(node), choices=[left, right]).take(left, right)
+        return made.perhaps(right) if text_of(node.child_by_field_name("operator")) in {"??=", "||=", "&&="} else made
+
     def expr_array(self, node: Any, function: Function) -> Value:
         items = [self.value(part, function) for part in node.named_children if part.type != "comment"]
         spread = any(part.type == "spread_element" for part in node.named_children)

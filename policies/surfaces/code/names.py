@@ -6,20 +6,19 @@ leaves several answers, or none, callers are told so and have to say that they c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
-from averment.core.observer import Observer
-from averment.policies.surfaces.code.apis import BY_NAME, SPECIFIC
-from averment.policies.surfaces.code.locate import SCRIPTS, ends_with, python_files, script_files
-from averment.policies.surfaces.code.model import Call, Class, Function, Import, Module, Raise, Value, returned_values
+from averment.policies.surfaces.code.apis import BY_NAME, OPERATIONS, SPECIFIC
+from averment.policies.surfaces.code.model import Call, Class, Function, Module, Raise, Value, returned_values
+from averment.policies.surfaces.code.modules import Modules
 
 _DEPTH = 12
 _COMMON_NAME = 7
 _CLIENT_MAKERS = frozenset({"client", "create_client", "resource", "get_client", "aws_client", "getClient", "get_boto3_client"})
 _CLIENT_CLASSES = frozenset({"Rekognition", "RekognitionClient"})
+_BY_OPERATION = frozenset({"_make_api_call", "makeRequest"})
+"""Methods of a client to which the operation is named."""
 LOCAL_LIBRARIES = frozenset(
     {
         "face_recognition",
@@ -62,76 +61,12 @@ OPEN = Thing(Kind.OPEN)
 CLIENT = Thing(Kind.CLIENT)
 
 
-@dataclass
-class Project:
+class Project(Modules):
     """The modules that were read, and how they refer to each other."""
 
-    root: Path
-    modules: dict[Path, Module] = field(default_factory=dict)
-    observer: Observer = field(default_factory=Observer)
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._by_name: dict[str, list[Function]] | None = None
-        self._files: dict[str, list[Path]] | None = None
-        self._imported: dict[tuple[Path, str], Module | None] = {}
-
-    def functions(self) -> Iterator[Function]:
-        """Every function of every module, in order of file and line."""
-        for path in sorted(self.modules):
-            yield from self.modules[path].functions.values()
-
-    # -- modules ---------------------------------------------------------------------------------------------------
-
-    def imported(self, module: Module, name: str) -> Module | None:
-        """The module of this project that ``name`` means in an import of ``module``; None if it isn't one."""
-        key = (module.path, name)
-        if key not in self._imported:
-            found = self._python(module, name) if module.language == "python" else self._script(module, name)
-            self._imported[key] = found
-        return self._imported[key]
-
-    def on_disk(self, module: Module, name: str) -> bool:
-        """Whether the import ``name`` of ``module`` is a file under the root, read or not."""
-        if module.language != "python":
-            return name.startswith((".", "@/", "~/", "/"))
-        first = name.partition(".")[0]
-        folders = [folder for folder in module.path.parents if folder.is_relative_to(self.root)]
-        return not first or any(self.observer.is_dir(folder / first) or self.observer.is_file(folder / f"{first}.py") for folder in folders)
-
-    def _python(self, module: Module, name: str) -> Module | None:
-        level = len(name) - len(name.lstrip("."))
-        parts = [part for part in name.split(".") if part]
-        if level:
-            folder = module.path.parent
-            for _ in range(level - 1):
-                folder = folder.parent
-            return self._first(python_files(folder, parts))
-        for folder in module.path.parents:
-            found = self._first(python_files(folder, parts))
-            if found is not None or folder == self.root:
-                return found or self._by_suffix(parts, (".py",), ("__init__.py",))
-        return None
-
-    def _script(self, module: Module, name: str) -> Module | None:
-        if name.startswith("."):
-            return self._first(script_files(module.path.parent / name))
-        parts = [part for part in name.split("/") if part not in {"", "@", "~"}]
-        if not parts or (len(parts) == 1 and name == parts[0]):
-            return None  # a package by its name
-        return self._by_suffix(parts, SCRIPTS, tuple(f"index{suffix}" for suffix in SCRIPTS))
-
-    def _first(self, paths: Iterable[Path]) -> Module | None:
-        return next((self.modules[path] for path in paths if path in self.modules), None)
-
-    def _by_suffix(self, parts: list[str], suffixes: tuple[str, ...], indices: tuple[str, ...]) -> Module | None:
-        """The only module whose path ends like this: layers, aliases and source folders that an import doesn't name."""
-        if self._files is None:
-            self._files = {}
-            for path in self.modules:
-                self._files.setdefault(path.name, []).append(path)
-        names = [(f"{parts[-1]}{suffix}", parts[:-1]) for suffix in suffixes] + [(index, parts) for index in indices]
-        found = [path for name, folders in names for path in self._files.get(name, ()) if ends_with(path.parent, folders)]
-        return self.modules[found[0]] if len(found) == 1 else None
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -299,7 +234,7 @@ class Project:
         target = self.callee(call, function, depth + 1)
         if target is not None and target.cls is not None:
             return Thing(Kind.OTHER, cls=target.cls)
-        if call.name in _CLIENT_CLASSES and (call.new or function.module.language != "python"):
+        if function.module.language != "python" and self._makes_client(call, function):
             return CLIENT
         if target is not None and target.function is not None:
             return self._returned(target.function, call.args, depth)
@@ -308,6 +243,12 @@ class Project:
         if call.name in _CLIENT_MAKERS:
             return OPEN  # a client of which service isn't known
         return target if target is not None and target.detail else OPEN
+
+    def _makes_client(self, call: Call, function: Function) -> bool:
+        """Whether ``call`` makes a client by a class of the AWS SDK for JavaScript, under whichever name it was imported."""
+        origin = self.origin(function.module, call.name) if call.receiver is None else None
+        whole = origin is not None and origin.module.endswith("clients/rekognition")  # import Rek from "aws-sdk/clients/rekognition"
+        return call.name in _CLIENT_CLASSES or whole or (origin is not None and origin.name in _CLIENT_CLASSES)
 
     def constant(self, value: Value, function: Function) -> str | None:
         """The text that ``value`` is, written there or under a name here or in another file of the project; None if that can't be told."""
@@ -392,22 +333,16 @@ class Project:
             return None
         return named if self._result(value.roots[0], function, 0).kind is Kind.CLIENT else None
 
-    def origin(self, module: Module, name: str, depth: int = 0) -> Import | None:
-        """The import by which ``name`` comes into the project, through the files that hand it on; None if it doesn't come from elsewhere."""
-        entry = module.imports.get(name)
-        target = self.imported(module, entry.module) if entry is not None else None
-        if entry is None or target is None or depth > _DEPTH:
-            return entry
-        local = target.exports.get(entry.name, entry.name)
-        star = next((Import(star, local) for star in target.stars if "rekognition" in star and local in BY_NAME), None)
-        return self.origin(target, local, depth + 1) or star or entry
-
     def operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
         """The Rekognition operation that ``call`` is, and whether that is certain; None if it is none."""
         origin = self.origin(function.module, call.name)
         renamed = origin is not None and "rekognition" in origin.module  # import { CompareFacesCommand as Compare }
         name = origin.name if origin is not None and renamed and origin.name in BY_NAME else call.name
         operation = BY_NAME.get(name)
+        if name in _BY_OPERATION and call.receiver is not None and call.args and call.args[0].text is not None:
+            named = call.args[0].text  # client._make_api_call("CompareFaces", {...})
+            found = named if named in OPERATIONS else BY_NAME.get(named)
+            return (found, True) if found is not None and self.value(call.receiver, function).kind is Kind.CLIENT else None
         if operation is None:
             return self._kept_operation(call, function)
         if name.endswith("Command"):
@@ -422,7 +357,8 @@ class Project:
             and (base.module is None or self._member(base, call.name, 0).kind is not Kind.OPEN)
             and base.detail != ""
         ):
-            return None
+            foreign = base.detail.split(".")[0] not in LOCAL_LIBRARIES
+            return (operation, True) if foreign and _given(call, function) & SPECIFIC[operation] else None
         target = self.callee(call, function)
         if target is not None and target.function is not None and not is_stub(target.function):
             return None
