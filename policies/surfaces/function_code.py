@@ -15,7 +15,7 @@ from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.observer import Observer
-from averment.policies.graph.model import Graph, MediaCode, Resource
+from averment.policies.graph.model import Graph, MediaCode, Problem, Resource
 from averment.policies.surfaces.code.apis import BY_NAME, RESULT
 
 MAX_BYTES = 1024 * 1024
@@ -67,13 +67,23 @@ def look_at_source(graph: Graph, top: Path, observer: Observer) -> None:
     for function in list(graph.of_type("AWS::Lambda::Function")):
         texts = list(reader.texts(function))
         if any(b"ekognition" in text for text in texts):  # libraries have functions of the same names
-            graph.face_calls[function.address] = frozenset(name for text in texts for name in _face_calls(text))
+            called = graph.face_calls[function.address] = frozenset(name for text in texts for name in _face_calls(text))
+            if called and inline_code(function) is not None:
+                reason = f"{function.address}: its code stands in the template and asks Rekognition about faces; what it does about liveness was not checked"
+                graph.problems.append(Problem(reason, function.where("Code"), blocking=False))
         shown = _shown(texts) if texts else None
         if shown is not None:
             environment = function.get("Environment", "Variables")
             names = environment if isinstance(environment, Mapping) else ()
             mentioned = frozenset(name for name in names if any(str(name).encode() in text for text in texts))
             found[function.address] = MediaCode(shown.uses, shown.looks, shown.generates, mentioned)
+
+
+def inline_code(function: Resource) -> str | None:
+    """The source of ``function`` that is written in the template itself; None if it stands elsewhere."""
+    code = function.get("Code")
+    inline = code.get("ZipFile") if isinstance(code, Mapping) else code if isinstance(code, str) and "\n" in code else None
+    return inline if isinstance(inline, str) else None
 
 
 def _face_calls(text: bytes) -> Iterator[str]:
@@ -104,8 +114,8 @@ class _Reader:
     def texts(self, function: Resource) -> Iterator[bytes]:
         """The source of ``function``: what is written in the template, or the handler's file and what it imports from beside it."""
         code, handler = function.get("Code"), function.get("Handler")
-        inline = code.get("ZipFile") if isinstance(code, Mapping) else code if isinstance(code, str) and "\n" in code else None
-        if isinstance(inline, str):
+        inline = inline_code(function)
+        if inline is not None:
             yield inline.encode("utf-8", "replace")
             return
         place = code if isinstance(code, str) else "" if code == {} else None  # a serverless.yml has its code beside it

@@ -79,3 +79,26 @@ def test_a_permission_that_names_what_is_allowed_needs_no_source(tmp_path: Path)
 def test_the_source_of_another_function_says_nothing_of_this_one(tmp_path: Path):
     """Each function has its own role: what one calls isn't done as the other."""
     assert verdicts(tmp_path, LABELS, other=COMPARES) == [UNKNOWN, UNKNOWN, UNKNOWN]
+
+
+INLINE = """\
+Resources:
+  Work:
+    Type: AWS::Lambda::Function
+    Properties:
+      Handler: index.handler
+      Code:
+        ZipFile: |
+          import boto3
+          rek = boto3.client("rekognition")
+          def handler(event, context):
+              return rek.%s
+"""
+
+
+@pytest.mark.parametrize(("call", "told"), [("compare_faces(**event)", True), ("detect_labels(**event)", False)])
+def test_code_that_stands_in_a_template_is_named_where_it_asks_about_faces(tmp_path: Path, call: str, told: bool):
+    """Call paths are followed in files; a few lines within a template aren't, and that is said."""
+    (tmp_path / "template.yaml").write_text(INLINE % call, encoding="utf-8")
+    said = [problem for problem in read_template(tmp_path / "template.yaml").problems if "stands in the template" in problem.reason]
+    assert [(problem.blocking, problem.where.line) for problem in said] == ([(False, 6)] if told else [])
