@@ -48,23 +48,25 @@ class _Arguments:
         found = [text for value in maps for entry in self.entries(value, name) for text in self.texts(entry, name)]
         return sorted(set(found)) if len(found) > 1 else found
 
-    def entries(self, value: Value, name: str) -> Iterator[Value]:
+    def entries(self, value: Value, name: str, depth: int = 0) -> Iterator[Value]:
         """What the entry ``name`` of the map ``value`` may be; nothing where it has none."""
         if isinstance(value.literal, dict):
             if name not in value.literal and not value.constant:
                 raise _OpenError("its parameters are put together from several maps")
             yield from (entry for key, entry in value.literal.items() if key == name)
             return
+        if depth > _DEPTH:
+            raise _OpenError("its parameters are put into each other")
         if not value.name:
             raise _OpenError(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
-        later = [*self.bound(f"{value.name}.{name}"), *self.put(value.name, name)]
+        later = [*self.bound(f"{value.name}.{name}"), *self.put(value.name, name, depth + 1)]
         bound = self.bound(value.name)
         if not later and not (bound and all(entry.constant and isinstance(entry.literal, dict) for entry in bound)):
             raise _OpenError(f"what '{value.name}' holds is not known")
         yield from later
         yield from (entry.literal[name] for entry in bound if isinstance(entry.literal, dict) and name in entry.literal)
 
-    def put(self, held: str, name: str) -> Iterator[Value]:
+    def put(self, held: str, name: str, depth: int) -> Iterator[Value]:
         """What is put into the map ``held`` as ``name`` by calls: ``update``, ``setdefault``, ``Object.assign``."""
         for call in self.calls():
             by_method = call.receiver is not None and call.receiver.name == held
@@ -73,10 +75,10 @@ class _Arguments:
             elif by_method and call.name == "update":
                 yield from (value for key, value in call.keywords.items() if key == name)
                 for part in call.args:
-                    yield from self.entries(part, name)
+                    yield from self.entries(part, name, depth)
             elif call.path == "Object.assign" and call.args and call.args[0].name == held:
                 for part in call.args[1:]:
-                    yield from self.entries(part, name)
+                    yield from self.entries(part, name, depth)
 
     def texts(self, value: Value, name: str, depth: int = 0) -> list[str]:
         """The strings that ``value`` holds."""
