@@ -52,10 +52,11 @@ def test_statements_are_called_statements() -> None:
 
 def test_a_title_says_what_its_rule_looks_at() -> None:
     """Who may sign is no question of least privilege: any number of roles that name the key pass, so that no title may call it the signer alone.
-    Nor is it one of the rule on runbooks whether there is any, unless averment.yaml expects one."""
-    asked = ("inference-least-privilege", "media-bucket-hardened", "isolation-runbook-present")
+    Nor is it one of the rule on runbooks whether there is any, unless averment.yaml expects one, or of that on evidence where the ledger lies."""
+    asked = ("inference-least-privilege", "media-bucket-hardened", "isolation-runbook-present", "evidence-bucket-worm")
     found = {(item.policy, item.title.rpartition(" (")[0]) for control in CATALOGUE for item in control.assessments if item.policy in asked}
     assert found == {
+        ("evidence-bucket-worm", "Evidence buckets are write-once"),
         ("inference-least-privilege", "Inference, biometrics and signing are granted by name"),
         ("inference-least-privilege", "Signing and inference are granted by name, and to nobody outside"),
         ("isolation-runbook-present", "Runbooks that isolate a bucket can do so, with a role of their own"),
