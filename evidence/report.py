@@ -220,6 +220,7 @@ def _scope(organisation: Organisation) -> dict[str, JSON]:
         "media": [{"role": str(matcher.role), "tags": dict(matcher.tags), "names": list(matcher.names)} for matcher in scope.media],
         "controls": list(organisation.controls),
         "iac": list(organisation.iac),
+        "parameters": organisation.rule_parameters,
     }
 
 

@@ -29,7 +29,7 @@ class Check(Collector):
     """
 
     name = "check"
-    version = "2"
+    version = "3"
     kind = Kind.CHECK
     regional = False
     from_aws = False
@@ -44,7 +44,12 @@ class Check(Collector):
             fix = f"; {error.fix}" if error.fix else ""
             yield self.record(scope, Gathered("infrastructure as code", query, None, [f"{error.message}{fix}"]))
             return
-        payload = {**_payload(result, organisation.root), "rules": rules, "revision": _revision(organisation.root)}
+        payload = {
+            **_payload(result, organisation.root),
+            "rules": rules,
+            "revision": _revision(organisation.root),
+            "parameters": organisation.rule_parameters,
+        }
         blocking = [problem for problem in result.problems if problem.blocking]
         counts = result.counts
         yield self.record(

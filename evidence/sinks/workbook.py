@@ -8,6 +8,7 @@ from a hostile source can't act in the reader's spreadsheet.
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -138,6 +139,7 @@ class _Writer:
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "not restricted"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "not restricted"),
             ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
+            ("Parameters of rules", _settings(report.scope.get("parameters"))),
             ("Changes are since", report.compared_with),
             ("Controls left out", ", ".join(report.left_out) or "none"),
             ("Made with", f"averment {report.version}"),
@@ -228,6 +230,11 @@ class _Writer:
 def _row_numbers(sheet: Sheet, report: PeriodReport) -> Mapping[str, int]:
     key = sheet.key
     return {} if key is None else {key(row): number for number, row in enumerate(sheet.rows(report), start=1)}
+
+
+def _settings(parameters: Any) -> str:
+    """The parameters that averment.yaml gives to rules: some let a rule pass, or not ask."""
+    return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in (parameters or {}).items()) or "none"
 
 
 def _clip(text: str) -> str:

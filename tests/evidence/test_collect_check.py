@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json
 from averment.core.organisation import Organisation
-from averment.core.period import from_iso
+from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.record import Gathering, Record
+from averment.evidence.report import build_report
 
 NOW = "2026-11-20T12:00:00Z"
 
@@ -62,8 +65,6 @@ def collected(scope_of: Callable[..., CollectScope], organisation: Organisation)
 
 
 def status(organisation: Organisation, record: Record, assessment: str) -> Status:
-    from averment.controls.loader import load_catalogue
-
     states = assess(load_catalogue(), organisation, [record], period=None, as_of=from_iso(NOW))
     return next(item.status for state in states for item in state.assessments if item.id == assessment)
 
@@ -109,6 +110,18 @@ def test_a_repository_without_infrastructure_could_not_be_checked(tmp_path: Path
         assert record.gathering is Gathering.COULD_NOT
         assert record.reason
         assert status(organisation, record, "SM-UPL-03/iac") is Status.NOT_ASSESSED
+
+
+def test_the_parameters_that_rules_went_by_are_in_the_record_and_the_report(
+    shop: Callable[[str], Organisation], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Some make a rule pass at their word. What stands under a collector's name, a role's external id among it, is none of the rules'."""
+    parameters = {"object_logging_trail": "the organisation's", "low": float("nan"), "collect": {"role": "r", "external_id": "secret"}}
+    organisation = replace(shop(NAMED), parameters=parameters)
+    record = collected(scope_of, organisation)
+    assert record.payload["parameters"] == {"object_logging_trail": "the organisation's", "low": "nan"}
+    made = build_report(load_catalogue(), organisation, [], parse_period("2026Q4"), from_iso(NOW))
+    assert made.scope["parameters"] == record.payload["parameters"]
 
 
 def test_the_same_code_gives_the_same_record(shop: Callable[[str], Organisation], scope_of: Callable[..., CollectScope]) -> None:

@@ -209,6 +209,14 @@ def test_the_summary_says_what_the_profile_denies(profile: dict[str, bool], said
     assert {name.value: value.value for name, value in summary["A1:B40"]}["Profile"] == said
 
 
+def test_the_summary_has_the_parameters_by_which_rules_pass() -> None:
+    """That costs are watched elsewhere is taken at its word by a rule: whoever reads that it passed has to see the word."""
+    scope = {"accounts": [], "regions": [], "parameters": {"inference_cost_watched_elsewhere": True, "detector_endpoints": ["scanner*"]}}
+    summary = read(workbook_bytes(report(scope=scope)))["Summary"]
+    found = {name.value: value.value for name, value in summary["A1:B40"]}["Parameters of rules"]
+    assert found == 'inference_cost_watched_elsewhere: true\ndetector_endpoints: ["scanner*"]'
+
+
 def test_links_lead_to_the_row_that_they_name() -> None:
     """A control, assessment or record in one sheet leads to its row in the other; what has no row there is plain text."""
     book = read(workbook_bytes(report()))

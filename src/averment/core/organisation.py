@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from averment.core.canonical import is_canonical
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.located import Located, load_yaml
@@ -142,6 +143,12 @@ class Organisation:
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
+
+    @property
+    def rule_parameters(self) -> dict[str, Any]:
+        """The parameters that rules read, by which one may pass or not be asked: all but those that stand under a collector's name or the like."""
+        flat = {name: value for name, value in self.parameters.items() if not isinstance(value, Mapping)}
+        return {name: value if is_canonical(value) else str(value) for name, value in flat.items()}
 
     def path(self, text: str) -> Path:
         """``text`` as a path, relative ones from ``root``."""
