@@ -34,13 +34,13 @@ class ActionRow:
     due: date | None
     known_since: datetime | None
     record: str | None
-    where: str = ""
+    where: str | None = None
 
 
 def plan_of_action(states: Iterable[ControlState]) -> tuple[ActionRow, ...]:
     """Every open or waived deviation and every assessment without a decision, the gravest first."""
     rows = [row for state in states for item in state.assessments for row in _rows(state, item)]
-    return tuple(sorted(rows, key=lambda row: (Severity(row.severity).rank, row.control, row.assessment, row.resource, row.where)))
+    return tuple(sorted(rows, key=lambda row: (Severity(row.severity).rank, row.control, row.assessment, row.resource, row.where or "")))
 
 
 def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:

@@ -28,7 +28,7 @@ class ChangeRow:
     before: str
     after: str
     reason: str
-    where: str = ""
+    where: str | None = None
 
 
 def changes(before: Iterable[ControlState], after: Iterable[ControlState]) -> tuple[ChangeRow, ...]:

@@ -154,7 +154,7 @@ def _findings(report: PeriodReport) -> str:
 
 
 def _changes(report: PeriodReport) -> str:
-    rows = [(row.control, row.assessment, row.resource or "", row.where, row.before, row.after, row.reason) for row in report.changes]
+    rows = [(row.control, row.assessment, row.resource or "", row.where or "", row.before, row.after, row.reason) for row in report.changes]
     since = report.before.label if report.before else "the period before"
     lead = (
         f"<h2>Changes since {escape(since)}</h2>\n<p>Compared with {escape(report.compared_with)}. Both judged by today's controls.</p>\n"

@@ -180,8 +180,15 @@ def planted_view(organisation: Organisation) -> SiteData:
             OperationRow(("SM-UPL-03",), "s3-put-object-gated", ARN, "AWS::S3::Bucket", ACCOUNT, "eu-central-1", 5, 5, 0, 1, record, NOW),
         ),
         samples=(SampleRow(record, assessments, EVERYWHERE, EVERYWHERE, EVERYWHERE, 9, 3, EVERYWHERE, EVERYWHERE, None, NOW),),
-        actions=(ActionRow("4f", "SM-UPL-03", "SM-UPL-03/code", "high", ARN, EVERYWHERE, (EVERYWHERE,), OWNER, "open", None, NOW, record),),
-        changes=(ChangeRow("SM-UPL-03", "code", "finding", ARN, "-", "open", EVERYWHERE),),
+        actions=(
+            ActionRow(
+                "4f", "SM-UPL-03", "SM-UPL-03/code", "high", ARN, EVERYWHERE, (EVERYWHERE,), OWNER, "open", None, NOW, record, EVERYWHERE
+            ),
+        ),
+        changes=(
+            ChangeRow("SM-UPL-03", "code", "finding", ARN, "-", "open", EVERYWHERE, EVERYWHERE),
+            ChangeRow("SM-UPL-03", "code", "finding", ARN, "-", "open", EVERYWHERE),
+        ),
     )
     return dataclasses.replace(data, report=report)
 
@@ -248,6 +255,7 @@ def test_states_and_counts_are_the_same_at_every_level(planted: SiteData, level:
     for name in ("findings", "waivers", "claims", "attestations", "drift", "operation", "evidence", "samples", "actions", "changes"):
         assert len(getattr(shown, name)) == len(getattr(whole, name)) > 0, name
     assert len({row.resource for row in shown.findings}) == len({row.resource for row in whole.findings})
+    assert [row.where for row in shown.changes] == [WITHHELD, None]  # what has no place is not said to have one
     assert [bool(control.weakened) for control in redacted(planted, level).catalogue] == [bool(c.weakened) for c in planted.catalogue]
 
 
