@@ -6,20 +6,21 @@ from averment.detector.credentials.containers import boxes, jpeg_segments, png_c
 from averment.detector.sniffing import media_type
 
 READ_HERE = "JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4"
-"""Of which files credentials are written and read. C2PA knows more: AVI, SVG, PDF, sound."""
+"""Of which files credentials are written and read. MOV and M4A are of MP4's family. C2PA knows more: AVI, SVG, PDF, other sound."""
 
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "image/avif"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic"),  # ISO/IEC 23008-12, annex B.4
     **dict.fromkeys((b"mif1", b"msf1"), "image/heif"),
     b"qt  ": "video/quicktime",
+    **dict.fromkeys((b"M4A ", b"M4B "), "audio/mp4"),
 }
 
 _APP1, _APP11 = 0xE1, 0xEB
 
 
 def container_type(data: bytes) -> str | None:
-    """The MIME type of an image or film that is one of ``READ_HERE`` (MOV is of MP4's family), or None."""
+    """The MIME type of an image, film or sound that is one of ``READ_HERE``, or None."""
     if found := media_type(data):
         return found
     if data[:4] in {b"II*\x00", b"MM\x00*"}:

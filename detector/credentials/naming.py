@@ -12,8 +12,10 @@ from averment.detector.credentials.formats import container_type
 _ALIKE = (
     frozenset({"image/avif", "image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"}),
     frozenset({"image/png", "image/apng"}),
+    frozenset({"video/mp4", "audio/mp4"}),
 )
-"""One container with many brands, of which a file's first needn't be the one that it is named after; and one whose pictures may move."""
+"""One container with many brands, of which a file's first needn't be the one that it is named after; one whose pictures may move; and one of films that
+may hold sound alone."""
 
 
 def check_utf_8(text: str, what: str) -> str:

@@ -43,9 +43,10 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
         (b"avis", "image/avif", ("a.avif",)),
         (b"qt  ", "video/quicktime", ("a.mov", "a.mp4")),
         (b"isom", "video/mp4", ("a.mp4", "a.m4v", "a.mov")),
+        (b"M4A ", "audio/mp4", ("a.m4a", "a.mp4")),
     ],
 )
-def test_a_picture_in_boxes_is_no_film_and_a_mov_no_mp4(brand: bytes, kind: str, names: tuple[str, ...], signer: Signer) -> None:
+def test_a_picture_in_boxes_is_no_film_and_a_mov_or_m4a_no_mp4(brand: bytes, kind: str, names: tuple[str, ...], signer: Signer) -> None:
     """What is written into S3 is served as what it is, and a picture isn't refused under its own name."""
     data = boxes(brand)
     assert container_type(data) == kind
