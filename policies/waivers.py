@@ -20,6 +20,8 @@ from averment.core.source import SourceRef
 from averment.policies.interface import Rule
 
 _OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
+_MEANT = re.compile(r"\baverment\s*:\s*(?:waiv|skip|ignor|suppress|disabl)\w*", re.IGNORECASE)
+"""What somebody writes who means a waiver and has its form from elsewhere: ``averment:skip=...``, ``averment: waive SM-UPL-03``."""
 _CHECKOV = re.compile(r"checkov:skip=\s*([\w-]+)\s*(?::\s*(.*))?")
 _FIELD = re.compile(r"\s*\b(until|owner|approver|reason)=")
 _VALUE = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S*))""")
@@ -34,7 +36,8 @@ def checkov_id(rule_id: str) -> str:
 @dataclass(frozen=True)
 class CommentWaiver:
     """What one comment accepts: ``id`` is a control, a rule, or a rule's id inside Checkov; ``void`` says why it doesn't count. ``until`` is its
-    last day, which Checkov's have not."""
+    last day, which Checkov's have not. Without an id it isn't written as a waiver is.
+    """
 
     id: str
     text: str
@@ -52,6 +55,8 @@ def comment_waivers(comments: Iterable[str], today: date) -> Iterator[CommentWai
         elif match := _CHECKOV.search(line):
             reason = (match[2] or "").strip()
             yield CommentWaiver(match[1], line[match.start() :], void=None if reason else "it gives no reason")
+        elif match := _MEANT.search(line):
+            yield CommentWaiver("", line[match.start() :], void=f"'{match[0]}' is not its form")
 
 
 def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:
@@ -146,7 +151,10 @@ class Waivers:
                 self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
-                if self._unheard_of(comment):
+                if not comment.id:
+                    form = "averment:waive=<control or rule> until=<day> owner=<who> reason=<why>"
+                    self._note(f"{resource.source}: the waiver next to {resource.address} is void: {comment.void}, which is {form}")
+                elif self._unheard_of(comment):
                     self._note(
                         f"{resource.source}: the waiver next to {resource.address} is void: there is no {_kind(comment.id)} {comment.id}"
                     )
