@@ -3,7 +3,8 @@
 Git tells the files: those that differ between the working tree and the point where the branch left ``rev`` (their merge base), and
 those that Git doesn't track yet. A finding belongs to the change if the file of its place, or of its resource, or one that calls the
 module or nested stack around it, is among them: what it gives decides as much as what stands in there. A deleted
-file and a changed file of variable values can concern everything in their folder, so the folder counts as changed; so does all below a
+file, a changed file of variable values, and one of Terraform that lost a block, or in which a variable, a local value, a data source or a
+provider changed, can concern everything in their folder, so the folder counts as changed; so does all below a
 submodule or a link that leads elsewhere now. Of a template or a plan that Git ignores, as what ``cdk synth`` writes, nobody knows what it
 was before: it counts as changed.
 """
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 _SECONDS = 120
 _VALUES = (".tfvars", ".tfvars.json")
+_TERRAFORM = (".tf", ".tofu")
+_BLOCK = re.compile(r"(resource|module|data|variable|locals|provider)\b")
+_FOR_ALL = re.compile(r"(data|variable|locals|provider)\b")
+"""Blocks of Terraform that other blocks of the module go by."""
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull)
 """A repository's own settings don't get to run programs."""
 _OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
@@ -86,7 +91,38 @@ def changed_since(rev: str, folder: Path) -> Changed:
     differing = _done(_git(top, "diff", *how, base.stdout.decode().strip(), "--"))
     untracked = _done(_git(top, "ls-files", "--others", "--exclude-standard", "-z"))
     ignored = _done(_git(top, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"))
-    return _sorted(rev, top, differing.split("\0"), untracked.split("\0"), ignored.split("\0"))
+    found = _sorted(rev, top, differing.split("\0"), untracked.split("\0"), ignored.split("\0"))
+    return replace(found, folders=found.folders | _modules(top, base.stdout.decode().strip(), differing.split("\0")))
+
+
+def _modules(top: Path, base: str, differing: list[str]) -> frozenset[str]:
+    """The folders of Terraform in which a changed file decides about others, though these are as they were."""
+    found: set[str] = set()
+    for status, name in zip(differing[::2], differing[1::2], strict=False):
+        file = Path(os.path.realpath(top), name)
+        if status == "M" and name.endswith(_TERRAFORM) and file.is_file() and str(file.parent) not in found:
+            before = _git(top, "show", "--no-textconv", f"{base}:{name}")
+            if before.returncode or _reaches_further(before.stdout, file.read_bytes()):
+                found.add(str(file.parent))
+    return frozenset(found)
+
+
+def _reaches_further(before: bytes, after: bytes) -> bool:
+    old, new = _blocks(before), _blocks(after)
+    return any(head not in new or (_FOR_ALL.match(head) and new[head] != text) for head, text in old.items() if _BLOCK.match(head))
+
+
+def _blocks(data: bytes) -> dict[str, str]:
+    """What stands under each line that begins a block (at the left edge, as ``terraform fmt`` has it), without comments and blank lines."""
+    found: dict[str, str] = {}
+    head = ""
+    for line in data.decode("utf-8", "replace").splitlines():
+        text = line.strip()
+        if _BLOCK.match(line):
+            head = text.partition("{")[0].strip()
+        if text and not text.startswith(("#", "//")):
+            found[head] = found.get(head, "") + text + "\n"
+    return found
 
 
 def _no_repository(start: Path, said: str) -> BadInputError:

@@ -275,6 +275,53 @@ def test_changed_values_and_deleted_files_concern_their_folder(repository: Path)
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.b": "fail"}
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after", "code"),
+    [
+        ("variables.tf", 'variable "on" {\n  default = true\n}\n', 'variable "on" {\n  default = false\n}\n', 1),
+        ("variables.tf", 'variable "on" {\n  default = true\n}\n', '# on\n\nvariable "on" {\n  # off\n  default = true\n}\n', 0),
+        (
+            "variables.tf",
+            'variable "on" {\n  default = true\n}\n',
+            'variable "on" {\n  default = true\n}\noutput "x" { value = var.on }\n',
+            0,
+        ),
+        (
+            "locals.tf",
+            'locals {\n  x = 1\n}\nvariable "on" { default = true }\n',
+            'locals {\n  x = 1\n}\nvariable "on" { default = false }\n',
+            1,
+        ),
+    ],
+)
+def test_what_a_module_goes_by_concerns_all_of_it(repository: Path, name: str, before: str, after: str, code: int) -> None:
+    """A variable that is off now is what breaks the resource in the file beside it, which is as it was."""
+    (repository / "a" / name).write_text(before)
+    (repository / "a" / "main.tf").write_text(OPEN.partition("\n")[2].replace("var.isolated", "var.on"))
+    commit("a variable")
+    assert check("a", "--no-cache") == 0
+    git("switch", "-q", "-c", "branch")
+    (repository / "a" / name).write_text(after)
+    commit("another value")
+    assert check("--changed-since", "main", "--no-cache") == code
+
+
+def test_a_block_that_is_gone_concerns_what_it_was_for(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bucket's versions are switched off by taking away the block that switched them on; the file of the bucket didn't change."""
+    (repository / "a" / "main.tf").write_text('resource "aws_s3_bucket" "u" {\n  bucket = "shop-uploads"\n}\n')
+    kept = (
+        'resource "aws_s3_bucket_logging" "u" {\n  bucket        = aws_s3_bucket.u.id\n  target_bucket = "logs"\n  target_prefix = "u"\n}\n'
+    )
+    switched = 'resource "aws_s3_bucket_versioning" "u" {\n  bucket = aws_s3_bucket.u.id\n  versioning_configuration {\n    status = "Enabled"\n  }\n}\n'
+    (repository / "a" / "settings.tf").write_text(kept + switched)
+    commit("a bucket")
+    git("switch", "-q", "-c", "branch")
+    (repository / "a" / "settings.tf").write_text(kept)
+    commit("without versions")
+    assert averment(["check", "--rule", "media-bucket-hardened", "--changed-since", "main"]) == 1
+    assert "keeps no versions" in capsys.readouterr().out
+
+
 def test_a_submodule_that_moved_on_concerns_all_that_lies_in_it(repository: Path) -> None:
     """Git names the submodule alone, and keeps still of it where the branch's own .gitmodules says so: its flaws were outside of every change."""
     git("init", "-q", "-b", "main", "a/library")
