@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded, relative_posix, write_atomic
 from averment.policies.fixing.cloudformation import changed_template
 from averment.policies.fixing.place import own_name
@@ -147,11 +147,17 @@ def write(mending: Mending) -> None:
     """Write what ``mended`` made; a file that changed since is left alone and its edits are refused.
 
     Raises:
-        IncompleteError: a file can't be written; those before it are.
+        IncompleteError: a file can't be written; those before it are, and are named.
     """
+    written: list[str] = []
     for file in list(mending.files):
         if file.file.is_symlink() or not file.file.is_file() or file.file.read_bytes() != file.before:
             mending.files.remove(file)
             mending.refused += [(edit, "the file changed while it was being fixed") for edit in file.done]
             continue
-        write_atomic(file.file, file.after, mode=file.file.stat().st_mode & 0o7777)
+        try:
+            write_atomic(file.file, file.after, mode=file.file.stat().st_mode & 0o7777)
+        except IncompleteError as error:
+            so_far = f" (fixed by then: {', '.join(written)})" if written else ""
+            raise IncompleteError(f"{error.message}{so_far}", where=error.where, fix=error.fix) from error
+        written.append(str(file.file))

@@ -10,7 +10,9 @@ import pytest
 
 from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
+from averment.core.errors import IncompleteError
 from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.fixing.apply import Mending, mended, write
 from averment.policies.rules.registry import all_rules
@@ -311,6 +313,26 @@ def test_modes_of_files_are_kept(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert fix(tmp_path).files
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_fixed_before_a_file_could_not_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk in the middle: the first file is changed by then, and nothing else says so."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.tf").write_text(TERRAFORM["isolation"][1])
+        os.utime(tmp_path / name / "main.tf", (1, 1))
+
+    def full(path: Path, data: bytes, *, mode: int) -> None:
+        if path.parent.name == "b":
+            raise IncompleteError("could not be written: No space left on device", where=SourceRef(str(path)))
+        path.write_bytes(data)
+
+    monkeypatch.setattr("averment.policies.fixing.apply.write_atomic", full)
+    assert averment(["check", "--rule", "detector-endpoint-guarded", "--fix"]) == 3
+    assert "b/main.tf: could not be written: No space left on device (fixed by then: a/main.tf)" in capsys.readouterr().err
 
 
 def test_command_shows_a_diff_that_git_applies_and_writes_the_same(
