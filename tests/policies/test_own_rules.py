@@ -89,6 +89,16 @@ def test_cases_that_do_not_hold_fail(scaffolded: Path, capsys: pytest.CaptureFix
     assert said in capsys.readouterr().out
 
 
+def test_a_verdict_that_there_is_not_says_which_there_are(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A capital letter is bad input, with what to write."""
+    file = scaffolded / "bucket_has_owner" / "cases" / "expect.yaml"
+    file.write_text(file.read_text().replace(".kept: pass", ".kept: Pass"))
+    assert averment(["rules", "test", "own"]) == 2
+    err = capsys.readouterr().err
+    assert "expect.yaml:6: " in err
+    assert "fix: write pass, fail, unknown or not-applicable" in err
+
+
 def test_a_rule_that_nothing_fails_proves_nothing(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A rule without a failing case fails the test, though each of its cases holds."""
     cases = scaffolded / "bucket_has_owner" / "cases"
