@@ -211,7 +211,7 @@ def load_organisation(path: str | os.PathLike[str]) -> Organisation:
     return Organisation(
         name=organisation.get("name", "unnamed organisation"),
         profile=organisation.get("profile", {}),
-        scope=_scope(value.get("scope", {})),
+        scope=_scope(document),
         controls=tuple(value.get("controls", ["*"])),
         parameters=value.get("parameters", {}),
         overlays=value.get("overlays", {}),
@@ -228,7 +228,13 @@ def load_organisation(path: str | os.PathLike[str]) -> Organisation:
     )
 
 
-def _scope(value: Mapping[str, Any]) -> Scope:
+def _scope(document: Located) -> Scope:
+    value: Mapping[str, Any] = document.value.get("scope", {})
+    for index, entry in enumerate(value.get("media", ())):
+        if not any(entry.get(way) for way in ("tags", "names", "listed")):
+            where = document.where(("scope", "media", index))
+            fix = "add tags: {data-class: ugc}, names: [acme-uploads-*] or listed: [acme-uploads]"
+            raise BadInputError("no bucket is known by this: it has neither tags nor names nor a list", where=where, fix=fix)
     media = tuple(
         MediaMatcher(MediaRole(entry["role"]), entry.get("tags", {}), (*entry.get("names", ()), *entry.get("listed", ())))
         for entry in value.get("media", ())
