@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"(?P<space>[ \n]+)"
     r"|(?P<comment>\#[^\n]*)"
     r'|(?P<string>"[^"\'\\\n]*")'
-    r"|(?P<regex>/(?:[^/\\\n]|\\(?:d|x[0-9A-F]{2}|x\{[0-9A-F]{3,6}\}))+/)"
+    r"|(?P<regex>/(?:[^/\\\n]|\\(?:d|x[0-9A-F]{2}|x\{[0-9A-F]{2,6}\}))+/)"
     r"|(?P<message><<[^<>\n]*>>)"
     r"|(?P<every>\[\*\])"
     r"|(?P<operator>==|!=)"

@@ -250,6 +250,16 @@ def test_the_media_scope_is_compiled_in(name: str, tags: dict[str, str], block: 
     assert guard(guard_text(rule, SCOPE).text, item) == rules_own(rule, item, {})
 
 
+@pytest.mark.parametrize("letter", ["\x80", "ö", "ÿ", "ł", "名", "😀"])
+def test_the_scope_may_be_in_any_script(letter: str):
+    """Tags with letters of every length in hexadecimal: those of Western Europe, of two digits, were refused as a flaw of the program."""
+    scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, {f"Gr{letter}sse": f"f{letter}r*"}, ()),))
+    text = guard_text(made_up(BUCKET, Is(("VersioningConfiguration", "Status"), "Enabled"), asks=HoldsMedia()), scope).text
+    versions = {"BucketVersioningConfiguration": {"status": "Off"}}
+    for tags, verdict in (({f"Gr{letter}sse": f"f{letter}r alle"}, "FAIL"), ({"Grxsse": f"f{letter}r"}, "SKIP")):
+        assert guard(text, item_of(BUCKET, {"name": "b"}, tags=tags, supplementaryConfiguration=versions)) == verdict
+
+
 def test_a_parameter_narrows_the_rule():
     """Patterns of the organisation become one expression; without them, every resource is asked."""
     rule = made_up(MODEL, Is(("EnableNetworkIsolation",), True), asks=NamedBy(("ModelName",), "ours"))
