@@ -178,6 +178,8 @@ def _leaf(leaf: Leaf, place: str) -> Lines:
 
 
 def _pattern(leaf: Matches) -> str:
+    if not leaf.pattern:
+        raise CannotSayError("looks for an empty pattern, which Guard 2 has no form for")
     try:
         return regular(read(leaf.pattern)[1])
     except ValueError as error:

@@ -94,6 +94,7 @@ def test_the_text_is_within_what_config_takes_and_names_its_rule():
         (stated(MODEL, Matches(("ModelName",), r"\bx")), Scope(), {}, "which Guard may read otherwise"),
         (stated(MODEL, Matches(("ModelName",), "x++")), Scope(), {}, "which Guard may read otherwise"),
         (stated(MODEL, Matches(("ModelName",), "(x")), Scope(), {}, "can't be read"),
+        (stated(MODEL, Matches(("ModelName",), "")), Scope(), {}, "looks for an empty pattern"),
         (stated(MODEL, Text(("ModelName",)), Not(Text(("VpcConfig",)))), Scope(), {}, "by a negation"),
         (stated(MODEL, Text(("ModelName",)), NamedBy(("ModelName",), "ours")), Scope(), {"ours": ["[z-a]"]}, "runs backwards"),
         (stated(MODEL, Text(("ModelName",)), NamedBy(("ModelName",), "ours")), Scope(), {"ours": ["x" * 9000, "y" * 2000]}, "takes 10,000"),
