@@ -29,7 +29,8 @@ def changed_template(data: bytes, edit: Edit) -> bytes:
         RefusedError: the change isn't mechanical here.
     """
     try:
-        text = data.decode("utf-8")
+        marked = data.decode("utf-8")
+        text = marked.removeprefix("\ufeff")  # libyaml counts places without the mark of byte order
         before = parse_template(text, edit.file)
     except (UnicodeDecodeError, BadInputError) as error:
         raise RefusedError(f"the template can't be read: {error}") from error
@@ -39,7 +40,7 @@ def changed_template(data: bytes, edit: Edit) -> bytes:
     path = ("Resources", _logical_id(edit), "Properties", *edit.change.path)
     changed = (changed_json if _is_json(text) else changed_yaml)(text, path, edit.change.value)
     _verify(before, changed, edit, path)
-    return changed.encode()
+    return (marked[: len(marked) - len(text)] + changed).encode()
 
 
 def _is_json(text: str) -> bool:

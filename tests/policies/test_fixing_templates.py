@@ -205,6 +205,22 @@ def test_any_json_differs_in_the_one_place(before: dict[str, object], path: list
     assert json.loads(after) == wanted
 
 
+@pytest.mark.parametrize("name", ["t.yaml", "t.json"])
+def test_a_mark_of_byte_order_stays_and_is_in_nobodys_way(tmp_path: Path, name: str) -> None:
+    """As editors on Windows write it; by it, places in YAML were off by one, and no value was changed."""
+    yaml = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: shop-uploads\n      AccessControl: PublicRead # no\n"
+    properties = {"BucketName": "shop-uploads", "AccessControl": "PublicRead"}
+    text = "\ufeff" + (
+        yaml if name == "t.yaml" else json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": properties}}})
+    )
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=("quarantine-not-served",)))
+    mending = mended((edit for finding in found.failures for edit in finding.edits), [tmp_path], time.time() + 1)
+    write(mending)
+    assert mending.refused == []
+    assert (tmp_path / name).read_text(encoding="utf-8") == text.replace("PublicRead", "Private")
+
+
 def test_a_nested_stack_is_changed_for_all_that_use_it_or_not_at_all(tmp_path: Path) -> None:
     """One template, two stacks: what one of them needs would reach the other, which serves a website; so would it in another template's stack."""
     child = "Parameters: {Name: {Type: String}}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !Ref Name\n      AccessControl: PublicRead\n"
