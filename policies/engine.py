@@ -158,7 +158,9 @@ def check(
             f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}",
             fix=apps[0] if apps else "name the folder that holds the infrastructure code",
         )
-    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules]))
+    run = _Run(
+        chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules], organisation.root)
+    )
     held = conditions(chosen, organisation) if options.cache is not None else None
     seen: set[tuple[object, ...]] = set()
     for inputs in found:
@@ -192,7 +194,9 @@ def check_graphs(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules]))
+    run = _Run(
+        chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules], organisation.root)
+    )
     for graph in graphs:
         run.add(judged([graph], chosen, organisation))
     return run.result([], options.severity, time.monotonic() - started)

@@ -12,12 +12,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Protocol
 
 from averment.controls.model import Catalogue
+from averment.core.files import relative_posix
 from averment.core.organisation import Waiver
 from averment.core.source import SourceRef
-from averment.policies.interface import Rule
+from averment.policies.interface import Rule, in_its_file
 
 _OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
 _MEANT = re.compile(r"\baverment\s*:\s*(?:waiv|skip|ignor|suppress|disabl)\w*", re.IGNORECASE)
@@ -108,11 +110,15 @@ class Bearer(Protocol):
 class Waivers:
     """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something.
 
-    ``rules`` are the ids of all the rules that there are, also of those that weren't asked for: a waiver of another is mistyped.
+    ``rules`` are the ids of all the rules that there are, also of those that weren't asked for: a waiver of another is mistyped. A function of
+    source code may be named by its file as it is seen from ``root`` as well, since its address begins where the check does.
     """
 
-    def __init__(self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date, rules: Iterable[str] = ()) -> None:
+    def __init__(
+        self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date, rules: Iterable[str] = (), root: Path | None = None
+    ) -> None:
         self._waivers = tuple(waivers)
+        self._root = root
         self._catalogue = catalogue
         self._today = today
         self._rules = frozenset(rules)
@@ -140,14 +146,14 @@ class Waivers:
     def _one(self, name: str, resource: Bearer) -> str | None:
         for waiver in self._waivers:
             if waiver.control != name:
-                if waiver.covers(waiver.control, resource.address, waiver.until) and self._nobodys(waiver.control):
+                if self._covered(waiver, resource, waiver.until) and self._nobodys(waiver.control):
                     self._note(
                         f"{waiver.where}: the waiver for {resource.address} is void: there is no {_kind(waiver.control)} {waiver.control}"
                     )
                 continue
-            if waiver.covers(name, resource.address, self._today):
+            if self._covered(waiver, resource, self._today):
                 return f"{waiver.reason} (owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}; {waiver.where})"
-            if waiver.covers(name, resource.address, waiver.until):
+            if self._covered(waiver, resource, waiver.until):
                 self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
@@ -163,6 +169,15 @@ class Waivers:
                 return comment.text
             self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
         return None
+
+    def _covered(self, waiver: Waiver, resource: Bearer, day: date) -> bool:
+        return any(waiver.covers(waiver.control, name, day) for name in self._named(resource))
+
+    def _named(self, resource: Bearer) -> Iterator[str]:
+        yield resource.address
+        file = resource.source.file
+        if file is not None and self._root is not None and (own := in_its_file(resource.address, file)) != resource.address:
+            yield f"{relative_posix(file, self._root)}:{own}"
 
     def _unheard_of(self, comment: CommentWaiver) -> bool:
         """Whether the id of ``comment`` is nobody's. Those of Checkov's own skips are its own."""

@@ -246,3 +246,23 @@ def test_a_waiver_of_some_of_a_rules_controls_is_said_not_to_suffice(tmp_path: P
     assert checked("SM-UPL-01", "SM-DEL-02") == (1, "")
     assert checked("media-bucket-hardened") == (1, "")
     assert checked() == (0, "")
+
+
+def test_a_waiver_of_a_function_counts_wherever_the_check_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is named from the settings, as a check of everything reports it; checked by its folder, it was open again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "app.py").write_text(
+        'import boto3\n\nrekognition = boto3.client("rekognition")\n\n\ndef handler(event, context):\n'
+        '    return rekognition.compare_faces(SourceImage=event["a"], TargetImage=event["b"])\n'
+    )
+    entry = {"control": "face-call-after-liveness", "resource": "services/app.py:handler", "until": "2999-12-31"}
+    (tmp_path / "averment.yaml").write_text(
+        json.dumps({"version": 1, "waivers": [{**entry, "owner": "a", "approver": "b", "reason": "it goes away soon"}]})
+    )
+    only = ["check", "--rule", "face-call-after-liveness"]
+    assert averment([*only, "."]) == 0
+    assert averment([*only, "services"]) == 0
+    assert averment([*only, "services/app.py"]) == 0
+    monkeypatch.chdir(tmp_path / "services")
+    assert averment(only) == 0
