@@ -63,7 +63,7 @@ def _libraries() -> set[str]:
 def _own_code(rules: Iterable[Rule]) -> str | None:
     """The contents of whatever folder or package each rule of the user's own comes from; a rule is a pure function of these.
 
-    The module of its function alone wouldn't do: that of one which was put together (``functools.partial``, a helper that makes functions)
+    The module of its function alone wouldn't do: that of one which was put together (``functools.partial``, a function that makes others)
     is another, and with which arguments stands in the rule's own file.
     """
     files: set[Path] = set()
