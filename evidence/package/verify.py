@@ -56,10 +56,10 @@ def read_key(path: Path) -> Callable[[str], VerifierKey]:
     """
     data = read_file(path)
     try:
-        if data.startswith(b"-----BEGIN"):
+        if b"-----BEGIN" in data:  # perhaps behind a byte order mark, or words about the key
             der = der_of_pem(data)
             return lambda origin: VerifierKey(origin, der)
-        key = VerifierKey.parse(data.decode("utf-8"))
+        key = VerifierKey.parse(data.decode("utf-8-sig"))
     except (BadInputError, UnicodeDecodeError) as error:
         message = error.message if isinstance(error, BadInputError) else "is not text"
         raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over a PEM public key or a .vkey file") from error

@@ -139,7 +139,7 @@ def _require_reachable(quorum: int | None, number: int) -> None:
 
 def _witness(path: Path) -> VerifierKey:
     try:
-        return read_witness_key(read_file(path).decode("utf-8"))
+        return read_witness_key(read_file(path).decode("utf-8-sig"))
     except (BadInputError, UnicodeDecodeError) as error:
         message = error.message if isinstance(error, BadInputError) else "is not text"
         raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over the witness's .vkey file (name+id+base64)") from error

@@ -34,7 +34,7 @@ from averment.core.signing.verification import public_pem
 from averment.evidence.ledger.checkpoint import Checkpoint, VerifierKey, sign_note
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout, standalone
-from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Gathering, Kind, Population
 from averment.evidence.verification.steps import Problem
@@ -612,6 +612,29 @@ def test_wrong_use_is_told_from_findings(tmp_path, capsys):
     ):
         assert run(arguments) == 2
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("suffix", "before"),
+    [(".pub.pem", ""), (".pub.pem", "\ufeff"), (".pub.pem", "The key of the shop:\n\n"), (".vkey", ""), (".vkey", "\ufeff")],
+)
+def test_a_key_is_read_as_it_came_by_mail(original, enclosed, tmp_path, suffix, ends, before):
+    """With a byte order mark, Windows' ends of lines, or words before it: the auditor was told to hand over a PEM file, which it was."""
+    text = next((original / "keys").glob(f"*{suffix}")).read_text(encoding="utf-8")
+    key = tmp_path / "key"
+    key.write_bytes((before + text).replace("\n", ends).encode())
+    assert verify_package(original, [read_key(key)]).genuine
+    if suffix == ".pub.pem":
+        assert enclosed(original, "--key", key) == (0, set())
+
+
+def test_a_checkpoint_with_other_ends_of_lines_is_told_as_such(original, tmp_path):
+    """Kept as text on Windows, or in a repository that changes ends of lines: "control characters" told nobody what to do."""
+    kept = tmp_path / "checkpoint.txt"
+    kept.write_bytes((original / "checkpoint.txt").read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(BadInputError, match=r"ends of lines were changed.* get it anew, byte for byte"):
+        read_checkpoint(kept)
 
 
 def test_layout_of_the_signed_text_cannot_be_taken_for_a_checkpoint():
