@@ -8,6 +8,7 @@ from pathlib import Path
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
+from averment.core.files import not_for_a_shell
 from averment.core.http import check_url
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
@@ -34,7 +35,7 @@ def open_store(text: str, root: Path) -> Store:
     """The store that ``text`` names: ``s3://bucket/prefix``, or a folder relative to ``root``.
 
     Raises:
-        BadInputError: another scheme, or no bucket.
+        BadInputError: another scheme, no bucket, or a path that only a shell resolves.
     """
     if text.startswith(S3_PREFIX):
         from averment.evidence.stores.s3 import S3Store
@@ -42,7 +43,7 @@ def open_store(text: str, root: Path) -> Store:
         return S3Store.from_url(text)
     if "://" in text or text.lower().startswith("s3:"):
         raise BadInputError(f"'{text}' is no place for a ledger", fix="write a folder, or s3://bucket/prefix")
-    return DirectoryStore(root / text)
+    return DirectoryStore(root / not_for_a_shell(text))
 
 
 def open_ledger(organisation: Organisation, *, write: bool = False, clock: Callable[[], datetime] = utc_now) -> Ledger:

@@ -45,6 +45,19 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
     return data
 
 
+def not_for_a_shell(text: str) -> str:
+    """The path ``text``, unless it begins as one that only a shell resolves: taken as it stands, ``~/keys`` is a folder called ``~`` here.
+
+    Raises:
+        BadInputError: it does.
+    """
+    if text.startswith(("~", "$")):
+        raise BadInputError(
+            f"'{text}' is taken as it stands, and no shell is asked what it means", fix=f"write the whole path, or ./{text}"
+        )
+    return text
+
+
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
     """The UTF-8 text of ``path``.
 

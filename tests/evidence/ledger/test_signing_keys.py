@@ -82,6 +82,14 @@ def test_a_key_in_kms_without_its_prefix_is_not_made_as_a_file(tmp_path, prefix,
     assert open_signer(prefix + key, tmp_path).algorithm is Algorithm.ED25519
 
 
+@pytest.mark.parametrize("text", ["~/keys/ledger.pem", "$HOME/ledger.pem", "${KEYS}/ledger.pem"])
+def test_no_key_is_made_in_a_folder_that_a_shell_would_have_meant(tmp_path, text):
+    """A private key lay in a folder called ``~`` of the repository."""
+    with pytest.raises(BadInputError, match="no shell is asked"):
+        open_signer(text, tmp_path, create=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_key_by_openssl_is_usable(tmp_path):
     """The key that the error message tells people to make works."""
     path = tmp_path / "key.pem"

@@ -280,7 +280,9 @@ def test_a_clash_in_s3_is_tried_again(s3, make_record, tmp_path, monkeypatch):
         assert [item.index for item in ledger.append([make_record(3)])] == [2]
 
 
-@pytest.mark.parametrize("text", ["gs://bucket/x", "https://example.com", "s3://", "s3://bucket?x=1", "s3:/bucket/x", "s3:bucket"])
+@pytest.mark.parametrize(
+    "text", ["gs://bucket/x", "https://example.com", "s3://", "s3://bucket?x=1", "s3:/bucket/x", "s3:bucket", "~/ledger", "$HOME/x"]
+)
 def test_no_other_place_is_taken_for_a_folder(text, tmp_path):
     """A mistyped URL is refused instead of becoming a folder of that name."""
     with pytest.raises(BadInputError):

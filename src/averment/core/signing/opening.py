@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from averment.core.errors import BadInputError
+from averment.core.files import not_for_a_shell
 from averment.core.signing.interface import Signer
 from averment.core.signing.kms import KmsSigner
 from averment.core.signing.local import LocalSigner
@@ -29,7 +30,7 @@ def open_signer(text: str, root: Path, *, create: bool = False) -> Signer:
         raise BadInputError(f"'{text}' names no key", fix="write kms: and its id, its ARN, or alias/NAME")
     if text.startswith(KMS_PREFIX):
         return KmsSigner(text.removeprefix(KMS_PREFIX))
-    path = root / text
+    path = root / not_for_a_shell(text)
     if _IN_KMS.match(text) and not path.exists():
         raise BadInputError(
             f"'{text}' is no file, and reads like a key in KMS",
