@@ -218,7 +218,7 @@ class Package:
         self.size, self.root = read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted)
         self.check("checkpoint.txt", need, (self.size, self.root) == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
         data = self.bytes_of("leaf-hashes.bin")
-        self.leaves = [data[at : at + 32] for at in range(0, len(data), 32)]
+        self.leaves = [data[at : at + 32] for at in range(0, min(len(data), 32 * self.size), 32)]
         self.check("leaf-hashes.bin", need, len(data) == 32 * self.size and root_of(self.leaves) == self.root, "does not give the root")
 
     def check_record(self, record_id: str) -> tuple[int, str]:
@@ -266,6 +266,7 @@ class Package:
     def check_earlier(self, path: Path) -> None:
         """Step 9."""
         size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys)
+        need(root_of(self.leaves) == self.root, f"can't be held against {path}: leaf-hashes.bin is wrong")
         need(size <= self.size, f"the log has fewer entries than the {size} of {path}: is the package older than that?")
         need(root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
 

@@ -192,7 +192,9 @@ class _Examination:
         expected = layout.manifest_text(text.split("\n")[1], text.split("\n")[2], sha256_hex(manifest))
         if text != expected:
             raise VerificationError("is not what was signed")
-        said = layout.manifest_text(self._manifest["log"]["origin"], self._manifest["period"]["label"], sha256_hex(manifest))
+        said = layout.manifest_text(
+            self._known_manifest()["log"]["origin"], self._known_manifest()["period"]["label"], sha256_hex(manifest)
+        )
         self._require(text == said, "names another log or period than its signature")
         self._step.finding = f"{layout.MANIFEST} is what {text.split(chr(10))[1]} signed for {text.split(chr(10))[2]}"
 
@@ -227,8 +229,9 @@ class _Examination:
                 self._wrong(name, "is not a plain file")
             elif name in listed:
                 self._guard(name, lambda name=name: self._compare(name, listed[name]))  # type: ignore[misc]
-            elif name not in beside:
+            elif name not in beside and self._manifest:
                 self._wrong(name, "was added: the manifest doesn't list it")
+        self._known_manifest()
         self._step.finding = f"{len(listed)} files"
 
     def _compare(self, name: str, expected: dict[str, Any]) -> None:
@@ -237,7 +240,7 @@ class _Examination:
 
     # 4
     def _head(self) -> None:
-        log = self._manifest["log"]
+        log = self._known_manifest()["log"]
         self._require(bool(self._trusted), f"{WITHOUT} a key")
         self._checkpoint = open_checkpoint(self._read(layout.CHECKPOINT), log["origin"], self._trusted)
         head = self._checkpoint.checkpoint
@@ -247,16 +250,16 @@ class _Examination:
 
     # 5
     def _log(self) -> None:
-        data = self._read(layout.LEAVES)
-        self._leaves = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
-        head = self._known_head()
+        data, head = self._read(layout.LEAVES), self._known_head()
         self._require(len(data) == HASH_SIZE * head.size, f"holds {len(data)} bytes, not {HASH_SIZE} for each of {head.size} entries")
-        self._require(tree_hash(self._leaves) == head.root, "does not give the checkpoint's root")
+        leaves = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
+        self._require(tree_hash(leaves) == head.root, "does not give the checkpoint's root")
+        self._leaves = leaves
         self._step.finding = f"{head.size} hashes"
 
     # 6
     def _envelopes(self) -> None:
-        names = sorted(name for name in self._manifest.get("files", {}) if name.startswith(layout.RECORDS))
+        names = sorted(name for name in self._known_manifest().get("files", {}) if name.startswith(layout.RECORDS))
         public_keys = [key.public_key for key in (*self._own, *self._trusted)]
         self._require(bool(public_keys), f"{WITHOUT} a key")
         self._questions = OpenQuestions(*self._times())
@@ -286,9 +289,9 @@ class _Examination:
     def _proof(self, record_id: str) -> int:
         envelope = self._read(layout.record_name(record_id))
         proof = InclusionProof.parse(self._read(layout.proof_name(record_id)))
-        checkpoint = proof.verify(envelope, self._manifest["log"]["origin"], self._trusted)
+        checkpoint = proof.verify(envelope, self._known_manifest()["log"]["origin"], self._trusted)
         self._require(checkpoint.checkpoint == self._known_head(), "proves its place under another checkpoint")
-        self._require(self._leaves[proof.index] == leaf_hash(envelope), f"{layout.LEAVES} has another entry at {proof.index}")
+        self._require(self._known_leaves()[proof.index] == leaf_hash(envelope), f"{layout.LEAVES} has another entry at {proof.index}")
         return proof.index
 
     # 8
@@ -300,13 +303,13 @@ class _Examination:
         differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key) and key not in unread)
         self._require(not differing, f"says otherwise of {len(differing)} records, such as {differing[:1]}")
         self._require(len(report["evidence"]) == len(said), "lists a record twice")
-        self._require(report["period"] == self._manifest["period"], "is of another period than the manifest")
+        self._require(report["period"] == self._known_manifest()["period"], "is of another period than the manifest")
         self._require(not unread or bool(differing), f"{WITHOUT} {counted(len(unread), 'record')}, which could not be read")
         self._step.finding = f"{len(said)} records"
 
     # 9
     def _history(self) -> None:
-        origin, head = self._manifest["log"]["origin"], self._known_head()
+        origin, head = self._known_manifest()["log"]["origin"], self._known_head()
         sizes = []
         for data in self._earlier:
             try:
@@ -316,7 +319,7 @@ class _Examination:
             older = f"was rolled back, or the package is older than the checkpoint: that has {old.size} entries, and this log {head.size}"
             self._require(old.size <= head.size, older)
             self._require(
-                tree_hash(self._leaves[: old.size]) == old.root,
+                tree_hash(self._known_leaves()[: old.size]) == old.root,
                 f"is of a rewritten log: its first {old.size} entries are others than before",
             )
             sizes.append(str(old.size))
@@ -381,6 +384,16 @@ class _Examination:
         if self._checkpoint is None:
             raise VerificationError(f"{WITHOUT} a genuine checkpoint")
         return self._checkpoint.checkpoint
+
+    def _known_manifest(self) -> dict[str, Any]:
+        if not self._manifest:
+            raise VerificationError(f"{WITHOUT} {layout.MANIFEST}, which can't be read or is none")
+        return self._manifest
+
+    def _known_leaves(self) -> list[bytes]:
+        if not self._leaves:
+            raise VerificationError(f"{WITHOUT} {layout.LEAVES}, which can't be read or is wrong")
+        return self._leaves
 
     def _read(self, name: str) -> bytes:
         return read_file(self._package / name)

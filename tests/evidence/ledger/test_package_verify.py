@@ -274,6 +274,35 @@ def test_a_folder_that_may_not_be_looked_into_is_no_pass_and_no_finding(shared, 
     assert (code, name in files) == (1, True)
 
 
+def test_no_file_that_may_not_be_read_accuses_anybody(shared):
+    """Whichever it is, and with an earlier checkpoint at hand: hashes that could not be read were told as proofs that are malformed, and as a log
+    that was rewritten."""
+    earlier = (shared / "checkpoint.txt").read_bytes()
+    for name in sorted(bytes_of(shared)):
+        (shared / name).chmod(0o600 if os.geteuid() == 0 else 0)
+        with as_nobody():
+            result = Verified.of(verify_package(shared, (), [earlier]))
+        (shared / name).chmod(0o644)
+        assert result.conclusion is Conclusion.INCOMPLETE, (name, result.problems)
+        assert Problem(name, "can't be read: Permission denied") in result.problems
+
+
+def test_hashes_that_were_changed_are_no_log_that_was_rewritten(package, tmp_path, capsys, monkeypatch):
+    """Only the list of hashes in the package is another: the gravest accusation of all was made of the log."""
+    earlier = (package / "checkpoint.txt").read_bytes()
+    (tmp_path / "kept.txt").write_bytes(earlier)
+    (package / "leaf-hashes.bin").write_bytes(bytes(10_000))
+    reasons = {problem.reason for problem in verify_package(package, (), [earlier]).problems}
+    assert not [reason for reason in reasons if "rewritten" in reason]
+    assert any("not 32 for each of" in reason for reason in reasons)
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(package), "--checkpoint", str(tmp_path / "kept.txt")])
+    assert standalone.main() == 1
+    said = capsys.readouterr().out
+    assert "WRONG leaf-hashes.bin: does not give the root" in said
+    assert "kept.txt: leaf-hashes.bin is wrong" in said
+    assert "does not begin with" not in said
+
+
 @pytest.mark.parametrize("size", [0, 40_000])
 def test_whole_numbers_beyond_those_that_are_exact_are_read_again(tmp_path, enclosed, make_record, size):
     """A measure of 1e17 has no fraction when it is written: the entry was refused by every reader, and with it the ledger, for good."""
