@@ -146,6 +146,8 @@ def test_paths_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     """Nothing to look at is never clean."""
     with pytest.raises(api.BadInputError, match="does not exist"):
         api.check(tmp_path / "nowhere")
+    with pytest.raises(api.BadInputError, match="a path is empty"):  # a variable that isn't set: the working directory was checked
+        api.check("")
 
 
 def test_a_missing_part_is_named(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

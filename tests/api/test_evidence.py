@@ -165,6 +165,9 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.export(api.Period("Q4\nQ5", BEGIN, END)), "can't be the label"),
         (lambda: api.export(api.Period("../Q4", BEGIN, END)), "can't be the label"),
         (lambda: api.export(None), "'None' is not a period"),  # type: ignore[arg-type]
+        (lambda: api.export("2026Q4", output=""), "output is empty"),
+        (lambda: api.verify(""), "package is empty"),
+        (lambda: api.prove("SM-PRV-01", populations={"generated-media": ""}), "the place of the population generated-media is empty"),
         (lambda: api.prove(Path("none.yaml")), "none.yaml|does not exist"),
         (lambda: api.prove("SM-PRV-01", detector=Path("none.yaml")), "does not exist"),
         (lambda: api.replay("0" * 8), "no record 00000000"),

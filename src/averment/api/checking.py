@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from averment.api.common import AnyPath, Conclusion, organisation_of, several, word
+from averment.api.common import AnyPath, Conclusion, organisation_of, place, several, word
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -135,7 +135,7 @@ def check(
     folders = several("rule_folders", rule_folders)
     if folders and not own_rules:
         raise BadInputError("folders of rules are named, and only those that ship are to be run", fix="leave one of them out")
-    targets = [Path(path) for path in paths] or [Path()]
+    targets = [Path(place("a path", path)) for path in paths] or [Path()]
     kept = Cache(Store(Path(cache))) if cache is not None else None
     return prepare(targets, organisation_of(organisation, start_of(targets)), asked, folders, own_rules, engine, kept).run()
 

@@ -81,6 +81,18 @@ def several(name: str, value: Sequence[AnyPath]) -> tuple[AnyPath, ...]:
     return tuple(value)
 
 
+def place(name: str, value: AnyPath) -> str:
+    """Where ``value`` is, which was handed over as ``name``.
+
+    Raises:
+        BadInputError: it is empty, as a variable that isn't set leaves it: that would be the working directory.
+    """
+    text = os.fspath(value)
+    if not text:
+        raise BadInputError(f"{name} is empty", fix="name a file or folder; the working directory is '.'")
+    return text
+
+
 Word = TypeVar("Word", bound=StrEnum)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, period_of, several
+from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, period_of, place, several
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -69,7 +69,7 @@ def export(
     if given and compare is None:
         raise BadInputError("a key is named for no package", fix="name the package that it is of as well: --compare PACKAGE")
     notes = Notes(on_note)
-    target = Path(output) if output is not None else Path(f"evidence-{asked.label}")
+    target = Path(place("output", output)) if output is not None else Path(f"evidence-{asked.label}")
     with ledger_for_writing(settings, notes) as ledger:
         ledger.countersign()  # before: what vouches for the checkpoint goes into the package
         compared = _compared(Path(compare), given, ledger) if compare is not None else None

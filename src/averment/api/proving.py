@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, place
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError, MissingExtraError
 from averment.core.organisation import Organisation
@@ -176,7 +176,7 @@ def _replayed(record: Record, context: ClaimContext, detector: str | None) -> Re
 def _context(
     settings: Organisation, populations: Mapping[str, AnyPath] | None, trust: AnyPath | None, seed: int | None, detector: str
 ) -> ClaimContext:
-    places = {name: str(place) for name, place in (populations or {}).items()}
+    places = {name: place(f"the place of the population {name}", where) for name, where in (populations or {}).items()}
     return claim_context(settings, places, trust=Path(trust) if trust is not None else None, seed=seed, detector_name=detector)
 
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from averment.api.common import AnyPath, Conclusion, several
+from averment.api.common import AnyPath, Conclusion, place, several
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.files import UNREAD
@@ -103,7 +103,7 @@ def verify(
         IncompleteError: a zip can't be unpacked here.
         BadInputError: there is no package and no proof, a file isn't what it should be, or the quorum can't be met.
     """
-    path = Path(package)
+    path = Path(place("package", package))
     given = [read_key(Path(item)) for item in several("keys", keys)]
     earlier = several("checkpoints", checkpoints)
     vouching = vouching_of(several("witnesses", witnesses), quorum, several("timestamp_certificates", timestamp_certificates))
