@@ -6,6 +6,7 @@ import pickle
 import re
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -130,6 +131,12 @@ def test_wrong_use_is_refused(shop: Path, arguments: dict[str, object], said: st
     with pytest.raises(api.BadInputError) as error:
         api.check(shop, **arguments)  # type: ignore[arg-type]
     assert re.search(said, " ".join(error.value.diagnostics().split()))
+
+
+@pytest.mark.parametrize("name", ["severity", "fail_on"])
+def test_a_type_checker_takes_words_written_as_text(name: str) -> None:
+    """What the page promises has to pass ``mypy --strict``, as it promises too."""
+    assert str in get_args(get_type_hints(api.check)[name])
 
 
 def test_words_may_be_written_as_text(shop: Path) -> None:
