@@ -100,7 +100,8 @@ def _check_origin(store: Store, origin: str) -> None:
         raise VerificationError(
             f"the checkpoint is of the log {said}, and evidence.origin names {origin}",
             where=SourceRef(file=store.location),
-            fix=f"if the log has been called {said} from the start, write that as evidence.origin; if not, restore the ledger from a copy",
+            fix=f"if it is your log, write that as evidence.origin: {said}; if it is another's, name a place of your own as evidence.ledger; if"
+            f" your log lay there, {RESTORE}",
         )
 
 

@@ -352,7 +352,7 @@ def test_a_ledger_of_another_origin_is_refused(shop, make_record, write):
         VerificationError, match=r"is of the log example\.com/shop, and evidence\.origin names example\.com/other"
     ) as caught:
         open_ledger(other, write=write)
-    assert "write that as evidence.origin" in (caught.value.fix or "")
+    assert "write that as evidence.origin: example.com/shop" in (caught.value.fix or "")
     assert sorted(folder(shop).rglob("*")) == before
 
 
