@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from averment import __version__
 from averment.core.canonical import JSON, canonical_json, id_of_bytes
 from averment.core.errors import BadInputError
 from averment.core.period import Period, from_iso, iso
@@ -146,6 +147,8 @@ class Record:
             ValueError: a missing or unknown field, or an ``id`` that isn't the one its content gives.
         """
         try:
+            if value["kind"] not in set(Kind):
+                raise ValueError(f"its kind '{value['kind']}' is none that averment {__version__} knows; a newer version may")
             population, period = value.get("population"), value.get("period")
             record = cls(
                 kind=Kind(value["kind"]),

@@ -151,6 +151,16 @@ def test_a_record_with_a_time_that_is_none_is_found(insider, make_record):
         open_entry(entry, lambda _: b"")
 
 
+def test_a_record_of_a_kind_to_come_is_said_to_be_one(insider, make_record):
+    """By a newer version of this program: that its record "is not what it says" accused whoever made it."""
+    record = make_record(1)
+    statement = insider.statement(record.id)
+    statement["predicate"]["record"]["kind"] = "kind-of-2031"
+    entry = sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer)
+    with pytest.raises(VerificationError, match=r"its kind 'kind-of-2031' is none that averment \S+ knows; a newer version may"):
+        open_entry(entry, lambda _: b"")
+
+
 def test_a_statement_of_another_type_is_found(insider, make_record):
     """A predicate that isn't ours, or a payload type that isn't in-toto's, is no record."""
     record = make_record(2)
