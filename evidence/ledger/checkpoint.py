@@ -30,7 +30,7 @@ _ID_SIZE = 4
 _TIME_SIZE = 8
 _LAST_MOMENT = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 _SIGNATURE_LINE = re.compile("— ([^\\s+]+) ([A-Za-z0-9+/]+={0,2})")
-_NAME = re.compile(r"[^\s+]+")
+_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -201,9 +201,9 @@ def _signature(line: str) -> NoteSignature:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether ``name`` can stand before a signature (C2SP signed-note): not empty, no space, no plus, and nothing that doesn't print, which
-    would make the note one that nobody can read."""
-    return name.isprintable() and _NAME.fullmatch(name) is not None
+    """Whether ``name`` can stand before a signature (C2SP signed-note): not empty, no space, no plus, and none of the control characters
+    that would make the note one that nobody can read."""
+    return _NAME.fullmatch(name) is not None
 
 
 def cosigned_message(text: str, moment: datetime) -> bytes:

@@ -54,7 +54,7 @@ class Witness:
         """
         if not is_key_name(name):
             raise BadInputError(
-                f"'{name}' can't be a witness's name: it is empty, or holds a space, a plus or what doesn't print", fix=_NAMES
+                f"'{name}' can't be a witness's name: it is empty, or holds a space, a plus or a control character", fix=_NAMES
             )
         if name in logs:
             raise BadInputError(f"'{name}' is the name of the log, whose signatures those of a witness would be taken for", fix=_NAMES)

@@ -250,7 +250,7 @@ def test_a_witness_cosigns_and_remembers(shop, capsys):
     assert "rewritten" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["", "auditor one", "auditor+one", "auditor\x07", "auditor\u2028", "example.com/shop"])
+@pytest.mark.parametrize("name", ["", "auditor one", "auditor+one", "auditor\x07", "auditor\u2028", "auditor\udcff", "example.com/shop"])
 def test_a_witness_has_a_name_that_a_checkpoint_can_carry(shop, capsys, name):
     """A cosignature under another name, once attached, left a checkpoint that nobody could read: neither reader nor writer went on with the ledger."""
     LocalSigner.create(shop / "w" / "w.pem")

@@ -42,6 +42,8 @@ def write(folder: Path, text: str) -> Path:
         (WAIVER.format(until="2026-12-31").replace("aws_s3_bucket_policy.*", "''"), 4, "should be non-empty"),
         ('version: 1\nevidence:\n  ledger: ""\n', 3, "evidence.ledger: '' should be non-empty"),
         ('version: 1\nevidence:\n  signing_key: ""\n', 3, "evidence.signing_key: '' should be non-empty"),
+        ("version: 1\nevidence:\n  origin: |\n    example.com/shop\n", 3, "evidence.origin: 'example.com/shop\\n' does not match"),
+        ('version: 1\nevidence:\n  origin: "a\\ab"\n', 3, "evidence.origin: 'a\\x07b' does not match"),
         ('version: 1\norganisation:\n  name: "  "\n', 3, "organisation.name: '  ' does not match"),
         ("version: 1\nscope:\n  media:\n    - role: upload\n", 4, "no bucket is known by this"),
         ("version: 1\nscope:\n  media:\n    - {role: upload, names: [], tags: {}}\n", 4, "no bucket is known by this"),
