@@ -17,9 +17,11 @@ from PIL import Image
 
 from averment import api
 from averment.cli.main import run
+from averment.core.signing.local import LocalSigner
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
 from averment.detector.remote import BusyError
+from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.witness import BehindError
 
 BEGIN, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -192,6 +194,16 @@ def test_wrong_use_is_refused(shop: Path, job: object, said: str) -> None:
     with pytest.raises(api.BadInputError, match=said):
         job()  # type: ignore[operator]
     assert not (shop / ".averment" / "ledger" / "checkpoint").exists()
+
+
+def test_a_witness_out_of_reach_is_noted_once(shop: Path) -> None:
+    """An export asks it before the package is written and once more at the end: the same note stood there twice."""
+    key = VerifierKey("w.example", LocalSigner.create(shop / "w" / "w.pem").public_key(), cosigner=True)
+    (shop / "averment.yaml").write_text(f"version: 1\nevidence:\n  witnesses: [{{key: '{key}', url: 'http://127.0.0.1:9'}}]\n")
+    api.collect("check")
+    notes = [note for note in api.export("2026Q4", output="p").notes if "w.example" in note]
+    assert len(notes) == 1
+    assert "was not cosigned by w.example" in notes[0]
 
 
 def test_errors_and_results_come_out_of_another_process(shop: Path) -> None:

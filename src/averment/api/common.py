@@ -156,5 +156,5 @@ def ledger_for_writing(organisation: Organisation, note: Note) -> Iterator[Ledge
     with open_ledger(organisation, write=True) as ledger:
         yield ledger
         ledger.countersign()
-        for text in ledger.notes:
+        for text in dict.fromkeys(ledger.notes):  # a third party that is out of reach may have been asked before as well
             note(text)
