@@ -48,6 +48,9 @@ from averment.evidence.verification.vouching import Vouching, cosigners, dated, 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
 
 
+_LEFT_BY_LOOKING = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
 def read_key(path: Path) -> Callable[[str], VerifierKey]:
     """A public key file that an auditor hands over, PEM or a verifier key string; the name of a PEM key is the log's.
 
@@ -230,7 +233,8 @@ class _Examination:
             elif name in listed:
                 self._guard(name, lambda name=name: self._compare(name, listed[name]))  # type: ignore[misc]
             elif name not in beside and self._manifest:
-                self._wrong(name, "was added: the manifest doesn't list it")
+                looked = "; a file manager leaves it where it shows a folder: remove it" if Path(name).name in _LEFT_BY_LOOKING else ""
+                self._wrong(name, f"was added: the manifest doesn't list it{looked}")
         self._known_manifest()
         self._step.finding = f"{len(listed)} files"
 

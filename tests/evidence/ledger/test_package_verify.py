@@ -236,6 +236,15 @@ def test_an_added_file_is_found_and_named(package, enclosed, name):
     assert name in files
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "records/.DS_Store", "Thumbs.db"])
+def test_what_a_file_manager_left_is_named_with_what_to_do(package, name):
+    """It was added, and is a finding; but whoever only looked into the folder reads that nobody forged anything."""
+    (package / name).write_bytes(b"\0")
+    assert verify_package(package).problems == [
+        Problem(name, "was added: the manifest doesn't list it; a file manager leaves it where it shows a folder: remove it")
+    ]
+
+
 @contextmanager
 def as_nobody():
     """Without root's privilege to read everything."""
