@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from averment.core.canonical import sha256_hex
-from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import Period, from_iso
 from averment.core.source import SourceRef
 from averment.evidence.decisive import Decisive
@@ -42,7 +42,6 @@ MAX_UNPACKED = 32 * 1024 * 1024 * 1024
 Key = Callable[[str], VerifierKey]
 _LONGEST_NAME = 255
 """Far more than any file of a package has with its folders, and no more than every file system takes."""
-_SHOWN = 3
 _UNPACKED = "get the package anew, or unpack it yourself and name the folder"
 
 
@@ -76,6 +75,7 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
     Raises:
         BadInputError: it is no package, or one of another log and no key of that log was handed over.
         VerificationError: it isn't genuine, or the log was rewritten since.
+        IncompleteError: a file of it can't be read here.
     """
     where = SourceRef(file=str(package))
     origin = said_origin(package)
@@ -87,10 +87,7 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
             fix="hand over that log's key: --compare-key FILE",
         )
     trusted = list(keys) or [lambda _, key=key: key for key in ledger.keys]  # type: ignore[misc]
-    result = verify_package(package, trusted)
-    if not result.genuine:
-        named = "; ".join(f"{problem.file}: {problem.reason}" for problem in result.problems[:_SHOWN])
-        raise VerificationError(f"the earlier package isn't genuine: {named}", where=where, fix="averment verify tells all of it")
+    verify_package(package, trusted).require_genuine("the earlier package", where)
     data = read_file(package / layout.MANIFEST)
     manifest: dict[str, Any] = json.loads(data)
     if own:

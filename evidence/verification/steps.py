@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from averment.core.errors import IncompleteError, VerificationError
+from averment.core.files import UNREAD
+from averment.core.source import SourceRef
 
 WITHOUT = "can't be checked without"
 """How the reason begins where another file is missing that it takes, or is wrong itself: nothing is said of this one."""
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -42,3 +49,22 @@ class Verification:
     def genuine(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+    def require_genuine(self, what: str, where: SourceRef) -> None:
+        """For whoever goes on with ``what`` was verified, and is at ``where``.
+
+        Raises:
+            VerificationError: something is wrong with it.
+            IncompleteError: all that is wrong is that files can't be read here.
+        """
+        named = "; ".join(f"{problem.file}: {problem.reason}" for problem in self.problems[:_SHOWN])
+        if only_unread(self.problems):
+            raise IncompleteError(f"{what} could not be checked whole: {named}", where=where, fix="check the permissions of its files")
+        if self.problems:
+            raise VerificationError(f"{what} isn't genuine: {named}", where=where, fix="averment verify tells all of it")
+
+
+def only_unread(problems: Sequence[Problem]) -> bool:
+    """Whether all that is wrong is that files can't be read here, which accuses nobody."""
+    reasons = [problem.reason for problem in problems]
+    return any(reason.startswith(UNREAD) for reason in reasons) and all(reason.startswith((UNREAD, WITHOUT)) for reason in reasons)

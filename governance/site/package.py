@@ -22,8 +22,6 @@ from averment.evidence.package.verify import verify_package
 PACKAGE = "package"
 """The package's folder in the built site."""
 
-_SHOWN = 3
-
 
 @dataclass(frozen=True)
 class Enclosed:
@@ -60,6 +58,7 @@ def enclosed(package: Path, organisation: Organisation) -> Enclosed:
     Raises:
         BadInputError: there is no package in it, or it is one of another log.
         VerificationError: it isn't genuine, or the ledger was rewritten since it was made.
+        IncompleteError: a file of it can't be read here.
     """
     where = SourceRef(str(package))
     with open_ledger(organisation) as ledger:
@@ -67,9 +66,7 @@ def enclosed(package: Path, organisation: Organisation) -> Enclosed:
         origin = said_origin(package)
         if origin != ledger.origin:
             raise BadInputError(f"is a package of the log {origin}, not of {ledger.origin}", where=where, fix="name one of this ledger")
-        if not result.genuine:
-            named = "; ".join(f"{problem.file}: {problem.reason}" for problem in result.problems[:_SHOWN])
-            raise VerificationError(f"the package isn't genuine: {named}", where=where, fix="averment verify tells all of it")
+        result.require_genuine("the package", where)
         ledger.prove_extension(open_checkpoint(read_file(package / layout.CHECKPOINT), ledger.origin, ledger.keys).checkpoint)
     data = read_file(package / layout.MANIFEST)
     manifest: dict[str, Any] = json.loads(data)

@@ -61,7 +61,7 @@ def export(
         BadInputError: the period isn't one, the ledger is empty, the folder holds something else, or ``compare`` is no such package.
         VerificationError: the ledger, or the earlier package, isn't what was signed.
         MissingExtraError: the workbook needs ``averment[report]``.
-        IncompleteError: the file system refused.
+        IncompleteError: the file system refused, or a file of the earlier package can't be read.
     """
     asked = period_of(period)
     settings = organisation_of(organisation)

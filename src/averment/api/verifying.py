@@ -11,7 +11,6 @@ from pathlib import Path
 from averment.api.common import AnyPath, Conclusion, place, several
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
-from averment.core.files import UNREAD
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.timestamp import read_certificates
@@ -20,7 +19,7 @@ from averment.evidence.package.files import read_file
 from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
 from averment.evidence.record import Record
 from averment.evidence.verification.single import verify_proof
-from averment.evidence.verification.steps import WITHOUT, Problem, Verification
+from averment.evidence.verification.steps import Problem, Verification, only_unread
 from averment.evidence.verification.vouching import Vouching, different
 
 
@@ -61,9 +60,7 @@ class Verified:
         """Clean if it is genuine; incomplete if all that is wrong is that files can't be read here, which accuses nobody; else findings."""
         if self.genuine:
             return Conclusion.CLEAN
-        reasons = [problem.reason for problem in self.problems]
-        unread = any(reason.startswith(UNREAD) for reason in reasons) and all(reason.startswith((UNREAD, WITHOUT)) for reason in reasons)
-        return Conclusion.INCOMPLETE if unread else Conclusion.FINDINGS
+        return Conclusion.INCOMPLETE if only_unread(self.problems) else Conclusion.FINDINGS
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""

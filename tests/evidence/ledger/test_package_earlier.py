@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import sha256_hex
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.evidence.ledger.opening import open_ledger
@@ -111,6 +112,20 @@ def test_a_package_that_was_changed_is_not_compared_with(grown, last_year):
     [record] = (last_year / "records").iterdir()
     record.write_bytes(record.read_bytes().replace(b"payload", b"paylaod", 1))
     with open_ledger(grown) as ledger, pytest.raises(VerificationError, match=f"records/{record.name}"):
+        read_earlier(last_year, ledger)
+
+
+def test_a_package_that_cannot_be_read_here_is_accused_of_nothing(grown, last_year, monkeypatch):
+    """A permission that is missing on this machine was told as a package that isn't genuine (exit 1)."""
+    opens = Path.open
+
+    def refusing(self, *arguments, **options):
+        if self.name == "README.html":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opens(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    with open_ledger(grown) as ledger, pytest.raises(IncompleteError, match=r"could not be checked whole: README\.html: can't be read"):
         read_earlier(last_year, ledger)
 
 
