@@ -251,3 +251,13 @@ def test_building_again_changes_nothing(made: Path) -> None:
     before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
     assert run(["rules", "build", "-o", "out"]) == 0
     assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
+
+
+def test_a_pack_of_an_earlier_build_is_told(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A larger build had a second pack: whoever deploys what lies there would deploy it for ever."""
+    (made / "averment-2.pack.yaml").write_bytes((made / "averment.pack.yaml").read_bytes())
+    capsys.readouterr()
+    assert run(["rules", "build", "-o", "out"]) == 0
+    err = capsys.readouterr().err
+    assert "averment-2.pack.yaml is of an earlier build, and no part of this one: remove it" in err
+    assert err.count("earlier build") == 1
