@@ -540,6 +540,13 @@ def test_a_command_is_followed_through_files_and_names(files: dict[str, str | by
     assert judged(tmp_path, files)[0] is verdict
 
 
+def test_liveness_that_is_read_in_the_other_language_leaves_it_open(tmp_path: Path):
+    """A function in TypeScript may read the result and leave a note that one in Python demands."""
+    live = 'import { GetFaceLivenessSessionResultsCommand as G } from "@aws-sdk/client-rekognition";\nexport const handler = (e) => c.send(new G(e));\n'
+    found, said = judged(tmp_path, {"match.py": f"{PYTHON}def handler(event, context):\n    return {COMPARE}\n", "live/index.ts": live})
+    assert (found, "live/index.ts" in said) == (Verdict.UNKNOWN, True)
+
+
 def test_libraries_that_compare_faces_by_themselves_are_not_meant(tmp_path: Path):
     """``face_recognition.compare_faces`` has the name of boto3's method and nothing to do with it."""
     text = "import boto3, face_recognition\n# rekognition was too dear\ndef f(a, b):\n    return face_recognition.compare_faces([a], b)\n"

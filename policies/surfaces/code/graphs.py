@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
 from averment.policies.rules.code import FUNCTION
 from averment.policies.surfaces.code import python
-from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES
+from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, snake
 from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, asks
 from averment.policies.surfaces.code.model import Function, Module
@@ -23,6 +24,7 @@ from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
 from averment.policies.surfaces.code.state import Match, Seen
 from averment.policies.surfaces.comments import above
 
+_READS = re.compile(rf"\b[gG]{RESULT[1:]}|\b{snake(RESULT)}\b".encode())
 MAX_CALLS = 200
 MAX_PATHS = 1_000
 
@@ -33,10 +35,12 @@ def parsed_graphs(sources: Sources, folder: Path, observer: Observer) -> Iterato
     for path in sorted(sources.parsed):
         families.setdefault(path.suffix in python.SUFFIXES, []).append(path)
     for is_python, paths in sorted(families.items(), reverse=True):
-        yield _graph(Project(folder, observer=observer), paths, sources.parsed, is_python=is_python)
+        others = (path for path in families.get(not is_python, ()) if _READS.search(sources.parsed[path]))
+        elsewhere = next((relative_posix(path, folder) for path in others), None)
+        yield _graph(Project(folder, observer=observer), paths, sources.parsed, elsewhere, is_python=is_python)
 
 
-def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes], *, is_python: bool) -> Graph:
+def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes], elsewhere: str | None, *, is_python: bool) -> Graph:
     problems: list[Problem] = []
     for path in paths:
         try:
@@ -47,7 +51,7 @@ def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes],
         faults = project.modules[path].faults
         problems += [Problem(reason, SourceRef(str(path), line), blocking=matters) for line, reason, matters in faults]
     try:
-        return Graph(_resources(project), problems)
+        return Graph(_resources(project, elsewhere), problems)
     except RecursionError:
         problems.append(Problem("the calls between these files are nested too deeply to be followed", SourceRef(str(project.root))))
         return Graph(problems=problems)
@@ -61,7 +65,7 @@ def _parse(path: Path, data: bytes, *, is_python: bool) -> Module:
     return parse_script(path, data)
 
 
-def _resources(project: Project) -> list[Resource]:
+def _resources(project: Project, elsewhere: str | None) -> list[Resource]:
     reach = Reach(project)
     paths = _Paths(reach)
     found: list[Resource] = []
@@ -75,7 +79,7 @@ def _resources(project: Project) -> list[Resource]:
                 "", calls[MAX_CALLS].line, certain=False, reason=f"it makes more than {MAX_CALLS} requests; the rest was not judged"
             )
             calls = [*calls[:MAX_CALLS], rest]
-        found.append(_resource(function, calls, matches, cut, reach))
+        found.append(_resource(function, calls, matches, cut, reach, elsewhere))
     return found
 
 
@@ -105,7 +109,7 @@ class _Paths:
         return matches[:MAX_PATHS], cut
 
 
-def _resource(function: Function, calls: list[Asked], matches: list[Match], cut: str, reach: Reach) -> Resource:
+def _resource(function: Function, calls: list[Asked], matches: list[Match], cut: str, reach: Reach, elsewhere: str | None) -> Resource:
     path = function.module.path
     where = SourceRef(str(path), function.line, function.end)
     listed, lines = [], dict[PropertyPath, SourceRef]()
@@ -118,7 +122,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
         "Calls": listed,
         "Paths": [_path(match) for match in matches],
         "PathsCut": cut or None,
-        "LivenessElsewhere": _elsewhere(matches, reach),
+        "LivenessElsewhere": _elsewhere(matches, reach, elsewhere),
     }
     relative = relative_posix(path, reach.project.root)
     mark, written = "#" if function.module.language == "python" else "//", function.module.lines
@@ -180,9 +184,9 @@ def liveness(match: Match) -> str | Unknown:
     return Unknown(state.opaque) if state.opaque else "none"
 
 
-def _elsewhere(matches: list[Match], reach: Reach) -> str | None:
-    """Where else liveness results are read, when no path to a comparison does."""
+def _elsewhere(matches: list[Match], reach: Reach, elsewhere: str | None) -> str | None:
+    """Where else liveness results are read, when no path to a comparison does: in these files, or ``elsewhere`` in the other language."""
     if any(liveness(match) != "none" for match in matches):
         return None
     reader = next(iter(reach.readers()), None)
-    return f"{relative_posix(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else None
+    return f"{relative_posix(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else elsewhere
