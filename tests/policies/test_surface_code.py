@@ -228,6 +228,16 @@ PATHS = {
         Verdict.PASS,
         "",
     ),
+    "a result that an object keeps, and another method looks at": (
+        f'class Face:\n    def load(self):\n        self.result = {LIVE}\n    def good(self):\n        return self.result["Status"] == "SUCCEEDED"\n    def run(self):\n        self.load()\n        if not self.good():\n            return None\n        return {COMPARE}\nreturn Face().run()',
+        Verdict.PASS,
+        "",
+    ),
+    "a result that an object keeps, and a property looks at": (
+        f'class Face:\n    @property\n    def good(self):\n        return self.result["Status"] == "SUCCEEDED"\n    def run(self):\n        self.result = {LIVE}\n        if not self.good:\n            return None\n        return {COMPARE}\nreturn Face().run()',
+        Verdict.PASS,
+        "",
+    ),
     "a match on the result": (
         f'match {LIVE}:\n    case {{"Status": "SUCCEEDED"}}:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,

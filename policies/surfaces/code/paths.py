@@ -16,12 +16,27 @@ go too deep, the walk says so (``Walker.cut``), for a path that wasn't walked ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from averment.policies.surfaces.code.apis import HARMLESS, MATCHES, RESULT, SESSION
-from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, Inline, Loop, Param, Raise, Return, Statement, Try, Value
+from averment.policies.surfaces.code.model import (
+    Bind,
+    Call,
+    Do,
+    Function,
+    If,
+    Inline,
+    Loop,
+    Param,
+    Raise,
+    Return,
+    Statement,
+    Try,
+    Value,
+    values_of,
+)
 from averment.policies.surfaces.code.reach import Asked, Reach
-from averment.policies.surfaces.code.state import Level, Match, Seen, State, joined
+from averment.policies.surfaces.code.state import Frame, Level, Match, Seen, State, become, joined
 from averment.policies.surfaces.code.telling import TELLING, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells
 
 MAX_STEPS = 10_000
@@ -30,25 +45,6 @@ MAX_CALLS_DEEP = 25
 MAX_ALL_STEPS = 50_000
 """In a project."""
 MAX_PENDING = 200
-
-
-@dataclass(slots=True)
-class _Frame:
-    """One function on the way: the levels of its names.
-
-    ``block`` is the list of statements that is walked, ``placed`` in which one a name got its level, ``forged`` in which one it was given a
-    result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed. ``answers`` are, of each return, what
-    was done about liveness until then and whether it says yes or no (``answer_of``).
-    """
-
-    function: Function
-    levels: dict[str, Level] = field(default_factory=dict)
-    block: int = 0
-    placed: dict[str, int] = field(default_factory=dict)
-    forged: dict[str, int] = field(default_factory=dict)
-    returned: Level = Level.NOTHING
-    answers: list[tuple[Seen, bool | None]] = field(default_factory=list)
-    ends: list[State] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -75,6 +71,7 @@ class Walker:
         self._steps = 0
         self._results: dict[int, Level] = {}
         self._before: dict[int, Seen] = {}
+        self._attributes: dict[Function, set[str]] = {}
         self._apart: set[int] = set()
         """Conditions whose operands are walked one by one."""
 
@@ -103,14 +100,14 @@ class Walker:
         self._stack.append(function)
         if function.guard:
             state.other = state.other or f"{function.label} has {function.guard} before it"
-        frame = _Frame(function, levels)
+        frame = Frame(function, levels)
         last = self.block(function.body, frame, state.copy())
         self._stack.pop()
         ends = [*frame.ends, *([last] if last is not None else [])]
         level = self.told(frame, ends, state) if self._stack else frame.returned
         return (joined(ends) if ends else state), level
 
-    def told(self, frame: _Frame, ends: list[State], before: State) -> Level:
+    def told(self, frame: Frame, ends: list[State], before: State) -> Level:
         """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""
         unread = [answer for seen, answer in frame.answers if seen is Seen.NOTHING]
         if True in unread and any(end.seen is not Seen.NOTHING for end in ends):
@@ -124,7 +121,7 @@ class Walker:
 
     # -- statements ------------------------------------------------------------------------------------------------
 
-    def block(self, body: list[Statement], frame: _Frame, state: State) -> State | None:
+    def block(self, body: list[Statement], frame: Frame, state: State) -> State | None:
         """The state after ``body``; None if no path leaves it at its end."""
         here: State | None = state
         around, frame.block = frame.block, id(body)
@@ -143,7 +140,7 @@ class Walker:
         self.cut = self.cut or self._beyond
         return True
 
-    def statement(self, statement: Statement, frame: _Frame, state: State) -> State | None:
+    def statement(self, statement: Statement, frame: Frame, state: State) -> State | None:
         match statement:
             case Bind(targets, value):
                 self.assign(targets, value, self.value(value, frame, state, top=True), frame)
@@ -169,20 +166,20 @@ class Walker:
                 return None
         return state
 
-    def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: _Frame) -> None:
+    def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
         for name, key in targets:
             self.set(name, Level.TELLING if level and key.lower() in TELLING else level, frame)
             if level is Level.NOTHING:
                 self.replaced(name, value, frame)
 
-    def branch(self, statement: If, frame: _Frame, state: State) -> State | None:
+    def branch(self, statement: If, frame: Frame, state: State) -> State | None:
         yes, no = self.condition(statement.test, frame, state)
         starts = (yes, no) if len(statement.arms) == 2 else [joined([yes, no])] * len(statement.arms)
         ends = [end for arm, start in zip(statement.arms, starts, strict=True) if (end := self.block(arm, frame, start.copy())) is not None]
         return joined(ends) if ends else None
 
-    def attempt(self, statement: Try, frame: _Frame, state: State) -> State | None:
+    def attempt(self, statement: Try, frame: Frame, state: State) -> State | None:
         before = state.copy()
         ends = [self.block(statement.body, frame, state.copy())]
         ends += [self.block(handler, frame, before.copy()) for handler in statement.handlers]
@@ -192,7 +189,7 @@ class Walker:
             return None
         return self.block(statement.final, frame, joined(live))
 
-    def condition(self, test: Value, frame: _Frame, state: State) -> tuple[State, State]:
+    def condition(self, test: Value, frame: Frame, state: State) -> tuple[State, State]:
         """Evaluate ``test``; the states where it holds, and where it doesn't."""
         if test.logic == "not":
             yes, no = self.condition(test.operands[0], frame, state)
@@ -211,7 +208,7 @@ class Walker:
                 left.append(out)
         return (state, joined(left)) if test.logic == "and" else (joined(left), state)
 
-    def tested(self, test: Value, frame: _Frame, state: State) -> None:
+    def tested(self, test: Value, frame: Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
         if self.level(test, frame) is Level.TELLING and not mere_presence(test):
             self.checked(state)
@@ -223,7 +220,7 @@ class Walker:
         if word is not None:
             state.other = state.other or f"it looks at '{word}'"
 
-    def weighed(self, test: Value, frame: _Frame, state: State) -> None:
+    def weighed(self, test: Value, frame: Frame, state: State) -> None:
         """A comparison with a liveness result, whose answer decides nothing by itself."""
         if self.level(test, frame) is Level.TELLING and not mere_presence(test):
             state.seen, state.best = max(state.seen, Seen.WEIGHED), max(state.best, Seen.WEIGHED)
@@ -239,7 +236,7 @@ class Walker:
 
     # -- expressions -----------------------------------------------------------------------------------------------
 
-    def value(self, value: Value, frame: _Frame, state: State, *, top: bool = False) -> Level:
+    def value(self, value: Value, frame: Frame, state: State, *, top: bool = False) -> Level:
         """Evaluate ``value``: its calls in order, its comparisons; the level of the result."""
         level = Level.NOTHING
         if top:
@@ -255,7 +252,7 @@ class Walker:
                 self.tested(part, frame, state)
         return level
 
-    def deciding(self, test: Value, frame: _Frame) -> list[Value]:
+    def deciding(self, test: Value, frame: Frame) -> list[Value]:
         """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
         if not test.logic:
             return [test]
@@ -263,7 +260,7 @@ class Walker:
         decided = any(not part.constant or test.logic == "and" for part in others)
         return [part for part in test.operands if part not in others] if decided else []
 
-    def level(self, value: Value, frame: _Frame, least: Level = Level.NOTHING) -> Level:
+    def level(self, value: Value, frame: Frame, least: Level = Level.NOTHING) -> Level:
         """The level of ``value`` by the names and keys in it, and ``least``."""
         made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
         level = max([least, *(self.get(name, frame) for name in value.own), *made])
@@ -271,11 +268,14 @@ class Walker:
             return Level.TELLING
         return level
 
-    def get(self, name: str, frame: _Frame) -> Level:
+    def get(self, name: str, frame: Frame) -> Level:
         levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
         parts = name.split(".")
         if parts[0] in frame.forged:
             return Level.NOTHING
+        getter = frame.function.module.functions.get(f"{frame.function.owner}.{parts[1]}") if levels is self._shared else None
+        if getter is not None and getter.getter and self.looks_at_kept(getter):
+            return Level.TELLING
         for end in range(len(parts), 0, -1):
             level = levels.get(".".join(parts[:end]))
             if level is not None:
@@ -283,7 +283,7 @@ class Walker:
                 return Level.TELLING if level is Level.RAW and TELLING & set(rest) else level
         return Level.NOTHING
 
-    def set(self, name: str, level: Level, frame: _Frame) -> None:
+    def set(self, name: str, level: Level, frame: Frame) -> None:
         levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
         if level is not Level.NOTHING:
             levels[name] = max(level, levels.get(name, Level.NOTHING))
@@ -291,7 +291,7 @@ class Walker:
             if frame.forged.get(name) == frame.block or frame.block == id(frame.function.body):
                 frame.forged.pop(name, None)
 
-    def replaced(self, name: str, value: Value, frame: _Frame) -> None:
+    def replaced(self, name: str, value: Value, frame: Frame) -> None:
         """``name`` is bound to something that has nothing of a result: where it had one in the same block, that is gone.
 
         On a branch it may still be one, unless what takes its place is itself written as one.
@@ -303,16 +303,16 @@ class Walker:
         elif frame.block != id(frame.function.body) and tells(value.literal):
             frame.forged[name] = frame.block
 
-    def make(self, call: Call, frame: _Frame, state: State) -> Level:
+    def make(self, call: Call, frame: Frame, state: State) -> Level:
         """Make ``call``, if it is made at all; the level of its result."""
         if all(id(hinge) in self._apart for hinge in call.hinges):
             return self.made(call, frame, state)
         aside = state.copy()
         level = self.made(call, frame, aside)
-        _become(state, joined([state.copy(), aside]))
+        become(state, joined([state.copy(), aside]))
         return level
 
-    def made(self, call: Call, frame: _Frame, state: State) -> Level:
+    def made(self, call: Call, frame: Frame, state: State) -> Level:
         """Make ``call``; the level of its result."""
         if self._exhausted():
             return Level.NOTHING
@@ -331,18 +331,18 @@ class Walker:
         self._results[id(call)] = result
         return result
 
-    def run(self, call: Call, frame: _Frame, state: State, given: Level) -> Level:
+    def run(self, call: Call, frame: Frame, state: State, given: Level) -> Level:
         """A call that isn't Rekognition's: followed if it may matter."""
         targets = self.reach.targets(call, frame.function)
         ends: list[State] = []
         result = Level.NOTHING
         for target in targets:
-            if given is not Level.NOTHING or target in self.reach.relevant:
+            if given is not Level.NOTHING or target in self.reach.relevant or self.looks_at_kept(target):
                 end, level = self.call(target, self.bound(call, target, frame), state)
                 ends.append(end)
                 result = max(result, level)
         if ends:
-            _become(state, joined(ends))
+            become(state, joined(ends))
             if call.receiver is not None:  # a method of what holds a result: fetch(session).is_live(90)
                 result = max(result, self.level(call.receiver, frame))
         elif given is not Level.NOTHING:
@@ -356,10 +356,19 @@ class Walker:
             state.other = state.other or f"it calls {call.path}(){where}"
         return result
 
-    def is_handed(self, call: Call, frame: _Frame) -> bool:
+    def is_handed(self, call: Call, frame: Frame) -> bool:
         return any(self.level(arg, frame) is not Level.NOTHING for arg in [*call.args, *call.keywords.values()])
 
-    def bound(self, call: Call, target: Function, frame: _Frame) -> dict[str, Level]:
+    def looks_at_kept(self, function: Function) -> bool:
+        """Whether a method reads an attribute in which a result is kept (``self.result``)."""
+        if not self._shared or not function.owner:
+            return False
+        if function not in self._attributes:
+            read = (name.split(".") for value in values_of(function.body) for name in value.reads)
+            self._attributes[function] = {".".join(parts[:2]) for parts in read if parts[0] in {"self", "this"}}
+        return not self._attributes[function].isdisjoint(self._shared)
+
+    def bound(self, call: Call, target: Function, frame: Frame) -> dict[str, Level]:
         """The levels of the parameters of ``target`` in this ``call``."""
         found: dict[str, Level] = {}
         for param, arg in zip(target.params, call.args, strict=False):
@@ -372,19 +381,19 @@ class Walker:
                 found[name] = level
         return found
 
-    def inline(self, inline: Inline, frame: _Frame, state: State, level: Level) -> Level:
+    def inline(self, inline: Inline, frame: Frame, state: State, level: Level) -> Level:
         """Run a function literal; its parameters are what the call gives."""
         for param in inline.params:
             if level is not Level.NOTHING:
                 _take(param, level, frame.levels)
-        inner = _Frame(frame.function, frame.levels)
+        inner = Frame(frame.function, frame.levels)
         last = self.block(inline.body, inner, state.copy())
         ends = [*inner.ends, *([last] if last is not None else [])]
         if ends:
-            _become(state, joined(ends))
+            become(state, joined(ends))
         return inner.returned
 
-    def asks(self, asked: Asked, frame: _Frame, state: State) -> Level:
+    def asks(self, asked: Asked, frame: Frame, state: State) -> Level:
         """A request to Rekognition."""
         if asked.operation == RESULT:
             if state.seen is Seen.NOTHING:
@@ -405,11 +414,6 @@ class Walker:
         elif not asked.operation:
             state.opaque = state.opaque or asked.reason
         return Level.NOTHING
-
-
-def _become(state: State, other: State) -> None:
-    for name in State.__slots__:
-        setattr(state, name, getattr(other, name))
 
 
 def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from averment.policies.surfaces.code.model import Function
@@ -72,3 +72,28 @@ def joined(states: list[State]) -> State:
         known = {id(match) for match in first.matches}
         first.matches += tuple(match for match in other.matches if id(match) not in known)
     return first
+
+
+def become(state: State, other: State) -> None:
+    """Make ``state`` what ``other`` is."""
+    for name in State.__slots__:
+        setattr(state, name, getattr(other, name))
+
+
+@dataclass(slots=True)
+class Frame:
+    """One function on the way: the levels of its names.
+
+    ``block`` is the list of statements that is walked, ``placed`` in which one a name got its level, ``forged`` in which one it was given a
+    result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed. ``answers`` are, of each return, what
+    was done about liveness until then and whether it says yes or no (``answer_of``).
+    """
+
+    function: Function
+    levels: dict[str, Level] = field(default_factory=dict)
+    block: int = 0
+    placed: dict[str, int] = field(default_factory=dict)
+    forged: dict[str, int] = field(default_factory=dict)
+    returned: Level = Level.NOTHING
+    answers: list[tuple[Seen, bool | None]] = field(default_factory=list)
+    ends: list[State] = field(default_factory=list)
