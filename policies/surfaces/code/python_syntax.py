@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 def keys_of(pattern: ast.pattern) -> Iterator[str]:
     """The keys and attributes that a pattern of ``match`` looks at: ``Status`` of ``{"Status": "SUCCEEDED"}``."""
-    for node in ast.walk(pattern):
-        if isinstance(node, ast.MatchMapping):
-            yield from (key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
-        elif isinstance(node, ast.MatchClass):
-            yield from node.kwd_attrs
+    if isinstance(pattern, ast.MatchMapping):
+        yield from (key.value for key in pattern.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+    elif isinstance(pattern, ast.MatchClass):
+        yield from pattern.kwd_attrs
+    for inner in ast.iter_child_nodes(pattern):
+        if isinstance(inner, ast.pattern):
+            yield from keys_of(inner)
 
 
 def lambdas(node: ast.Call) -> list[ast.Lambda]:
