@@ -155,8 +155,8 @@ PATHS = {
     ),
     "a match on the status": (
         f'status = {LIVE}["Status"]\nmatch status:\n    case "SUCCEEDED":\n        return {COMPARE}\n    case _:\n        return None',
-        Verdict.PASS,
-        "",
+        Verdict.FAIL,
+        "the Status of a liveness result",
     ),
     "a result that there may not be is looked at only if there is one": (
         f'r = {LIVE} if "s" in event else None\nif r and r["Confidence"] < 90:\n    return None\nreturn {COMPARE}',
@@ -179,7 +179,7 @@ PATHS = {
         "looked at only on one branch",
     ),
     "both have to hold": (
-        f'r = {LIVE}\nif event.get("kyc") and r["Status"] == "SUCCEEDED":\n    return {COMPARE}',
+        f'r = {LIVE}\nif event.get("kyc") and r["Confidence"] > 90:\n    return {COMPARE}',
         Verdict.PASS,
         "",
     ),
@@ -209,7 +209,7 @@ PATHS = {
         "only on one branch",
     ),
     "a helper gives the picture, or nothing": (
-        f'def picture():\n    r = {LIVE}\n    return r["ReferenceImage"] if r["Status"] == "SUCCEEDED" else None\nif picture() is None:\n    return None\nreturn {COMPARE}',
+        f'def picture():\n    r = {LIVE}\n    return r["ReferenceImage"] if r["Confidence"] > 90 else None\nif picture() is None:\n    return None\nreturn {COMPARE}',
         Verdict.PASS,
         "",
     ),
@@ -219,27 +219,47 @@ PATHS = {
         "only on one branch",
     ),
     "a few tries, and no answer after them": (
-        f'for _ in range(5):\n    if {LIVE}["Status"] == "SUCCEEDED":\n        break\nelse:\n    raise TimeoutError\nreturn {COMPARE}',
+        f'for _ in range(5):\n    if {LIVE}["Confidence"] > 90:\n        break\nelse:\n    raise TimeoutError\nreturn {COMPARE}',
         Verdict.PASS,
         "",
     ),
     "a method of what holds the result": (
-        f'@dataclass\nclass Live:\n    status: str\n    def good(self):\n        return self.status == "SUCCEEDED"\ndef fetch():\n    return Live({LIVE}["Status"])\nif not fetch().good():\n    return None\nreturn {COMPARE}',
+        f'@dataclass\nclass Live:\n    confidence: float\n    def good(self):\n        return self.confidence > 90\ndef fetch():\n    return Live({LIVE}["Confidence"])\nif not fetch().good():\n    return None\nreturn {COMPARE}',
         Verdict.PASS,
         "",
     ),
     "a result that an object keeps, and another method looks at": (
-        f'class Face:\n    def load(self):\n        self.result = {LIVE}\n    def good(self):\n        return self.result["Status"] == "SUCCEEDED"\n    def run(self):\n        self.load()\n        if not self.good():\n            return None\n        return {COMPARE}\nreturn Face().run()',
+        f'class Face:\n    def load(self):\n        self.result = {LIVE}\n    def good(self):\n        return self.result["Confidence"] > 90\n    def run(self):\n        self.load()\n        if not self.good():\n            return None\n        return {COMPARE}\nreturn Face().run()',
         Verdict.PASS,
         "",
     ),
     "a result that an object keeps, and a property looks at": (
-        f'class Face:\n    @property\n    def good(self):\n        return self.result["Status"] == "SUCCEEDED"\n    def run(self):\n        self.result = {LIVE}\n        if not self.good:\n            return None\n        return {COMPARE}\nreturn Face().run()',
+        f'class Face:\n    @property\n    def good(self):\n        return self.result["Confidence"] > 90\n    def run(self):\n        self.result = {LIVE}\n        if not self.good:\n            return None\n        return {COMPARE}\nreturn Face().run()',
+        Verdict.PASS,
+        "",
+    ),
+    "only whether there is a number is looked at": (
+        f'r = {LIVE}\nif not isinstance(r["Confidence"], float):\n    return None\nreturn {COMPARE}',
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "only the status is looked at, by a helper": (
+        f'def ended():\n    return {LIVE}["Status"] == "SUCCEEDED"\nif not ended():\n    return None\nreturn {COMPARE}',
+        Verdict.FAIL,
+        "its Confidence, which is never looked at",
+    ),
+    "the status first, and then the confidence": (
+        f'r = {LIVE}\nif r["Status"] != "SUCCEEDED":\n    return None\nscore = r["Confidence"]\nif score < 90:\n    return None\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "what is wrong is collected, the status first": (
+        f'wrong = []\nr = {LIVE}\nif r["Status"] != "SUCCEEDED":\n    wrong.append("status")\nelif r["Confidence"] < 90:\n    wrong.append("confidence")\nm = {COMPARE}\nreturn not wrong and bool(m)',
         Verdict.PASS,
         "",
     ),
     "a match on the result": (
-        f'match {LIVE}:\n    case {{"Status": "SUCCEEDED"}}:\n        return {COMPARE}\n    case _:\n        return None',
+        f'match {LIVE}:\n    case {{"Status": "SUCCEEDED", "Confidence": score}} if score > 90:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,
         "",
     ),
@@ -262,7 +282,7 @@ SCRIPTS = {
     "callbacks": (
         (
             "exports.handler = (e, c, done) => { rek.getFaceLivenessSessionResults({ SessionId: e.s }, (err, data) => {"
-            " if (data.Status !== 'SUCCEEDED') return done('no'); rek.compareFaces({ SourceImage: 1, TargetImage: 2 }, done); }); };"
+            " if (data.Confidence < 90) return done('no'); rek.compareFaces({ SourceImage: 1, TargetImage: 2 }, done); }); };"
         ),
         Verdict.PASS,
     ),
@@ -287,7 +307,7 @@ SCRIPTS = {
     ),
     "a switch on the status": (
         "exports.handler = async (e) => { const r = await live(e); switch (r.Status) { case 'SUCCEEDED': return compare(e); default: return null; } };",
-        Verdict.PASS,
+        Verdict.FAIL,
     ),
     "a result that is made up where there is none": (
         (
@@ -317,11 +337,11 @@ SCRIPTS = {
         Verdict.UNKNOWN,
     ),
     "an answer that is dropped": (
-        "const good = async (e) => (await live(e)).Status === 'SUCCEEDED';\nexports.handler = async (e) => { await good(e); return compare(e); };",
+        "const good = async (e) => (await live(e)).Confidence > 90;\nexports.handler = async (e) => { await good(e); return compare(e); };",
         Verdict.UNKNOWN,
     ),
     "an answer that is demanded by somebody else's function": (
-        "exports.handler = async (e) => { invariant((await live(e)).Status === 'SUCCEEDED', 'no'); return compare(e); };",
+        "exports.handler = async (e) => { invariant((await live(e)).Confidence > 90, 'no'); return compare(e); };",
         Verdict.PASS,
     ),
     "a promise whose failure is swallowed": (
@@ -335,6 +355,14 @@ SCRIPTS = {
     "a switch over conditions": (
         "exports.handler = async (e) => { const r = await live(e); switch (true) { case r.Confidence > 90: return compare(e); default: return null; } };",
         Verdict.PASS,
+    ),
+    "a promise that settled": (
+        "exports.handler = async (e) => { const [r] = await Promise.allSettled([live(e)]); if (r.status !== 'fulfilled') return null; return compare(e); };",
+        Verdict.FAIL,
+    ),
+    "a type": (
+        "exports.handler = async (e) => { const r = await live(e); if (typeof r.Confidence !== 'number') return null; return compare(e); };",
+        Verdict.FAIL,
     ),
     "an operation by a computed name": ("exports.handler = (e) => rek[e.op](e.params);", Verdict.UNKNOWN),
 }
@@ -369,7 +397,7 @@ def test_a_handler_that_never_mentions_rekognition_is_followed(tmp_path: Path):
     files: dict[str, str | bytes] = {
         "src/aws/faces.py": f"{PYTHON}class Faces:\n    def same(self, event):\n        return {COMPARE}\n    def live(self, event):\n        return {LIVE}\n",
         "src/service.py": "from aws.faces import Faces\n\nfaces = Faces()\n\ndef verify(event):\n    result = faces.live(event)\n"
-        '    if result["Status"] != "SUCCEEDED":\n        raise PermissionError\n    return faces.same(event)\n',
+        '    if result["Confidence"] < 90:\n        raise PermissionError\n    return faces.same(event)\n',
         "src/handler.py": "import service\n\ndef handler(event, context):\n    return service.verify(event)\n",
     }
     assert judged(tmp_path, files)[0] is Verdict.PASS

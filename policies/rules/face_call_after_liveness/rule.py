@@ -72,6 +72,9 @@ def _of_path(resource: Resource, name: str, path: Mapping[str, Any], where: Sour
         return unknown(f"{start} calls {name}; {liveness.reason}", where=where)
     if liveness == "ignored":
         text = f"{start} calls {name} after reading a liveness result ({path.get('ReadAt')}) whose Status and Confidence it never looks at"
+    elif liveness == "ended":
+        text = f"{start} calls {name} after looking at the Status of a liveness result ({path.get('ReadAt')}) alone: it says that the session ended, "
+        text += "and its Confidence, which is never looked at, whether the person was live"
     elif liveness != "none":
         return unknown(f"{start} calls {name}; what it does about liveness isn't known", where=where)
     elif isinstance(elsewhere, str):

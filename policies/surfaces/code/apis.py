@@ -125,6 +125,8 @@ HARMLESS = frozenset(
         "catch",
         "finally",
         "all",
+        "allSettled",
+        "gather",
         "resolve",
         "jsonify",
         "Response",

@@ -159,7 +159,7 @@ def _path(match: Match) -> dict[str, Any]:
 
 
 def liveness(match: Match) -> str | Unknown:
-    """``checked``, ``ignored`` (read, but not looked at), ``none``; or why it can't be told."""
+    """``checked``, ``ended`` (only its Status looked at), ``ignored`` (read, but not looked at), ``none``; or why it can't be told."""
     state = match.state
     read = state.seen is not Seen.NOTHING
     weighed = state.seen is Seen.WEIGHED or (read and match.weighed_later)
@@ -174,7 +174,7 @@ def liveness(match: Match) -> str | Unknown:
             return Unknown(f"the liveness result ({state.read_at}) is looked at only on one branch before the comparison")
         if weighed:
             return Unknown(f"the liveness result ({state.read_at}) is compared with something, but nothing on the way is decided by that")
-        return "ignored"
+        return "ended" if state.ended or match.ended_later else "ignored"
     if state.best is not Seen.NOTHING:
         return Unknown(f"the liveness result ({state.read_at}) is read only on one branch before the comparison")
     if match.read_later is not None:

@@ -270,8 +270,10 @@ class ValueReader(Builder, ABC):
 
     def expr_unary_expression(self, node: Any, function: Function) -> Value:
         inner = self.value(node.child_by_field_name("argument"), function)
-        made = Value(line_of(node)).take(inner)
-        return made.of_logic("not", inner) if text_of(node.child_by_field_name("operator")) == "!" else made
+        made, operator = Value(line_of(node)).take(inner), text_of(node.child_by_field_name("operator"))
+        if operator == "typeof":
+            made.own, made.roots = [], []  # of what kind it is, and not what it says
+        return made.of_logic("not", inner) if operator == "!" else made
 
     def expr_assignment_expression(self, node: Any, function: Function) -> Value:
         made = self.value(node.child_by_field_name("right"), function)

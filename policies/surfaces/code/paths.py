@@ -2,8 +2,8 @@
 
 A path is walked statement by statement, through the functions that it calls:
 
-1. Reading a liveness result makes what it is bound to *raw*; its ``Status`` and ``Confidence`` are *telling*, through any number of
-   assignments, calls and returns.
+1. Reading a liveness result makes what it is bound to *raw*; its ``Confidence`` is *telling*, through any number of assignments, calls and
+   returns. Its ``Status`` says only that the session ended.
 2. A condition on something telling, or on what a comparison with it said, makes the path *checked*. Which way it decides isn't judged.
    A comparison by which nothing is decided is none.
 3. Branches are walked apart, those of ``a and b`` and ``x if t else y`` too. What happened only on one of them, and the other goes on
@@ -36,8 +36,8 @@ from averment.policies.surfaces.code.model import (
     values_of,
 )
 from averment.policies.surfaces.code.reach import Asked, Reach
-from averment.policies.surfaces.code.state import Frame, Level, Match, Seen, State, become, joined
-from averment.policies.surfaces.code.telling import TELLING, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells
+from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
+from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells, told_by
 
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
@@ -169,7 +169,7 @@ class Walker:
     def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
         for name, key in targets:
-            self.set(name, Level.TELLING if level and key.lower() in TELLING else level, frame)
+            self.set(name, told_by(level, [key]), frame)
             if level is Level.NOTHING:
                 self.replaced(name, value, frame)
 
@@ -177,6 +177,10 @@ class Walker:
         yes, no = self.condition(statement.test, frame, state)
         starts = (yes, no) if len(statement.arms) == 2 else [joined([yes, no])] * len(statement.arms)
         ends = [end for arm, start in zip(statement.arms, starts, strict=True) if (end := self.block(arm, frame, start.copy())) is not None]
+        if ends and state.seen is not Seen.NOTHING and self.level(statement.test, frame) is not Level.NOTHING:
+            most = max(end.seen for end in ends)  # `if it failed: ... elif its confidence is low: ...` is one look at a result
+            for end in ends:
+                end.seen = most
         return joined(ends) if ends else None
 
     def attempt(self, statement: Try, frame: Frame, state: State) -> State | None:
@@ -210,8 +214,13 @@ class Walker:
 
     def tested(self, test: Value, frame: Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
-        if self.level(test, frame) is Level.TELLING and not mere_presence(test):
+        level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
+        if level is Level.TELLING:
             self.checked(state)
+        elif level is Level.ENDED:
+            state.ended = True
+            for match in state.matches:
+                match.ended_later = True
         self.other(test, state)
 
     def other(self, test: Value, state: State) -> None:
@@ -222,7 +231,9 @@ class Walker:
 
     def weighed(self, test: Value, frame: Frame, state: State) -> None:
         """A comparison with a liveness result, whose answer decides nothing by itself."""
-        if self.level(test, frame) is Level.TELLING and not mere_presence(test):
+        level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
+        state.ended = state.ended or level is Level.ENDED
+        if level is Level.TELLING:
             state.seen, state.best = max(state.seen, Seen.WEIGHED), max(state.best, Seen.WEIGHED)
             for match in state.matches:
                 match.weighed_later = True
@@ -264,9 +275,7 @@ class Walker:
         """The level of ``value`` by the names and keys in it, and ``least``."""
         made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
         level = max([least, *(self.get(name, frame) for name in value.own), *made])
-        if level is Level.RAW and any(key.lower() in TELLING for key in value.keys):
-            return Level.TELLING
-        return level
+        return told_by(level, value.keys)
 
     def get(self, name: str, frame: Frame) -> Level:
         levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
@@ -275,12 +284,11 @@ class Walker:
             return Level.NOTHING
         getter = frame.function.module.functions.get(f"{frame.function.owner}.{parts[1]}") if levels is self._shared else None
         if getter is not None and getter.getter and self.looks_at_kept(getter):
-            return Level.TELLING
+            return told_by(Level.RAW, (key for value in values_of(getter.body) for key in value.keys))
         for end in range(len(parts), 0, -1):
             level = levels.get(".".join(parts[:end]))
             if level is not None:
-                rest = [part.lower() for part in parts[end:]]
-                return Level.TELLING if level is Level.RAW and TELLING & set(rest) else level
+                return told_by(level, parts[end:])
         return Level.NOTHING
 
     def set(self, name: str, level: Level, frame: Frame) -> None:
@@ -420,4 +428,4 @@ def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
     if param.name:
         levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
     for name, key in param.picks:
-        levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in TELLING else level
+        levels[name] = told_by(level, [key])

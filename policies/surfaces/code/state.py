@@ -7,14 +7,7 @@ from enum import IntEnum
 
 from averment.policies.surfaces.code.model import Function
 from averment.policies.surfaces.code.reach import Asked
-
-
-class Level(IntEnum):
-    """How much of a liveness result a value is."""
-
-    NOTHING = 0
-    RAW = 1
-    TELLING = 2
+from averment.policies.surfaces.code.telling import Level
 
 
 class Seen(IntEnum):
@@ -39,6 +32,7 @@ class Match:
     read_later: int | None = None
     weighed_later: bool = False
     checked_later: bool = False
+    ended_later: bool = False
     answered: bool = False
 
 
@@ -53,6 +47,8 @@ class State:
     handed: str = ""
     opaque: str = ""
     opened: bool = False
+    ended: bool = False
+    """Whether something was decided by the result's ``Status``, which says that the session ended, and not how."""
     matches: tuple[Match, ...] = ()
 
     def copy(self) -> State:
@@ -68,7 +64,7 @@ def joined(states: list[State]) -> State:
         first.seen = min(first.seen, other.seen)
         first.read_at = first.read_at or other.read_at
         first.other, first.handed, first.opaque = first.other or other.other, first.handed or other.handed, first.opaque or other.opaque
-        first.opened = first.opened or other.opened
+        first.opened, first.ended = first.opened or other.opened, first.ended or other.ended
         known = {id(match) for match in first.matches}
         first.matches += tuple(match for match in other.matches if id(match) not in known)
     return first

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from enum import IntEnum
 
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
 from averment.policies.surfaces.code.model import Inline, Raise, Return, Value
 
-TELLING = frozenset({"status", "confidence"})
-"""The fields of a liveness result that say what it was, in lower case."""
 
+class Level(IntEnum):
+    """How much of a liveness result a value is: all of it, that the session ended, or whether the person was live."""
+
+    NOTHING = 0
+    RAW = 1
+    ENDED = 2
+    TELLING = 3
+
+
+FIELDS = {"status": Level.ENDED, "confidence": Level.TELLING}
+"""The fields of a liveness result that say what it was, in lower case.
+
+Source: the Amazon Rekognition API reference, "GetFaceLivenessSessionResults": a session whose Status is SUCCEEDED was analysed; how
+probable it is that the person was live is its Confidence.
+"""
+
+
+def told_by(level: Level, keys: Iterable[str]) -> Level:
+    """The level of what is taken out of a value of ``level`` by ``keys``."""
+    return max((FIELDS.get(key.lower(), level) for key in keys), default=level) if level is Level.RAW else level
+
+
+_SETTLED = frozenset({"fulfilled", "rejected"})
+_ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})
+"""Functions that ask what kind of thing something is, or whether it is there."""
 _ROUTED = re.compile(r"""\(\s*["'`]/""")
 _REGISTERING = re.compile(
     r"(?:api_?)?routes?|get|post|put|patch|delete|head|options|all|websocket|(?:shared_|periodic_)?task|command|group|consumer|job|mutation"
@@ -22,7 +47,7 @@ _REGISTERING = re.compile(
 
 def tells(literal: object) -> bool:
     """Whether a map that is written down looks like a liveness result."""
-    return isinstance(literal, dict) and any(str(key).lower() in TELLING for key in literal)
+    return isinstance(literal, dict) and any(str(key).lower() in FIELDS for key in literal)
 
 
 def answer_of(value: Value | None) -> bool | None:
@@ -49,11 +74,15 @@ def goes_on(inline: Inline) -> bool:
 
 def mere_presence(test: Value) -> bool:
     """Whether ``test`` asks only if there is a confidence or status at all (``if result.Confidence``), not what it is."""
+    if not _SETTLED.isdisjoint(text for text, _ in test.texts):
+        return True  # of Promise.allSettled: the promise's own status
     if test.tests:
         return False
+    if test.roots and all(call.name in _ASKING for call in test.roots):
+        return True
     looked_up = [arg.text or "" for call in test.roots if call.name == "get" for arg in call.args[:1]]
     names = [name.rsplit(".", 1)[-1] for name in test.own] + looked_up
-    return len(looked_up) == len(test.roots) and all(name.lower() in TELLING for name in names)
+    return len(looked_up) == len(test.roots) and all(name.lower() in FIELDS for name in names)
 
 
 def registers(decorator: str) -> bool:
