@@ -258,6 +258,11 @@ PATHS = {
         Verdict.PASS,
         "",
     ),
+    "the confidence of something else about its picture": (
+        f'r = {LIVE}\nlabels = rek.detect_moderation_labels(Image=r["ReferenceImage"])["ModerationLabels"]\nif labels[0]["Confidence"] > 50:\n    return None\nreturn {COMPARE}',
+        Verdict.FAIL,
+        "never looks at",
+    ),
     "a match on the result": (
         f'match {LIVE}:\n    case {{"Status": "SUCCEEDED", "Confidence": score}} if score > 90:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,
@@ -355,6 +360,13 @@ SCRIPTS = {
     "a switch over conditions": (
         "exports.handler = async (e) => { const r = await live(e); switch (true) { case r.Confidence > 90: return compare(e); default: return null; } };",
         Verdict.PASS,
+    ),
+    "the confidence of something else about its picture": (
+        (
+            'const { DetectLabelsCommand } = require("@aws-sdk/client-rekognition");\n'
+            "exports.handler = async (e) => { const r = await live(e); const m = await client.send(new DetectLabelsCommand({ Image: r.ReferenceImage })); if (m.Labels[0].Confidence < 90) return null; return compare(e); };"
+        ),
+        Verdict.FAIL,
     ),
     "a promise that settled": (
         "exports.handler = async (e) => { const [r] = await Promise.allSettled([live(e)]); if (r.status !== 'fulfilled') return null; return compare(e); };",

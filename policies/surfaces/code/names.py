@@ -57,6 +57,7 @@ class Thing:
     detail: str = ""
 
 
+ANOTHER_SERVICE = "another AWS service"
 OPEN = Thing(Kind.OPEN)
 CLIENT = Thing(Kind.CLIENT)
 
@@ -230,7 +231,7 @@ class Project(Modules):
         named = [*call.args[:2], *(value for key, value in call.keywords.items() if key in {"service_name", "service"})]
         texts = [self.constant(arg, function) for arg in named] if call.name in _CLIENT_MAKERS else []
         if any(text is not None for text in texts):
-            return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail="another AWS service")
+            return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail=ANOTHER_SERVICE)
         target = self.callee(call, function, depth + 1)
         if target is not None and target.cls is not None:
             return Thing(Kind.OTHER, cls=target.cls)

@@ -342,6 +342,8 @@ class Walker:
     def run(self, call: Call, frame: Frame, state: State, given: Level) -> Level:
         """A call that isn't Rekognition's: followed if it may matter."""
         targets = self.reach.targets(call, frame.function)
+        if given is not Level.NOTHING and not targets and self.reach.asks_else(call, frame.function):
+            return Level.NOTHING
         ends: list[State] = []
         result = Level.NOTHING
         for target in targets:

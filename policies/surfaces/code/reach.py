@@ -17,7 +17,7 @@ from averment.policies.surfaces.code.apis import (
     by_target,
 )
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Function, Module, Value, calls_of, statements_of, values_of
-from averment.policies.surfaces.code.names import LOCAL_LIBRARIES, Kind, Project, is_stub
+from averment.policies.surfaces.code.names import ANOTHER_SERVICE, LOCAL_LIBRARIES, Kind, Project, is_stub
 
 MAX_CALLERS = 200
 
@@ -205,6 +205,14 @@ class Reach:
                 handed = self.project.name(arg.name, function)
                 if handed.function is not None:
                     yield handed.function
+
+    def asks_else(self, call: Call, function: Function) -> bool:
+        """Whether ``call`` asks AWS for something that is no liveness result: a label's confidence isn't one, whichever picture it is of."""
+        origin = self.project.origin(function.module, call.name) if call.new else None
+        if origin is not None and "aws-sdk" in origin.module:
+            return True
+        base = self.project.value(call.receiver, function) if call.receiver is not None and call.name != "send" else None
+        return base is not None and (base.kind is Kind.CLIENT or base.detail == ANOTHER_SERVICE)
 
     def makes(self, call: Call, function: Function) -> bool:
         """Whether ``call`` makes an instance of a class of the project that has no code for it, such as a dataclass."""
