@@ -51,7 +51,7 @@ def judged(folder: Path, files: dict[str, str | bytes], rule_id: str = "face-cal
 
 def in_handler(body: str) -> dict[str, str | bytes]:
     lines = "".join(f"    {line}\n" for line in body.strip("\n").split("\n"))
-    return {"handler.py": f"{PYTHON}def handler(event, context):\n{lines}"}
+    return {"handler.py": f'{PYTHON}FIELD = "Confidence"\ndef handler(event, context):\n{lines}'}
 
 
 PATHS = {
@@ -263,6 +263,11 @@ PATHS = {
         Verdict.FAIL,
         "never looks at",
     ),
+    "the field under a name": (
+        f"r = {LIVE}\nif r[FIELD] < 90:\n    return None\nreturn {COMPARE}",
+        Verdict.PASS,
+        "",
+    ),
     "a match on the result": (
         f'match {LIVE}:\n    case {{"Status": "SUCCEEDED", "Confidence": score}} if score > 90:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,
@@ -367,6 +372,10 @@ SCRIPTS = {
             "exports.handler = async (e) => { const r = await live(e); const m = await client.send(new DetectLabelsCommand({ Image: r.ReferenceImage })); if (m.Labels[0].Confidence < 90) return null; return compare(e); };"
         ),
         Verdict.FAIL,
+    ),
+    "a field that a library takes out": (
+        "exports.handler = async (e) => { const r = await live(e); if (_.get(r, 'Confidence', 0) < 90) return null; return compare(e); };",
+        Verdict.PASS,
     ),
     "a promise that settled": (
         "exports.handler = async (e) => { const [r] = await Promise.allSettled([live(e)]); if (r.status !== 'fulfilled') return null; return compare(e); };",

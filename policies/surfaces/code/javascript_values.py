@@ -49,6 +49,7 @@ _IN_PLACE = frozenset(
 )
 """Callees whose function literals run as part of the call, even at module level."""
 
+_GETTERS = frozenset({"get", "prop", "path"})
 _COMPARISONS = frozenset({"==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "instanceof"})
 _HANDLERS = frozenset({"handler", "lambdaHandler", "main", "GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -232,9 +233,9 @@ class ValueReader(Builder, ABC):
     def expr_subscript_expression(self, node: Any, function: Function) -> Value:
         base, index = (self.value(node.child_by_field_name(name), function) for name in ("object", "index"))
         made = Value(line_of(node)).take(base, index)
-        if index.text is not None:
-            made.keys.add(index.text)
-            made.name = f"{base.name}.{index.text}" if base.name else ""
+        if (key := self.key(index)) is not None:
+            made.keys.add(key)
+            made.name = f"{base.name}.{key}" if base.name else ""
         return made
 
     def expr_binary_expression(self, node: Any, function: Function) -> Value:
@@ -343,7 +344,10 @@ class ValueReader(Builder, ABC):
             else:
                 name = f"{call.path}({call.args[0].text!r})" if registered else f"{call.path or 'function'} on line {line_of(part)}"
                 self.make(part, function, name, entry=f"registered by {call.path}")
-        return Value(line_of(node)).take(*call.parts()).as_call(call)
+        made = Value(line_of(node)).take(*call.parts()).as_call(call)
+        if call.name in _GETTERS:  # _.get(result, "Confidence", 0)
+            made.keys |= {arg.text for arg in call.args if arg.text is not None}
+        return made
 
     def inline(self, node: Any, call: Call, function: Function) -> Inline:
         """A function literal that runs as part of ``call``."""

@@ -290,6 +290,11 @@ class Builder:
         self.module.functions[function.name] = function
         return function
 
+    def key(self, index: Value) -> str | None:
+        """The key that ``index`` is, written there or as a constant of the module above."""
+        bound = self.module.own.bindings.get(index.name, []) if index.text is None and index.name else []
+        return bound[0].text if len(bound) == 1 else index.text
+
     def bind(self, function: Function, targets: list[tuple[str, str]], value: Value) -> Bind:
         """Note what each of ``targets`` is bound to, for looking names up."""
         for name, key in targets:

@@ -299,9 +299,9 @@ class _Reader(Builder):
         base = self.value(node.value, function)
         index = self.value(node.slice, function)
         made = Value(node.lineno).take(base, index)
-        if index.text is not None:
-            made.keys.add(index.text)
-            made.name = f"{base.name}.{index.text}" if base.name else ""
+        if (key := self.key(index)) is not None:
+            made.keys.add(key)
+            made.name = f"{base.name}.{key}" if base.name else ""
         made.texts = [entry for entry in made.texts if entry not in index.texts]
         return made
 
