@@ -268,6 +268,11 @@ PATHS = {
         Verdict.PASS,
         "",
     ),
+    "another function is asked about the result": (
+        f'other = boto3.client("lambda")\nr = {LIVE}\nother.invoke(FunctionName="judge", Payload=r["Confidence"])\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "handed to other.invoke()",
+    ),
     "a match on the result": (
         f'match {LIVE}:\n    case {{"Status": "SUCCEEDED", "Confidence": score}} if score > 90:\n        return {COMPARE}\n    case _:\n        return None',
         Verdict.PASS,
@@ -376,6 +381,13 @@ SCRIPTS = {
     "a field that a library takes out": (
         "exports.handler = async (e) => { const r = await live(e); if (_.get(r, 'Confidence', 0) < 90) return null; return compare(e); };",
         Verdict.PASS,
+    ),
+    "a queue is told of the result": (
+        (
+            'const { SendMessageCommand } = require("@aws-sdk/client-sqs");\n'
+            "exports.handler = async (e) => { const r = await live(e); await sqs.send(new SendMessageCommand({ MessageBody: r.Confidence })); await compare(e); };"
+        ),
+        Verdict.UNKNOWN,
     ),
     "a promise that settled": (
         "exports.handler = async (e) => { const [r] = await Promise.allSettled([live(e)]); if (r.status !== 'fulfilled') return null; return compare(e); };",

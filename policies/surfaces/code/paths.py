@@ -35,6 +35,7 @@ from averment.policies.surfaces.code.model import (
     Value,
     values_of,
 )
+from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
 from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells, told_by
@@ -342,7 +343,10 @@ class Walker:
     def run(self, call: Call, frame: Frame, state: State, given: Level) -> Level:
         """A call that isn't Rekognition's: followed if it may matter."""
         targets = self.reach.targets(call, frame.function)
-        if given is not Level.NOTHING and not targets and self.reach.asks_else(call, frame.function):
+        asked = self.reach.asks_else(call, frame.function) if given is not Level.NOTHING and not targets else None
+        if asked is not None:
+            if asked is Kind.OTHER and call.name not in HARMLESS and self.is_handed(call, frame):
+                state.handed = state.handed or call.path  # a queue, another function: whoever reads it may look
             return Level.NOTHING
         ends: list[State] = []
         result = Level.NOTHING

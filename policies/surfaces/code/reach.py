@@ -206,13 +206,16 @@ class Reach:
                 if handed.function is not None:
                     yield handed.function
 
-    def asks_else(self, call: Call, function: Function) -> bool:
-        """Whether ``call`` asks AWS for something that is no liveness result: a label's confidence isn't one, whichever picture it is of."""
+    def asks_else(self, call: Call, function: Function) -> Kind | None:
+        """Of a call that asks AWS for something that is no liveness result, whether it asks Rekognition (``CLIENT``) or another service.
+
+        A label's confidence isn't a liveness result, whichever picture it is of.
+        """
         origin = self.project.origin(function.module, call.name) if call.new else None
         if origin is not None and "aws-sdk" in origin.module:
-            return True
+            return Kind.CLIENT if "rekognition" in origin.module else Kind.OTHER
         base = self.project.value(call.receiver, function) if call.receiver is not None and call.name != "send" else None
-        return base is not None and (base.kind is Kind.CLIENT or base.detail == ANOTHER_SERVICE)
+        return base.kind if base is not None and (base.kind is Kind.CLIENT or base.detail == ANOTHER_SERVICE) else None
 
     def makes(self, call: Call, function: Function) -> bool:
         """Whether ``call`` makes an instance of a class of the project that has no code for it, such as a dataclass."""
