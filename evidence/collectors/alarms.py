@@ -42,13 +42,14 @@ class Alarms(Collector):
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
     ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
     alone to which nobody has confirmed a subscription, or that don't exist, unless a composite alarm tells of them that goes off whenever they
-    do (where not all alarms could be listed, only those that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
-    something else than missing is in another state without any; ``fired`` counts the changes to ALARM. A period that began before
+    do (where not all alarms could be listed, only those that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where
+    none are named), out of those whose state shows whether they have some: an alarm that takes missing data for good is OK without any, and
+    one that takes it for bad may be in ALARM for that; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "5"
+    version = "6"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms", *PERMISSIONS)
     summary = "Alarms, their actions and their history, from CloudWatch, and who hears them, from SNS."
@@ -88,7 +89,7 @@ class Alarms(Collector):
             "notes": unnamed(named),
             "out_of": {
                 "summary.unheard": named.out_of(len(watching), missing),
-                "summary.without_data": sum(1 for row in watching if row["missing_data"] in (None, "missing")),
+                "summary.without_data": sum(map(_shows_a_lack, watching)),
             },
             "whole": [f"summary.{name}" for name in PRESENT],
             "summary": {
@@ -174,6 +175,10 @@ def _goes_off(rule: str, names: frozenset[str]) -> bool:
 def _telling(row: Mapping[str, Any]) -> list[str]:
     """The actions of an alarm that may tell somebody."""
     return [action for action in row["actions"] if action.split(":")[2:3] and action.split(":")[2] not in _NO_MESSAGE]
+
+
+def _shows_a_lack(row: Mapping[str, Any]) -> bool:
+    return row["missing_data"] in (None, "missing") or (row["missing_data"] == "breaching" and row["state"] != "ALARM")
 
 
 def _without_data(alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -402,9 +402,15 @@ def test_an_alarm_that_hides_a_lack_of_data_does_not_show_that_it_has_some(scope
     common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
     common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
     cloudwatch, organisation = boto3.client("cloudwatch"), named(alarms={"watching": ["uploads-*"]})
-    for name, missing, wanted in (("uploads-quiet", "notBreaching", Status.NOT_ASSESSED), ("uploads-burst", "missing", Status.SATISFIED)):
-        cloudwatch.put_metric_alarm(AlarmName=name, TreatMissingData=missing, **common)
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a drill")
+    for missing, state, wanted in (
+        ("notBreaching", "OK", Status.NOT_ASSESSED),
+        ("breaching", "ALARM", Status.NOT_ASSESSED),
+        ("breaching", "OK", Status.SATISFIED),
+        ("missing", "OK", Status.SATISFIED),
+        ("missing", "INSUFFICIENT_DATA", Status.NOT_SATISFIED),
+    ):
+        cloudwatch.put_metric_alarm(AlarmName="uploads-burst", TreatMissingData=missing, **common)
+        cloudwatch.set_alarm_state(AlarmName="uploads-burst", StateValue=state, StateReason="a drill")
         _, [fed] = collected(Alarms(), scope_of, ["SM-MON-02/fed"], organisation)
         assert fed.status is wanted
 

@@ -218,7 +218,10 @@ def test_what_own_rules_import_travels_and_those_about_code_are_in_nobodys_way(t
     ("line", "said"),
     [
         ("import yaml", r"rule\.py:1: imports yaml, and"),
-        ("from averment.core.organisation import Organisation", r"rule\.py:1: imports averment\.core\.organisation, which needs (yaml|rfc8785)"),
+        (
+            "from averment.core.organisation import Organisation",
+            r"rule\.py:1: imports averment\.core\.organisation, which needs (yaml|rfc8785)",
+        ),
         ("from .. import parsing", r"parsing\.py:1: imports yaml, and"),
     ],
 )
