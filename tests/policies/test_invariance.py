@@ -172,7 +172,8 @@ def renamed(graph: Graph, random: Random) -> Graph:
     """Physical names that carry no meaning replaced, wherever they are written: those that speak of faces stay."""
     free = {resource.get(NAMES[resource.type]) for resource in graph if resource.type in NAMES}
     taken = {*_names(graph), *(name for name in free if isinstance(name, str) and (about_identity(name) or about_matching(name)))}
-    new = {name: f"n{random.randrange(10**6)}" for name in sorted(entry for entry in free if isinstance(entry, str)) if name not in taken}
+    old = sorted(entry for entry in free if isinstance(entry, str) and entry not in taken)
+    new = {name: f"n{random.randrange(10**6)}x{index}" for index, name in enumerate(old)}  # two of one name would be one
     if not new:
         return graph
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, new))})(?![\w.-])")
