@@ -153,14 +153,14 @@ def check(
         shown = ", ".join(str(path) for path in paths)
         left_out = [text for inputs in found for text in inputs.skipped]
         skipped = f" (left out: {'; '.join(left_out[:3])})" if left_out else ""
-        apps = [f"{problem.where} {problem.reason}" for inputs in found for problem in inputs.apps]
+        apps = [problem for inputs in found for problem in inputs.apps]
+        unread = "".join(f"; {problem.where} {problem.reason}" for problem in [item for item in apps if not item.blocking][:3])
+        to_make = [f"{problem.where} {problem.reason}" for problem in apps if problem.blocking]  # and how
         raise BadInputError(
-            f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}",
-            fix=apps[0] if apps else "name the folder that holds the infrastructure code",
+            f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}{unread}",
+            fix=to_make[0] if to_make else "name the folder that holds the infrastructure code",
         )
-    run = _Run(
-        chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules], organisation.root)
-    )
+    run = _Run(chosen, organisation, _waivers(rules, organisation, catalogue, options))
     held = conditions(chosen, organisation) if options.cache is not None else None
     seen: set[tuple[object, ...]] = set()
     for inputs in found:
@@ -194,12 +194,14 @@ def check_graphs(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    run = _Run(
-        chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules], organisation.root)
-    )
+    run = _Run(chosen, organisation, _waivers(rules, organisation, catalogue, options))
     for graph in graphs:
         run.add(judged([graph], chosen, organisation))
     return run.result([], options.severity, time.monotonic() - started)
+
+
+def _waivers(rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, options: Options) -> Waivers:
+    return Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules], organisation.root)
 
 
 def _judged_units(

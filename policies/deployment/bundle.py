@@ -158,10 +158,12 @@ def _needed(folder: Path, files: Mapping[str, bytes], running: Collection[str] |
     """The modules of Averment's that the rules in ``folder`` import, of those that are ``running``.
 
     Raises:
-        BadInputError: one of them imports something else than Python, Averment and the function's runtime have: it would fail in the function.
+        BadInputError: one of them imports something else than Python, Averment and the function's runtime have, or what isn't Python: it would
+            fail in the function.
     """
     ids = {name: name.split("/")[0].replace("_", "-") for name in files if PurePosixPath(name).match("*/rule.py")}
     code = _reached(
+        folder,
         {name: data for name, data in files.items() if name.endswith(".py")},
         (name for name in ids if running is None or ids[name] in running),
     )
@@ -178,15 +180,19 @@ def _needed(folder: Path, files: Mapping[str, bytes], running: Collection[str] |
             yield from [module] if _ours(module) else ()
 
 
-def _reached(code: Mapping[str, bytes], first: Iterable[str]) -> dict[str, ast.Module]:
-    """The files of ``code`` that are loaded with those that come ``first``, by name: what they import by relative names."""
+def _reached(folder: Path, code: Mapping[str, bytes], first: Iterable[str]) -> dict[str, ast.Module]:
+    """The files of ``code`` (in ``folder``) that are loaded with those that come ``first``, by name: what they import by relative names."""
     found: dict[str, ast.Module] = {}
     stack = list(first)
     while stack:
         name = stack.pop()
         if name in found or name not in code:
             continue
-        found[name] = ast.parse(code[name])
+        try:
+            found[name] = ast.parse(code[name])
+        except (SyntaxError, ValueError, RecursionError) as error:  # only imported once it is needed, or loading the rule had told
+            where = SourceRef(str(folder / name), getattr(error, "lineno", None))
+            raise BadInputError(f"is not Python: {error.args[0]}", where=where, fix="mend it; the rule imports it") from error
         for node in (node for node in ast.walk(found[name]) if isinstance(node, ast.ImportFrom) and node.level):
             steps = [*name.split("/")[: -node.level], *(node.module or "").split(".")]
             place = "/".join(step for step in steps if step)

@@ -67,9 +67,10 @@ def rule_called(rule_id: str, own_rules: tuple[Path, ...] = ()) -> Rule:
         else:
             if isinstance(found, Rule) and found.id == rule_id:
                 return found
-        for folder in own_rules:
-            from averment.policies.own_rules import FILE_NAME, rule_in
+    if own_rules and _ID.fullmatch(rule_id):
+        from averment.policies.own_rules import FILE_NAME, rule_in
 
+        for folder in own_rules:
             file = folder / rule_id.replace("-", "_") / FILE_NAME
             if file.is_file():  # alone: another one may be about source code, and need what isn't here
                 return rule_in(file)

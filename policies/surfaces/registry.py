@@ -72,7 +72,7 @@ def discover(root: Path) -> Inputs:
             _sort(path, inputs)
     folder = root if root.is_dir() else root.parent
     inputs.sources = select((path for path in found.files if is_source(path)), folder)
-    inputs.apps += other_languages(found.files, folder)
+    inputs.apps += other_languages(found.files, folder, inputs.sources)
     inputs.skipped += inputs.sources.skipped
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     inputs.found = inputs.files

@@ -5,6 +5,7 @@ Origin of the data: written for these tests.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Verdict
 from averment.policies.engine import Options, check
@@ -20,6 +22,7 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.surfaces.code import python
+from averment.policies.surfaces.code.files import MAX_BYTES
 from averment.policies.surfaces.code.javascript import parse as parse_script
 from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.registry import discover
@@ -808,6 +811,23 @@ def test_what_asks_about_faces_in_another_language_is_named(tmp_path: Path):
     (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" { bucket = "logs" }')
     result = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options())
     assert [problem.reason for problem in result.problems if "in Java" in problem.reason] != []
+
+
+def test_what_in_another_language_could_not_be_looked_at_is_named(tmp_path: Path):
+    """A file that is no file, or too large to be read, may ask about faces, as one in a language that is read may."""
+    os.mkfifo(tmp_path / "Match.java")
+    (tmp_path / "Big.go").write_bytes(b"rekognition.CompareFaces(in)\n" + b"\n" * MAX_BYTES)
+    found = discover(tmp_path)
+    assert [Path(problem.where.file or "").name for problem in found.sources.problems] == ["Match.java"]
+    assert any("Big.go (mentions Rekognition, but is larger than" in text for text in found.skipped)
+
+
+def test_a_service_in_another_language_alone_is_nothing_to_check_and_said(tmp_path: Path):
+    """What isn't read is no next step: that is to name the infrastructure code."""
+    (tmp_path / "Match.java").write_text("rekognitionClient.compareFaces(request);")
+    with pytest.raises(BadInputError, match=r"nothing to check .*Match\.java asks Rekognition about faces in Java") as caught:
+        check([tmp_path], all_rules(), Organisation(), load_catalogue())
+    assert caught.value.fix == "name the folder that holds the infrastructure code"
 
 
 def test_a_check_takes_source_in_beside_infrastructure(tmp_path: Path):

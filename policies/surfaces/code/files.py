@@ -86,13 +86,16 @@ def select(files: Iterable[Path], root: Path) -> Sources:
     return found
 
 
-def other_languages(files: Iterable[Path], root: Path) -> Iterator[Problem]:
-    """The files among ``files`` that ask Rekognition about faces in a language that isn't read; tests and other people's code aside."""
+def other_languages(files: Iterable[Path], root: Path, found: Sources) -> Iterator[Problem]:
+    """The files among ``files`` that ask Rekognition about faces in a language that isn't read; tests and other people's code aside.
+
+    What can't be looked at is added to ``found``, as in ``select``.
+    """
     for path in files:
         language = OTHERS.get(path.suffix)
         if language is None or _left_out(path, root):
             continue
-        data = _read(path, Sources(), told=False)
+        data = _read(path, found, told=True)
         if data is not None and b"ekognition" in data and asks(data):
             reason = f"asks Rekognition about faces in {language}, which is not read: what it does about liveness was not checked"
             yield Problem(reason, SourceRef(str(path)), blocking=False)

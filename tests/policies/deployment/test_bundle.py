@@ -199,6 +199,7 @@ def own_rules(folder: Path, first: str, beside: str) -> Path:
         (folder / slug / "rule.py").write_text(text, encoding="utf-8")
     (folder / "helper.py").write_text("from averment.policies.surfaces import lined\n", encoding="utf-8")
     (folder / "parsing.py").write_text("import yaml\n", encoding="utf-8")
+    (folder / "broken.py").write_text("def broken(:\n", encoding="utf-8")
     return folder
 
 
@@ -223,6 +224,7 @@ def test_what_own_rules_import_travels_and_those_about_code_are_in_nobodys_way(t
             r"rule\.py:1: imports averment\.core\.organisation, which needs (yaml|rfc8785)",
         ),
         ("from .. import parsing", r"parsing\.py:1: imports yaml, and"),
+        ("def later():\n    from .. import broken", r"broken\.py:1: is not Python: invalid syntax"),
     ],
 )
 def test_what_the_function_has_not_got_is_said_when_it_is_built(tmp_path: Path, line: str, said: str) -> None:
