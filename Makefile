@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 # Bytecode of all that comes along would take as long as the rest of the set-up; what is imported is compiled then.
 PIP := -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --no-compile
+# An environment that forbids bytecode, as those of containers often do, would have each program compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The lock pins what development and CI install; LOCK= (empty) resolves the ranges of pyproject.toml afresh.
 LOCK ?= requirements/dev.lock
 CONSTRAINTS := $(if $(LOCK),--constraint $(LOCK))

@@ -16,10 +16,13 @@ from averment.core.canonical import sha256_hex
 from averment.evidence.collectors import trail_log
 from averment.evidence.collectors.trail_log import Unpacked, events
 
+words = st.text(max_size=12)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    st.none() | st.booleans() | st.integers() | words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=12,
 )
-records = st.lists(st.dictionaries(st.text(), values), max_size=6)
+records = st.lists(st.dictionaries(words, values, max_size=4), max_size=6)  # small: a piece may be a single byte
 
 
 def read(data: bytes) -> list[Any]:
