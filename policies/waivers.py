@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from averment.controls.model import Catalogue
 from averment.core.files import relative_posix
@@ -107,6 +107,14 @@ class Bearer(Protocol):
         """The comments within its block."""
 
 
+class _Acceptance(NamedTuple):
+    """Why something is accepted; of a waiver that doesn't stand beside the resource, also by whom, and where it stands."""
+
+    why: str
+    who: str = ""
+    where: str = ""
+
+
 class Waivers:
     """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something.
 
@@ -132,29 +140,30 @@ class Waivers:
         names = {rule.id: self._one(rule.id, resource), checkov_id(rule.id): self._one(checkov_id(rule.id), resource)}
         direct = next((found for found in names.values() if found), None)
         if direct:
-            return direct
+            return _told([direct])
         found = {control.id: self._one(control.id, resource) for control in self._catalogue.for_policy(rule.id)}
-        left = [control for control, text in found.items() if not text]
+        left = [control for control, acceptance in found.items() if acceptance is None]
         if left and len(left) < len(found):
-            accepted = ", ".join(control for control, text in found.items() if text)
+            accepted = ", ".join(control for control in found if control not in left)
             self._note(
                 f"{resource.source}: the waiver of {accepted} for {resource.address} doesn't accept what {rule.id} finds, which is asked for "
                 f"by {', '.join(left)} as well: waive that too, or {rule.id} itself"
             )
-        return "; ".join(dict.fromkeys(text for text in found.values() if text)) if found and not left else None
+        return _told([acceptance for acceptance in found.values() if acceptance]) if found and not left else None
 
-    def _one(self, name: str, resource: Bearer) -> str | None:
+    def _one(self, name: str, resource: Bearer) -> _Acceptance | None:
         for waiver in self._waivers:
             if waiver.control != name:
                 if self._covered(waiver, resource, waiver.until) and self._nobodys(waiver.control):
                     self._note(
-                        f"{waiver.where}: the waiver for {resource.address} is void: there is no {_kind(waiver.control)} {waiver.control}"
+                        f"{self._place(waiver)}: the waiver for {resource.address} is void: there is no {_kind(waiver.control)} {waiver.control}"
                     )
                 continue
             if self._covered(waiver, resource, self._today):
-                return f"{waiver.reason} (owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}; {waiver.where})"
+                who = f"owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}"
+                return _Acceptance(waiver.reason, who, self._place(waiver))
             if self._covered(waiver, resource, waiver.until):
-                self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
+                self._note(f"{self._place(waiver)}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
                 if not comment.id:
@@ -166,9 +175,16 @@ class Waivers:
                     )
                 continue
             if comment.void is None:
-                return comment.text
+                return _Acceptance(comment.text)
             self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
         return None
+
+    def _place(self, waiver: Waiver) -> str:
+        """Where it is written, from the organisation's folder on: reports and records leave the machine whose other folders these would name."""
+        file, line = waiver.where.file, waiver.where.line
+        if file is None or self._root is None:
+            return str(waiver.where)
+        return str(SourceRef(relative_posix(file, self._root), line))
 
     def _covered(self, waiver: Waiver, resource: Bearer, day: date) -> bool:
         return any(waiver.covers(waiver.control, name, day) for name in self._named(resource))
@@ -194,6 +210,14 @@ class Waivers:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _told(acceptances: Iterable[_Acceptance]) -> str:
+    """All of them, each reason once, with the places at which it is given."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for why, who, where in acceptances:
+        places.setdefault((why, who), []).append(where)
+    return "; ".join(f"{why} ({who}; {', '.join(dict.fromkeys(at))})" if who else why for (why, who), at in places.items())
 
 
 def _kind(name: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
-from averment.core.organisation import Organisation
+from averment.core.organisation import Organisation, load_organisation
 from averment.evidence.waived import waiver_for
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.rules.registry import all_rules
@@ -266,3 +266,17 @@ def test_a_waiver_of_a_function_counts_wherever_the_check_begins(tmp_path: Path,
     assert averment([*only, "services/app.py"]) == 0
     monkeypatch.chdir(tmp_path / "services")
     assert averment(only) == 0
+
+
+def test_an_acceptance_names_no_folder_of_the_machine_and_says_a_reason_once(tmp_path: Path) -> None:
+    """It stands in reports and in records, which others read; of a rule that serves three controls, the same sentence stood there three times."""
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "uploads" {\n  bucket = "acme-user-uploads"\n}\n')
+    entry = {"resource": "aws_s3_bucket.uploads", "until": "2999-12-31", "owner": "a", "approver": "b", "reason": "it goes away soon"}
+    waivers = [{"control": control, **entry} for control in ("SM-DET-01", "SM-DET-02", "SM-UPL-01")]
+    (tmp_path / "averment.yaml").write_text(json.dumps({"version": 1, "waivers": waivers}, indent=1))
+    organisation = load_organisation(tmp_path / "averment.yaml")
+    options = Options(rules=("media-bucket-events-scanned",), today=TODAY)
+    found = check([tmp_path], all_rules(), organisation, load_catalogue(organisation), options)
+    assert [finding.waived_by for finding in found.findings] == [
+        "it goes away soon (owner a, approved by b, until 2999-12-31; averment.yaml:4, averment.yaml:12, averment.yaml:20)"
+    ]
