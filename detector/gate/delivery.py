@@ -24,7 +24,7 @@ from averment.core.canonical import JSON, sha256_hex, stable_id
 from averment.core.errors import IncompleteError
 from averment.core.http import Probe, check_url, probe
 from averment.core.period import iso, utc_now
-from averment.detector.gate.edge_cache import begin_invalidation, path_of
+from averment.detector.gate.edge_cache import begin_invalidation
 from averment.detector.gate.pseudonyms import pseudonym_of
 from averment.detector.gate.reviews import Reviews, Withdrawn, check_takedown
 from averment.detector.gate.verdict import SERVABLE
@@ -184,15 +184,14 @@ def admit_at_edge(store_arn: str, key: str, *, store: Any = None) -> None:
 
 def _invalidate(distribution: str, key: str, moment: datetime, patience: float) -> str:
     cloudfront = client("cloudfront")
-    path = path_of(key)
     reference = stable_id("gate-takedown", {"distribution": distribution, "key": key, "at": iso(moment)})
     deadline = time.monotonic() + patience
-    with aws_errors(f"invalidate {path} of {distribution}"):
+    with aws_errors(f"invalidate {key} of {distribution}"):
         made = begin_invalidation(cloudfront, distribution, key, reference)
         while made["Status"].upper() != "COMPLETED":
             if time.monotonic() >= deadline:
                 raise IncompleteError(
-                    f"the invalidation {made['Id']} of {path} did not complete within {patience:.0f} s", fix="run the takedown again"
+                    f"the invalidation {made['Id']} of {key} did not complete within {patience:.0f} s", fix="run the takedown again"
                 )
             time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
             made = cloudfront.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]

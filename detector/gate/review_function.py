@@ -24,13 +24,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.http import check_url
 from averment.detector.gate.callers import Caller, caller_of
 from averment.detector.gate.delivery import PROPAGATION_SECONDS, admit_at_edge, take_down
+from averment.detector.gate.edge_cache import addresses_of
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.reviews import People, Reviews
 from averment.detector.gate.settings import Settings
@@ -127,7 +127,7 @@ def _take_down(reviews: Reviews, asked: Mapping[str, Any], caller: Caller, desk:
         reason=asked["reason"],
         distribution=desk.distribution,
         key_value_store=desk.key_value_store,
-        addresses=[f"{desk.address}/{quote(asked['key'])}"] if desk.address else [],  # never one of the caller's
+        addresses=[f"{desk.address}{path}" for path in addresses_of(asked["key"])] if desk.address else [],  # never one of the caller's
         patience=min(PROPAGATION_SECONDS, max(0.0, left)),
     )
     return {"takedown": done.to_json()}

@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote
 
 from averment.core.aws import answer_lost, aws_errors, client
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
+from averment.detector.gate.edge_cache import written_paths
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.originals import find_originals
 from averment.governance.incidents.runbook_measures import POLL_SECONDS, Execution, Runbook
@@ -301,7 +301,10 @@ class Invalidate(Measure):
         if strange := [path for path in paths if not path.startswith("/")]:
             fix = "write invalidate=E1ABC:/path,/other/*, with a slash in front of each path and %2C for a comma in one"
             raise BadInputError(f"'{visible(strange[0])}' is no path, and what it means would stay in the CDN", fix=fix)
-        return distribution, [quote(path, safe="/*%") for path in paths]
+        if within := [path for path in paths if "*" in path[:-1]]:
+            text = f"'{visible(within[0])}' has a star within: CloudFront takes it for a sign of a name, and what it means would stay in the CDN"
+            raise BadInputError(text, fix="put the star at the end, such as /products/*, or name each path; %2A is a star in a name")
+        return distribution, list(dict.fromkeys(way for path in paths for way in written_paths(path)))
 
 
 MEASURES: tuple[type[Measure], ...] = (HideObject, DisableKey, RevokeSessions, Invalidate, Runbook, Execution)

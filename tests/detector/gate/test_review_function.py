@@ -191,26 +191,26 @@ def test_errors_arrive_as_what_they_are(site: Any, case: Any, sign_in: SignIn, m
 def test_a_takedown_asks_the_deployments_own_address(
     site: Any, case: Any, double: Any, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Withdrawn, forbidden, and proven at the address that the deployment names, with the key as a URL writes it."""
+    """Withdrawn, forbidden, and proven at the address that the deployment names, with the key in each way that a URL writes it."""
     from averment.core.http import Probe
     from averment.detector.gate import delivery
 
     asked: list[str] = []
     monkeypatch.setattr(delivery, "probe", lambda url: asked.append(url) or Probe(url, 403, {}))
-    site.gate(double).handle(site.upload("año 1.jpg", JPEG + b"clean"))
+    site.gate(double).handle(site.upload("año 1(2).jpg", JPEG + b"clean"))
     sign_in("ada")
     boto3.client("ssm").put_parameter(
         Name=f"{GATES}shop", Type="String", Value=json.dumps({"function": "gate-review", "cases": site.table})
     )
     monkeypatch.setenv("AVERMENT_CASES", "another-gates")  # which gate is meant was said
-    assert run(["media", "takedown", "año 1.jpg", "--gate", "shop", "--reason", "ticket 512"]) == 0
-    assert asked == ["http://127.0.0.1:9/a%C3%B1o%201.jpg"]
-    assert site.published("año 1.jpg") is None
+    assert run(["media", "takedown", "año 1(2).jpg", "--gate", "shop", "--reason", "ticket 512"]) == 0
+    assert asked == ["http://127.0.0.1:9/a%C3%B1o%201(2).jpg", "http://127.0.0.1:9/a%C3%B1o%201%282%29.jpg"]
+    assert site.published("año 1(2).jpg") is None
     [line] = [line for line in site.logged() if line["event"] == "takedown"]
     assert (line["by"].partition("/")[0], line["authenticated"]) == ("reviewer", True)
     assert json.loads(capsys.readouterr().out)["withdrawn"] is True
     # A key that was mistyped is refused at its own address too, which proves nothing.
-    assert run(["media", "takedown", "ano 1.jpg", "--gate", "shop", "--reason", "ticket 512"]) == 3
+    assert run(["media", "takedown", "ano 1(2).jpg", "--gate", "shop", "--reason", "ticket 512"]) == 3
     assert "Not proven: if the key is as it stands" in capsys.readouterr().err
 
 

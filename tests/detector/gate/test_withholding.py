@@ -332,6 +332,17 @@ def test_a_withdrawal_drops_the_edges_copies(site: Any, double: Any) -> None:
     assert site.invalidated(where) == [["/x.jpg*"]]
 
 
+def test_a_withdrawal_reaches_copies_under_either_way_of_writing_a_key(site: Any, double: Any) -> None:
+    """Pages link to ``img(1).jpg`` as it is, the edge's function writes it encoded, and CloudFront tells the two apart."""
+    where = site.distribution()
+    gate = site.gate(double, distribution=where)
+    target = site.upload("img(1).jpg", JPEG + b"late")
+    gate.handle(target)
+    double.version = "2.0"
+    gate.handle(target)
+    assert site.invalidated(where) == [["/img(1).jpg*", "/img%281%29.jpg*"]]
+
+
 def test_a_campaigns_withdrawals_leave_no_copy_for_want_of_room(site: Any, double: Any, faults: Any) -> None:
     """CloudFront takes 15 paths with a star at a time. The sixteenth medium's own address is forgotten all the same, at once, and the delivery fails, so that
     the next one drops what is cached under other query strings."""

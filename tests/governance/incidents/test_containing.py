@@ -241,6 +241,25 @@ def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By)
     assert "the invalidation is" in record.payload["reason"]
 
 
+@pytest.mark.parametrize(
+    ("written", "paths"),
+    [
+        ("/img (1).jpg", ["/img%20(1).jpg", "/img%20%281%29.jpg"]),
+        ("/a%2Cb.jpg", ["/a,b.jpg", "/a%2Cb.jpg"]),
+        ("/a.jpg?w=200&h=3", ["/a.jpg?w=200&h=3"]),
+        ("/müller+1/*", ["/m%C3%BCller+1/*", "/m%C3%BCller%2B1/*"]),
+        ("/100%.jpg", ["/100%25.jpg"]),
+    ],
+)
+def test_an_invalidation_names_each_way_that_a_copy_may_be_cached_under(sandbox: Any, written: str, paths: list[str]) -> None:
+    """CloudFront completes an invalidation that encodes more than it wants encoded, and goes on serving the copy: it would read as contained."""
+    cloudfront = boto3.client("cloudfront")
+    distribution = cloudfront.create_distribution(DistributionConfig=DISTRIBUTION)["Distribution"]["Id"]
+    effect = open_measure(f"invalidate={distribution}:{written}").apply()
+    made = cloudfront.get_invalidation(DistributionId=distribution, Id=effect.reference)["Invalidation"]
+    assert made["InvalidationBatch"]["Paths"] == {"Quantity": len(paths), "Items": paths}
+
+
 def _invalidated(monkeypatch: pytest.MonkeyPatch, statuses: list[str], **waiting: Any) -> tuple[Invalidate, Effect]:
     """What an invalidation comes to whose status is told as ``statuses``, one at each look."""
     cloudfront = boto3.client("cloudfront", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
@@ -515,6 +534,7 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
         "invalidate=E1:",
         "invalidate=E1:/autumn/4.jpg,thumbs/4.jpg",
         "invalidate=E1:/autumn/a,b.jpg",
+        "invalidate=E1:/autumn/*/4.jpg",
         "runbook=isolate-bucket:BucketName",
         "runbook=:a=b",
         "runbook=preserve-evidence:BucketName=a",

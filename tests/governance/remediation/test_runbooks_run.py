@@ -483,13 +483,14 @@ def distribution() -> str:
 def test_the_cdn_forgets_and_the_runbook_waits_for_it(run: Run):
     """An invalidation of these paths, once for an execution, and success when CloudFront says that it is completed."""
     cloudfront, identifier = boto3.client("cloudfront"), distribution()
-    execution = run("invalidate-cdn", DistributionId=identifier, Paths="/products/1/*,/index.html")
+    execution = run("invalidate-cdn", DistributionId=identifier, Paths="/products/1/*,/index.html,/a%2Cb (1).jpg")
     assert (execution.status, execution.failure) == ("Success", "")
     (item,) = cloudfront.list_invalidations(DistributionId=identifier)["InvalidationList"]["Items"]
     batch = cloudfront.get_invalidation(DistributionId=identifier, Id=item["Id"])["Invalidation"]["InvalidationBatch"]
-    assert batch["Paths"]["Items"] == ["/products/1/*", "/index.html"]
+    assert batch["Paths"]["Items"] == ["/products/1/*", "/index.html", "/a,b%20(1).jpg", "/a%2Cb%20%281%29.jpg", "/a%2Cb%20(1).jpg"]
     assert batch["CallerReference"] == execution.identifier
     assert "a path begins with a slash: products" in run("invalidate-cdn", DistributionId=identifier, Paths="products").failure
+    assert "at the end of a path alone" in run("invalidate-cdn", DistributionId=identifier, Paths="/products/*/1.jpg").failure
 
 
 def test_what_came_in_since_is_announced_again_as_the_gate_understands_it(run: Run, media: Any):
