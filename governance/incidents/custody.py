@@ -51,7 +51,7 @@ def preserve(incident: Incident, act: Act, places: Sequence[str], keep: Keep, *,
             with take(original) as taken:
                 items.append(_item(incident, taken, keep, first + len(items), act))
         except AvermentError as error:
-            problems.append(f"{visible(original.name)}: {error.message}")
+            problems.append(_told(original.name, error))
     if not items:
         raise IncompleteError(f"nothing was preserved: {'; '.join(problems)}", fix="mend what the reason names, then run this again")
     manifest = canonical_json({"incident": incident.id, "taken_at": iso(act.at), "by": act.by, "items": items})
@@ -126,7 +126,11 @@ def _each(places: Iterable[str], all_versions: bool, problems: list[str]) -> Ite
         try:
             yield from find_originals(place, all_versions=all_versions)
         except AvermentError as error:
-            problems.append(f"{visible(place)}: {error.message}")
+            problems.append(_told(place, error))
+
+
+def _told(place: str, error: AvermentError) -> str:
+    return f"{visible(place)}: {error.message}" + (f" ({error.fix})" if error.fix else "")
 
 
 def _item(incident: Incident, taken: Taken, keep: Keep, number: int, act: Act) -> dict[str, JSON]:

@@ -188,9 +188,11 @@ class RevokeSessions(Measure):
     name = "revoke-sessions"
 
     def plan(self) -> str:
+        self._name()
         return f"deny everything to sessions of the role {visible(self.target)} that began before now (inline policy {SESSIONS}-...); undone by removing it"
 
     def apply(self) -> Effect:
+        self._name()
         moment, iam, there_is_one = utc_now(), client("iam"), False
         name = f"{SESSIONS}-{re.sub('[^0-9TZ]', '', iso(moment))}-{secrets.token_hex(3)}"
         try:
@@ -222,6 +224,12 @@ class RevokeSessions(Measure):
 
         back, reason = _settled(looked)
         return Effect(Outcome.HOLDS if back else Outcome.FAILED, reason, name)
+
+    def _name(self) -> None:
+        if not re.fullmatch(r"[\w+=,.@-]{1,64}", self.target, re.ASCII):
+            raise BadInputError(
+                f"'{visible(self.target)}' is no name of a role", fix="write revoke-sessions=ROLE, without its ARN and path"
+            )
 
     def _deny(self, iam: Any, name: str, moment: datetime) -> datetime | None:
         """Put the policy ``name`` on what began before ``moment``; AWS's own time, where its answer tells it."""

@@ -18,6 +18,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.detector.imaging import MAX_BYTES
+from averment.governance.incidents.words import visible
 
 MAX_MEDIUM = 5 * 1024**3
 """Bytes of one medium; larger ones are refused with that reason. It goes through this machine's disk, and not through its memory."""
@@ -70,6 +71,9 @@ def find_originals(place: str, *, all_versions: bool = False) -> list[Original]:
         BadInputError: no such place, no key in it, or a key that has to be written otherwise: another object must not be taken for it.
         IncompleteError: S3 is out of reach or refuses.
     """
+    if re.match(r"[a-z][a-z0-9+.-]*://|arn:", place, re.IGNORECASE) and not place.startswith("s3://"):
+        fix = "write s3://bucket/key for an object; what lies elsewhere, download and name the file"
+        raise BadInputError(f"'{visible(place)}' is neither a file nor an object of S3", fix=fix)
     if not place.startswith("s3://"):
         return [Original(place, Path(place))]
     if "#" in place or ("?" in place and not _VERSION.fullmatch(place)):

@@ -530,6 +530,9 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
         "hide-object",
         "hide-object=autumn/4.jpg",
         "disable-key=pixelpost",
+        "hide-object=https://cdn.shop.example/autumn/4.jpg",
+        "hide-object=arn:aws:s3:::shop-published/autumn/4.jpg",
+        "revoke-sessions=arn:aws:iam::123456789012:role/partner",
         "invalidate=E1:nopath",
         "invalidate=E1:",
         "invalidate=E1:/autumn/4.jpg,thumbs/4.jpg",
@@ -553,9 +556,12 @@ def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str)
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda kind: kind.name)
 def test_every_measure_says_beforehand_how_it_is_undone(measure: Any) -> None:
     """A dry run names what would be done, and how it is taken back or that it needn't be."""
-    target = {"invalidate": "E1:/a.jpg", "disable-key": "pixelpost/AKIA", "runbook": "isolate-bucket:BucketName=a"}.get(
-        measure.name, "s3://a/b"
-    )
+    target = {
+        "invalidate": "E1:/a.jpg",
+        "disable-key": "pixelpost/AKIA",
+        "runbook": "isolate-bucket:BucketName=a",
+        "revoke-sessions": "partner",
+    }.get(measure.name, "s3://a/b")
     assert "undo" in measure(target).plan()
 
 

@@ -263,6 +263,17 @@ def test_an_address_without_a_key_is_refused(place: str) -> None:
         find_originals(place)
 
 
+@pytest.mark.parametrize(
+    "place", ["https://cdn.shop.example/autumn/4.jpg", "S3://published/autumn/4.jpg", "arn:aws:s3:::published/autumn/4.jpg"]
+)
+def test_what_a_browser_or_the_console_shows_is_no_missing_file(opened: Any, act: By, tmp_path: Path, place: str) -> None:
+    """Who pastes the address of what is live hears how to name it, and not that a file of that name doesn't exist."""
+    with pytest.raises(
+        IncompleteError, match=r"neither a file nor an object of S3 \(write s3://bucket/key for an object; what lies elsewhere"
+    ):
+        preserve(opened(), act(), [place], FolderKeep(tmp_path / "kept"), because=WHY)
+
+
 def test_a_bucket_that_cannot_be_one_is_no_flaw_of_the_program(sandbox: Any, opened: Any, act: By, tmp_path: Path) -> None:
     """Brackets where the bucket stands: said with its place, as any other that isn't there."""
     with pytest.raises(IncompleteError, match=r"nothing was preserved: s3://\[x/4.jpg"):
