@@ -7,6 +7,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from time import sleep
 from typing import Any
 
@@ -99,6 +100,24 @@ def test_two_prefixes_are_isolated_one_after_the_other(run: Run, media: Any):
     assert refused(media.get_object, Bucket="media", Key="a/one.jpg")
     assert refused(media.get_object, Bucket="media", Key="b/three.jpg")
     assert len(policy(media)["Statement"]) == 3
+
+
+def test_what_is_isolated_already_is_not_in_the_way_back(run: Run, media: Any):
+    """Two responders isolate the same: restoring the second would put the isolation of the first back, and succeed. It is refused; the first one's lifts it."""
+    first = run("isolate-bucket", BucketName="media")
+    second = run("isolate-bucket", BucketName="media")
+    assert "isolated already: restore the execution that did it" in second.outputs["plan.Summary"][0]
+    assert "changed nothing that could be put back" in run("restore", ExecutionId=second.identifier).failure
+    assert run("restore", ExecutionId=first.identifier).status == "Success"
+    assert (policy(media), block(media)) == (OPEN, None)
+
+
+def test_an_isolated_bucket_takes_nothing_by_way_of_replication_either(run: Run, media: Any):
+    """Replicas and the delete markers that another bucket sends are no PutObject and no DeleteObject."""
+    run("isolate-bucket", BucketName="media")
+    denied = policy(media)["Statement"][-1]["Action"]
+    for action in ("s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"):
+        assert any(fnmatchcase(action, pattern) for pattern in denied), action
 
 
 def test_restoring_one_isolation_does_not_lift_another(run: Run, media: Any):
@@ -450,6 +469,17 @@ def test_an_identity_path_is_stopped_and_put_back_when_half_of_it_fails(run: Run
     assert run("restore", ExecutionId=execution.identifier).status == "Success"
     assert ssm.get_parameter(Name="/shop/identity/mode")["Parameter"]["Value"] == "liveness"
     assert state("function", function) is None
+
+
+def test_what_is_stopped_already_is_not_in_the_way_back(run: Run, make: Callable[[str], str]):
+    """Stopped twice, by two people: what the second wrote down as the way back would leave the path stopped, and restoring it would succeed."""
+    function = make("function")
+    boto3.client("ssm").put_parameter(Name="/shop/identity/mode", Value="liveness", Type="String")
+    given = {"ParameterName": "/shop/identity/mode", "Mode": "stopped", "FunctionName": function}
+    assert run("stop-identity-path", **given).status == "Success"
+    for second in (run("stop-identity-path", **given), run("pause-pipeline", Kind="function", Name=function)):
+        assert "so already: restore the execution that did it" in second.outputs["plan.Summary"][0]
+        assert "changed nothing that could be put back" in run("restore", ExecutionId=second.identifier).failure
 
 
 def test_a_mode_that_could_not_be_put_back_is_not_touched(run: Run, sandbox: Any):

@@ -42,6 +42,8 @@ def _rule(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
 
 def _function(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     amount = boto3.client("lambda").get_function_concurrency(FunctionName=events["Name"]).get("ReservedConcurrentExecutions")
+    if amount == 0:  # put back as it is now it would go on answering nobody
+        return f"let the function {events['Name']} answer nobody (it does so already: restore the execution that did it)", []
     given: dict[str, Any] = {"FunctionName": events["Name"]}
     operation = "delete_function_concurrency" if amount is None else "put_function_concurrency"
     more = {} if amount is None else {"ReservedConcurrentExecutions": amount}

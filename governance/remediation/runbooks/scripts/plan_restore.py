@@ -40,6 +40,10 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     if not kept or kept[0].startswith("No output available yet"):  # what stands there when the plan failed
         raise ValueError(f"{name} ({events['ExecutionId']}) wrote down no way back: its outputs have no plan.Undo; undo it by hand")
     undo = kept[0]
+    if undo == "[]":  # no digest is told of it
+        raise ValueError(
+            f"{name} ({events['ExecutionId']}) changed nothing that could be put back: what was so before, another execution did"
+        )
     digest = hashlib.sha256(undo.encode()).hexdigest()
     if digest != events["UndoSha256"]:
         raise ValueError(
@@ -47,8 +51,6 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
             f"{events['UndoSha256']}; look who ran what before anything is restored"
         )
     calls = json.loads(undo)
-    if not calls:
-        raise ValueError(f"{name} ({events['ExecutionId']}) changed nothing that could be put back")
     strange = sorted({f"{call['service']}:{call['operation']}" for call in calls} - set(events["Runbooks"][name]))
     if strange:
         raise ValueError(f"{name} ({events['ExecutionId']}) names calls that are not of its way back: {', '.join(strange)}")
