@@ -121,6 +121,13 @@ def test_a_queues_or_topics_policy_is_about_that_alone(name: str) -> None:
                 assert statement["Resource"] in (about, {"GetAtt": f"{about['Ref']}.Arn"})
 
 
+def test_the_apis_log_has_what_api_gateway_demands_of_one() -> None:
+    """CreateStage refuses a format without the request's id, and the stack fails."""
+    shipped = all_blueprints()["provenance-upload"]
+    assert "$context.requestId" in read_template(shipped)["Resources"]["Stage"]["Properties"]["AccessLogSettings"]["Format"]
+    assert "$context.requestId" in shipped.terraform.read_text(encoding="utf-8")
+
+
 def test_no_cost_monitor_is_made_that_aws_refuses() -> None:
     """Cost Explorer takes monitors of one's own over accounts, tags and categories, never over chosen services, and one over all services in an account,
     which may be there: what the blueprint subscribes to is named, and without a name nothing of it is made."""

@@ -242,7 +242,7 @@ resource "aws_apigatewayv2_stage" "default" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.issuer.arn
-    format          = jsonencode({ at = "$context.requestTime", status = "$context.status", route = "$context.routeKey", error = "$context.authorizer.error" })
+    format          = jsonencode({ request = "$context.requestId", at = "$context.requestTime", status = "$context.status", route = "$context.routeKey", error = "$context.authorizer.error" })
   }
 }
 
