@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -17,8 +18,9 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.evidence.record import Gathering
 from averment.governance.incidents import measures, runbook_measures
 from averment.governance.incidents.containing import contain, contained_elsewhere, undo, undoable
-from averment.governance.incidents.custody import nothing_to_preserve
+from averment.governance.incidents.custody import nothing_to_preserve, preserve
 from averment.governance.incidents.filing import Act
+from averment.governance.incidents.keeping import LockedKeep
 from averment.governance.incidents.measure import Effect, Outcome
 from averment.governance.incidents.measures import MEASURES, Invalidate, open_measure
 from averment.governance.incidents.runbook_measures import Runbook
@@ -572,3 +574,40 @@ def test_a_refusal_by_aws_leaves_the_state_and_a_reason(sandbox: Any, incident: 
     assert "NoSuchEntity" in str(record.reason)
     with pytest.raises(IncompleteError):
         open_measure("revoke-sessions=nobody").apply()
+
+
+ACTIONS = {
+    "HeadObject": "GetObject",
+    "ListObjectVersions": "ListBucketVersions",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+}
+"""Calls of S3 that IAM knows by another name."""
+
+
+def test_the_page_names_each_right_that_a_step_needs(
+    bucket: str, incident: Incident, act: By, with_record: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is refused in the hour itself has no time to find out what is missing: what a step calls stands in the page's table."""
+    called: set[str] = set()
+    real = BaseClient._make_api_call
+
+    def noted(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        called.add(f"{self.meta.service_model.service_name}:{ACTIONS.get(operation, operation)}")
+        return real(self, operation, parameters)
+
+    iam, s3, cloudfront = boto3.client("iam"), boto3.client("s3"), boto3.client("cloudfront")
+    iam.create_user(UserName="pixelpost")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    distribution = cloudfront.create_distribution(DistributionConfig=DISTRIBUTION)["Distribution"]["Id"]
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, ObjectLockEnabledForBucket=True)
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    place = "s3://published/autumn/4.jpg"
+    preserve(incident, act(), [place], LockedKeep("s3://kept/incidents", 1, datetime.now(UTC)), because=WHY, all_versions=True)
+    for text in (f"hide-object={place}", f"disable-key=pixelpost/{key}", "revoke-sessions=partner"):
+        measure = open_measure(text)
+        measure.undo(measure.apply())
+    open_measure(f"invalidate={distribution}:/autumn/4.jpg").apply()
+    table = (Path(__file__).parents[3] / "governance" / "docs" / "incidents.md").read_text(encoding="utf-8").partition("## Rights")[2]
+    assert "s3:GetObjectTagging" in called
+    assert {action for action in called if f"`{action}`" not in table.partition("## ")[0]} == set()
