@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from averment.core.errors import AvermentError, BadInputError
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
 from averment.governance.remediation.runbooks import UNDO, outputs_of, runbook_names, shipped_runbook, undo_digest
+from averment.governance.remediation.runbooks.parameters import check_all
 from averment.policies.deployment.names import PREFIX
 
 POLL_SECONDS = 2.0
@@ -30,6 +32,8 @@ CONTAIN_NOTHING = {
     "restore": ("it puts back what was stopped", "averment runbooks run restore, then incident recover --restored"),
 }
 """Runbooks that ship and whose success contains nothing: each with why, and the way to run and record it."""
+
+EXAMPLE = "write runbook=isolate-bucket:BucketName=shop-published,AutomationAssumeRole=ARN"
 
 
 class Runbook(Measure):
@@ -97,15 +101,17 @@ class Runbook(Measure):
         for part in filter(None, rest.split(",")):
             name, equals, value = part.partition("=")
             if not (name and equals):
-                raise BadInputError(f"'{visible(part)}' is no parameter", fix="write runbook=isolate-bucket:BucketName=shop-published")
+                raise BadInputError(f"'{visible(part)}' is no parameter", fix=EXAMPLE)
             parameters.setdefault(name, []).append(value)
         if not document:
-            raise BadInputError("no document is named", fix="write runbook=isolate-bucket:BucketName=shop-published")
+            raise BadInputError("no document is named", fix=EXAMPLE)
         if document.removeprefix(PREFIX) in CONTAIN_NOTHING:
             why, way = CONTAIN_NOTHING[document.removeprefix(PREFIX)]
             raise BadInputError(f"the runbook {document} contains nothing: {why}", fix=way)
         if document in runbook_names():
-            return shipped_runbook(document).document, {"DryRun": ["false"], **parameters}
+            shipped, parameters = shipped_runbook(document), {"DryRun": ["false"], **parameters}
+            check_all(shipped, parameters)
+            return shipped.document, parameters
         return document, parameters
 
 
@@ -115,10 +121,18 @@ class Execution(Runbook):
     name = "execution"
 
     def plan(self) -> str:
+        self._id()
         return f"look what came of the execution {visible(self.target)}, and start nothing; undone as its runbook's own page says"
 
     def apply(self) -> Effect:
-        return _came_of(self._followed(client("ssm"), self.target), self.target)
+        execution = self._id()
+        return _came_of(self._followed(client("ssm"), execution), execution)
+
+    def _id(self) -> str:
+        if not re.fullmatch(r"[0-9A-Za-z-]{36}", self.target):
+            text = f"'{visible(self.target)}' is no execution of Systems Manager"
+            raise BadInputError(text, fix="write execution=ID, as `averment runbooks run` printed it, or the console names it")
+        return self.target
 
 
 _HOLDS = frozenset({"Success", "CompletedWithSuccess"})

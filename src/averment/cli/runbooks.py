@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -136,14 +135,15 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     """
     from averment.core.aws import aws_errors, client
     from averment.governance.remediation.runbooks import shipped_runbook
+    from averment.governance.remediation.runbooks.parameters import check_values
 
     runbook = shipped_runbook(name)
     chosen = given_parameters(runbook, given)
-    check_values(runbook, chosen)
     values = {**chosen, "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
     missing = [parameter for parameter in runbook.required if parameter not in values]
     if missing:
         raise BadInputError(f"{name} needs {', '.join(missing)}", fix=" ".join(f"-p {parameter}=..." for parameter in missing))
+    check_values(runbook, values)
     ssm = client("ssm", region=region)
     with aws_errors(f"start {runbook.document}"):
         _bring(ssm, runbook)
@@ -179,35 +179,6 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
         else:
             found[parameter] = [value]
     return found
-
-
-MAX_VALUE = 512
-"""Characters of a parameter's value in Systems Manager; a key of S3 may have more."""
-
-
-def check_values(runbook: ShippedRunbook, values: Mapping[str, Sequence[str]]) -> None:
-    """Whether the parameters take ``values``, by the document's own rules: Systems Manager tells only when the document was brought there.
-
-    Raises:
-        BadInputError: one doesn't.
-    """
-    for parameter, given in values.items():
-        for value in given:
-            _check_value(runbook, parameter, runbook.content["parameters"][parameter], value)
-
-
-def _check_value(runbook: ShippedRunbook, parameter: str, entry: Mapping[str, Any], value: str) -> None:
-    rules: list[tuple[bool, str]] = [
-        (not value, "leave it out where it may be empty"),
-        (len(value) > MAX_VALUE, f"Systems Manager takes at most {MAX_VALUE} characters"),
-        (entry["type"] == "Boolean" and value.lower() not in {"true", "false"}, "write true or false"),
-        (entry["type"] == "Integer" and not value.isdecimal(), "write a number"),
-        ("allowedValues" in entry and value not in entry.get("allowedValues", ()), f"one of {', '.join(entry.get('allowedValues', ()))}"),
-        (not re.fullmatch(entry.get("allowedPattern", ".*"), value, re.DOTALL), entry["description"]),
-    ]
-    for broken, fix in rules:
-        if broken:
-            raise BadInputError(f"{runbook.name} takes no {parameter} '{printable(value)}'", fix=fix)
 
 
 def _bring(ssm: Any, runbook: ShippedRunbook) -> None:

@@ -32,6 +32,7 @@ T = TypeVar("T")
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
 WHY = "It is live."
+ACTS_AS = "AutomationAssumeRole=arn:aws:iam::123456789012:role/runbooks"
 ORIGIN = {"Id": "media", "DomainName": "published.s3.eu-west-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
 DISTRIBUTION: Any = {
     "CallerReference": "1",
@@ -545,6 +546,13 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
         "runbook=preserve-evidence:BucketName=a",
         "runbook=averment-restore:ExecutionId=4105a4fc",
         "runbook=rescan-since",
+        "runbook=isolate-bucket:BucketName=published",
+        f"runbook=isolate-bucket:BucketNam=published,{ACTS_AS}",
+        f"runbook=isolate-bucket:BucketName=a,BucketName=b,{ACTS_AS}",
+        f"runbook=suspend-access:RoleName=partner,{ACTS_AS}",
+        f"runbook=isolate-bucket:BucketName=published,DryRun=no,{ACTS_AS}",
+        "runbook=isolate-bucket:BucketName=published,AutomationAssumeRole=runbooks",
+        "execution=4105a4fc",
     ],
 )
 def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str) -> None:
@@ -561,7 +569,8 @@ def test_every_measure_says_beforehand_how_it_is_undone(measure: Any) -> None:
     target = {
         "invalidate": "E1:/a.jpg",
         "disable-key": "pixelpost/AKIA",
-        "runbook": "isolate-bucket:BucketName=a",
+        "runbook": f"isolate-bucket:BucketName=a,{ACTS_AS}",
+        "execution": "4105a4fc-f944-11e6-9d32-0a1b2c3d4951",
         "revoke-sessions": "partner",
     }.get(measure.name, "s3://a/b")
     assert "undo" in measure(target).plan()

@@ -16,12 +16,13 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from averment.cli.main import run as averment
-from averment.cli.runbooks import check_values, given_parameters
+from averment.cli.runbooks import given_parameters
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.governance.known import known_parts
 from averment.governance.remediation.permissions import document_actions, role_policy, trust_policy
 from averment.governance.remediation.runbooks import runbook_names, shipped_runbook, undo_digest
+from averment.governance.remediation.runbooks.parameters import check_values
 from averment.sandbox.automation.calls import fail
 from averment.sandbox.automation.document import read
 from averment.sandbox.server import ACCOUNT, Sandbox
