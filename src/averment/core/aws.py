@@ -64,7 +64,8 @@ def client(
 
     ``patient`` clients, for long jobs, try up to 10 times and slow down when the service throttles them (botocore's adaptive mode);
     between attempts both kinds wait longer each time, by random amounts. ``session`` is a boto3 session, the default one if None.
-    ``signature`` (``s3v4``) decides how requests are signed, where boto3 would still presign in the old way, which covers no headers.
+    ``signature`` (``s3v4``) decides how requests are signed, where boto3 would still presign in the old way, which covers no headers; what is
+    presigned so is for the region's own address.
 
     Raises:
         MissingExtraError: boto3 isn't installed.
@@ -79,7 +80,8 @@ def client(
         connect_timeout=10,
         read_timeout=read_timeout,
         user_agent_extra=f"averment/{__version__}",
-        **({"signature_version": signature} if signature else {}),
+        # By default boto3 presigns for S3's address of the whole world, which newer regions don't know and others redirect from at first.
+        **({"signature_version": signature, "s3": {"addressing_style": "virtual"}} if signature else {}),
     )
     with _making, aws_errors(f"set up the {service} client"):
         try:
