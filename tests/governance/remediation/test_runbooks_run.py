@@ -257,6 +257,18 @@ def test_a_retention_that_is_past_is_refused_before_anything_is_copied(run: Run,
     assert (execution.status, "which is past" in execution.failure, changes(execution)) == ("Failed", True, [])
 
 
+@pytest.mark.parametrize(
+    ("bucket", "says"),
+    [("plain", "has no Object Lock"), ("evidense", "evidense is not there"), ("media", "can't keep its own copies")],
+)
+def test_an_evidence_bucket_that_could_not_keep_copies_is_told_in_the_dry_run(run: Run, media: Any, bucket: str, says: str):
+    """Mistyped, the very bucket, or one without a lock: found out for real, copies would lie there unlocked, and no manifest beside them."""
+    media.create_bucket(Bucket="plain", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    until = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    execution = run("preserve-evidence", BucketName="media", EvidenceBucket=bucket, RetainUntil=until, DryRun="true")
+    assert (execution.status, says in execution.failure, changes(execution)) == ("Failed", True, [])
+
+
 @pytest.fixture
 def agency(sandbox) -> Any:
     """A third party: the user ``agency`` with two active keys and a disabled one, and the role ``agency-upload``."""
