@@ -121,6 +121,15 @@ def test_whoever_removes_an_upload_owes_its_reasons(desk: Desk) -> None:
     assert computed(desk, {"user_content_restricted": NO}, profile=small)["dsa-17"].standing is Standing.NOT_APPLICABLE
 
 
+def test_a_threat_to_life_is_reported_by_whoever_hosts_it(desk: Desk) -> None:
+    """Art. 18 DSA: a crime that threatens somebody is reported promptly, by hosts of every size, and is no choice as other reports to the police are."""
+    threat = {"crime_suspected": YES, "life_threatened": YES}
+    assert computed(desk, threat, profile={"online_platform": False})["dsa-18"].standing is Standing.DUE
+    assert computed(desk, {"crime_suspected": YES})["dsa-18"].standing is Standing.OPEN
+    assert computed(desk, {"crime_suspected": NO})["dsa-18"].standing is Standing.NOT_APPLICABLE
+    assert computed(desk, {**threat, "life_threatened": NO})["dsa-18"].standing is Standing.NOT_APPLICABLE
+
+
 def test_a_contract_has_its_clock(desk: Desk) -> None:
     """A contract that asks to be told is a duty like a law's: its clause is the source, and it hangs on the incident's facts."""
     clock = computed(desk, {"third_party_access": YES})["pixelpost"]

@@ -36,6 +36,7 @@ _PICTURE_FACTS = {
     "user_content_restricted": YES,
     "money_moved": NO,
     "crime_suspected": YES,
+    "life_threatened": NO,
     "child_shown": NO,
 }
 _CHECKOUT_FACTS = {
@@ -49,6 +50,7 @@ _CHECKOUT_FACTS = {
     "third_party_access": NO,
     "money_moved": YES,
     "crime_suspected": YES,
+    "life_threatened": NO,
     "child_shown": NO,
 }
 
