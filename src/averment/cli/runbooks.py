@@ -146,16 +146,20 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     check_values(runbook, values)
     ssm = client("ssm", region=region)
     with aws_errors(f"start {runbook.document}"):
-        _bring(ssm, runbook)
-        asked = {"DocumentName": runbook.document, "DocumentVersion": "$LATEST", "Parameters": values}
+        asked = {"DocumentName": runbook.document, "DocumentVersion": _bring(ssm, runbook), "Parameters": values}
         identifier = ssm.start_automation_execution(**asked, ClientToken=str(uuid.uuid4()))[
             "AutomationExecutionId"
         ]  # repeated, it starts once
     click.echo(identifier)
     if not wait:
+        _tell_unfollowed(identifier, for_real=for_real)
         return ExitCode.CLEAN
-    with aws_errors(f"follow {identifier}"):
-        return _follow(ssm, name, identifier, for_real=for_real)
+    try:
+        with aws_errors(f"follow {identifier}"):
+            return _follow(ssm, name, identifier, for_real=for_real)
+    except KeyboardInterrupt:
+        _tell_unfollowed(identifier, for_real=for_real)
+        raise
 
 
 def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]]:
@@ -181,19 +185,28 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
     return found
 
 
-def _bring(ssm: Any, runbook: ShippedRunbook) -> None:
-    """The document in the account is this version's."""
+def _bring(ssm: Any, runbook: ShippedRunbook) -> str:
+    """See that the document in the account is this version's; returns the version to run, which is what is deployed where the rights to change it
+    are missing: a responder needn't have them."""
     from botocore.exceptions import ClientError
 
     from averment.core.aws import error_code
 
     content = json.dumps(runbook.content)
     try:
-        ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
+        try:
+            ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
+        except ClientError as error:
+            if error_code(error) != "DocumentAlreadyExists":
+                raise
+            _renew(ssm, runbook.document, content)
     except ClientError as error:
-        if error_code(error) != "DocumentAlreadyExists":
+        if error_code(error) != "AccessDeniedException":
             raise
-        _renew(ssm, runbook.document, content)
+        told = f"note: {runbook.document} could not be brought up to date, and is run as it is deployed in the account: {printable(str(error))}"
+        stderr.print(told, markup=False)
+        return "$DEFAULT"
+    return "$LATEST"
 
 
 def _renew(ssm: Any, name: str, content: str) -> None:
@@ -214,6 +227,16 @@ def _renew(ssm: Any, name: str, content: str) -> None:
     except ClientError as error:
         said = f"note: `averment incident contain` goes on running an older version of {name}, which is the default in the account: {error}"
         stderr.print(said, markup=False)
+
+
+def _tell_unfollowed(identifier: str, *, for_real: bool) -> None:
+    """What a change comes to that nobody waits for, and the digest of its way back, are to be had later from the incident's ledger alone."""
+    if for_real:
+        stderr.print(
+            f"it goes on; what comes of it, and how it is undone, is put on record by: averment incident contain ID --do execution={identifier} "
+            '--by ROLE --because "..."',
+            markup=False,
+        )
 
 
 def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:

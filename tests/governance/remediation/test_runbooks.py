@@ -265,6 +265,45 @@ def test_a_renewed_runbook_is_the_one_that_everybody_runs(
     assert ("goes on running an older version" in " ".join(capsys.readouterr().err.split())) is not may
 
 
+def test_who_may_not_change_documents_runs_what_is_deployed(
+    role: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A responder needs no right to write runbooks: one that is in the account is run as it is, which is said, and one that isn't can't be."""
+    runbook = shipped_runbook("isolate-bucket")
+    boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    asked = BaseClient._make_api_call
+
+    def make(self: Any, operation: str, kwargs: Any) -> Any:
+        if operation in {"CreateDocument", "UpdateDocument"}:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)
+        return asked(self, operation, kwargs)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", make)
+    started = ["runbooks", "run", "isolate-bucket", "--role", role, "-p", "BucketName=media"]
+    assert averment(started) == 3
+    capsys.readouterr()
+    asked(
+        boto3.client("ssm"),
+        "CreateDocument",
+        {"Name": runbook.document, "DocumentType": "Automation", "Content": json.dumps(runbook.content)},
+    )
+    assert averment(started) == 0
+    said = capsys.readouterr()
+    assert "would: all of s3://media" in said.out
+    assert "is run as it is deployed in the account" in " ".join(said.err.split())
+
+
+def test_who_does_not_wait_hears_where_the_way_back_is_put_on_record(role: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The digest that ``restore`` asks for is told once; of an execution that nobody follows it was told never."""
+    boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    started = ["runbooks", "run", "isolate-bucket", "--role", role, "-p", "BucketName=media", "--no-wait"]
+    assert averment([*started, "--for-real"]) == 0
+    said = capsys.readouterr()
+    assert f"contain ID --do execution={said.out.strip()} --by" in " ".join(said.err.split())
+    assert averment(started) == 0
+    assert "execution=" not in capsys.readouterr().err
+
+
 def test_how_it_is_undone_is_told_before_the_approval(role: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
     """Three runbooks always wait for an approver, and the command doesn't wait with them: afterwards nobody has the digest any more."""
     boto3.client("ssm").put_parameter(Name="/mode", Value="automatic", Type="String")
