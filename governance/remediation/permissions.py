@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from averment.core.errors import BadInputError
@@ -19,6 +20,10 @@ from averment.core.errors import BadInputError
 _BUCKET, _OBJECTS = "arn:{partition}:s3:::{Bucket}", "arn:{partition}:s3:::{Bucket}/*"
 _SOURCE = "arn:{partition}:s3:::{CopySource.Bucket}/*"
 _ROLE, _USER = "arn:{partition}:iam::{account}:role/{RoleName}", "arn:{partition}:iam::{account}:user/{UserName}"
+_ROLE_BELOW, _USER_BELOW = (
+    _ROLE.replace("{RoleName}", "*/{RoleName}"),
+    _USER.replace("{UserName}", "*/{UserName}"),
+)  # a path, which no call names
 _FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:{FunctionName}"
 _ENDPOINT = "arn:{partition}:sagemaker:{region}:{account}:endpoint/{EndpointName}"
 _ENDPOINT_CONFIG = "arn:{partition}:sagemaker:{region}:{account}:endpoint-config/{EndpointConfigName}"
@@ -32,16 +37,16 @@ ACTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "events:describe_rule": (("events:DescribeRule", _RULE),),
     "events:disable_rule": (("events:DisableRule", _RULE),),
     "events:enable_rule": (("events:EnableRule", _RULE),),
-    "iam:delete_role_policy": (("iam:DeleteRolePolicy", _ROLE),),
-    "iam:delete_user_policy": (("iam:DeleteUserPolicy", _USER),),
-    "iam:get_role": (("iam:GetRole", _ROLE),),
-    "iam:get_role_policy": (("iam:GetRolePolicy", _ROLE),),
-    "iam:list_access_keys": (("iam:ListAccessKeys", _USER),),
-    "iam:list_role_policies": (("iam:ListRolePolicies", _ROLE),),
-    "iam:list_user_policies": (("iam:ListUserPolicies", _USER),),
-    "iam:put_role_policy": (("iam:PutRolePolicy", _ROLE),),
-    "iam:put_user_policy": (("iam:PutUserPolicy", _USER),),
-    "iam:update_access_key": (("iam:UpdateAccessKey", _USER),),
+    "iam:delete_role_policy": (("iam:DeleteRolePolicy", _ROLE), ("iam:DeleteRolePolicy", _ROLE_BELOW)),
+    "iam:delete_user_policy": (("iam:DeleteUserPolicy", _USER), ("iam:DeleteUserPolicy", _USER_BELOW)),
+    "iam:get_role": (("iam:GetRole", _ROLE), ("iam:GetRole", _ROLE_BELOW)),
+    "iam:get_role_policy": (("iam:GetRolePolicy", _ROLE), ("iam:GetRolePolicy", _ROLE_BELOW)),
+    "iam:list_access_keys": (("iam:ListAccessKeys", _USER), ("iam:ListAccessKeys", _USER_BELOW)),
+    "iam:list_role_policies": (("iam:ListRolePolicies", _ROLE), ("iam:ListRolePolicies", _ROLE_BELOW)),
+    "iam:list_user_policies": (("iam:ListUserPolicies", _USER), ("iam:ListUserPolicies", _USER_BELOW)),
+    "iam:put_role_policy": (("iam:PutRolePolicy", _ROLE), ("iam:PutRolePolicy", _ROLE_BELOW)),
+    "iam:put_user_policy": (("iam:PutUserPolicy", _USER), ("iam:PutUserPolicy", _USER_BELOW)),
+    "iam:update_access_key": (("iam:UpdateAccessKey", _USER), ("iam:UpdateAccessKey", _USER_BELOW)),
     "lambda:delete_function_concurrency": (("lambda:DeleteFunctionConcurrency", _FUNCTION),),
     "lambda:get_event_source_mapping": (
         ("lambda:GetEventSourceMapping", "arn:{partition}:lambda:{region}:{account}:event-source-mapping:{UUID}"),
@@ -157,7 +162,8 @@ def role_policy(
             resources.setdefault(action, set()).add(_filled(template, call, known, values or {}))
     grouped: dict[tuple[str, ...], list[str]] = {}
     for action, found in sorted(resources.items()):
-        grouped.setdefault(tuple(sorted(found)), []).append(action)
+        widest = sorted(item for item in found if not any(item != other and fnmatchcase(item, other) for other in found))
+        grouped.setdefault(tuple(widest), []).append(action)
     statements = [{"Effect": "Allow", "Action": actions, "Resource": list(where)} for where, actions in sorted(grouped.items())]
     return {"Version": "2012-10-17", "Statement": statements}
 

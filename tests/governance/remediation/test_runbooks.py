@@ -130,7 +130,10 @@ def test_a_role_for_a_user_has_no_rights_on_roles():
     """What may stay empty and does needs no permission; with nothing given everything is in it."""
     content = shipped_runbook("suspend-access").content
     narrow = role_policy(content, {"UserName": "agency"}, account=ACCOUNT)
-    assert {resource for statement in narrow["Statement"] for resource in statement["Resource"]} == {f"arn:aws:iam::{ACCOUNT}:user/agency"}
+    assert {resource for statement in narrow["Statement"] for resource in statement["Resource"]} == {
+        f"arn:aws:iam::{ACCOUNT}:user/{path}agency"
+        for path in ("", "*/")  # no call names the path that a user or role stands below, and its ARN has it
+    }
     assert {resource for statement in role_policy(content)["Statement"] for resource in statement["Resource"]} == {
         "arn:aws:iam::*:role/*",
         "arn:aws:iam::*:user/*",
