@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -101,15 +102,21 @@ def render_command(name: str) -> int:
 @_parameters
 @click.option("--account", default="*", metavar="ID", help="Narrow resources to this account.")
 @click.option("--region", default="*", help="Narrow resources to this region.")
-def role_command(name: str, given: tuple[str, ...], account: str, region: str) -> int:
+@click.option("--trust", is_flag=True, help="Instead: the role's trust policy, by which Systems Manager may act as it; with --account.")
+def role_command(name: str, given: tuple[str, ...], account: str, region: str, *, trust: bool) -> int:
     """The least policy for the role of a runbook, generated from the calls of its steps; with -p for these resources alone.
 
     Example: averment runbooks role preserve-evidence -p BucketName=shop-uploads -p EvidenceBucket=shop-evidence --account 123456789012
     """
-    from averment.governance.remediation.permissions import as_text, role_policy
+    from averment.governance.remediation.permissions import as_text, role_policy, trust_policy
     from averment.governance.remediation.runbooks import shipped_runbook
 
     runbook = shipped_runbook(name)
+    if trust:
+        if not re.fullmatch(r"\d{12}", account, re.ASCII):
+            raise BadInputError("--trust needs the account that Systems Manager acts for", fix="add --account with its twelve digits")
+        click.echo(as_text(trust_policy(account)))
+        return ExitCode.CLEAN
     values = {parameter: value[0] for parameter, value in given_parameters(runbook, given).items() if value}
     click.echo(as_text(role_policy(runbook.content, values, account=account, region=region)))
     return ExitCode.CLEAN

@@ -126,6 +126,14 @@ def test_a_role_is_as_narrow_as_its_parameters():
     assert {resource for statement in wide["Statement"] for resource in statement["Resource"]} == {"arn:aws:s3:::*", "arn:aws:s3:::*/*"}
 
 
+def test_the_trust_policy_is_to_be_had_for_an_account_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who makes a role needs it as much as the policy; without the account it would let in Systems Manager for anybody's."""
+    assert averment(["runbooks", "role", "isolate-bucket", "--trust", "--account", ACCOUNT]) == 0
+    assert json.loads(capsys.readouterr().out) == trust_policy(ACCOUNT)
+    assert averment(["runbooks", "role", "isolate-bucket", "--trust"]) == 2
+    assert "--account with its twelve digits" in capsys.readouterr().err
+
+
 def test_a_role_for_a_user_has_no_rights_on_roles():
     """What may stay empty and does needs no permission; with nothing given everything is in it."""
     content = shipped_runbook("suspend-access").content
