@@ -109,7 +109,8 @@ def _who(requester: str) -> str:
     return visible(requester) if requester.startswith(("svc:", "arn:")) else "another account"
 
 
-_READS = frozenset({"GET", "HEAD", ""})
+_READS = frozenset({"GET", "HEAD", "", *(f"{way}.{verb}.OBJECT" for way in ("REST", "WEBSITE") for verb in ("GET", "HEAD"))})
+"""CloudFront's methods, and S3's operations: ``REST.GET.OBJECT_TAGGING``, which preserving asks for too, serves nobody the object."""
 
 
 def exposure(
@@ -166,7 +167,7 @@ def exposure(
 
 
 def _reads(access: Access) -> bool:
-    return access.operation in _READS or access.operation.startswith(("REST.GET.OBJECT", "WEBSITE.GET.OBJECT", "REST.HEAD.OBJECT"))
+    return access.operation in _READS
 
 
 def _record(

@@ -143,6 +143,7 @@ def test_exposure_counts_what_s3_served_and_keeps_no_address(in_s3: Incident, ac
         s3_line(7, 10, who="arn:aws:iam::444455556666:user/office/ada.byron"),
         s3_line(5, 12, key="autumn/5.jpg"),
         s3_line(6, 13, operation="REST.PUT.OBJECT"),
+        s3_line(8, 14, operation="REST.GET.OBJECT_TAGGING"),  # as preserving asks for, after it has read the object
         "torn line",
     ]
     boto3.client("s3").put_object(Bucket="logs", Key="s3/2026-11-28", Body="\n".join(lines).encode())
