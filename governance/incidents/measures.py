@@ -108,7 +108,9 @@ class HideObject(Measure):
         with aws_errors(f"show {self.target} again"):
             s3.delete_object(**place, VersionId=marker)
             now = s3.head_object(**place).get("VersionId")
-        return Effect(Outcome.HOLDS, f"version {now} is the latest again", str(now))
+        was = (effect.before or {}).get("version_id")
+        said = "the latest again" if now == was else f"the latest; when it was hidden, that was {was}: look what was uploaded since"
+        return Effect(Outcome.HOLDS, f"version {now} is {said}", str(now))
 
     def _hidden_before(self, found: Mapping[str, Any]) -> Effect:
         """Of an object that was hidden or deleted by somebody, or by a run of this that was broken off: what is wanted holds, and the marker isn't

@@ -81,6 +81,18 @@ def test_hiding_keeps_every_version_and_can_be_undone(bucket: str, incident: Inc
         undo(after, act(minutes=10), 2, because="Once more.")
 
 
+def test_showing_again_tells_of_an_upload_that_came_meanwhile(bucket: str) -> None:
+    """The intruder uploads again under the key: what is the latest now isn't what was hidden, and isn't said to be back."""
+    hide = open_measure("hide-object=s3://published/autumn/4.jpg")
+    hidden = hide.apply()
+    new = boto3.client("s3").put_object(Bucket=bucket, Key="autumn/4.jpg", Body=b"another fake")["VersionId"]
+    said = hide.undo(hidden).reason
+    assert (
+        said
+        == f"version {new} is the latest; when it was hidden, that was {(hidden.before or {})['version_id']}: look what was uploaded since"
+    )
+
+
 def test_what_is_hidden_already_holds_and_is_not_this_measures_to_show_again(
     bucket: str, incident: Incident, act: By, with_record: With
 ) -> None:
