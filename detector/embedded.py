@@ -94,6 +94,9 @@ class EmbeddedDetector(Detector):
     def at_threshold(self, threshold: float) -> EmbeddedDetector:
         return EmbeddedDetector(threads=self._threads, model=self._model, lock=self.lock, threshold=threshold)
 
+    def load(self) -> None:
+        _ = self._session
+
     @cached_property
     def _session(self) -> Any:
         runtime = require("onnxruntime", extra="detector", needed_for="the embedded detector")

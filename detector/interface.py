@@ -171,6 +171,13 @@ class Detector(ABC):
             IncompleteError: the detector itself is out of reach or broken (not: an image is bad).
         """
 
+    def load(self) -> None:  # noqa: B027 - most have nothing to read before the first image
+        """Read now what some image may need: the first one says nothing of a model that is broken, unless it has a face to judge.
+
+        Raises:
+            IncompleteError: the detector is broken.
+        """
+
     def at_threshold(self, threshold: float) -> Detector | None:  # noqa: ARG002 - for those whose threshold is ours to set
         """The same detector flagging from ``threshold`` on, in [0, 1]; None where somebody else sets it: then a lower one here would miss what was
         left unjudged there, and a higher one would call clean what wasn't looked at to the end."""

@@ -119,6 +119,7 @@ class Application:
         grey = io.BytesIO()
         pil.new("RGB", (256, 256), (128, 128, 128)).save(grey, "PNG")
         _ = self.detector.info
+        self.detector.load()
         self.detector.score([grey.getvalue()])
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

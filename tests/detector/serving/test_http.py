@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from averment.core.errors import IncompleteError
+from averment.detector.embedded import EmbeddedDetector
 from averment.detector.serving_http import CUSTOM_ATTRIBUTES, Application, Limits
 from averment.detector.serving_server import Server
 
@@ -308,3 +310,9 @@ def test_stopping_leaves_no_thread(told: Any):
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(threading.enumerate()) <= before
+
+
+def test_a_server_whose_model_is_broken_does_not_come_up():
+    """It is told at the start, and not by the first image with a face, while pings say that all is well."""
+    with pytest.raises(IncompleteError, match="is not the one that its lock file describes"):
+        Application(EmbeddedDetector(model=b"half of it")).warm_up()
