@@ -40,7 +40,9 @@ MAX_PARTS = 50_000
 MAX_BETWEEN = 1024 * 1024
 """Bytes of a JPEG before its picture that belong to no segment."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How a PNG begins."""
+
 _FRAME = b"fdAT"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What interrupts entropy-coded data: stuffed zeros, fill bytes and restart markers don't (T.81 section B.1.1)."""
@@ -61,24 +63,25 @@ def decode(data: bytes) -> Image.Image:
         if scans(data, MAX_SCANS) > MAX_SCANS:
             raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
         data = _first_alone(data)
-    if data[:8] == _PNG:
-        if any(number == MAX_PARTS for number, _ in enumerate(_kinds(data))):
+    if data[:8] == PNG:
+        if any(number == MAX_PARTS for number, _ in enumerate(chunks(data))):
             raise UnreadableError(f"the PNG is written in more than {MAX_PARTS:,} parts, which are not read")
         if _mode(data).startswith(("I", "F")):
             raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
         decoded = imaging.decode(data)  # which tells how many frames there are, where it sees them
-        if _FRAME in _kinds(data):
+        if any(kind == _FRAME for kind, _ in chunks(data)):
             raise UnreadableError("the image is animated (the PNG holds frames that not every program shows)")
         return decoded
     return imaging.decode(data)
 
 
-def _kinds(data: bytes) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks (W3C PNG, section 5.3) up to its end, whether or not their checksums are right."""
-    place = len(_PNG)
+def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """A PNG's chunks (W3C PNG, section 5.3) up to its end, whether or not their checksums are right: the kind of each, and what it holds."""
+    place = len(PNG)
     while place + 8 <= len(data) and (kind := data[place + 4 : place + 8]) != b"IEND":
-        yield kind
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        length = int.from_bytes(data[place : place + 4], "big")
+        yield kind, memoryview(data)[place + 8 : place + 8 + length]
+        place += 12 + length
 
 
 def _first_alone(data: bytes) -> bytes:

@@ -13,11 +13,11 @@ from typing import Any
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
-from averment.detector.decoding import decode
 from averment.detector.faces.finder import FaceFinder
 from averment.detector.faces.views import seen_of, view_of
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, DetectorInfo, Explanation, FaceScore, Family, HeatMap, Score
+from averment.detector.shown import decode_shown
 
 Box = tuple[float, float, float, float]
 
@@ -158,7 +158,7 @@ class EmbeddedDetector(Detector):
     def _look_at(self, image: bytes) -> _Views | Score:
         """The views of an encoded image, or why there is nothing to say about it."""
         try:
-            decoded = decode(image)
+            decoded = decode_shown(image)
         except UnreadableError as error:
             return Score(cannot_say=str(error))
         faces = self._finder.find_close(decoded)

@@ -19,9 +19,9 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.decoding import decode
 from averment.detector.imaging import UnreadableError, square
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.shown import decode_shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -149,7 +149,7 @@ class OnnxDetector(Detector):
         refused: dict[int, Score] = {}
         for place, image in enumerate(images):
             try:
-                inputs.append(self._pixels(decode(image)))
+                inputs.append(self._pixels(decode_shown(image)))
             except UnreadableError as error:
                 refused[place] = Score(cannot_say=str(error))
         judged = iter(self._judge(self._run(np.stack(inputs))) if inputs else [])
