@@ -62,10 +62,12 @@ class SpentError(Exception):
 
 class Survey(NamedTuple):
     """What the packets show: times in units of the stream's time base, ``times`` of all frames and ``keys`` ascending, ``interval`` between
-    frames in seconds. ``holes`` are where by the container's own word something else was than what could be read: beginnings and ends in turn."""
+    frames in seconds. ``end`` is when the last frame is over, by the container's own word. ``holes`` are where by that word something else was than
+    what could be read: beginnings and ends in turn."""
 
     first: int
     last: int
+    end: int
     packets: int
     times: array[int]
     keys: array[int]
@@ -121,6 +123,8 @@ def _work(asked: dict[str, Any]) -> None:
         _check_size(stream, asked["max_pixels"])
         survey = _survey(container, stream, asked["max_frames"])
         seconds = _seconds(container, stream, survey)
+        if "mp4" in container.format.name.split(","):
+            _check_edits(asked, stream, survey)
         if seconds > asked["max_seconds"]:
             raise RefusedError(
                 f"it lasts, or says that it lasts, {seconds / 3600:,.1f} h; more than {asked['max_seconds'] / 3600:g} h are not scanned"
@@ -142,7 +146,7 @@ def _work(asked: dict[str, Any]) -> None:
         _sample(Reader(container, stream, survey, asked), seconds, asked)
 
 
-def _opened(file: io.BufferedReader, asked: dict[str, Any]) -> InputContainer:
+def _opened(file: io.BufferedReader, asked: dict[str, Any], **more: str) -> InputContainer:
     import av
 
     if not file.read(1):
@@ -155,6 +159,7 @@ def _opened(file: io.BufferedReader, asked: dict[str, Any]) -> InputContainer:
         "max_pixels": str(asked["max_pixels"]),
         "max_streams": "64",
         "threads": "1",
+        **more,
     }
     try:
         container: InputContainer = av.open(file, mode="r", options=options, metadata_errors="replace")
@@ -200,7 +205,7 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
 
 def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
     first = last = before = until = None
-    packets = backward = 0
+    packets = backward = end = 0
     times, keys, holes = array("q"), array("q"), array("q")
     lasts = "mp4" in container.format.name.split(",")  # which says of each frame how long it does; elsewhere one lasts until the next
     for packet in _packets(container, stream):
@@ -217,6 +222,8 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         if packets > max_frames:
             raise RefusedError(f"it has more than {max_frames:,} frames")
         times.append(when)
+        if last is None or when >= last:
+            end = when + max(0, packet.duration or 0)
         first, last = (when, when) if first is None or last is None else (min(first, when), max(last, when))
         if packet.is_keyframe:
             keys.append(when)
@@ -227,7 +234,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         raise RefusedError(f"its times run backward, {again:,.1f} s in all, so that some of it would not be looked at")
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes)
+    return Survey(first, last, end, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes)
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -248,7 +255,8 @@ def _base(stream: VideoStream) -> Fraction:
 
 
 def _data_seconds(stream: VideoStream, survey: Survey) -> float:
-    return float((survey.last - survey.first) * _base(stream)) + survey.interval
+    base = _base(stream)
+    return max(float((survey.last - survey.first) * base) + survey.interval, float((survey.end - survey.first) * base))
 
 
 def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> float:
@@ -257,6 +265,26 @@ def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> 
     whole = (container.duration or 0) / 1_000_000
     stated = whole if stream.duration is None else float(stream.duration * _base(stream))
     return stated if stated > there * DEPENDABLE + 1 else there
+
+
+def _check_edits(asked: dict[str, Any], stream: VideoStream, survey: Survey) -> None:
+    """Refuse a film of which an edit list leaves out much: players that know only where it begins, or nothing of it, show that as well.
+
+    What a cut without a new encoding leaves in, from the key frame before it on, is decoded by everybody, and shown by nobody.
+    """
+    begun, shown = False, set()
+    for entry in stream.index_entries:
+        begun = begun or not entry.is_discard
+        if not (begun and entry.is_discard):
+            shown.add(entry.pos)
+    left_out, before, gone = 0, 0, False
+    with Path(asked["path"]).open("rb") as file, _opened(file, asked, ignore_editlist="1") as whole:
+        for entry in whole.streams[stream.index].index_entries:
+            left_out += max(0, entry.timestamp - before) if gone else 0
+            gone, before = entry.pos not in shown, entry.timestamp
+    seconds = float(left_out * _base(stream)) + (survey.interval if gone else 0)
+    if seconds > _data_seconds(stream, survey) * (DEPENDABLE - 1) + 1:
+        raise RefusedError(f"its edit list leaves out {seconds:,.1f} s of it, which some players show all the same")
 
 
 class Reader:

@@ -414,6 +414,61 @@ def test_an_uneven_film_whose_container_says_how_long_each_frame_lasts_has_no_ho
     assert not sampled(film("uneven.mp4", times=times, frames=40, options=options), frames=32)[2]
 
 
+@pytest.mark.parametrize("name", ["last.mp4", "last.mkv"])
+def test_a_last_frame_that_stays_is_sampled_for_as_long_as_it_does(film: Film, tmp_path: Path, name: str) -> None:
+    """Four seconds of something else, and then what everybody sees for another second."""
+    with av.open(str(film())) as source, av.open(str(tmp_path / name), "w") as out:
+        track = out.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        packets[-1].duration = int(1 / packets[-1].time_base)
+        for packet in packets:
+            packet.stream = track
+            out.mux(packet)
+    facts, shown, missed = sampled(tmp_path / name, frames=10)
+    assert (facts.seconds, len(missed)) == (pytest.approx(4.96, abs=0.01), 0)
+    assert [round(frame.seconds, 2) for frame in shown[-2:]] == [3.96, 3.96]
+
+
+def edited(data: bytes, *edits: tuple[int, int]) -> bytes:
+    """An MP4 with an edit list (ISO/IEC 14496-12, section 8.6.6): of each part how many ticks it lasts by the movie's clock, and where by the track's it begins."""
+    made = b""
+    for start, kind, end in boxes(bytearray(data), 0, len(data)):
+        body = data[start + 8 : end]
+        if kind in {b"moov", b"trak"}:
+            body = edited(body, *edits)
+        if kind != b"edts":
+            made += struct.pack(">I", len(body) + 8) + kind + body
+        if kind == b"tkhd":
+            listed = struct.pack(">II", 0, len(edits)) + b"".join(struct.pack(">IiI", *edit, 1 << 16) for edit in edits)
+            made += struct.pack(">I4sI4s", len(listed) + 16, b"edts", len(listed) + 8, b"elst") + listed
+    return made
+
+
+def test_film_that_an_edit_list_leaves_out_is_not_passed_over(film: Film) -> None:
+    """FFmpeg and some players show two seconds of twenty, others all of them: the two are no answer to what is seen."""
+    path = film("cut.mp4", frames=500)
+    whole = path.read_bytes()
+    with av.open(str(path)) as container:
+        tick = int(1 / container.streams.video[0].time_base)
+    for edits in ([(2_000, 0)], [(2_000, 10 * tick)], [(1_000, 0), (1_000, 19 * tick)], [(1_000, 0)] * 30):
+        path.write_bytes(edited(whole, *edits))
+        with pytest.raises(UnreadableError, match=r"its edit list leaves out 1\d\.\d s of it"):
+            sampled(path)
+    for edits in ([(20_000, 0)], [(19_000, tick // 2)], [(19_500, 0)]):
+        path.write_bytes(edited(whole, *edits))
+        assert len(sampled(path)[1]) == 32
+
+
+def test_what_a_cut_leaves_before_its_beginning_to_be_decoded_is_no_film(film: Film) -> None:
+    """A cut without a new encoding keeps all from the key frame before it; every player knows where it begins."""
+    path = film("cut.mp4", frames=300, gop=250)
+    with av.open(str(path)) as container:
+        tick = int(1 / container.streams.video[0].time_base)
+    path.write_bytes(edited(path.read_bytes(), (4_000, 8 * tick)))
+    facts, shown, _ = sampled(path)
+    assert (facts.seconds, len(shown)) == (pytest.approx(4, abs=0.1), 32)
+
+
 def test_a_cover_is_no_film(film: Film) -> None:
     """A picture that belongs to the file as a book's cover does is not a second film."""
     path = film("cover.mkv")
