@@ -167,6 +167,13 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word(tmp_path: Path) ->
     assert done.stdout.splitlines()[1] in {"0", "141"}
 
 
+def test_a_reader_that_has_gone_is_no_finding(tmp_path: Path) -> None:
+    """A job in a shell with ``pipefail`` reads 1 as findings, whatever was in what nobody read."""
+    script = f"'{sys.executable}' -m averment controls crosswalk --format json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
 @pytest.mark.parametrize(
     ("target", "code", "said"),
     [

@@ -13,6 +13,10 @@ from click.shell_completion import CompletionItem
 from averment.cli.manners import with_manners
 
 
+class PipeClosedError(Exception):
+    """Whoever read the output has gone. No OSError: of that click makes an exit code of 1, which here means findings."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are named in ``registry``: name: (module, attribute, one line of help)."""
 
@@ -37,6 +41,17 @@ class LazyGroup(click.Group):
             if args[0].startswith("-") or not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's.
+
+        Raises:
+            PipeClosedError: nobody reads the output any more.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosedError from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, by the registry alone, and what click completes of a command's own (its options)."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from averment import __version__
-from averment.cli.lazy import lazy_group
+from averment.cli.lazy import PipeClosedError, lazy_group
 from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
 from averment.core.errors import AvermentError, ExitCode
@@ -87,6 +87,8 @@ def run(arguments: list[str] | None = None) -> int:
         if loud():
             _causes(error)
         return int(error.exit_code)
+    except PipeClosedError as error:
+        raise BrokenPipeError from error
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
