@@ -117,13 +117,17 @@ def _check_file(option: str, text: str, example: str) -> Path:
     """What ``option`` names, as a file that is or can be one.
 
     Raises:
-        BadInputError: it is a folder, in S3, or nothing.
+        BadInputError: it is a folder, in S3, nothing, or in a folder that isn't there; or a pipe or device is to keep results.
     """
     if text.startswith("s3://"):
         raise BadInputError(f"{option} '{text}' is in S3, where no such file can be kept", fix=f"write {option} {example}")
     if not text or os.path.isdir(text):  # noqa: PTH112 - Path's fails where one may not look
         what = f"'{text}' is a folder" if text else "names no file"
         raise BadInputError(f"{option} {what}", fix=f"write {option} {os.path.join(text, example)}")  # noqa: PTH118 - as it was written
+    if not os.path.isdir(folder := Path(text).parent):  # noqa: PTH112 - as above
+        raise BadInputError(f"{option} {text}: there is no folder {folder}", fix="make the folder, or check the path")
+    if option == "--state" and os.path.exists(text) and not os.path.isfile(text):  # noqa: PTH113 - as above
+        raise BadInputError(f"{option} {text} is no regular file, and keeps nothing", fix=f"write {option} {example}")
     return Path(text)
 
 

@@ -255,15 +255,6 @@ def test_resume_without_a_state_is_a_mistake(folder: Path, capsys: pytest.Captur
     assert "add --out FILE" in capsys.readouterr().err
 
 
-def test_the_output_can_t_be_put_into_a_folder_that_isn_t_writable(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One clear error."""
-    (tmp_path / "file").write_text("in the way")
-    assert run(["media", "scan", str(folder), "--out", str(tmp_path / "file" / "out")]) == 3
-    assert "can't be written" in capsys.readouterr().err
-
-
 def test_a_mistyped_place_costs_no_state(child: Child, folder: Path, tmp_path: Path) -> None:
     """What an earlier run found is dropped when the new one has something to scan, and not before."""
     out = str(tmp_path / "out")
