@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compare import FAMILIES, Medium, environment, figures, rows_of, table
+from stages import run
 
 from averment.core.errors import BadInputError
 from averment.detector.imaging import UnreadableError
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

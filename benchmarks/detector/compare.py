@@ -24,7 +24,7 @@ from typing import Any
 
 from peers import installed
 from PIL import Image
-from stages import Stages, timed
+from stages import Stages, run, timed
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
@@ -337,6 +337,8 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="Write the figures here, too.")
     given = parser.parse_args()
+    if given.no_corpus and not given.data:
+        parser.error("--no-corpus leaves nothing to measure: name --data")
     detectors = [open_detector(spec) for spec in given.detector or ["embedded"]] + installed(given.mesonet)
     print(f"# Detectors side by side\n\n{environment()}. Every image {given.side} px on its longer side, but as found.\n")
     for detector in detectors:
@@ -345,7 +347,7 @@ def main() -> None:
             f"- {info.name} {info.version}: for {', '.join(info.families)}, flags from {info.threshold}; SHA-256 {info.sha256 or 'not stated'}"
         )
     populations = {} if given.no_corpus else {"reference corpus": of_corpus()}
-    populations |= {folder.name: limited(of_folder(folder), given.limit) for folder in given.data}
+    populations |= {str(folder): limited(of_folder(folder), given.limit) for folder in given.data}
     results = [
         measure(name, media, detectors, given.condition or list(CONDITIONS), given.side, given.cut) for name, media in populations.items()
     ]
@@ -354,4 +356,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -59,6 +59,8 @@ def main() -> None:
     groups: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(arguments.data.rglob("*.jp*g")):
         groups[path.parent.name].append(path)
+    if not groups:
+        parser.error(f"there are no JPEGs below {arguments.data}")
     chosen = [path for paths in groups.values() for path in draw.sample(paths, min(len(paths), arguments.images // len(groups)))]
     hashes, owners, seen, unreadable = [], [], set(), 0
     for path in chosen:

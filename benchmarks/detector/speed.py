@@ -15,7 +15,7 @@ import statistics
 from collections.abc import Sequence
 
 from PIL import Image
-from stages import timed
+from stages import run, timed
 
 from averment.detector import corpus
 from averment.detector.interface import Detector
@@ -69,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,6 +9,7 @@ of views. A graph with several networks, as the shipped one's, counts as a whole
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 import onnxruntime
 from PIL import ImageFile
 
+from averment.core.errors import AvermentError
 from averment.detector.faces.finder import FaceFinder
 from averment.detector.interface import Detector, Score
 
@@ -102,3 +104,12 @@ def _watched(stages: Stages) -> Iterator[None]:
     finally:
         for restore in undo:
             restore()
+
+
+def run(main: Callable[[], None]) -> None:
+    """``main``, whose errors are told as ``averment`` tells them, with its exit codes."""
+    try:
+        main()
+    except AvermentError as error:
+        print(error.diagnostics(), file=sys.stderr)
+        sys.exit(int(error.exit_code))

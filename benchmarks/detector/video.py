@@ -23,6 +23,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
+from stages import run
 
 from averment.detector import corpus
 from averment.detector.interface import Detector, DetectorInfo, Score
@@ -118,6 +119,8 @@ def main() -> None:
     if options.scan:
         json.dump(scan(Path(options.scan[0]), options.detector, options.scan[1] == "key frames"), sys.stdout)
         return
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", options.size):
+        parser.error(f"--size {options.size} is no size: write 1920x1080")
     width, height = map(int, options.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
@@ -138,4 +141,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

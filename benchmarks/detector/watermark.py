@@ -121,6 +121,8 @@ def main() -> None:
     arguments = parser.parse_args()
     draw = random.Random(SEED)
     chosen = list(drawn(arguments.data, arguments.images, draw))
+    if not chosen:
+        parser.error(f"there are no pictures below {arguments.data}")
     strengths: Counter[float] = Counter()
     refused: Counter[str] = Counter()
     read: Counter[str] = Counter()

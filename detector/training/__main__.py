@@ -8,8 +8,13 @@ from pathlib import Path
 
 import click
 
-from averment.core.errors import AvermentError
-from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC, Plan, train
+from averment.core.errors import AvermentError, ExitCode
+
+try:
+    from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC, Plan, train
+except ModuleNotFoundError as missing:
+    click.echo(f"training needs the package '{missing.name}', which is not installed\n  fix: pip install 'averment[train]'", err=True)
+    sys.exit(int(ExitCode.USAGE))
 
 
 @click.command()
@@ -30,16 +35,18 @@ from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The face mesh as ONNX (see the Makefile).",
 )
-@click.option("--steps", type=int, default=MANIPULATED.steps, show_default=True, help="Of the network for manipulated faces.")
+@click.option("--steps", type=click.IntRange(1), default=MANIPULATED.steps, show_default=True, help="Of the network for manipulated faces.")
 @click.option(
     "--couples",
-    type=int,
+    type=click.IntRange(1),
     default=SYNTHETIC.couples,
     show_default=True,
     help="Pairs of views that the network for synthetic images is fitted to.",
 )
 @click.option("--seed", default=MANIPULATED.seed, show_default=True, help="Decides views and weights; the split has a seed of its own.")
-@click.option("--threads", type=int, help="Instead of the recipes' own; the weights depend on their number in the last digits.")
+@click.option(
+    "--threads", type=click.IntRange(1), help="Instead of the recipes' own; the weights depend on their number in the last digits."
+)
 @click.option("--unseen-generator", "generators", multiple=True, help="Keep this generator out of training (repeatable).")
 @click.option("--unseen-source", "sources", multiple=True, help="Keep this source of real images out of training (repeatable).")
 @click.option("--scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")

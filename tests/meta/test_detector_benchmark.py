@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -227,3 +228,38 @@ def test_clips_are_judged_whole_and_by_a_frame(compare: ModuleType, tmp_path: Pa
     lines = {line.split("|")[1].strip(): line for line in shown.splitlines() if line.startswith("|")}
     assert lines["its middle frame"].split("|")[3].strip().startswith("1.000")
     assert lines["whole clip"].split("|")[6].strip().startswith("1.000")  # none is flagged: the median outvotes one bright frame
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("compare.py", "--data", "nowhere", "--no-corpus"), "nowhere/manifest.csv: does not exist\n  fix: check the path"),
+        (("compare.py", "--no-corpus"), "--no-corpus leaves nothing to measure: name --data"),
+        (("compare.py", "--detector", "nobody"), "'nobody' is not a detector"),
+        (("clips.py", "--data", "nowhere"), "nowhere/manifest.csv: does not exist"),
+        (("speed.py", "--detector", "nobody"), "'nobody' is not a detector"),
+        (("video.py", "--size", "large"), "--size large is no size: write 1920x1080"),
+    ],
+)
+def test_a_mistake_is_told_and_no_traceback(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    """With what to do and exit code 2, as everywhere."""
+    script, *others = words
+    done = subprocess.run([sys.executable, str(FOLDER / script), *others], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_folders_of_one_name_are_two_populations(
+    compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second took the place of the first, of which nothing was said."""
+    for place in ("a", "b"):
+        (tmp_path / place / "images").mkdir(parents=True)
+        (tmp_path / place / "images" / "1.jpg").write_bytes(picture(90))
+        (tmp_path / place / "images" / "manifest.csv").write_text("file,label,generator\n1.jpg,real,\n")
+    folders = [str(tmp_path / place / "images") for place in ("a", "b")]
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--no-corpus", "--condition", "as-found", "--data", folders[0], "--data", folders[1]])
+    compare.main()
+    told = capsys.readouterr().out
+    assert [folder in told for folder in folders] == [True, True]
