@@ -3,7 +3,8 @@
 * Colours. Browsers take pixels through the file's colour profile (ICC, in all three formats) or a PNG's words on them (gAMA, cHRM, cICP; W3C PNG, Third
   Edition, section 4.3). Whoever writes a generated face brightened, or with red and blue exchanged, and beside it the profile that undoes that, shows
   everybody the face and a detector another picture: of 29 such faces that ours flags, it flagged 6. The spaces that cameras and editors work in
-  (Display P3, Adobe RGB, ProPhoto) move colours a little; what moves them further is refused.
+  (Display P3, Adobe RGB, ProPhoto) move colours a little; what moves them further is refused. Browsers take four inks in a JPEG for Adobe's, which are
+  written as their complement, whether or not the file says so; Pillow where it does.
 * Ground. Through a half transparent picture its ground is seen. We take white; on a dark page the same file can show another face. A cut-out, its hair
   and its shadow are no pictures by themselves; a wide half transparent part with detail of its own is one, and is refused.
 """
@@ -61,6 +62,10 @@ def decode_shown(data: bytes) -> Image.Image:
         opened = pil.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
         if data.startswith(PNG):
             _check_chunks(data)
+        if opened.mode == "CMYK" and "adobe" not in opened.info:
+            raise UnreadableError(
+                "its four inks don't say whether they are written as Adobe does, and programs differ in which they take; save it in sRGB"
+            )
         if profile := opened.info.get("icc_profile"):
             _check_profile(profile, opened.mode)
         _check_ground(opened)

@@ -105,6 +105,15 @@ def test_a_grey_picture_goes_by_its_profile_of_greys_or_colours() -> None:
     assert decode_shown(encoded(picture().convert("CMYK"), "JPEG", icc_profile=profile(SRGB, 1.0))).size == (160, 160)
 
 
+def test_four_inks_that_may_be_their_complement_are_refused() -> None:
+    """Without Adobe's marker Pillow takes them as they are, and browsers as the negative of that."""
+    adobe = encoded(picture().convert("CMYK"), "JPEG")
+    assert decode_shown(adobe).size == (160, 160)
+    at = adobe.index(b"\xff\xee")
+    with pytest.raises(UnreadableError, match="four inks"):
+        decode_shown(adobe[:at] + adobe[at + 2 + int.from_bytes(adobe[at + 2 : at + 4], "big") :])
+
+
 def test_a_profile_that_can_not_be_read_is_no_pass() -> None:
     """Another program may read it."""
     with pytest.raises(UnreadableError, match="colour profile can't be read"):
