@@ -113,6 +113,7 @@ class ScanMemory:
     def _open(self) -> sqlite3.Connection:
         with self._errors():
             try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)  # as for the output
                 self.path.touch(mode=0o600)
             except OSError as error:
                 raise IncompleteError(f"can't be written: {error.strerror}", where=self._where(), fix="choose another --state") from error

@@ -237,7 +237,7 @@ SPEC = "kind: onnx\nmodel: model.onnx\n"
         (("in/a.jpg", "--state", "in/a.jpg"), "--state would overwrite what is scanned"),
         (("in/notes", "--out", "in/notes"), "--out would overwrite what is scanned"),
         (("in", "--out", "in/a.jpg"), "--out would be one of the files that are scanned"),
-        (("in", "--out", "in/new.png"), "--out would be one of the files that are scanned"),
+        (("in", "--out", "in/deep/new.png"), "--out would be one of the files that are scanned"),
         (("in", "--state", "in/a.jpg"), "--state would be one of the files that are scanned"),
         (("in", "--out", "in/scan.csv", "--every-name"), "--out would be one of the files that are scanned"),
         (("in", "--detector", "spec.yaml", "--out", "spec.yaml"), "--out would overwrite a file of the detector"),

@@ -18,7 +18,7 @@ from averment.cli import media_scan_files as files
 from averment.cli.common import stderr
 from averment.cli.manners import colours, lively
 from averment.core.errors import BadInputError, ExitCode, SignedOutError
-from averment.core.files import replacing
+from averment.core.files import is_written_through, replacing
 from averment.core.inventory import MAX_AGE
 from averment.core.period import parse_duration, utc_now
 from averment.core.showing import printable
@@ -117,15 +117,13 @@ def _check_file(option: str, text: str, example: str) -> Path:
     """What ``option`` names, as a file that is or can be one.
 
     Raises:
-        BadInputError: it is a folder, in S3, nothing, or in a folder that isn't there; or a pipe or device is to keep results.
+        BadInputError: it is a folder, in S3, or nothing; or a pipe or device is to keep results.
     """
     if text.startswith("s3://"):
         raise BadInputError(f"{option} '{text}' is in S3, where no such file can be kept", fix=f"write {option} {example}")
     if not text or os.path.isdir(text):  # noqa: PTH112 - Path's fails where one may not look
         what = f"'{text}' is a folder" if text else "names no file"
         raise BadInputError(f"{option} {what}", fix=f"write {option} {os.path.join(text, example)}")  # noqa: PTH118 - as it was written
-    if not os.path.isdir(folder := Path(text).parent):  # noqa: PTH112 - as above
-        raise BadInputError(f"{option} {text}: there is no folder {folder}", fix="make the folder, or check the path")
     if option == "--state" and os.path.exists(text) and not os.path.isfile(text):  # noqa: PTH113 - as above
         raise BadInputError(f"{option} {text} is no regular file, and keeps nothing", fix=f"write {option} {example}")
     return Path(text)
@@ -173,8 +171,10 @@ class _Job:
 
     @property
     def memory(self) -> Path | None:
-        """The file that results are kept in."""
-        return self.state or (self.file.with_name(f"{self.file.name}.state") if self.file else None)
+        """The file that results are kept in: by default beside the output, where that is a file."""
+        if self.state is not None or self.file is None or is_written_through(self.file):
+            return self.state
+        return self.file.with_name(f"{self.file.name}.state")
 
     def here(self, progress: Progress | None) -> _Done:
         """Scan in this process, and keep results as they come."""
@@ -184,7 +184,9 @@ class _Job:
             raise BadInputError("results are written to S3 by --engine spark only", fix="write --out FILE, and copy it")
         out, state = self.file, self.memory
         if self.resume and state is None:
-            raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
+            raise BadInputError(
+                "there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE, or --state FILE"
+            )
         detector = open_detector(self.detector)
         with ScanMemory(state, detector.info) if state else nullcontext() as memory:
             listing = self._listing(progress)

@@ -159,6 +159,11 @@ def descriptor(path: Path) -> int | None:
     return None
 
 
+def is_written_through(path: Path) -> bool:
+    """Whether ``path`` is a pipe, a device or an open file (``/dev/stdout``), which ``replacing`` doesn't replace: nothing belongs beside it."""
+    return descriptor(path) is not None or _is_stream(path)
+
+
 def _is_stream(path: Path) -> bool:
     """Whether ``path`` leads to a pipe or a character device."""
     try:

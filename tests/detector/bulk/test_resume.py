@@ -255,6 +255,31 @@ def test_resume_without_a_state_is_a_mistake(folder: Path, capsys: pytest.Captur
     assert "add --out FILE" in capsys.readouterr().err
 
 
+def test_beside_a_device_nothing_is_kept(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """``/dev/stdout.state`` would be in nobody's way but the machine's, and who isn't root may not write it."""
+    devices = {path.name for path in Path("/dev").iterdir()}
+    for out in ("/dev/stdout", "/dev/null"):
+        assert run(["media", "scan", str(folder), "--out", out, "--format", "csv"]) in {0, 1, 3}
+    assert {path.name for path in Path("/dev").iterdir()} == devices
+    assert capfd.readouterr().out.startswith("name,finding,")
+
+
+def test_the_output_s_folder_is_made(folder: Path, tmp_path: Path) -> None:
+    """As every other command makes it; what is kept lies there from the beginning."""
+    out = tmp_path / "new" / "results" / "scan.csv"
+    assert run(["media", "scan", str(folder), "--out", str(out)]) in {0, 1, 3}
+    assert out.is_file()
+
+
+def test_the_output_can_t_be_put_into_a_folder_that_isn_t_writable(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One clear error."""
+    (tmp_path / "file").write_text("in the way")
+    assert run(["media", "scan", str(folder), "--out", str(tmp_path / "file" / "out")]) == 3
+    assert "can't be written" in capsys.readouterr().err
+
+
 def test_a_mistyped_place_costs_no_state(child: Child, folder: Path, tmp_path: Path) -> None:
     """What an earlier run found is dropped when the new one has something to scan, and not before."""
     out = str(tmp_path / "out")
