@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
-IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".apng",
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".jxl",
+        ".pjp",
+        ".pjpeg",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
+)
 """Names of images, in lower case. The one list for whatever searches a folder or a prefix: what one part passes over the others may not call looked at."""
 
 CLIP_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".flv", ".wmv", ".asf"}
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".webm",
+        ".mkv",
+        ".avi",
+        ".3gp",
+        ".3g2",
+        ".mpg",
+        ".mpeg",
+        ".mts",
+        ".m2ts",
+        ".ogv",
+        ".flv",
+        ".f4v",
+        ".wmv",
+        ".asf",
+        ".qt",
+        ".mpe",
+        ".m1v",
+        ".m2v",
+        ".vob",
+    }
 )
 """Names of videos. ``.ts`` isn't among them: most files of that name are source text."""
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from averment.detector import scanning
 from averment.detector.claims import frame
-from averment.detector.sniffing import HEAD_BYTES, IMAGE_SUFFIXES, media_type, shows_an_image, video_type
+from averment.detector.sniffing import CLIP_SUFFIXES, HEAD_BYTES, IMAGE_SUFFIXES, media_type, shows_an_image, video_type
 
 
 def boxes(brand: bytes) -> bytes:
@@ -62,3 +62,10 @@ def test_scanning_and_claims_search_for_images_by_one_list() -> None:
     """What ``media scan`` looks at, no claim may pass over as not being called an image."""
     assert scanning.SUFFIXES is frame.SUFFIXES is IMAGE_SUFFIXES
     assert {".jfif", ".jpe", ".bmp", ".heif"} <= IMAGE_SUFFIXES
+
+
+def test_what_is_served_as_a_picture_or_film_for_its_name_is_looked_at() -> None:
+    """Who uploads chooses the name, and whatever goes by names (browsers, the AWS CLI) shows ``face.pjp`` as a JPEG."""
+    assert {".pjp", ".pjpeg", ".apng", ".jxl", ".hif"} <= IMAGE_SUFFIXES
+    assert {".qt", ".mpe", ".m1v", ".m2v", ".f4v", ".vob"} <= CLIP_SUFFIXES
+    assert not IMAGE_SUFFIXES & CLIP_SUFFIXES
