@@ -46,7 +46,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME = b"fdAT"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What interrupts entropy-coded data: stuffed zeros, fill bytes and restart markers don't (T.81 section B.1.1)."""
-_END_OF_IMAGE, _START_OF_SCAN, _APP2, _ALONE = 0xD9, 0xDA, 0xE2, (0x01, 0xD8)
+APP2, START_OF_SCAN = 0xE2, 0xDA
+_END_OF_IMAGE, _ALONE = 0xD9, (0x01, 0xD8)
 _INDEX = b"MPF\0"
 
 
@@ -87,10 +88,10 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 def _first_alone(data: bytes) -> bytes:
     """A JPEG without the index of the pictures behind it, whose name is struck out, so that Pillow sees the first alone."""
     indices = []
-    for _, start, code in _segments(data):
-        if code == _START_OF_SCAN:
+    for _, start, code in segments(data):
+        if code == START_OF_SCAN:
             break
-        if code == _APP2 and data[start : start + len(_INDEX)] == _INDEX:
+        if code == APP2 and data[start : start + len(_INDEX)] == _INDEX:
             indices.append(start)
     if not indices:
         return data
@@ -116,11 +117,11 @@ def _check_parts(data: bytes) -> None:
         UnreadableError: there are too many, or too much before the picture belongs to none.
     """
     between, begun = 0, False
-    for number, (before, _, code) in enumerate(_segments(data)):
+    for number, (before, _, code) in enumerate(segments(data)):
         if begun and code == _END_OF_IMAGE:
             return
         between += 0 if begun else before
-        begun = begun or code == _START_OF_SCAN
+        begun = begun or code == START_OF_SCAN
         if number == MAX_PARTS:
             raise UnreadableError(f"the JPEG is written in more than {MAX_PARTS:,} parts, which are not read")
         if between > MAX_BETWEEN:
@@ -130,14 +131,14 @@ def _check_parts(data: bytes) -> None:
 def scans(data: bytes, most: int) -> int:
     """How many passes a JPEG has; counting ends above ``most``. What segments hold (a thumbnail is a JPEG, too) isn't counted."""
     count = 0
-    for _, _, code in _segments(data):
+    for _, _, code in segments(data):
         if code == _END_OF_IMAGE or count > most:
             break
-        count += code == _START_OF_SCAN
+        count += code == START_OF_SCAN
     return count
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
     """How many bytes before its marker belong to no other, where what it holds begins, and its code (0 of the file's end)."""
 
     before: int
@@ -145,12 +146,12 @@ class _Segment(NamedTuple):
     code: int
 
 
-def _segments(data: bytes) -> Iterator[_Segment]:
+def segments(data: bytes) -> Iterator[Segment]:
     """Of each marker of a JPEG, and of its end."""
     place = 2
     while (marker := _MARKER.search(data, place)) is not None:
         code = marker[1][0]
         length = 0 if code in _ALONE else max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
-        yield _Segment(marker.start() - place, marker.end() + (2 if length else 0), code)
+        yield Segment(marker.start() - place, marker.end() + (2 if length else 0), code)
         place = marker.end() + length
-    yield _Segment(max(0, len(data) - place), len(data), 0)
+    yield Segment(max(0, len(data) - place), len(data), 0)

@@ -16,10 +16,11 @@ import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from averment.core.extras import require
-from averment.detector.decoding import PNG, chunks, decode
+from averment.detector.decoding import APP2, PNG, START_OF_SCAN, chunks, decode, segments
 from averment.detector.imaging import UnreadableError
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _PLAIN_PRIMARIES, _PLAIN_CURVES = (1, 12), (1, 6, 13, 14, 15)
 _SRGB = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 """White, red, green and blue (IEC 61966-2-1)."""
 _GAMMA = 2.2
+
+_UNREAD = "its colour profile can't be read, and decides how it is shown"
 
 _REDUCED = 4
 _SQUARE = 11
@@ -68,8 +71,19 @@ def decode_shown(data: bytes) -> Image.Image:
             )
         if profile := opened.info.get("icc_profile"):
             _check_profile(profile, opened.mode)
+        elif _has_profile(data):
+            raise UnreadableError(_UNREAD)
         _check_ground(opened)
     return decoded
+
+
+def _has_profile(data: bytes) -> bool:
+    """Whether a JPEG or PNG holds what Pillow gives no profile for: half of one, say, of which another program may make something."""
+    if data.startswith(PNG):
+        return any(kind == b"iCCP" for kind, _ in _before_the_picture(data))
+    name = b"ICC_PROFILE\0"
+    before = takewhile(lambda segment: segment.code != START_OF_SCAN, segments(data))  # pictures behind it have profiles of their own
+    return data[:2] == b"\xff\xd8" and any(segment.code == APP2 and data.startswith(name, segment.start) for segment in before)
 
 
 def _check_profile(profile: bytes, mode: str) -> None:
@@ -88,7 +102,7 @@ def _check_profile(profile: bytes, mode: str) -> None:
             through = cms.buildTransform(opened, screen, colours.mode, "RGB", renderingIntent=intent, flags=cms.Flags.NOOPTIMIZE)
             moved = max(moved, float(abs(_numbers(cms.applyTransform(colours, through)) - plain).mean()))
     except Exception as error:
-        raise UnreadableError("its colour profile can't be read, and decides how it is shown") from error
+        raise UnreadableError(_UNREAD) from error
     _check_moved(moved, "its colour profile", MOST_MOVED_INKS if space == "CMYK" else MOST_MOVED)
 
 

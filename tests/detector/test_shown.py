@@ -116,8 +116,15 @@ def test_four_inks_that_may_be_their_complement_are_refused() -> None:
 
 def test_a_profile_that_can_not_be_read_is_no_pass() -> None:
     """Another program may read it."""
-    with pytest.raises(UnreadableError, match="colour profile can't be read"):
+    unread = pytest.raises(UnreadableError, match="colour profile can't be read")
+    with unread:
         decode_shown(encoded(picture(), "JPEG", icc_profile=b"profile" * 30))
+    assert decode_shown(encoded(picture(), "JPEG") + encoded(picture(), "JPEG", icc_profile=b"of the one behind it" * 9)).size == (160, 160)
+    half = encoded(picture(), "JPEG", icc_profile=profile(SRGB, 1.0)).replace(b"ICC_PROFILE\0\1\1", b"ICC_PROFILE\0\1\2")
+    with unread:
+        decode_shown(half)
+    with unread:
+        decode_shown(png_saying((b"iCCP", b"name\0\0" + zlib.compress(profile(SRGB, 1.0))[:-4] + b"none")))
 
 
 SRGB_PLACES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
