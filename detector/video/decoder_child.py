@@ -48,6 +48,9 @@ LATE = 4
 """Frames by which what comes out of a decoder may be later than its packet: some containers say when a packet is decoded and not when it is shown,
 and some packets hold what is never shown by itself. What is later than that isn't the frame that was looked for."""
 
+BEHIND = 64 * 1024
+"""Bytes behind the last frame, besides a tenth of the file, that an index and the end of the sound may take."""
+
 SEEKS = 3
 """Key frames from which a frame is looked for, each before the other, where nothing comes of the last one before it."""
 
@@ -63,7 +66,7 @@ class SpentError(Exception):
 class Survey(NamedTuple):
     """What the packets show: times in units of the stream's time base, ``times`` of all frames and ``keys`` ascending, ``interval`` between
     frames in seconds. ``end`` is when the last frame is over, by the container's own word. ``holes`` are where by that word something else was than
-    what could be read: beginnings and ends in turn."""
+    what could be read: beginnings and ends in turn. ``reached`` is where in the file the last of them ends."""
 
     first: int
     last: int
@@ -73,6 +76,7 @@ class Survey(NamedTuple):
     keys: array[int]
     interval: float
     holes: array[int]
+    reached: int
 
 
 def main() -> int:
@@ -123,6 +127,7 @@ def _work(asked: dict[str, Any]) -> None:
         _check_size(stream, asked["max_pixels"])
         survey = _survey(container, stream, asked["max_frames"])
         seconds = _seconds(container, stream, survey)
+        _check_behind(asked, container, survey)
         if "mp4" in container.format.name.split(","):
             _check_edits(asked, stream, survey)
         if seconds > asked["max_seconds"]:
@@ -205,7 +210,7 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
 
 def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
     first = last = before = until = None
-    packets = backward = end = 0
+    packets = backward = end = reached = 0
     times, keys, holes = array("q"), array("q"), array("q")
     lasts = "mp4" in container.format.name.split(",")  # which says of each frame how long it does; elsewhere one lasts until the next
     for packet in _packets(container, stream):
@@ -215,6 +220,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
             if until is not None and packet.dts > until >= (holes[-1] if holes else until):
                 holes.extend((until, packet.dts))
             until = packet.dts + packet.duration if lasts and packet.duration else None
+        reached = max(reached, (packet.pos or 0) + packet.size)
         when = _when(packet)
         if when is None or packet.is_discard:
             continue
@@ -234,7 +240,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         raise RefusedError(f"its times run backward, {again:,.1f} s in all, so that some of it would not be looked at")
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    return Survey(first, last, end, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes)
+    return Survey(first, last, end, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes, reached)
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -265,6 +271,13 @@ def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> 
     whole = (container.duration or 0) / 1_000_000
     stated = whole if stream.duration is None else float(stream.duration * _base(stream))
     return stated if stated > there * DEPENDABLE + 1 else there
+
+
+def _check_behind(asked: dict[str, Any], container: InputContainer, survey: Survey) -> None:
+    """Refuse a file with another film behind the first (of an MP4 ``frames`` does): FFmpeg shows the first alone, and nobody says that all players do."""
+    size = Path(asked["path"]).stat().st_size
+    if container.format.name in {"flv", "asf"} and size - survey.reached > size * (DEPENDABLE - 1) + BEHIND:
+        raise RefusedError("there is another film behind the first in it, and which is shown depends on the player")
 
 
 def _check_edits(asked: dict[str, Any], stream: VideoStream, survey: Survey) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +27,9 @@ MAX_PIXELS = 36_000_000
 MAX_SECONDS = 24 * 3600.0
 MAX_FRAMES = 10_000_000
 """Frames of a clip whose packets are read: 46 h at 60 a second."""
+
+MAX_BOXES = 5_000_000
+"""Boxes of an MP4 that stand by themselves: two for each frame of a day at 25 a second, as live recordings have at most, and some more."""
 
 FRAME_PIXELS = 1920 * 1080
 """What is larger is reduced to so many pixels. As PNG such a frame fits a request of ``serving`` whatever it shows."""
@@ -107,6 +111,7 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
         MissingExtraError: PyAV isn't installed.
         IncompleteError: the process could not be started.
     """
+    _check_one_film(path)
     asked = {
         "path": str(path.resolve()),
         "frames": sampling.frames,
@@ -130,6 +135,25 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
             yield from _told(child)
         finally:
             child.kill()
+
+
+def _check_one_film(path: Path) -> None:
+    """Refuse an MP4 or MOV with two descriptions of a film (moov; ISO/IEC 14496-12, sections 4.2 and 8.2.1), of which FFmpeg takes the first. Anything else
+    is no row of such boxes, and ends soon."""
+    films = place = 0
+    with suppress(OSError, OverflowError), path.open("rb") as file:  # whoever decodes it says what is wrong with it
+        for _ in range(MAX_BOXES):
+            head = file.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            films += kind == b"moov"
+            if films > 1:
+                raise UnreadableError("there is another film behind the first in it, and which is shown depends on the player")
+            length = int.from_bytes(head[8:], "big") if length == 1 else length
+            if length < 8:  # to the file's end, or none
+                return
+            place += length
+            file.seek(place)
+        raise UnreadableError(f"it is written in more than {MAX_BOXES:,} parts, which are not read")
 
 
 def passing(reason: str) -> bool:

@@ -429,6 +429,28 @@ def test_a_last_frame_that_stays_is_sampled_for_as_long_as_it_does(film: Film, t
     assert [round(frame.seconds, 2) for frame in shown[-2:]] == [3.96, 3.96]
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.flv", "flv"), ("a.wmv", "wmv2")])
+def test_a_film_behind_the_first_is_not_passed_over(film: Film, name: str, codec: str) -> None:
+    """FFmpeg plays the first and says nothing of the other."""
+    path = film(name, codec=codec, pictures=[*NOISE] * 20)
+    assert len(sampled(path)[1]) == 32
+    whole = path.read_bytes()
+    for twice in (whole * 2, b"\0\0\0\x08free" + whole * 2) if name.endswith(("mp4", "mov")) else (whole * 2,):
+        path.write_bytes(twice)
+        with pytest.raises(UnreadableError, match="another film behind the first"):
+            sampled(path)
+
+
+def test_boxes_without_end_are_not_walked_through(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight bytes each, they cost more time than a film."""
+    monkeypatch.setattr(module, "MAX_BOXES", 1_000)
+    path = film("a.mp4")
+    assert sampled(path)[1]
+    path.write_bytes(path.read_bytes() + b"\0\0\0\x08free" * 1_000)
+    with pytest.raises(UnreadableError, match="in more than 1,000 parts"):
+        sampled(path)
+
+
 def edited(data: bytes, *edits: tuple[int, int]) -> bytes:
     """An MP4 with an edit list (ISO/IEC 14496-12, section 8.6.6): of each part how many ticks it lasts by the movie's clock, and where by the track's it begins."""
     made = b""
