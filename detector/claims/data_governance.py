@@ -47,6 +47,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.core.words import counted
@@ -70,11 +71,12 @@ _UNSTATED = "none stated"
 
 @dataclass
 class Contents:
-    """What reading every file told: those that aren't as described, those that can't be read, and perceptual hashes."""
+    """What reading every file told: those that aren't as described, those that can't be read, and of the others SHA-256 and perceptual hashes."""
 
     flawed: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     undecodable: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -163,7 +165,7 @@ def _read_all(population: Population, *, hashed: bool) -> Contents:
             found.unread[item.name] = "could not be read"
         elif hashed:
             try:
-                found.hashes[item.name] = duplicates.perceptual_hash(data)
+                found.hashes[item.name], found.digests[item.name] = duplicates.perceptual_hash(data), sha256_hex(data)
             except UnreadableError as error:
                 found.undecodable[item.name] = str(error)
     return found
@@ -299,7 +301,8 @@ def _duplicates(subject: Subject) -> Check:
     within = 0
     for first, second, bits in duplicates.near_pairs(hashes, statement.distance):
         one, other = compared[first], compared[second]
-        if one.identity and one.identity == other.identity and one.labels.get("label") != other.labels.get("label"):
+        same = contents.digests[one.name] == contents.digests[other.name]  # by what was read: not every manifest gives a SHA-256
+        if same and one.labels.get("label") != other.labels.get("label"):
             broken.append(f"{one.name} and {other.name}: the same bytes, labelled {one.labels['label']} and {other.labels['label']}")
         elif subject.group(one) == subject.group(other) and subject.part(one) == subject.part(other):
             within += 1  # two frames of a video, two pictures of a person: what a group is for
