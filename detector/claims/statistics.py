@@ -276,14 +276,21 @@ def decide(bounds: Bounds, bar: float, *, at_least: bool) -> ClaimVerdict:
 
 def explain(verdict: ClaimVerdict, bounds: Bounds, bar: float, *, at_least: bool) -> str:
     """Why ``decide`` said so, in one sentence without a stop."""
-    lower, upper = f"lower bound {bounds.low:.4g}", f"upper bound {bounds.high:.4g}"
+    low, high = _apart(bounds.low, bar), _apart(bounds.high, bar)
     if verdict is ClaimVerdict.INCONCLUSIVE:
-        return f"the interval from {bounds.low:.4g} to {bounds.high:.4g} straddles the bar of {bar:g}"
-    bound = lower if (verdict is ClaimVerdict.SUPPORTED) is at_least else upper
+        return f"the interval from {low} to {high} straddles the bar of {bar:g}"
+    bound = f"lower bound {low}" if (verdict is ClaimVerdict.SUPPORTED) is at_least else f"upper bound {high}"
     relation = "reaches" if at_least else "stays within"
     if verdict is ClaimVerdict.REFUTED:
         relation = "falls short of" if at_least else "exceeds"
     return f"the {bound} {relation} the bar of {bar:g}"
+
+
+def _apart(value: float, bar: float) -> str:
+    """``value`` in four digits, or in as many more as tell it from ``bar``, from nothing and from all: a bound of 0.98996 that reads as 0.99 doesn't
+    fall short of a bar of 0.99."""
+    texts = (f"{value:.{digits}g}" for digits in range(4, 17))
+    return next((text for text in texts if all((float(text) == mark) is (value == mark) for mark in (bar, 0, 1))), repr(value))
 
 
 def fewest_units(at_fpr: float | None, confidence: float = 0.95) -> int:

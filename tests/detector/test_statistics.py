@@ -295,6 +295,15 @@ def test_the_verdict_follows_from_the_interval(low: float, high: float, at_least
     assert f"{deciding.get(verdict, 0.9):g}" in reason
 
 
+def test_a_bound_next_to_its_bar_is_told_apart_from_it() -> None:
+    """298 marked media of 298 don't show 99 %: "the interval from 0.99 to 1 straddles the bar of 0.99" would say that they nearly might."""
+    short, long = binomial_bounds(298, 298, 0.95), binomial_bounds(299, 299, 0.95)
+    assert explain(ClaimVerdict.INCONCLUSIVE, short, 0.99, at_least=True).startswith("the interval from 0.989998 to 1 ")
+    assert "0.99003" in explain(ClaimVerdict.SUPPORTED, long, 0.99, at_least=True)
+    beyond = Bounds(0.5, 0.9999996, 0.95)
+    assert explain(ClaimVerdict.REFUTED, beyond, 1, at_least=True) == "the upper bound 0.9999996 falls short of the bar of 1"
+
+
 def test_the_clean_run_is_the_shortest_that_supports() -> None:
     """299 marked media of 299 show 99 % at 95 % confidence, 298 don't."""
     assert clean_run_size(0.99, 0.95) == 299
