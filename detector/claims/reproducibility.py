@@ -233,13 +233,18 @@ def _at(value: Any, *keys: str) -> Any:
     return value
 
 
+def _digest(value: Any) -> Any:
+    """A SHA-256 as it is computed here; some programs write it in capitals."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 NO_LOCK = "this detector has no lock that is known here; name its file: lock: PATH"
 
 
 def _model(subject: Subject) -> Check:
     if subject.lock is None:
         return could_not("model", NO_LOCK)
-    wanted = _at(subject.lock, "model", "sha256")
+    wanted = _digest(_at(subject.lock, "model", "sha256"))
     if isinstance(subject.detector, EmbeddedDetector):
         try:
             found: str | None = sha256_hex(subject.detector.model_bytes())
@@ -247,7 +252,7 @@ def _model(subject: Subject) -> Check:
             return judged("model", 1, [error.message], [], "the model is the one that the lock describes")
         words = "the model's file is the one that the lock describes"
     else:
-        found = subject.detector.info.sha256
+        found = _digest(subject.detector.info.sha256)
         words = "the model is the one that the lock describes, by what the detector says of itself"
     if not found or not wanted:
         return could_not("model", f"{'the detector' if not found else 'the lock'} gives no SHA-256 of the model")
@@ -257,7 +262,7 @@ def _model(subject: Subject) -> Check:
 def _data(subject: Subject) -> Check:
     if subject.lock is None:
         return could_not("data", NO_LOCK)
-    wanted = _at(subject.lock, "data", "manifest_sha256")
+    wanted = _digest(_at(subject.lock, "data", "manifest_sha256"))
     try:
         population = open_population(subject.statement.data or "", subject.context)
     except (BadInputError, IncompleteError) as error:
@@ -371,7 +376,7 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
             if not scores and not row.get("cannot_say"):
                 raise BadInputError("has neither a score nor a reason", where=line, fix="write a score, or why there is none in cannot_say")
             score = Score(cannot_say=row["cannot_say"]) if row.get("cannot_say") else Score(scores)
-            if found.setdefault(row["sha256"], score) != score:
+            if found.setdefault(_digest(row["sha256"]), score) != score:
                 raise BadInputError(
                     f"gives {row['sha256']} another score than a line before", where=line, fix="keep the one that it had at release"
                 )
