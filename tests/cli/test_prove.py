@@ -270,6 +270,20 @@ def test_one_unit_is_told_in_the_singular(shop: Path, capsys: pytest.CaptureFixt
     assert "1 media, 1 independent unit; seed" in capsys.readouterr().out
 
 
+def test_a_place_for_a_name_that_no_claim_draws_from_is_bad_input(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a slip of the keyboard the claim was tested on what ``averment.yaml`` names, and supported. What another claim draws from may be named:
+    one line for several runs."""
+    claim = coverage(shop, "marked")
+    for arguments in (["SM-PRV-01"], ["--plan", "SM-PRV-01"], [claim, "--no-record"]):
+        assert run(["prove", *arguments, "--population", "generatd-media=mixed"]) == 2
+        assert "no claim draws from a population called 'generatd-media'" in capsys.readouterr().err
+    assert not (shop / ".averment").exists()
+    assert run(["prove", "SM-PRV-01", "--population", "reviewed-media=mixed"]) == 0
+    (record,) = records(shop)
+    assert run(["prove", "--replay", record.id, "--population", "generatd-media=mixed"]) == 2
+    assert "the claims that are asked for draw from: generated-media" in capsys.readouterr().err
+
+
 def test_a_plan_names_the_populations_that_a_test_would_lack(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The sizes hold without it and are told, but nobody can test that claim: a name that nothing is known of, or a place where nothing lies."""
     claims = [coverage(shop, "generatd-media"), "SM-PRV-01"]

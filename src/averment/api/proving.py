@@ -81,6 +81,7 @@ def prove(
         return Proved((), notes=tuple(notes.told))
     looks, size = _earlier(settings)
     context = _context(settings, populations, trust, seed, called)
+    _check_drawn(populations, asked, settings)
 
     def test(claims: Sequence[AskedClaim]) -> Iterator[Outcome]:
         return prove_each(claims, context, lambda: named or _opened(called), looks.of)
@@ -120,6 +121,7 @@ def plan_claims(
         return {}
     looks, _ = _earlier(settings)
     context = _context(settings, populations, None, None, "embedded")
+    _check_drawn(populations, asked, settings)
     plans: dict[str, ClaimPlan] = {}
     for claim in asked:
         plan = claim.plan(looks.of(claim))
@@ -150,20 +152,27 @@ def replay(
     called = None if detector is None else os.fspath(detector)
     context = _context(settings, populations, trust, None, "embedded")
     if named.endswith(".json"):
-        return _replay_packaged(Path(named), context, called)
+        packaged = _packaged(Path(named))
+        _check_drawn(populations, [_recorded(packaged)], settings)
+        return _replayed(packaged, context, called)
     with open_ledger(settings) as ledger:
         position = ledger.find(named)
         if position is None:
             raise BadInputError(f"the ledger has no record {named}", fix="averment prove and packages name records by their ids")
         found = ledger.entry(position).record
-        replayable(found)
+        _check_drawn(populations, [_recorded(found)], settings)
     return _replayed(found, context, called)
 
 
-def _replay_packaged(path: Path, context: ClaimContext, detector: str | None) -> Replay:
+def _packaged(path: Path) -> Record:
     from averment.evidence.package.record import packaged_record
 
-    return _replayed(packaged_record(path), context, detector)
+    return packaged_record(path)
+
+
+def _recorded(record: Record) -> AskedClaim:
+    """The claim that ``record`` is a run of; BadInputError as ``replayable``."""
+    return AskedClaim(replayable(record), SourceRef(file=f"record {record.id}"))
 
 
 def _replayed(record: Record, context: ClaimContext, detector: str | None) -> Replay:
@@ -178,6 +187,23 @@ def _context(
 ) -> ClaimContext:
     places = {name: place(f"the place of the population {name}", where) for name, where in (populations or {}).items()}
     return claim_context(settings, places, trust=Path(trust) if trust is not None else None, seed=seed, detector_name=detector)
+
+
+def _check_drawn(populations: Mapping[str, AnyPath] | None, asked: Sequence[AskedClaim], settings: Organisation) -> None:
+    """Refuse a place for a name that neither ``averment.yaml`` nor any claim knows: by a slip of the keyboard, what was meant to be tested isn't, and
+    what lies in the old place passes in its stead. A name that other claims draw from may stand there; one line may serve several runs.
+
+    Raises:
+        BadInputError: there is such a name.
+    """
+    drawn = {name for claim in asked for name in claim.populations}
+    unknown = [name for name in populations or {} if name not in drawn and name not in settings.parameters.get("populations", {})]
+    if unknown:
+        others = {name for claim in asked_claims(lambda: load_catalogue(settings), []) for name in claim.populations}
+        for name in unknown:
+            if name not in others:
+                fix = f"the claims that are asked for draw from: {', '.join(sorted(drawn))}"
+                raise BadInputError(f"no claim draws from a population called '{name}'", fix=fix)
 
 
 def _named(detector: str, trust: AnyPath | None) -> Detector | None:
