@@ -59,7 +59,7 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.population_files import FilePopulation
 from averment.detector.claims.populations import open_population
-from averment.detector.claims.units import called
+from averment.detector.claims.tables import called
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Family
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.detector.claims.tables import called
 
 MAX_SAMPLE = 1_000_000
 
@@ -107,7 +108,7 @@ def text(spec: Mapping[str, Any], key: str, choices: tuple[str, ...] = ()) -> st
 
 
 def labels(spec: Mapping[str, Any], key: str = "where") -> dict[str, str]:
-    """The optional ``where``, or another field ``key`` of its kind: column to value, as texts without blanks around them, which make no other row.
+    """The optional ``where``, or another field ``key`` of its kind: column to value, as texts that are the same however they are written (``tables.called``).
 
     Raises:
         BadInputError: not a mapping of plain values, or one of true and false: a table holds words.
@@ -121,7 +122,7 @@ def labels(spec: Mapping[str, Any], key: str = "where") -> dict[str, str]:
                 f"{key} asks for {str(item).lower()} in {column}, and a table holds words (YAML takes yes, no, on and off for true and false)",
                 fix=f'quote the word as it stands in the table, such as {key}: {{{column}: "yes"}}',
             )
-    return {str(column): str(item).strip() for column, item in value.items()}
+    return {str(column): called(str(item)) for column, item in value.items()}
 
 
 def conditions(confidence: float, *more: str) -> str:

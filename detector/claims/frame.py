@@ -18,6 +18,7 @@ from typing import Any
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
+from averment.detector.claims.tables import called
 from averment.detector.claims.trace import Medium, Trace
 from averment.detector.sniffing import CLIP_SUFFIXES, IMAGE_SUFFIXES
 
@@ -157,8 +158,8 @@ class Population(ABC):
         return BadInputError(f"the population '{self.name}' has no column '{column}', which {field} names", where=self.place(), fix=there)
 
     def only(self, labels: Mapping[str, str]) -> Population:
-        """The same population narrowed to the items that carry all of ``labels``, whatever blanks are around a value: a row that says "test " would be
-        left out of what is claimed of "test", and nobody would see it.
+        """The same population narrowed to the items that carry all of ``labels``, however a value is written (``tables.called``): a row that says "test "
+        would be left out of what is claimed of "test", and nobody would see it.
 
         Raises:
             BadInputError: no item has such a label at all, which a typing error would otherwise hide.
@@ -166,7 +167,7 @@ class Population(ABC):
         for key in labels:
             if self.items and not any(key in item.labels for item in self.items):
                 raise self.lacks(key, "where")
-        kept = self._with([item for item in self.items if all(item.labels.get(key, "\0").strip() == labels[key].strip() for key in labels)])
+        kept = self._with([item for item in self.items if all(called(item.labels.get(key, "\0")) == called(labels[key]) for key in labels)])
         kept.refused, kept.origin, kept.trace, kept.clips = self.refused, self.origin, self.trace, self.clips
         return kept
 

@@ -18,6 +18,7 @@ from averment.core.words import counted
 from averment.detector.claims import units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import Item, Population, open_population
+from averment.detector.claims.tables import called
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 ATTACK_LABELS = {Family.SYNTHETIC_IMAGE: "synthetic", Family.MANIPULATED_FACE: "manipulated"}
@@ -195,7 +196,7 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
             item,
             item.labels["label"] == attack_label,
             units.unit_of(item, column),
-            units.called(item.labels.get("generator", "")) or "unnamed",
+            called(item.labels.get("generator", "")) or "unnamed",
             score.of(subject.family),
         )
         for item, score in zip(items, scores, strict=True)

@@ -23,7 +23,7 @@ from averment.detector.claims import observing, units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import open_population
 from averment.detector.claims.score_lines import Row, lines_of
-from averment.detector.claims.tables import columns_of, probability, table
+from averment.detector.claims.tables import called, columns_of, probability, table
 from averment.detector.interface import Family
 
 MAX_SCORES = 200_000
@@ -100,7 +100,7 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
     contents = list[tuple[str, str]]()
     for row in rows:
         line = SourceRef(str(path), row.line)
-        if any(row.of(key, line).strip() != value.strip() for key, value in where.items()):
+        if any(called(row.of(key, line)) != called(value) for key, value in where.items()):
             continue
         unit, digest = row.of(unit_column, line) if unit_column else None, row.columns.get("sha256", "").strip().lower()
         if unit is not None and not unit.strip():
@@ -127,7 +127,7 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
 def _own(named: str | None, digest: str, place: str) -> str:
     """The unit of an image: the one that is ``named``, else its bytes, else its ``place``. Line 2 of one file is no line 2 of another: taken for the
     same person, two files that are sorted by their scores would seem to move together, and their distance to be known well."""
-    return units.called(named) if named is not None else digest or place
+    return called(named) if named is not None else digest or place
 
 
 def _together(contents: Sequence[tuple[str, str]]) -> tuple[units.Joined, int]:

@@ -39,7 +39,7 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
-from averment.detector.claims.units import called
+from averment.detector.claims.tables import called
 from averment.detector.interface import Family
 
 DEFAULT_SMALLEST = 30

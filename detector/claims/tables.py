@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from averment.core.errors import BadInputError
@@ -64,6 +65,12 @@ def check_header(names: Sequence[str], where: str, known: Iterable[str]) -> None
     if repeated:
         often = f"{counted(list(names).count(repeated[0]), 'column')} called '{repeated[0]}'"
         raise BadInputError(f"has {often}, and nobody knows which counts", where=line, fix="keep one of them, or rename the others")
+
+
+def called(text: str) -> str:
+    """What stands in a field, the same however its letters are composed (``é`` is one sign or two, by the system that wrote it) and whatever blanks
+    are around it: written in two ways, one person would count for two, and a row would be left out of what is claimed of its like."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def columns_of(names: Sequence[str] | None) -> str:

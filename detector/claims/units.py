@@ -10,13 +10,13 @@ one: a fake that lies there sixty times shows what it shows once.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from averment.core.errors import BadInputError
 from averment.core.words import counted
 from averment.detector.claims.frame import Item, Population
+from averment.detector.claims.tables import called
 
 
 def column_of(population: Population, clusters: str | None) -> str | None:
@@ -29,12 +29,6 @@ def column_of(population: Population, clusters: str | None) -> str | None:
 def unit_of(item: Item, column: str | None) -> str:
     """The independent unit of ``item``: the one that it shares by its bytes (``with_units``), else what ``column`` says, else itself."""
     return item.unit or (called(item.labels[column]) if column is not None else item.name)
-
-
-def called(text: str) -> str:
-    """The name of a unit, the same however its letters are composed (``é`` is one sign or two, by the system that wrote it) and whatever blanks
-    are around it: written in two ways, one person would count for two."""
-    return unicodedata.normalize("NFC", text).strip()
 
 
 def checked_column(population: Population, items: Sequence[Item], clusters: str | None) -> str | None:
