@@ -306,7 +306,9 @@ def _images(count: int) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.3g} %"
+    """A share in three digits; none but all reads as 100 %."""
+    text = f"{value * 100:.3g}"
+    return f"{value * 100:.8g} %" if text == "100" and value != 1 else f"{text} %"
 
 
 def _short(words: str) -> str:

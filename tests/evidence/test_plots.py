@@ -162,6 +162,13 @@ def test_a_record_that_kept_few_points_of_a_curve_gives_bounds() -> None:
     assert "missed at 1 % false positives 84.5 %; both errors are nearest to equal at 25 %" in alts[1]
 
 
+def test_none_but_all_reads_as_a_hundred_per_cent() -> None:
+    """One attack in 2,500 that is missed isn't none."""
+    curve = {"kind": "roc", "points": [[0, 0], [0.01, 0.9996], [1, 1]], "read": [[0.01, 0.9996], [0.05, 1.0]], "without_score": 0}
+    (drawn,) = charts({"details": {"plots": [curve]}})
+    assert "at 1 % false positives 99.96 % of the attacks are found, at 5 % false positives 100 %" in drawn.alt
+
+
 def test_columns_of_whatever_name_have_files_of_their_own() -> None:
     """A caption stands at its own picture in the package: names of other scripts, or that differ in marks alone, share no file; nor does one that is
     longer than file systems take, or that looks like another plot's."""
