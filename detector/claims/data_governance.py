@@ -31,7 +31,8 @@ The checks:
   picture, which still shows whom it was made from.
 - **splits**: no group stands on two sides of the split. Open where there are no two sides (unless ``parts`` says that there
   is one), or a row has no group or no side.
-- **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression, and no file has two labels.
+- **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression, and no file has two labels;
+  open where two of them show too little to be told apart (one colour, a gradient) and aren't the same bytes.
 - **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units. What never occurs can't be rare: open
   where a column has fewer than two values (``label``: not both real media and attacks), where a row has none, and for subgroups where a row has
   no group.
@@ -298,6 +299,7 @@ def _duplicates(subject: Subject) -> Check:
     compared = [item for item in subject.items if item.name in contents.hashes]
     hashes = [contents.hashes[item.name] for item in compared]
     broken: list[str] = []
+    plain = dict[str, str]()
     within = 0
     for first, second, bits in duplicates.near_pairs(hashes, statement.distance):
         one, other = compared[first], compared[second]
@@ -306,9 +308,12 @@ def _duplicates(subject: Subject) -> Check:
             broken.append(f"{one.name} and {other.name}: the same bytes, labelled {one.labels['label']} and {other.labels['label']}")
         elif subject.group(one) == subject.group(other) and subject.part(one) == subject.part(other):
             within += 1  # two frames of a video, two pictures of a person: what a group is for
+        elif not same and all(duplicates.is_plain(int(hashes[place].sum())) for place in (first, second)):
+            plain |= dict.fromkeys((one.name, other.name), duplicates.PLAIN)
         else:
             broken.append(f"{one.name} and {other.name}: {bits} of {duplicates.BITS} bits differ")
-    unknown = [f"{name}: {reason}" for name, reason in sorted({**contents.undecodable, **contents.unread, **contents.flawed}.items())]
+    unseen = {**plain, **contents.undecodable, **contents.unread, **contents.flawed}
+    unknown = [f"{name}: {reason}" for name, reason in sorted(unseen.items())]
     words = f"no two images of different groups or parts differ in at most {statement.distance} of {duplicates.BITS} bits"
     return judged("duplicates", len(subject.items), broken, unknown, words, {"pairs_within_a_group": within})
 

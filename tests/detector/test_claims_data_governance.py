@@ -412,6 +412,19 @@ def test_a_file_under_two_labels_breaks_the_duplicates(tmp_path: Path) -> None:
     assert outcomes(run(tmp_path, checks=["duplicates"])) == {"duplicates": "holds"}
 
 
+def test_pictures_that_show_too_little_are_not_called_the_same(tmp_path: Path) -> None:
+    """A red square and a gradient have one hash. Nobody can tell by it, which is no duplicate; the very same bytes are one."""
+    red, gradient = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (128, 128), "red").save(red, "PNG")
+    Image.linear_gradient("L").save(gradient, "PNG")
+    write(tmp_path, rows(), {1: red.getvalue(), 4: gradient.getvalue()})
+    result = run(tmp_path, checks=["duplicates"])
+    assert outcomes(result) == {"duplicates": "could not be checked"}
+    assert examples(result, "duplicates") == [f"images/{number}.jpg: {duplicates.PLAIN}" for number in (1, 4)]
+    write(tmp_path, rows(), {1: red.getvalue(), 4: red.getvalue()})
+    assert outcomes(run(tmp_path, checks=["duplicates"])) == {"duplicates": "broken"}
+
+
 def test_where_all_is_of_one_group_no_duplicate_could_be_found(tmp_path: Path) -> None:
     """Nothing was compared, so nothing holds: a manifest that puts everybody into one group can't pass by it. Of a group that is blank nobody
     knows, and each image stands for itself."""
