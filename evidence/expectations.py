@@ -8,7 +8,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading, other_media
+from averment.evidence.judges import Question, Reading, cut_short, other_media
 from averment.evidence.places import out_of
 from averment.evidence.record import Record
 from averment.evidence.states import Deviation, Gap
@@ -47,7 +47,9 @@ def read_expectation(question: Question, record: Record) -> Reading:
         return reading
     for key, bar in bars:
         holds, words = _COMPARISONS[key]
-        if not holds(value, bar):
+        if not holds(value, bar) and key == "at_least" and (short := cut_short(question, record)):
+            reading.undecided.append(f"{name} is {value} in what was seen, {words} {bar} expected: {short}")  # the rest may make up for it
+        elif not holds(value, bar):
             reading.deviations.extend(_deviations(question, record, f"{name} is {value}, expected {words} {bar}", value))
         else:
             reading.passed_because = f"{name} is {value}, {words} {bar} expected"

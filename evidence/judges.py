@@ -118,7 +118,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
-    if short := _cut_short(question, record):
+    if short := cut_short(question, record):
         return question.unassessed(Gap.PARTIAL, short, record)
     if reading.undecided:
         return question.unassessed(reading.gap, list_some(reading.undecided), record)
@@ -360,7 +360,8 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _cut_short(question: Question, record: Record) -> str | None:
+def cut_short(question: Question, record: Record) -> str | None:
+    """Why ``record`` doesn't hold all that the figure or verdict asked about rests on, if so."""
     if record.gathering is Gathering.PARTIAL:
         return f"only part was collected: {record.reason}"
     population = record.population
@@ -385,7 +386,7 @@ def _shows_less(question: Question, record: Record) -> str | None:
         return f"the run of {record.effective_at.date()} was of another claim"
     if record.kind is Kind.CLAIM and record.payload.get("verdict") == ClaimVerdict.INCONCLUSIVE:
         return f"the run of {record.effective_at.date()} was inconclusive"
-    return _cut_short(question, record)
+    return cut_short(question, record)
 
 
 def _list_deviations(question: Question, deviations: Sequence[Deviation]) -> str:

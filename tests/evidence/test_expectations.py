@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from averment.core.period import from_iso
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.assess import assess
-from averment.evidence.record import Kind, Population, Record
+from averment.evidence.record import Gathering, Kind, Population, Record
 from averment.evidence.states import AssessmentState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
@@ -137,3 +138,17 @@ def test_a_history_that_was_cut_short_leaves_what_is_whole() -> None:
     assert state_of(record(truncated=True)).gap is Gap.PARTIAL
     assert state_of(record(truncated=True, whole=["summary.calls"])).gap is Gap.PARTIAL
     assert state_of(record(truncated=True, whole=["summary.by_others"])).status is Status.SATISFIED
+
+
+@pytest.mark.parametrize("short", [{"gathering": Gathering.PARTIAL, "reason": "GetMetricData was refused"}, {"truncated": True}])
+def test_too_little_in_a_part_is_not_too_little(short: dict[str, Any]) -> None:
+    """What was refused may hold the rest of what has to be there; a whole record that misses the bar, before or now, still fails."""
+    running = replace(SIGNED, expect={"field": "summary.calls", "at_least": 1}, needs=())
+    cut = short.pop("truncated", False)
+    part = replace(record(truncated=cut, summary={"calls": 0}), **short)
+    state = state_of(part, assessment=running)
+    assert (state.status, state.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
+    none = record(summary={"calls": 0})
+    assert state_of(none, assessment=running).status is Status.NOT_SATISFIED
+    earlier = replace(none, effective_at=NOW - timedelta(hours=2), collected_at=NOW - timedelta(hours=2))
+    assert state_of(earlier, part, assessment=running).status is Status.NOT_SATISFIED
