@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from averment.core.period import Period
 from averment.core.words import worst
-from averment.evidence.judges import NAMED, Question, Reader, and_more, is_whole, judge_history, list_some
+from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
 from averment.evidence.record import Gathering, Record, begins_later, stretch_of
 from averment.evidence.states import AssessmentState, Gap
 
@@ -92,6 +92,8 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
     """Why the ``record`` of a place where there was nothing doesn't tell that there still is nothing, if so."""
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
+    if short := cut_short(question, record):
+        return question.unassessed(Gap.PARTIAL, short, record)
     reading = read(question, record)
     return question.unassessed(reading.gap, list_some(reading.undecided), record) if reading.gap is Gap.SUPERSEDED else None
 

@@ -557,6 +557,21 @@ def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:
     assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED)
 
 
+def test_a_listing_that_was_cut_short_does_not_tell_that_a_place_is_empty() -> None:
+    """The sources of a region forgot the first days of the quarter: that no face was matched there since is not that none was."""
+    order = Assessment("order", Method.EXAMINE, collector="face-calls", expect={"field": "summary.alone", "at_most": 0})
+
+    def calls(region: str, total: int, *, cut: bool) -> Record:
+        population = Population("face matches", total, total, truncated=cut)
+        return record(Kind.FACE_CALLS, {"summary": {"alone": 0}}, account="111122223333", region=region, population=population)
+
+    busy = calls("eu-west-1", 3, cut=False)
+    found = state_of(order, busy, calls("us-east-1", 0, cut=True))
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
+    assert found.reason == "111122223333 us-east-1: the listing was cut short after 0 face matches"
+    assert state_of(order, busy, calls("us-east-1", 0, cut=False)).status is Status.SATISFIED
+
+
 def test_evidence_of_a_place_that_left_the_scope_does_not_count() -> None:
     """An account or region that the organisation doesn't list (any more) decides nothing."""
     organisation = Organisation(scope=Scope(accounts=("111122223333",), regions=("eu-west-1",)))
