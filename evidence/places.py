@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from averment.core.period import Period
 from averment.core.words import worst
 from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
-from averment.evidence.record import Gathering, Record, begins_later, stretch_of
+from averment.evidence.record import Gathering, Record, is_of_a_part, stretch_of
 from averment.evidence.states import AssessmentState, Gap
 
 
@@ -53,7 +53,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
 
 def _in_parts(question: Question, history: Sequence[Record]) -> bool:
     """Whether the latest record was collected for a part of the period alone, and the figure hangs on the rest of it."""
-    return question.period is not None and begins_later(history[-1], question.period) and not is_whole(question, history[-1])
+    return question.period is not None and is_of_a_part(history[-1], question.period) and not is_whole(question, history[-1])
 
 
 def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:

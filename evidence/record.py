@@ -178,9 +178,10 @@ class Record:
         return record
 
 
-def begins_later(record: Record, period: Period) -> bool:
-    """Whether ``record`` tells of a stretch of time that begins within ``period``, and not of all that came before in it."""
-    return record.collector in LOOKING_BACK and record.period_start is not None and record.period_start > period.start
+def is_of_a_part(record: Record, period: Period) -> bool:
+    """Whether ``record`` was asked to tell of a stretch of time that begins within ``period`` or ends in it, and not of all of it."""
+    start, end = record.period_start or period.start, record.period_end or period.end
+    return record.collector in LOOKING_BACK and (start > period.start or end < period.end)
 
 
 def stretch_of(record: Record) -> tuple[datetime, datetime]:

@@ -533,6 +533,20 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     )
 
 
+def test_a_record_of_the_beginning_of_a_period_does_not_tell_of_its_end() -> None:
+    """July and August were collected, and stood for all of the quarter as long as they were young enough at its end."""
+    asked, quarter = parse_period("2026-07-01..2026-08-31"), parse_period("2026Q3")
+    throughout = replace(THROUGHOUT, max_age=timedelta(days=31))
+    told = kept({"compliant": 10}, at=asked.end - timedelta(seconds=1), period_start=asked.start, period_end=asked.end)
+    found = state_of(throughout, told, period=quarter)
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
+    assert "nobody asked about what was from 2026-09-01 on; collect with --period 2026Q3" in found.reason
+    september = parse_period("2026-09")
+    rest = kept({"compliant": 5}, at=september.end - timedelta(seconds=1), period_start=september.start, period_end=september.end)
+    assert state_of(throughout, told, rest, period=quarter).status is Status.SATISFIED
+    assert state_of(throughout, told, period=parse_period("2026-08")).status is Status.SATISFIED
+
+
 def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
     """Of two reports that averment.yaml names one is in the ledger: it says nothing of what stands in the other."""
     reports = Assessment("checkov", Method.EXAMINE, collector="checkov-report", expect={"field": "summary.not_passed", "at_most": 0})
