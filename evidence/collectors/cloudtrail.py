@@ -35,7 +35,7 @@ KEPT_FOR = timedelta(days=90)
 """How long the event history reaches back (CloudTrail user guide)."""
 
 MAX_CALLS = 20_000
-"""Calls kept in one record; further ones are counted, and the record says that it was cut."""
+"""Calls listed in one record; further ones are counted, and a note says so."""
 
 _OVERLAP = timedelta(hours=2)
 """How far the files are read into the time of the event history, whose oldest events go while it is being read."""

@@ -12,6 +12,7 @@ from averment.core.canonical import JSON
 from averment.core.period import from_iso
 from averment.evidence.collectors.cloudtrail import MAX_CALLS, CallCollector
 from averment.evidence.collectors.interface import CollectScope
+from averment.evidence.collectors.named import not_listed
 from averment.evidence.record import Kind, Population, Record
 
 MATCHES = ("CompareFaces", "SearchFacesByImage", "SearchUsersByImage")
@@ -63,9 +64,11 @@ class FaceCalls(CallCollector):
                 caller: {name: count[name] for name in ("matches", "alone", "after_liveness", "results")}
                 for caller, count in sorted(callers.items())
             }
+            total = counts["matches"]
             payload: dict[str, JSON] = {
                 "matches": list(kept),
                 "callers": rows,
+                "notes": not_listed(total, len(kept), "face matches"),
                 "within_seconds": within,
                 "summary": {
                     **{name: counts[name] for name in ("matches", "alone", "after_liveness")},
@@ -75,9 +78,7 @@ class FaceCalls(CallCollector):
                     "callers": len(callers),
                 },
             }
-            total = counts["matches"]
-            population = Population("face matches", total, len(kept), total > len(kept))
-            record = found.record(self, payload, population)
+            record = found.record(self, payload, Population("face matches", total, total))
         yield record
 
 

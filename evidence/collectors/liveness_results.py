@@ -15,7 +15,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import asked_for, entry, listed
+from averment.evidence.collectors.named import asked_for, entry, listed, not_listed
 from averment.evidence.record import Kind, Population, Record
 
 FIELDS = {"session_id": "SessionId", "status": "Status", "confidence": "Confidence", "accepted": "Accepted"}
@@ -25,7 +25,7 @@ or false. Images, boxes and all else stay out."""
 GROUP, LEAST = "liveness-results.log_group", "liveness-results.least_confidence"
 
 MAX_RESULTS = 50_000
-"""Results kept in one record; further ones are counted, and the record says that it was cut."""
+"""Results listed in one record; further ones are counted, and a note says so."""
 
 
 class LivenessResults(Collector):
@@ -82,7 +82,7 @@ class LivenessResults(Collector):
             fetch.problem(f"results whose line doesn't tell by true or false whether the person was accepted: {found.undecided:,}")
         cut = since > scope.period.start
         unit = "liveness results" + (f" (the log group keeps them from {iso(since)} on alone)" if cut else "")
-        population = Population(unit, found.total, len(found.kept), cut or found.total > len(found.kept))
+        population = Population(unit, found.total, found.total, cut)
         source, asked = f"CloudWatch Logs {group}", asked_for(scope, GROUP, LEAST)
         payload = {**found.payload(), "history_from": iso(since)}
         yield self.listing(scope, [fetch], payload, population, source=source, effective_at=end, asked=asked)
@@ -158,6 +158,10 @@ class _Found:
             return
         self._wrongly.setdefault(session, f"the session {why}")
 
+    def _unset(self) -> list[JSON]:
+        told = f"parameters.{LEAST} in averment.yaml isn't set: who should not have been accepted isn't told"
+        return [told] if self._least is None else []
+
     def payload(self) -> dict[str, JSON]:
         """The record's payload."""
         return {
@@ -165,9 +169,7 @@ class _Found:
             "statuses": dict(sorted(self._statuses.items())),
             "absent": self.absent,
             "accepted_wrongly": listed([entry(session, why) for session, why in self._wrongly.items()]) if self._least is not None else [],
-            "notes": []
-            if self._least is not None
-            else [f"parameters.{LEAST} in averment.yaml isn't set: who should not have been accepted isn't told"],
+            "notes": [*self._unset(), *not_listed(self.total, len(self.kept), "results")],
             "out_of": {"summary.accepted_wrongly": self._accepted.total()},
             "summary": {
                 "results": self.total,

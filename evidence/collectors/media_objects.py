@@ -71,12 +71,12 @@ class MediaBucket:
     gone: int = 0
 
 
-def population(buckets: Sequence[MediaBucket], looked_at: int, *, cut: bool = False) -> Population:
+def population(buckets: Sequence[MediaBucket], looked_at: int) -> Population:
     """The objects of ``buckets``, of which ``looked_at`` were (and some were gone by then). Where a listing broke off nobody knows how many there
-    are; ``cut`` says that something else broke off."""
+    are."""
     wholly = all(bucket.listed_wholly for bucket in buckets)
     examined = looked_at + sum(bucket.gone for bucket in buckets)
-    return Population("objects", sum(bucket.total for bucket in buckets) if wholly else None, examined, not wholly or cut)
+    return Population("objects", sum(bucket.total for bucket in buckets) if wholly else None, examined, not wholly)
 
 
 def listed_at(buckets: Sequence[MediaBucket], began: datetime) -> datetime:

@@ -103,6 +103,12 @@ def unnamed(*names: Names) -> list[JSON]:
     ]
 
 
+def not_listed(total: int, kept: int, what: str) -> list[JSON]:
+    """A note that a record lists ``kept`` things where there were ``total``, of which each was counted; none where all are listed. Figures that
+    rest on all of them hold: the population is what was looked at."""
+    return [f"all {total:,} {what} were counted, and {kept:,} of them are listed"] if kept < total else []
+
+
 def entry(resource: str, message: str) -> dict[str, Any]:
     """One thing that isn't as it should be, as ``expect.each`` lists it."""
     return {"resource": resource, "message": message}

@@ -30,6 +30,7 @@ from averment.evidence.collectors.media_objects import (
     listed_at,
     population,
 )
+from averment.evidence.collectors.named import not_listed
 from averment.evidence.record import Kind, Record
 
 VERDICTS_LOG_GROUP = "/averment/verdicts"
@@ -49,7 +50,7 @@ FIELDS = (
 """What is kept of a signing event: the fields of ``detector.credentials.log.Entry``, null where an event has none."""
 
 MAX_EVENTS = 100_000
-"""Signing events kept in one record; further ones are counted, and the record says that it was cut."""
+"""Signing events listed in one record; further ones are counted, and a note says so."""
 
 OBJECTS_PER_BUCKET = 500
 """Objects read and inspected in a bucket, unless ``parameters: {provenance: {objects_per_bucket: n}}`` says otherwise."""
@@ -67,7 +68,7 @@ class Provenance(Collector):
     ``tampered``, ``none``, ``unreadable``. Whom to trust is for claims to say.
 
     Payload: ``{"signed": [event], "verdicts": {verdict: count}, "absent_log_groups": [name], "objects": [{"bucket", "key", "sha256", "state", "reason",
-    "logged"}], "buckets": [...], "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
+    "logged"}], "buckets": [...], "notes", "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
     "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``malformed`` counts lines that can't be read, and those
     of the signings' group that don't tell what was signed, when, where and with which key; ``not_as_signed`` objects whose bytes
     aren't those that the log says were signed under their name, unless they were written after what was read of it. A log group that doesn't exist is a fact (nothing was ever
@@ -127,6 +128,7 @@ class Provenance(Collector):
             "verdicts": dict(sorted(log.verdicts.items())),
             "absent_log_groups": log.absent,
             "objects": list(objects),
+            "notes": not_listed(log.signings, len(log.signed), "signing events"),
             "out_of": _out_of(log, objects),
             "summary": {**log.summary(), "objects": sum(bucket.total for bucket in buckets), **_states(objects)},
             **more,
@@ -140,7 +142,7 @@ class Provenance(Collector):
                 query={"calls": calls, "start": iso(scope.period.start), "end": iso(end), "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=problems,
-                population=None if refused else population(buckets, len(objects), cut=log.cut),
+                population=None if refused else population(buckets, len(objects)),
                 effective_at=listed_at(buckets, began),
             ),
         )
@@ -168,11 +170,6 @@ class _Log:
     def total(self) -> int:
         """Log lines seen."""
         return self._signings + self.verdicts.total() + self._malformed
-
-    @property
-    def cut(self) -> bool:
-        """Whether more was signed than is kept."""
-        return self._signings > len(self.signed)
 
     def read(self, start: datetime, end: datetime) -> None:
         """Read both groups from ``start`` to ``end``, both included (CloudWatch Logs counts in milliseconds)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.named import MAX_LISTED, asked_for, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import MAX_LISTED, asked_for, entry, listed, names_of, not_listed, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 RESOURCE_TYPES = (
@@ -27,7 +27,7 @@ OURS = "averment"
 """Findings whose generator starts so were pushed by Averment: read back, they would testify to themselves."""
 
 MAX_FINDINGS = 10_000
-"""Findings kept in one record; further ones are counted, and the record says that it was cut."""
+"""Findings listed in one record; further ones are counted, and a note says so."""
 
 
 PRODUCTS = "security-hub.products"
@@ -106,11 +106,11 @@ class SecurityHub(Collector):
             "products": sorted(enabled),
             "findings": list(kept),
             **{f"on_{sort}": listed(entries) for sort, entries in found.items()},
-            "notes": unnamed(products),
+            "notes": [*unnamed(products), *not_listed(total, len(kept), "findings")],
             "out_of": {f"summary.{name}": len(looked) for name in sorts},
             "summary": {**{name: counts[name] for name in (*names, "of_products")}, **sorts},
         }
-        population = Population("findings", total, len(kept), total > len(kept))
+        population = Population("findings", total, total)
         yield self.listing(scope, [fetch], payload, population, source="Security Hub", asked=asked_for(scope, PRODUCTS))
 
 

@@ -12,7 +12,7 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.evidence.collectors.cloudtrail import MAX_CALLS, CallCollector
 from averment.evidence.collectors.interface import CollectScope
-from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, not_listed, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 KEYS, SIGNERS = "signing-calls.keys", "signing-calls.signers"
@@ -68,7 +68,7 @@ class SigningCalls(CallCollector):
                 "callers": dict(sorted(callers.items())),
                 "keys": dict(sorted(keys.items())),
                 "by_others": _by_others(signed),
-                "notes": unnamed(keys_named, signers),
+                "notes": [*unnamed(keys_named, signers), *not_listed(total, len(kept), "calls")],
                 "summary": {
                     "calls": total,
                     "failed": failed,
@@ -78,8 +78,7 @@ class SigningCalls(CallCollector):
                     "by_others": len(signed) if signers else None,
                 },
             }
-            population = Population("calls", total, len(kept), total > len(kept))
-            record = found.record(self, payload, population, asked=asked_for(scope, KEYS, SIGNERS))
+            record = found.record(self, payload, Population("calls", total, total), asked=asked_for(scope, KEYS, SIGNERS))
         yield record
 
 

@@ -26,6 +26,7 @@ from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.checkov_report import CheckovReport
+from averment.evidence.collectors.face_calls import FaceCalls
 from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope
@@ -111,6 +112,35 @@ def test_only_named_signers_may_have_signed_with_named_keys(scope_of: Scopes) ->
     for wrong in ({"keys": ["alias/marks"]}, {"keys": []}, {"signers": "signer"}):
         with pytest.raises(BadInputError, match=r"parameters\.signing-calls"):
             one(SigningCalls(), scope_of(organisation=named(signing_calls=wrong)))
+
+
+def test_what_a_record_does_not_list_counts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, log_lines: Callable[..., None], scope_of: Scopes
+) -> None:
+    """A service that signs a lot was open for ever: its calls were counted, but not all of them listed. One of another is found among those left out."""
+    from averment.sandbox.backends.cloudtrail import happened
+
+    for module, cap in (("signing_calls", "MAX_CALLS"), ("liveness_results", "MAX_RESULTS"), ("face_calls", "MAX_CALLS")):
+        monkeypatch.setattr(f"averment.evidence.collectors.{module}.{cap}", 2)
+    now = utc_now() - timedelta(minutes=5)
+    for number in range(3):
+        happened("Sign", "kms.amazonaws.com", caller=SIGNER, at=now - timedelta(seconds=number), resources=(KEY,))
+        for seconds, name in ((60, "GetFaceLivenessSessionResults"), (50, "CompareFaces")):
+            happened(name, "rekognition.amazonaws.com", caller=OTHER, at=now - timedelta(seconds=seconds * (number + 1)))
+    log_lines("/shop/liveness", *({"session_id": str(n), "status": "SUCCEEDED", "confidence": 99, "accepted": True} for n in range(3)))
+    organisation = named(
+        signing_calls={"keys": ["1"], "signers": ["signer"]}, liveness_results={"log_group": "/shop/liveness", "least_confidence": 90}
+    )
+    asked = {SigningCalls: "SM-PRV-03/signed-by", LivenessResults: "SM-IDV-01/accepted", FaceCalls: "SM-IDV-01/order"}
+    for kind, name in asked.items():
+        record = one(kind(), scope_of(organisation=organisation))
+        found = state(name, organisation, record)
+        assert found.status is Status.SATISFIED, found.reason
+        assert any("of them are listed" in note for note in record.payload["notes"])
+    happened("Sign", "kms.amazonaws.com", caller=OTHER, at=now - timedelta(hours=1), resources=(KEY,))
+    record = one(SigningCalls(), scope_of(organisation=organisation))
+    assert OTHER not in {call["caller"] for call in record.payload["calls"]}
+    assert deviating(state("SM-PRV-03/signed-by", organisation, record)) == {OTHER}
 
 
 def test_a_caller_from_another_account_is_no_signer_by_the_name_of_its_session(scope_of: Scopes) -> None:
