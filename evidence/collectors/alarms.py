@@ -43,13 +43,13 @@ class Alarms(Collector):
     ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
     alone to which nobody has confirmed a subscription, or that don't exist, unless a composite alarm tells of them that goes off whenever they
     do (where not all alarms could be listed, only those that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where
-    none are named), out of those whose state shows whether they have some: an alarm that takes missing data for good is OK without any, and
-    one that takes it for bad may be in ALARM for that; ``fired`` counts the changes to ALARM. A period that began before
+    none are named), out of those whose state shows whether they have some: an alarm that takes missing data for good is OK without any, as is a
+    composite one over alarms without any, and one that takes it for bad may be in ALARM for that; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "6"
+    version = "7"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms", *PERMISSIONS)
     summary = "Alarms, their actions and their history, from CloudWatch, and who hears them, from SNS."
@@ -178,6 +178,9 @@ def _telling(row: Mapping[str, Any]) -> list[str]:
 
 
 def _shows_a_lack(row: Mapping[str, Any]) -> bool:
+    """Whether the state of an alarm tells if it has data. A composite one is OK over alarms that have none."""
+    if row["kind"] == "composite":
+        return row["state"] == "INSUFFICIENT_DATA"
     return row["missing_data"] in (None, "missing") or (row["missing_data"] == "breaching" and row["state"] != "ALARM")
 
 

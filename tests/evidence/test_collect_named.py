@@ -443,6 +443,10 @@ def test_an_alarm_that_hides_a_lack_of_data_does_not_show_that_it_has_some(scope
         cloudwatch.set_alarm_state(AlarmName="uploads-burst", StateValue=state, StateReason="a drill")
         _, [fed] = collected(Alarms(), scope_of, ["SM-MON-02/fed"], organisation)
         assert fed.status is wanted
+    cloudwatch.put_composite_alarm(AlarmName="either", AlarmRule='ALARM("uploads-burst")')
+    cloudwatch.set_alarm_state(AlarmName="either", StateValue="OK", StateReason="none of its alarms is in ALARM")
+    _, [fed] = collected(Alarms(), scope_of, ["SM-MON-02/fed"], named(alarms={"watching": ["either"]}))
+    assert (fed.status, fed.gap) == (Status.NOT_ASSESSED, Gap.UNDECIDED), "a composite alarm is OK over one without data"
 
 
 @pytest.mark.parametrize("said", ["true", 1, {"by": "app"}])
