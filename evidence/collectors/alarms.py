@@ -180,7 +180,7 @@ def _telling(row: Mapping[str, Any]) -> list[str]:
 def _shows_a_lack(row: Mapping[str, Any]) -> bool:
     """Whether the state of an alarm tells if it has data. A composite one is OK over alarms that have none."""
     if row["kind"] == "composite":
-        return row["state"] == "INSUFFICIENT_DATA"
+        return bool(row["state"] == "INSUFFICIENT_DATA")
     return row["missing_data"] in (None, "missing") or (row["missing_data"] == "breaching" and row["state"] != "ALARM")
 
 

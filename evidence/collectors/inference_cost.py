@@ -33,12 +33,12 @@ class InferenceCost(Collector):
     "currency", "about", "ends", "notifications"}], "unheard": [{"resource", "message"}], "notes", "out_of", "summary": {"days", "days_with_cost",
     "estimated_days", "services", "other_services", "budgets", "about_inference", "silent_budgets", "unheard"}}``. A budget is ``about`` "inference"
     where its filter names such services, "other services" where it names others alone, or "everything"; ``silent_budgets`` are those about
-    inference without a notification, ``unheard`` the named ones without one, that have ended, or that don't exist (null where none are named).
+    inference without a notification, ``unheard`` the named ones without one, that have ended, or that don't exist, and all of them where all watch other services alone (null where none are named).
     ``notifications`` that could not be listed are null, and count for none.
     """
 
     name = "inference-cost"
-    version = "3"
+    version = "4"
     kind = Kind.INFERENCE_COST
     permissions = ("budgets:ViewBudget", "ce:GetCostAndUsage")
     regional = False
@@ -61,6 +61,13 @@ class InferenceCost(Collector):
         unheard = [
             *(entry(name, "there is no budget by this name") for name in named.missing([(row["budget"],) for row in budgets], whole=whole)),
             *(entry(row["budget"], "the budget tells nobody") for row in watching if row["notifications"] == 0),
+            *(
+                entry(
+                    row["budget"], f"the budget watches other services alone; if they are inference, name them under parameters.{FURTHER}"
+                )
+                for row in watching
+                if all(other["about"] == OTHERS for other in watching)  # of many that a pattern names, some may be about anything
+            ),
             *(entry(row["budget"], f"the budget ended on {row['ends'][:10]}") for row in watching if row["ends"] and row["ends"] <= now),
         ]
         about = [row for row in budgets if row["about"] == INFERENCE]
@@ -160,12 +167,12 @@ def _about(budget: Mapping[str, Any], services: Names) -> str:
 
 
 def _services(expression: Any) -> Iterator[str]:
-    """The services that a filter expression (Cost Explorer's) names anywhere in it."""
+    """The services that a filter expression (Cost Explorer's) lets in; one that leaves some out is about all others."""
     if isinstance(expression, Mapping):
         dimensions = expression.get("Dimensions") or {}
         if dimensions.get("Key") == "SERVICE":
             yield from dimensions.get("Values", ())
-        for part in ("And", "Or", "Not"):
+        for part in ("And", "Or"):
             yield from _services(expression.get(part))
     elif isinstance(expression, list):
         for part in expression:

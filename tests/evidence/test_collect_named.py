@@ -290,6 +290,24 @@ def test_a_budget_that_has_ended_watches_nothing(scope_of: Scopes) -> None:
     assert "the budget ended on 20" in str(record.payload["unheard"])
 
 
+def test_a_budget_that_watches_other_services_does_not_watch_inference(scope_of: Scopes) -> None:
+    """One for machines alone was heard as one for inference; beside one that leaves machines out, which is about all the rest, it does no harm."""
+    budgets = boto3.client("budgets")
+    machines = {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon EC2"]}}
+    told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    notify = [{"Notification": told, "Subscribers": [{"SubscriptionType": "EMAIL", "Address": "duty@example.com"}]}]
+    for name, expression in (("machines", machines), ("all-but-machines", {"Not": machines})):
+        budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "1", "Unit": "USD"}}
+        budget |= {"FilterExpression": expression}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget, NotificationsWithSubscribers=notify)
+    asked: dict[str, Any] = {"budgets": ["machines"]}
+    _, [found] = collected(InferenceCost(), scope_of, ["SM-MON-03/heard"], named(inference_cost=asked))
+    assert deviating(found) == {"machines"}
+    for right in ({**asked, "services": ["Amazon EC2"]}, {"budgets": ["*machines"]}):
+        _, [found] = collected(InferenceCost(), scope_of, ["SM-MON-03/heard"], named(inference_cost=right))
+        assert found.status is Status.SATISFIED
+
+
 def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> None:
     """An alarm of somebody else's that is mute doesn't count. A history that reaches further back than CloudWatch's leaves these two
     answers as they are, and is marked.
