@@ -105,6 +105,16 @@ class Calls:
     def __exit__(self, *_: object) -> None:
         self._progress.close()
 
+    @property
+    def refused(self) -> bool:
+        """Whether something was refused or could not be read, so that calls may be missing among those that were found."""
+        return bool(self._cloudtrail.problems or self._s3.problems)
+
+    @property
+    def told_until(self) -> datetime:
+        """The moment up to which CloudTrail should have told of every call."""
+        return min(self.until, self._progress.began - DELIVERED_WITHIN)
+
     def of(self, name: str, *, latest_first: bool = False) -> Iterator[dict[str, Any]]:
         """The calls of one operation in the order of their time: ``{"id", "at", "name", "caller", "error", "resources"}``."""
         return self._progress.rows(name, latest_first=latest_first)
@@ -137,6 +147,7 @@ class Calls:
 
     def _read(self) -> None:
         start, forgotten = self._scope.period.start, self._progress.began - KEPT_FOR
+        told_from = forgotten + max(self._names.values())  # what is wanted from before a call has to be there as well
         if self._settings.source is Choice.TRAIL:
             place = self._find()
             self.until = min(self.until, self._progress.began - DELIVERED_WITHIN)
@@ -146,12 +157,13 @@ class Calls:
             elif start <= self.until:
                 self._read_files(place, self.until)
             return
-        earlier = start < forgotten and self._settings.source is Choice.AUTO
+        earlier = start < told_from and self._settings.source is Choice.AUTO
         place = self._find() if earlier else None
         whole = place is not None and self._read_files(place, min(forgotten + _OVERLAP, self.until))
-        self.history_from = start if whole else max(start, forgotten)
+        begin = max(start, told_from)
+        self.history_from = start if whole else begin
         self.cut = self.history_from > start
-        self._read_history(max(start, forgotten))
+        self._read_history(begin)
 
     def _find(self) -> Place | None:
         """The place that an earlier run read from, or the one to read from now."""

@@ -28,16 +28,18 @@ class FaceCalls(CallCollector):
 
     A match is ``alone`` when its caller read no liveness result in the time before it (``WITHIN_SECONDS``), each result standing for one
     match: each match that isn't alone names it as its ``liveness``. CloudTrail tells neither the session nor the picture, so that such a match
-    may still belong to another person: the count finds matches without liveness, and a pair is to be looked up, and no proof.
+    may still belong to another person: the count finds matches without liveness, and a pair is to be looked up, and no proof. A call that failed
+    matched nothing, and is neither. Whether a match is alone is open (null) where something was refused, and in the minutes of which CloudTrail
+    may not have told everything: its result may still come.
 
     Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller: {"matches",
-    "alone", "after_liveness", "results"}}, "within_seconds", "history_from", "sources": [...], "notes": [text], "summary": {"matches", "alone",
-    "after_liveness", "results", "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results``
+    "alone", "after_liveness", "results"}}, "within_seconds", "history_from", "sources": [...], "notes": [text], "out_of", "summary": {"matches", "alone",
+    "after_liveness", "open", "results", "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results``
     were read without a match after.
     """
 
     name = "face-calls"
-    version = "3"
+    version = "4"
     kind = Kind.FACE_CALLS
     goes_by = (*CallCollector.goes_by, "face-calls.within_seconds")
     summary = "Face matches against readings of liveness results, from CloudTrail."
@@ -55,8 +57,10 @@ class FaceCalls(CallCollector):
                 counts["read"] += call["error"] is None
             matches = heapq.merge(*(found.of(name) for name in MATCHES), key=_order)
             for call in _pair(matches, found.of(RESULT), within):
-                told = {"matches": 1, "alone": int(call["alone"]), "after_liveness": int(not call["alone"])}
-                counts.update({**told, "failed": int(call["error"] is not None)})
+                if call["alone"] and (found.refused or from_iso(call["at"]) > found.told_until):
+                    call["alone"] = None
+                told = {"matches": 1, "alone": int(call["alone"] is True), "after_liveness": int(call["liveness"] is not None)}
+                counts.update({**told, "open": int(call["alone"] is None), "failed": int(call["error"] is not None)})
                 callers[call["caller"]].update(told)
                 if len(kept) < MAX_CALLS:
                     kept.append(call)
@@ -68,10 +72,11 @@ class FaceCalls(CallCollector):
             payload: dict[str, JSON] = {
                 "matches": list(kept),
                 "callers": rows,
-                "notes": not_listed(total, len(kept), "face matches"),
+                "notes": [*_open(counts["open"]), *not_listed(total, len(kept), "face matches")],
                 "within_seconds": within,
+                "out_of": {"summary.alone": counts["alone"] + counts["after_liveness"]},
                 "summary": {
-                    **{name: counts[name] for name in ("matches", "alone", "after_liveness")},
+                    **{name: counts[name] for name in ("matches", "alone", "after_liveness", "open")},
                     "results": found.count(RESULT),
                     "unused_results": counts["read"] - counts["after_liveness"],
                     "failed": counts["failed"],
@@ -82,8 +87,14 @@ class FaceCalls(CallCollector):
         yield record
 
 
+def _open(number: int) -> list[JSON]:
+    why = "whether they had a liveness result is open, as some calls could not be had, or CloudTrail may not have told of them yet"
+    return [f"matches without a liveness result: {number:,}; {why}"] if number else []
+
+
 def _pair(matches: Iterable[dict[str, Any]], results: Iterator[dict[str, Any]], within: int) -> Iterator[dict[str, Any]]:
-    """``matches``, each with the earliest unused result of its caller in the ``within`` seconds before it, or alone; both oldest first.
+    """``matches``, each with the earliest unused result of its caller in the ``within`` seconds before it, or alone; both oldest first. A call that
+    failed takes none, as it is often made again.
 
     Of the results no more are held than lie within that time: an older one can't belong to a later match.
     """
@@ -98,10 +109,11 @@ def _pair(matches: Iterable[dict[str, Any]], results: Iterator[dict[str, Any]], 
         moments = free[call["caller"]]
         while moments and moments[0][0] < at - within:
             moments.popleft()
-        used = moments.popleft() if moments else None
+        failed = call["error"] is not None
+        used = moments.popleft() if moments and not failed else None
         liveness = None if used is None else {"id": used[1], "seconds_before": round(at - used[0])}
         shown = {key: call[key] for key in ("id", "at", "name", "caller", "error")}
-        yield {**shown, "alone": used is None, "liveness": liveness}
+        yield {**shown, "alone": used is None and not failed, "liveness": liveness}
 
 
 def _order(call: Mapping[str, Any]) -> tuple[str, str]:

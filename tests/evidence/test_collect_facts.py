@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError
@@ -250,13 +251,15 @@ def test_a_period_beyond_the_event_history_is_marked_as_cut(scope_of: Callable[.
     assert record.population is not None
     assert record.population.truncated
     assert record.payload["history_from"] == f"{year}-08-30T00:00:00Z"
+    faces = one(FaceCalls(), scope_of(period=f"{year}-01-01..{year}-12-31", now=f"{year}-11-28T00:00:00Z"))
+    assert faces.payload["history_from"] == f"{year}-08-30T00:05:00Z", "the result of an earlier match is forgotten"
 
 
 def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., CollectScope]) -> None:
     """One result stands for one match of the same caller, shortly after; another's result, a failed or an old one doesn't count."""
     from averment.sandbox.backends.cloudtrail import happened
 
-    now = utc_now() - timedelta(minutes=20)
+    now = utc_now() - timedelta(minutes=30)
     other = f"arn:aws:iam::{ACCOUNT}:role/other"
 
     def call(name: str, seconds: int, caller: str = SHOP, error: str | None = None) -> None:
@@ -286,6 +289,37 @@ def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., 
     assert (summary["matches"], summary["alone"], summary["after_liveness"]) == (6, 5, 1)
     assert (summary["results"], summary["unused_results"]) == (4, 2)
     assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "after_liveness": 0, "results": 1}
+
+
+def test_a_match_whose_result_may_be_missing_is_not_called_alone(scope_of: Callable[..., CollectScope]) -> None:
+    """CloudTrail is slow, throttles, and tells of calls that failed: a shop that did everything right was accused by each of these."""
+    from averment.sandbox.backends.cloudtrail import happened
+
+    def call(name: str, ago: int, error: str | None = None) -> None:
+        happened(name, REKOGNITION, caller=SHOP, at=utc_now() - timedelta(seconds=ago), error=error)
+
+    call("GetFaceLivenessSessionResults", 2_000)
+    call("CompareFaces", 1_990, error="ThrottlingException")
+    call("CompareFaces", 1_980)  # the same again
+    call("CompareFaces", 60)  # of the result before it CloudTrail has not told yet
+    record = one(FaceCalls(), scope_of(organisation=HISTORY))
+    assert [match["alone"] for match in record.payload["matches"]] == [False, False, None]
+    summary = record.payload["summary"]
+    assert (summary["alone"], summary["after_liveness"], summary["open"], summary["failed"]) == (0, 1, 1, 1)
+    assert record.payload["out_of"] == {"summary.alone": 1}
+    assert "matches without a liveness result: 1" in record.payload["notes"][0]
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-parameter-build.cloudtrail.LookupEvents", refuse)
+        return made
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if params["LookupAttributes"][0]["AttributeValue"] == "GetFaceLivenessSessionResults":
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "LookupEvents")
+
+    record = one(FaceCalls(), scope_of(organisation=HISTORY, client=make))
+    assert (record.gathering, record.payload["summary"]["alone"]) == (Gathering.PARTIAL, 0)
 
 
 def test_findings_of_others_are_read_and_ours_are_not(scope_of: Callable[..., CollectScope]) -> None:
