@@ -97,6 +97,7 @@ class Provenance(Collector):
             log = _Log(Fetch(scope.connect("logs"), "logs"))
             if scope.period.start <= end:
                 log.read(scope.period.start, end)
+            until = None if log.fetch.broken_off else end  # a later signing may be in what wasn't read
             fetch = Fetch(scope.connect("s3"), "s3")
             listing = MediaListing(fetch, sampling, progress)
             buckets = listing.buckets(scope.organisation.scope, _ROLES, region=scope.region)
@@ -104,7 +105,7 @@ class Provenance(Collector):
             rows: list[JSON] = []
             for bucket in buckets if _can_inspect(fetch) else []:
                 listing.count(bucket)
-                found = listing.look(bucket, _inspector(fetch, bucket.name, log.latest, end), _THREADS)
+                found = listing.look(bucket, _inspector(fetch, bucket.name, log.latest, until), _THREADS)
                 objects.extend(found)
                 more: dict[str, JSON] = {"total": bucket.total, "examined": len(found), "gone": bucket.gone, "frame": dict(bucket.frame)}
                 rows.append({"bucket": bucket.name, "role": str(bucket.role), **more})
@@ -227,9 +228,10 @@ def _can_inspect(fetch: Fetch) -> bool:
 
 
 def _inspector(
-    fetch: Fetch, bucket: str, signed: Mapping[str, str], until: datetime
+    fetch: Fetch, bucket: str, signed: Mapping[str, str], until: datetime | None
 ) -> Callable[[str, int], dict[str, Any] | Missing | None]:
-    """What tells the state of an object's content credentials. ``signed`` is what the log told up to ``until``: of what was written since it tells nothing."""
+    """What tells the state of an object's content credentials. ``signed`` is what the log told up to ``until``: of what was written since it tells nothing. None:
+    it could not be read to its end, and what isn't as it says may have been signed anew."""
     shown: dict[str, JSON] = {"Bucket": "of each in payload.objects", "Key": "of each in payload.objects"}
     one_at_a_time = threading.Lock()  # reading waits for the network and runs in parallel; validating is native code and fast
 
@@ -243,8 +245,8 @@ def _inspector(
             fetch.problem("content credentials of an object could not be checked, see payload.objects", lasting=True)
         logged = signed.get(f"s3://{bucket}/{key}")
         if logged not in {None, found.sha256}:
-            head = fetch.one("HeadObject", {"Bucket": bucket, "Key": key}, shown=shown, absent="404")
-            logged = logged if head and head["LastModified"] <= until else None
+            head = fetch.one("HeadObject", {"Bucket": bucket, "Key": key}, shown=shown, absent="404") if until else None
+            logged = logged if until and head and head["LastModified"] <= until else None
         return {
             "bucket": bucket,
             "key": key,

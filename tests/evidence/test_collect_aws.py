@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue
@@ -443,6 +444,33 @@ def test_what_was_written_after_the_log_was_read_is_compared_with_nothing(
     assert payload["out_of"]["summary.not_as_signed"] == 0
     payload = one(Provenance(), scope_of()).payload
     assert (payload["objects"][0]["logged"], payload["summary"]["not_as_signed"]) == (False, 1)
+
+
+def test_of_a_log_that_broke_off_nobody_says_that_media_are_not_as_signed(
+    bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """The page that was refused may tell of a later signing of the same name. What is as the log says is so all the same."""
+    name, then = bucket("generated-pictures"), utc_now() - timedelta(hours=1)
+    for key, body in (("again.bin", b"as it was"), ("same.bin", b"same")):
+        log_lines(PROVENANCE_LOG_GROUP, signing(f"s3://{name}/{key}", sha256(body), iso(then)), at=then)
+    put_object(name, "again.bin", body=b"signed anew")
+    put_object(name, "same.bin", body=b"same")
+    pages = iter([1])
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("after-call.logs.FilterLogEvents", lambda parsed, **_: parsed.update(nextToken="more"))
+        made.meta.events.register("before-parameter-build.logs.FilterLogEvents", refuse)
+        return made
+
+    def refuse(**_: Any) -> None:
+        if next(pages, None) is None:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "FilterLogEvents")
+
+    record = one(Provenance(), scope_of(client=make))
+    assert record.gathering is Gathering.PARTIAL
+    assert [item["logged"] for item in record.payload["objects"]] == [None, True]
+    assert record.payload["summary"]["not_as_signed"] == 0
 
 
 def signed_picture(folder: Path) -> tuple[bytes, bytes]:
