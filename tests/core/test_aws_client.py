@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from typing import Any
+
 import botocore.exceptions
 import pytest
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 from urllib3.exceptions import SSLError
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError, SignedOutError
+from averment.core.fetch import Fetch
 
 
 @pytest.mark.parametrize("region", ["", "eu west 1", "EU-WEST-1", "eu-west-1."])
@@ -33,6 +40,51 @@ def test_a_name_that_aws_does_not_take_comes_with_a_next_step() -> None:
         client("s3", region="eu-west-1").head_bucket(Bucket="")
     assert "\n" not in caught.value.message
     assert caught.value.fix
+
+
+def _answering(service: str, page: bytes, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of ``service`` that gets ``page`` with status 200, whatever it asks."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    made = client(service, region="eu-west-1")
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {"content-type": "text/html"}, HTTPResponse(io.BytesIO(page), preload_content=False))
+
+    made.meta.events.register("before-send", answer)
+    return made
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<html><body>Blocked</body></html>", b"\n<HTML lang='en'>Continue?</HTML>"])
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("events", "ListRules", {}),
+        ("s3", "ListBuckets", {}),
+        ("iam", "GetAccountAuthorizationDetails", {}),
+        ("logs", "FilterLogEvents", {"logGroupName": "g"}),
+    ],
+)
+def test_a_web_page_is_no_empty_answer(
+    service: str, operation: str, parameters: dict[str, Any], page: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's page with status 200 was read as an answer with nothing in it: no rule, no bucket, no line."""
+    made = _answering(service, page, monkeypatch)
+    fetch = Fetch(made, service)
+    assert fetch.one(operation, parameters) is None
+    assert list(fetch.pages(operation, parameters)) == []
+    assert fetch.broken_off == 1
+    assert fetch.problems == [
+        f"could not call {service}:{operation}: the answer is a web page: a proxy has answered, and not AWS (2 times)"
+    ]
+    with pytest.raises(IncompleteError, match="a proxy has answered"), aws_errors("look"):
+        getattr(made, xform_name(operation))(**parameters)
+
+
+def test_a_web_page_in_s3_is_an_object_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody uploaded may well be one."""
+    page = b"<html><body>a listing of ours</body></html>"
+    assert _answering("s3", page, monkeypatch).get_object(Bucket="b", Key="k")["Body"].read() == page
 
 
 def test_a_bucket_that_nobody_has_comes_with_a_next_step() -> None:

@@ -23,6 +23,8 @@ _making = threading.Lock()
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """What can stand in a host name; whether there is such a region, only AWS knows."""
 
+_PAGE = re.compile(rb"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
+
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
 _READING = "s3:GetObject and s3:ListBucket (without the latter S3 denies, too, what isn't there)"
 _ACTIONS = {
@@ -89,7 +91,17 @@ def client(
         except ValueError as error:
             fix = "correct the region or the address of the endpoint (AWS_REGION, AWS_ENDPOINT_URL, ~/.aws/config)"
             raise BadInputError(f"could not set up the {service} client: {error}", fix=fix) from error
+        made.meta.events.register("before-parse", _refuse_web_page)
         return _to_address(made)
+
+
+def _refuse_web_page(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise botocore's ResponseParserError for a web page that comes with status 200 in place of an answer: botocore reads JSON and S3's XML out of
+    one as an answer without anything in it, a listing that is empty. An object of S3 that is one comes as a stream."""
+    body = response_dict["body"]
+    if response_dict["status_code"] < 300 and isinstance(body, bytes) and _PAGE.match(body):
+        parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
+        raise parsers.ResponseParserError("the answer is a web page: a proxy has answered, and not AWS")
 
 
 def _to_address(found: Any) -> Any:

@@ -133,7 +133,7 @@ class Fetch:
             if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 return {}
             self.problem(self._reason(operation, error))
-        except exceptions.BotoCoreError as error:
+        except (exceptions.BotoCoreError, _unparsed()) as error:
             self.problem(self._reason(operation, error))
         return None
 
@@ -191,7 +191,7 @@ class Fetch:
             for page in self._paginate(_method(operation), parameters):
                 self._log(operation, query)
                 yield page
-        except (exceptions.ClientError, exceptions.BotoCoreError) as error:
+        except (exceptions.ClientError, exceptions.BotoCoreError, _unparsed()) as error:
             self._log(operation, query)
             if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 yield {}
@@ -239,3 +239,8 @@ def _method(operation: str) -> str:
 
 def _exceptions() -> Any:
     return require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+
+
+def _unparsed() -> Any:
+    """What botocore raises where something else than the service has answered: a proxy, say."""
+    return require("botocore.parsers", extra="aws", needed_for="talking to AWS").ResponseParserError
