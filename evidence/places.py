@@ -92,7 +92,10 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
     """Why the ``record`` of a place where there was nothing doesn't tell that there still is nothing, if so."""
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
-    if short := cut_short(question, record):
+    counts_up = "at_least" in (
+        question.assessment.expect or {}
+    )  # what was forgotten could add to a figure that has to be reached, and no more
+    if not counts_up and (short := cut_short(question, record)):
         return question.unassessed(Gap.PARTIAL, short, record)
     reading = read(question, record)
     return question.unassessed(reading.gap, list_some(reading.undecided), record) if reading.gap is Gap.SUPERSEDED else None

@@ -38,7 +38,8 @@ class AutomationExecutions(Collector):
     ``parameters: {automation-executions: {runbooks: [name]}}`` in averment.yaml names the runbooks; otherwise they are known by
     ``ISOLATING``. Others are counted by document and status. Inputs and outputs, which may hold policies and what was isolated, stay
     where they are; so do the children of an execution, which are part of it. The population of a period that began earlier than ``history_from``
-    is marked as cut short; the figures of the summary, which speak of the 30 days, are ``whole``.
+    is marked as cut short; the figures of the summary, which speak of the 30 days, are ``whole``. Where the period has been over for some days, as many of
+    the 30 are forgotten, and only that a runbook did run to its end is sure.
 
     Payload: ``{"executions": [{"id", "runbook", "version", "status", "began_at", "ended_at", "seconds", "mode", "by", "target", "message"}],
     "runbooks": {name: {"executions", "to_the_end", "last_to_the_end"}}, "others": {document: {status: count}}, "history_from",
@@ -47,7 +48,7 @@ class AutomationExecutions(Collector):
     """
 
     name = "automation-executions"
-    version = "2"
+    version = "3"
     kind = Kind.AUTOMATION
     permissions = ("ssm:DescribeAutomationExecutions",)
     looks_back = True
@@ -58,8 +59,11 @@ class AutomationExecutions(Collector):
         named, fetch = _named(scope, self.name), scope.fetch("ssm")
         now = scope.clock()
         end, start = min(now, end_of_history(scope)), now - KEPT_FOR
-        if end < now:
-            fetch.problem(f"Systems Manager keeps executions for {KEPT_FOR.days} days: those before {iso(start)} can't be seen any more")
+        lost = end < now
+        if end < start:
+            fetch.problem(
+                f"Systems Manager keeps executions for {KEPT_FOR.days} days: those before {iso(start)}, and so all of the period's, can't be seen any more"
+            )
         kept: list[dict[str, Any]] = []
         runbooks: dict[str, dict[str, Any]] = {}
         others: dict[str, Counter[str]] = {}
@@ -84,11 +88,11 @@ class AutomationExecutions(Collector):
             "runbooks": dict(sorted(runbooks.items())),
             "others": {name: dict(sorted(statuses.items())) for name, statuses in sorted(others.items())},
             "history_from": iso(start),
-            "whole": [f"summary.{name}" for name in summary],
+            "whole": [f"summary.{name}" for name in summary if not lost or (name == "to_the_end" and counts[name])],
             "summary": {**summary, "runbooks": len(runbooks), "others": counts["others"]},
         }
         total = counts["executions"]
-        early = scope.period.start < start
+        early = lost or scope.period.start < start
         unit = "executions of isolation runbooks" + (f" (from {iso(start)} on alone)" if early else "")
         population = Population(unit, total, len(kept), early or total > len(kept))
         yield self.listing(scope, [fetch], payload, population, source="Systems Manager Automation", effective_at=end)
