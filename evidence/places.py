@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from averment.core.period import Period
 from averment.core.words import worst
 from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
-from averment.evidence.record import Gathering, Record, is_of_a_part, stretch_of
+from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
 from averment.evidence.states import AssessmentState, Gap
 
 
@@ -72,8 +72,9 @@ def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Ite
 
 
 def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState | None:
-    """What of the period nobody asked about, where it was collected in parts; None where they make up all of it."""
-    if question.period is None or not _in_parts(question, history):
+    """What of the period nobody asked about; None where somebody did, in parts or as a whole, up to its end or, as long as it runs, of late."""
+    last = history[-1]
+    if question.period is None or last.collector not in LOOKING_BACK or is_whole(question, last) or last.gathering is Gathering.COULD_NOT:
         return None
     until = end_of_all = question.period.start
     for (start, end), looked in sorted((stretch_of(record), record.collected_at) for record in history):
@@ -82,7 +83,8 @@ def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState |
         # What came after a look is in no record of that stretch. Facts count to the second: the last of a stretch is the one before its end.
         until, end_of_all = max(until, min(end, looked + timedelta(seconds=1))), max(end_of_all, end)
     else:
-        if end_of_all > question.moment:
+        over = question.moment >= question.period.end - timedelta(seconds=1)
+        if (until if over else end_of_all) > question.moment:
             return None
     why = f"nobody asked about what was from {until.date()} on; collect with --period {question.period.label}"
     return question.unassessed(Gap.PARTIAL, why, history[-1])

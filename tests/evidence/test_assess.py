@@ -492,6 +492,7 @@ def test_evidence_of_other_buckets_is_superseded(assessment: Assessment) -> None
     assert state_of(assessment, found, organisation=asked).status is Status.SATISFIED
     other = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.PUBLISHED, names=("shop-films",)),)))
     assert state_of(assessment, found, organisation=other).gap is Gap.SUPERSEDED
+    found = replace(found, period_start=Q4.start, period_end=Q4.end, collected_at=Q4.end)
     past = state_of(replace(assessment, max_age=None), found, organisation=other, period=Q4, as_of=from_iso("2027-01-05T00:00:00Z"))
     assert past.status is Status.SATISFIED, "the next quarter's buckets are no question to this one's evidence"
 
@@ -545,6 +546,34 @@ def test_a_record_of_the_beginning_of_a_period_does_not_tell_of_its_end() -> Non
     rest = kept({"compliant": 5}, at=september.end - timedelta(seconds=1), period_start=september.start, period_end=september.end)
     assert state_of(throughout, told, rest, period=quarter).status is Status.SATISFIED
     assert state_of(throughout, told, period=parse_period("2026-08")).status is Status.SATISFIED
+
+
+def test_the_last_hours_of_a_period_are_looked_at_or_open() -> None:
+    """The run of every day at two collects for the present quarter: what was wrong on New Year's Eve, at noon, nobody ever asked about."""
+    calls = Assessment(
+        "calls", Method.EXAMINE, collector="signing-calls", expect={"field": "summary.by_others", "at_most": 0}, max_age=timedelta(hours=36)
+    )
+
+    def of(at: str, collected: str, **told: Any) -> Record:
+        asked = {
+            "account": "1",
+            "region": "eu-west-1",
+            "period_start": Q4.start,
+            "period_end": Q4.end,
+            "population": Population("calls", 3, 3),
+        }
+        more = {"collected_at": from_iso(collected), **asked, **told}
+        return record(Kind.SIGNING_CALLS, {"summary": {"by_others": 0}}, at=from_iso(at), **more)
+
+    daily, new_year = of("2026-12-31T02:00:00Z", "2026-12-31T02:00:00Z"), from_iso("2027-01-02T00:00:00Z")
+    assert state_of(calls, daily, period=Q4, as_of=from_iso("2026-12-31T03:00:00Z")).status is Status.SATISFIED
+    found = state_of(calls, daily, period=Q4, as_of=new_year)
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.PARTIAL)
+    assert "nobody asked about what was from 2026-12-31 on; collect with --period 2026Q4" in found.reason
+    after = of("2026-12-31T23:59:59Z", "2027-01-01T02:00:00Z")
+    assert state_of(calls, daily, after, period=Q4, as_of=new_year).status is Status.SATISFIED
+    states_of_then = states(0, at=from_iso("2026-12-31T02:00:00Z"))
+    assert state_of(STATES, states_of_then, period=Q4, as_of=new_year).status is Status.SATISFIED, "the present is told once a day"
 
 
 def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
