@@ -77,7 +77,7 @@ def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState |
     if question.period is None or last.collector not in LOOKING_BACK or is_whole(question, last) or last.gathering is Gathering.COULD_NOT:
         return None
     until = end_of_all = question.period.start
-    for (start, end), looked in sorted((stretch_of(record), record.collected_at) for record in history):
+    for (start, end), looked in sorted((stretch_of(record), min(record.effective_at, record.collected_at)) for record in history):
         if start > until:
             break
         # What came after a look is in no record of that stretch. Facts count to the second: the last of a stretch is the one before its end.

@@ -127,9 +127,11 @@ def collect_accounts(
 def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     """What a run that starts ``now`` needn't do again, by the ``records`` of earlier runs: the same collector in the same version, for the
     same period, account and region, by the same parameters and the same notion of media, obtained wholly within ``RESUME_WITHIN``. Sources
-    that keep no history count likewise."""
+    that keep no history count likewise. Of a period that is over by now, what was obtained before lacks the rest of it."""
     done: dict[tuple[object, ...], list[Mapping[str, JSON]]] = {}
     for record in records:
+        if record.period_end is not None and record.effective_at + timedelta(seconds=1) < record.period_end <= now:
+            continue
         if record.gathering is Gathering.COLLECTED and timedelta(0) <= now - record.collected_at <= RESUME_WITHIN:
             of = (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
             done.setdefault(of, []).append(record.payload)

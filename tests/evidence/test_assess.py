@@ -573,6 +573,8 @@ def test_the_last_hours_of_a_period_are_looked_at_or_open() -> None:
     after = of("2026-12-31T23:59:59Z", "2027-01-01T02:00:00Z")
     assert state_of(calls, daily, after, period=Q4, as_of=new_year).status is Status.SATISFIED
     states_of_then = states(0, at=from_iso("2026-12-31T02:00:00Z"))
+    resumed = of("2026-12-31T02:00:00Z", "2027-01-01T01:00:00Z")
+    assert state_of(calls, resumed, period=Q4, as_of=new_year).gap is Gap.PARTIAL, "its facts are as old as the run that was interrupted"
     assert state_of(STATES, states_of_then, period=Q4, as_of=new_year).status is Status.SATISFIED, "the present is told once a day"
 
 

@@ -142,6 +142,16 @@ def test_a_resumed_run_does_what_is_left(scope_of: Callable[..., CollectScope]) 
     assert list(collect([Counting()], replace(other_period, account=OTHERS[0]), ["eu-west-1"], skip=skip))
 
 
+def test_a_resumed_run_collects_the_rest_of_a_period_that_is_over_since(scope_of: Callable[..., CollectScope]) -> None:
+    """What was collected on the quarter's last day, a few hours ago, doesn't tell of its evening; what was collected after its end does."""
+    before, after = (scope_of(period="2026Q4", now=now) for now in ("2026-12-31T10:00:00Z", "2027-01-01T08:00:00Z"))
+    [collector] = collectors(("incidents",))
+    for scope, effective, left in ((before, None, True), (after, "2026-12-31T23:59:59Z", False)):
+        gathered = Gathered("double", {}, {}, effective_at=from_iso(effective) if effective else None)
+        skip = already_collected([collector.record(scope, gathered)], now=from_iso("2027-01-01T09:00:00Z"))
+        assert skip(collector, after) is not left
+
+
 def test_a_resumed_run_sees_that_parameters_have_changed(scope_of: Callable[..., CollectScope]) -> None:
     """What decides what is in a record is told in it: a runbook, a detector or a trail that was named since is asked about."""
     changes: dict[str, dict[str, Any]] = {
