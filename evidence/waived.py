@@ -7,6 +7,7 @@ from datetime import date
 
 from averment.core.organisation import Organisation, Waiver
 from averment.core.source import SourceRef
+from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account
 from averment.policies.waivers import checkov_id, comment_waivers
 
 _EACH = re.compile(r"; (?=averment:waive=)")
@@ -22,7 +23,8 @@ def waiver_for(
     """
     names = [control, *([policy, checkov_id(policy)] if policy else [])]
     for waiver in organisation.waivers:
-        if any(waiver.covers(name, resource, today) for name in names):
+        called = (resource, _told(resource, waiver.resource))
+        if any(waiver.covers(name, other, today) for name in names for other in called):
             return waiver
     for comment in comment_waivers(_EACH.split(noted or ""), today):
         if comment.id in names and comment.void is None and comment.until:
@@ -36,3 +38,10 @@ def waiver_for(
                 SourceRef(where or None),
             )
     return None
+
+
+def _told(resource: str, pattern: str) -> str:
+    """``resource`` with the ids of accounts that its record hides and a waiver's ``pattern`` names."""
+    for account in ACCOUNT_ID.findall(pattern):
+        resource = resource.replace(hide_account(account), account)
+    return resource

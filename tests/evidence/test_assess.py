@@ -492,7 +492,7 @@ def test_evidence_of_other_buckets_is_superseded(assessment: Assessment) -> None
     assert state_of(assessment, found, organisation=asked).status is Status.SATISFIED
     other = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.PUBLISHED, names=("shop-films",)),)))
     assert state_of(assessment, found, organisation=other).gap is Gap.SUPERSEDED
-    found = replace(found, period_start=Q4.start, period_end=Q4.end, collected_at=Q4.end)
+    found = replace(found, period_start=Q4.start, period_end=Q4.end, effective_at=Q4.end - timedelta(seconds=1), collected_at=Q4.end)
     past = state_of(replace(assessment, max_age=None), found, organisation=other, period=Q4, as_of=from_iso("2027-01-05T00:00:00Z"))
     assert past.status is Status.SATISFIED, "the next quarter's buckets are no question to this one's evidence"
 

@@ -109,6 +109,15 @@ def test_each_thing_is_a_deviation_that_can_be_waived_by_itself() -> None:
     assert state_of(found, organisation=both).status is Status.WAIVED
 
 
+def test_a_waiver_by_arn_holds_where_account_ids_are_hidden() -> None:
+    """Who began to hide ids found every waiver of an ARN void. One of another account stays another one."""
+    hidden = record("arn:aws:iam::********3333:role/a")
+    for account, wanted in (("111122223333", Status.WAIVED), ("111122224444", Status.NOT_SATISFIED)):
+        arn, until = f"arn:aws:iam::{account}:role/*", (NOW + timedelta(days=30)).date()
+        accepted = Waiver("SM-PRV-03", arn, "owner", "approver", "it is replaced in December", until, SourceRef("averment.yaml", 3))
+        assert state_of(hidden, organisation=named(waivers=(accepted,))).status is wanted
+
+
 def test_what_a_list_leaves_out_stays_a_deviation() -> None:
     """A list that was cut doesn't hide the rest behind waivers of what it shows; a count without a list is one deviation."""
     state = state_of(record("role/a", counted=3))
