@@ -8,7 +8,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading, cut_short, other_media
+from averment.evidence.judges import Question, Reading, cut_short, is_whole, other_media
 from averment.evidence.places import out_of
 from averment.evidence.record import Record
 from averment.evidence.states import Deviation, Gap
@@ -59,7 +59,7 @@ def read_expectation(question: Question, record: Record) -> Reading:
     elif not reading.deviations and population is not None:
         if population.examined == 0 and of is None:
             reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
-        elif population.total is not None and population.examined < population.total:
+        elif population.total is not None and population.examined < population.total and not is_whole(question, record):
             reading.undecided.append(f"only {population.examined:,} of {population.total:,} {population.unit} were examined")
             reading.gap = Gap.PARTIAL
     reading.passed = 1

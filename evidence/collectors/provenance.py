@@ -68,7 +68,7 @@ class Provenance(Collector):
     ``tampered``, ``none``, ``unreadable``. Whom to trust is for claims to say.
 
     Payload: ``{"signed": [event], "verdicts": {verdict: count}, "absent_log_groups": [name], "objects": [{"bucket", "key", "sha256", "state", "reason",
-    "logged"}], "buckets": [...], "notes", "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
+    "logged"}], "buckets": [...], "notes", "out_of", "whole", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
     "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``malformed`` counts lines that can't be read, and those
     of the signings' group that don't tell what was signed, when, where and with which key; ``not_as_signed`` objects whose bytes
     aren't those that the log says were signed under their name, unless they were written after what was read of it. A log group that doesn't exist is a fact (nothing was ever
@@ -76,7 +76,7 @@ class Provenance(Collector):
     """
 
     name = "provenance"
-    version = "4"
+    version = "5"
     kind = Kind.PROVENANCE
     permissions = ("logs:FilterLogEvents", *LISTING, "s3:GetObject")
     resources = MappingProxyType(
@@ -131,6 +131,7 @@ class Provenance(Collector):
             "objects": list(objects),
             "notes": not_listed(log.signings, len(log.signed), "signing events"),
             "out_of": _out_of(log, objects),
+            "whole": ["summary.malformed"],  # of the log, which is read to its end however many objects there are
             "summary": {**log.summary(), "objects": sum(bucket.total for bucket in buckets), **_states(objects)},
             **more,
         }

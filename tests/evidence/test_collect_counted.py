@@ -84,6 +84,20 @@ def test_marks_and_signings_are_judged_where_there_are_any(bucket: Buckets, log_
     assert statuses(Provenance(), scope_of(), *names) == [Status.NOT_ASSESSED, Status.SATISFIED, Status.SATISFIED]
 
 
+def test_a_sample_of_media_leaves_the_log_of_signings_whole(bucket: Buckets, log_lines: Callable[..., None], scope_of: Scopes) -> None:
+    """The log is read to its end. Of a bucket with more objects than are looked at, what is said of them stays open, and the log did, too."""
+    name = bucket("generated-pictures")
+    for number in range(3):
+        put(name, f"{number}.jpg", body=b"x")
+    event = {"object": f"s3://{name}/0.jpg", "sha256": hashlib.sha256(b"x").hexdigest(), "source_sha256": "0" * 64, "key": "k"}
+    event |= {"signed_at": "2026-11-01T00:00:00Z", "digital_source_type": "trainedAlgorithmicMedia"}
+    log_lines(PROVENANCE_LOG_GROUP, *({**event, "object": f"s3://{name}/{number}.jpg"} for number in range(3)))
+    scope = scope_of(organisation=Organisation(parameters={"provenance": {"objects_per_bucket": 2}}))
+    bytes_, log = states(Provenance(), scope, "SM-PRV-04/bytes", "SM-PRV-03/log")
+    assert (bytes_.status, "only 2 of 3 objects were examined" in bytes_.reason) == (Status.NOT_ASSESSED, True)
+    assert log.status is Status.SATISFIED, log.reason
+
+
 def test_buckets_that_take_no_uploads_say_nothing_of_those_that_do(bucket: Buckets, scope_of: Scopes) -> None:
     """And whoever is told of removals alone doesn't hear of new objects."""
     bucket("shop-pictures", data_class="published-media")

@@ -115,6 +115,18 @@ def test_a_log_without_a_signing_in_the_period_is_judged_all_the_same(tmp_path: 
     assert (empty.status, "untested" in empty.reason) == (Status.NOT_ASSESSED, True)
 
 
+def test_a_log_of_more_signings_than_are_listed_is_judged_by_all_of_them(
+    tmp_path: Path, heads: list[Head], monkeypatch: pytest.MonkeyPatch, scope_of: Callable[..., CollectScope]
+) -> None:
+    """Every line was checked. That two of three are listed kept both assessments open."""
+    monkeypatch.setattr("averment.evidence.collectors.signing_log.MAX_EVENTS", 2)
+    kept = {"files": ["log.jsonl"], "heads": [str(heads[1])]}
+    record = collected(tmp_path, scope_of, heads=kept["heads"])
+    assert len(record.payload["signed"]) == 2
+    found = judged(tmp_path, record, **kept)
+    assert {name: state.status for name, state in found.items()} == {"log-whole": Status.SATISFIED, "log-kept": Status.SATISFIED}
+
+
 def test_a_changed_line_does_not_satisfy_and_is_named(tmp_path: Path, heads: list[Head], scope_of: Callable[..., CollectScope]) -> None:
     """The deviation is the log's, with the line."""
     data = (tmp_path / "log.jsonl").read_bytes()
