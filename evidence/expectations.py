@@ -60,10 +60,18 @@ def read_expectation(question: Question, record: Record) -> Reading:
         if population.examined == 0 and of is None:
             reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
         elif population.total is not None and population.examined < population.total and not is_whole(question, record):
-            reading.undecided.append(f"only {population.examined:,} of {population.total:,} {population.unit} were examined")
+            examined = f"only {population.examined:,} of {population.total:,} {population.unit} were examined"
+            reading.undecided.append(examined + _sampled(record))
             reading.gap = Gap.PARTIAL
     reading.passed = 1
     return reading
+
+
+def _sampled(record: Record) -> str:
+    """Which parameter says how much is looked at, where the record is of a sample."""
+    sampling = record.payload.get("sampling")
+    limit = sampling.get("objects_per_bucket") if isinstance(sampling, Mapping) else None
+    return f" ({limit:,} a bucket: parameters.{record.collector}.objects_per_bucket says how many)" if isinstance(limit, int) else ""
 
 
 def _deviations(question: Question, record: Record, missed: str, value: Any) -> Iterator[Deviation]:
