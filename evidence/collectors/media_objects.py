@@ -96,7 +96,10 @@ def media_buckets(
             name = found["Name"]
             if region is not None and found.get("BucketRegion", region) != region:
                 continue
-            tagging = fetch.one("GetBucketTagging", {"Bucket": name}, shown={"Bucket": "each bucket listed"}, absent="NoSuchTagSet") or {}
+            shown: dict[str, JSON] = {"Bucket": "each bucket listed"}
+            tagging = fetch.one("GetBucketTagging", {"Bucket": name}, shown=shown, absent="NoSuchTagSet", gone="NoSuchBucket") or {}
+            if tagging is Missing.GONE:
+                continue  # deleted since it was listed: it holds nothing
             known = scope.media_role(name, {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())})
             if known is not None and known[0] in roles:
                 yield MediaBucket(name, *known)

@@ -16,6 +16,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.evidence.collectors.alarms import Alarms
+from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.inference_cost import InferenceCost
@@ -167,6 +168,29 @@ def test_a_bucket_whose_tags_are_hidden_makes_the_record_partial(bucket: Callabl
     record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
     assert record.gathering is Gathering.COULD_NOT
     assert "allow s3:GetBucketTagging" in str(record.reason)
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("collector", [MediaStates(), BucketPolicies(), Provenance()], ids=lambda value: value.name)
+def test_a_bucket_that_was_deleted_since_it_was_listed_holds_nothing(
+    collector: Collector, bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Where tests make and delete buckets, one that went left all that was said of the others open."""
+    bucket("shop-pictures", data_class="published-media")
+    fleeting = bucket("uploads-of-a-test")
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-parameter-build.s3.GetBucketTagging", delete)
+        return made
+
+    def delete(params: dict[str, Any], **_: Any) -> None:
+        if params["Bucket"] == fleeting:
+            boto3.client("s3").delete_bucket(Bucket=fleeting)
+
+    record = one(collector, scope_of(client=make))
+    assert record.gathering is Gathering.COLLECTED, record.reason
+    assert [item["bucket"] for item in record.payload["buckets"]] == ["shop-pictures"]
 
 
 def _endpoints() -> None:

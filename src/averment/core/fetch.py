@@ -118,12 +118,19 @@ class Fetch:
         return parameter in self._client.meta.service_model.operation_model(operation).input_shape.members
 
     def one(
-        self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str | tuple[str, ...] = ()
+        self,
+        operation: str,
+        parameters: Mapping[str, Any],
+        *,
+        shown: Mapping[str, JSON] | None = None,
+        absent: str | tuple[str, ...] = (),
+        gone: str | None = None,
     ) -> Any:
         """The response to one call, or None when it was refused (then ``problems`` says why).
 
         ``shown`` replaces the parameters in the query where the same call is made for each of many things. An error with
-        a code of ``absent`` means that there is nothing, and gives an empty response.
+        a code of ``absent`` means that there is nothing, and gives an empty response; the code ``gone``, that what is asked about isn't there
+        any more: ``Missing.GONE``.
         """
         exceptions = _exceptions()
         try:
@@ -132,6 +139,8 @@ class Fetch:
         except exceptions.ClientError as error:
             if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 return {}
+            if gone is not None and error_code(error) == gone:
+                return Missing.GONE
             self.problem(self._reason(operation, error))
         except (exceptions.BotoCoreError, _unparsed()) as error:
             self.problem(self._reason(operation, error))
