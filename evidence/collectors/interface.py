@@ -31,6 +31,10 @@ MAX_REASON = 500
 """Bounds of a record's reason (reasons, and characters of each): provenance has to fit into an entry of the ledger."""
 
 
+_TAGS = "s3:GetBucketTagging"
+"""What tells which buckets hold media, where tags say so."""
+
+
 class ClientFactory(Protocol):
     """Makes boto3 clients (or what stands in for them)."""
 
@@ -138,8 +142,8 @@ class Collector(ABC):
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
         """The IAM actions that it may call, each with the ARNs that it may call it on, as ``organisation`` has set it up; None: as a rule."""
-        del organisation
-        return {action: self.resources.get(action, ("*",)) for action in self.permissions}
+        without = {_TAGS} if self.by_media and organisation is not None and not organisation.scope.by_tags else set()
+        return {action: self.resources.get(action, ("*",)) for action in self.permissions if action not in without}
 
     def progress(self, scope: CollectScope, asked: Mapping[str, JSON]) -> Progress:
         """How far an earlier run came with this record, if it was to answer the same question ``asked``; else that nothing is done yet."""

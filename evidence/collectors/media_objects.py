@@ -97,7 +97,12 @@ def media_buckets(
             if region is not None and found.get("BucketRegion", region) != region:
                 continue
             shown: dict[str, JSON] = {"Bucket": "each bucket listed"}
-            tagging = fetch.one("GetBucketTagging", {"Bucket": name}, shown=shown, absent="NoSuchTagSet", gone="NoSuchBucket") or {}
+            asked = {"Bucket": name}
+            tagging = (
+                (fetch.one("GetBucketTagging", asked, shown=shown, absent="NoSuchTagSet", gone="NoSuchBucket") or {})
+                if scope.by_tags
+                else {}
+            )
             if tagging is Missing.GONE:
                 continue  # deleted since it was listed: it holds nothing
             known = scope.media_role(name, {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())})

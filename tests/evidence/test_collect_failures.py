@@ -15,6 +15,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.config_compliance import ConfigCompliance
@@ -168,6 +169,20 @@ def test_a_bucket_whose_tags_are_hidden_makes_the_record_partial(bucket: Callabl
     record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
     assert record.gathering is Gathering.COULD_NOT
     assert "allow s3:GetBucketTagging" in str(record.reason)
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("collector", [MediaStates(), BucketPolicies(), Provenance()], ids=lambda value: value.name)
+def test_who_knows_media_by_names_needs_no_tags(
+    collector: Collector, bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """A log archive lets nobody see its tags, and nobody has to: no tag could make it hold media. The printed policy leaves the action out."""
+    bucket("shop-pictures")
+    organisation = Organisation(scope=Scope(media=(MediaMatcher(MediaRole.PUBLISHED, names=("shop-*",)),)))
+    record = one(collector, scope_of(client=denying("GetBucketTagging"), organisation=organisation))
+    assert record.gathering is Gathering.COLLECTED, record.reason
+    assert [item["bucket"] for item in record.payload["buckets"]] == ["shop-pictures"]
+    assert ["s3:GetBucketTagging" in collector.allowed(given) for given in (organisation, Organisation(), None)] == [False, True, True]
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -88,6 +88,11 @@ class Scope:
         """Whether buckets are known by the default patterns alone: the organisation hasn't said which hold media."""
         return self.media == DEFAULT_MEDIA
 
+    @property
+    def by_tags(self) -> bool:
+        """Whether a tag can say that a bucket holds media: otherwise nobody has to see its tags."""
+        return any(matcher.tags for matcher in self.media)
+
     def speaks_of_other(self, name: str) -> bool:
         """Whether ``name`` says by a word that the default patterns leave out that a bucket holds something else (``access-logs``)."""
         return self.guesses and _OTHER.search(_CAMEL.sub("-", name)) is not None
