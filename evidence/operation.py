@@ -6,18 +6,19 @@ Pure: the same records give the same rows. What nobody recorded is time not asse
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from averment.controls.model import Catalogue
 from averment.evidence.judges import in_order
-from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.record import Gathering, Kind, Record, stretch_of
 from averment.policies.runtime.history import Phase
 
 
 @dataclass(frozen=True)
 class OperationRow:
-    """One resource under one rule in one account and region: whole seconds of the period by state, and the ids of what asks for it."""
+    """One resource under one rule in one account and region: whole seconds of the period by state, and the ids of what asks for it. ``record``: the latest
+    that it rests on."""
 
     controls: tuple[str, ...]
     rule: str
@@ -47,11 +48,38 @@ class OperationRow:
 
 
 def operation(catalogue: Catalogue, records: Iterable[Record]) -> tuple[OperationRow, ...]:
-    """A row for each resource that a rule of a selected control was about; of each account and region the latest history counts."""
-    usable = [item for item in in_order(list(records)) if item.kind is Kind.CONFIG_HISTORY and item.gathering is not Gathering.COULD_NOT]
-    latest = {(item.account, item.region): item for item in usable}
-    rows = [row for item in latest.values() for row in _rows(catalogue, item)]
-    return tuple(sorted(rows, key=lambda row: (row.rule, row.account or "", row.region or "", row.resource_type, row.resource)))
+    """A row for each resource that a rule of a selected control was about. Of each account and region the latest history counts, and those of
+    other stretches of time, where a period was collected in parts."""
+    places: dict[tuple[str | None, str | None], list[Record]] = {}
+    for item in reversed(list(in_order(list(records)))):
+        if item.kind is Kind.CONFIG_HISTORY and item.gathering is not Gathering.COULD_NOT:
+            newer = places.setdefault((item.account, item.region), [])
+            if all(_apart(item, other) for other in newer):
+                newer.append(item)
+    rows: dict[tuple[str, ...], OperationRow] = {}
+    for item in (item for newer in places.values() for item in newer):
+        for row in _rows(catalogue, item):
+            key = (row.rule, row.account or "", row.region or "", row.resource_type, row.resource)
+            rows[key] = _together(rows[key], row) if key in rows else row
+    return tuple(row for _, row in sorted(rows.items(), key=lambda entry: entry[0]))
+
+
+def _apart(one: Record, other: Record) -> bool:
+    """Whether two histories are of stretches of time that don't overlap; one that doesn't say of which it is may be of any."""
+    if None in (one.period_start, other.period_start):
+        return False
+    (start, end), (begin, until) = stretch_of(one), stretch_of(other)
+    return end <= begin or until <= start
+
+
+def _together(later: OperationRow, earlier: OperationRow) -> OperationRow:
+    return replace(
+        later,
+        compliant=later.compliant + earlier.compliant,
+        non_compliant=later.non_compliant + earlier.non_compliant,
+        not_assessed=later.not_assessed + earlier.not_assessed,
+        changes=later.changes + earlier.changes,
+    )
 
 
 def _rows(catalogue: Catalogue, record: Record) -> Iterable[OperationRow]:

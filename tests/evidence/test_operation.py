@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from averment.controls.model import Assessment, Catalogue, Control
-from averment.core.period import from_iso
+from averment.core.period import from_iso, parse_period
 from averment.core.words import Method, Severity
 from averment.evidence.operation import operation
 from averment.evidence.record import Gathering, Kind, Record
@@ -65,6 +65,18 @@ def test_the_latest_history_of_a_place_counts() -> None:
     other = history(region="us-east-1")
     rows = operation(CATALOGUE, [new, other, old])
     assert [(row.region, row.compliant) for row in rows] == [("eu-west-1", 10), ("us-east-1", 60)]
+
+
+def test_months_that_make_up_a_period_are_told_together() -> None:
+    """A bucket that was open in October looked right throughout, as the row was December's alone. Of one month the later look counts."""
+    october, december = (parse_period(text) for text in ("2026-10", "2026-12"))
+    told: dict[str, Any] = {"period_start": october.start, "period_end": october.end}
+    first, again = history(at=timedelta(days=-40), seconds={"non-compliant": 99}, **told), history(at=timedelta(days=-20), **told)
+    last = history(seconds={"compliant": 100}, period_start=december.start, period_end=december.end)
+    (row,) = operation(CATALOGUE, [first, last, again])
+    assert (row.compliant, row.non_compliant, row.not_assessed, row.changes, row.record) == (160, 20, 20, 4, last.id)
+    quarter = history(at=timedelta(days=1), seconds={"compliant": 7}, period_start=october.start, period_end=december.end)
+    assert [row.compliant for row in operation(CATALOGUE, [first, last, again, quarter])] == [7]
 
 
 def test_what_no_control_asks_for_and_what_failed_is_left_out() -> None:
