@@ -18,7 +18,8 @@ _EMAIL = re.compile(
 )
 """In any script, and as names of objects have it that a browser encoded."""
 _IPV4 = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![^\W_]|\.\d)")
-_IPV6 = re.compile(r"(?<![^\W_])(?<![:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![^\W_]|:)")
+_IPV6 = re.compile(r"(?<![^\W_])(?<![:.])(?:[0-9A-Fa-f]{0,4}:){2,8}[0-9A-Fa-f:.]{0,45}(?![^\W_]|:)")
+"""No longer than an address can be: whoever uploads may call an object by a thousand colons."""
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ARN_ACCOUNT = re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)(\d{12})(?=:)")
 
