@@ -255,5 +255,6 @@ def _check_begun(period: Period) -> None:
 
 def _note_about_the_present(selected: Sequence[Collector], period: Period, note: Note) -> None:
     now = utc_now()
-    if now not in period and (present := [collector.name for collector in selected if not collector.looks_back]):
+    # A log in a file tells of a past period, and whether it is whole now: that is what counts.
+    if now not in period and (present := [item.name for item in selected if not item.looks_back or item.by_files]):
         note(f"{', '.join(present)} can only tell the present ({iso(now)}), which is no evidence for {period.label}")
