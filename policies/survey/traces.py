@@ -42,6 +42,8 @@ _APART = frozenset(
 """Folders whose lines say nothing of what the organisation runs."""
 _OURS = frozenset({FILE_NAME, "averment-baseline.json", ".pre-commit-config.yaml"})
 """What Averment or a person wrote *about* the code: a service that is named there is not a service in use."""
+_REPORT = '"urn:averment:schema:'
+"""So does a baseline or a report of a check begin, under whatever name it was kept."""
 _LOCKS = frozenset({"package-lock.json", "yarn.lock", "pnpm-lock.yaml", "composer.lock", "npm-shrinkwrap.json"})
 
 
@@ -105,7 +107,7 @@ def traces(files: Iterable[Path], root: Path) -> Traces:
             found.unread.append(f"there are more than {MAX_FILES:,} files; the rest was not searched for services")
             break
         text = _text(path, found)
-        if text is not None:
+        if text is not None and _REPORT not in text[:100]:
             found.files += 1
             _look(text, path, found)
     return found

@@ -350,13 +350,11 @@ def test_what_bears_the_name_and_is_no_file_is_left_alone(tmp_path: Path, kind: 
 
 
 def test_a_file_that_is_in_the_way_of_others_says_how_to_get_those(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """After a first ``init``, "nothing is to be done" was said to whoever asked for the CI job, too."""
-    assert run(["init", str(tmp_path)]) == 0
-    capsys.readouterr()
+    """After a first ``init`` whose file was corrected, whoever asks for the CI job as well is told how to get it."""
+    (tmp_path / "averment.yaml").write_text("version: 1\n")
     assert run(["init", str(tmp_path), "--ci", "github"]) == 2
-    assert "nothing is to be done about it; the other files are printed by the same command with --dry-run" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    assert "run this again; the other files are printed by the same command with --dry-run" in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["averment.yaml"]
     assert run(["init", str(tmp_path), "--ci", "github", "--dry-run"]) == 0
     assert "averment check -o sarif=averment.sarif" in capsys.readouterr().out
 
@@ -387,6 +385,9 @@ def test_a_second_look_proposes_what_the_first_did(tmp_path: Path, capsys: pytes
     assert run(["init", str(tmp_path)]) == 2
     told = capsys.readouterr()
     assert (told.out, "exists already, as it would be proposed now" in told.err) == ("", True)
+    assert run(["init", str(tmp_path), "--pre-commit"]) == 0, "whoever wants the hook only afterwards"
+    assert (tmp_path / ".pre-commit-config.yaml").is_file()
+    assert (tmp_path / "averment.yaml").read_text() == written
 
 
 def test_a_program_that_was_not_run_is_said_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,9 @@ def test_what_was_written_about_the_code_is_not_code_in_use(shop: Path) -> None:
         "# Seen: Amazon Rekognition (rekognition:x), AWS::Bedrock, arn:aws:iam::777766665555:root\nregions: [us-west-2]\n"
     )
     (shop / "averment-baseline.json").write_text('{"resource": "aws_sagemaker_endpoint.x"}')
+    (shop / "known.json").write_text(
+        '{\n  "$schema": "urn:averment:schema:baseline:v1",\n  "findings": [{"resource": "aws_sagemaker_endpoint.x"}]\n}'
+    )
     for name in (".averment/ledger/1.json", "evidence-2026Q4/report.json", "public/index.json"):
         (shop / name).parent.mkdir(parents=True)
         (shop / name).write_text('{"found": "AWS::SageMaker::Endpoint rekognition:CompareFaces"}')

@@ -76,8 +76,7 @@ def command(folder: Path, pre_commit: bool, ci: str | None, account: bool | None
         for path, text in wanted.items():
             click.echo(f"# {path}\n{text}" if len(wanted) > 1 else text, nl=False)
         return _exit_code(proposal)
-    _refuse_existing(wanted)
-    for path, text in wanted.items():
+    for path, text in _to_write(wanted).items():
         write_atomic(path, text.encode())
         click.echo(f"wrote {path}")
     _tell(proposal)
@@ -140,19 +139,22 @@ def _refuse_below_the_root(folder: Path, options: list[str]) -> None:
         )
 
 
-def _refuse_existing(wanted: dict[Path, str]) -> None:
-    """Refuse to write anything if one file exists, and show how it differs from what would be written."""
+def _to_write(wanted: dict[Path, str]) -> dict[Path, str]:
+    """What of ``wanted`` isn't there yet. A file that differs from it refuses everything, and it is shown how; so does it if nothing is left to write."""
     others = "; the other files are printed by the same command with --dry-run" if len(wanted) > 1 else ""
+    missing = {path: text for path, text in wanted.items() if not os.path.lexists(path)}
     for path, text in wanted.items():
-        if not os.path.lexists(path):
+        if path in missing:
             continue
         if not path.is_file():
             raise BadInputError("exists and is no file, so nothing was written", where=SourceRef(str(path)), fix="move it away")
         there = read_text(path).splitlines(keepends=True)
         if "".join(there) == text:
-            raise BadInputError(
-                "exists already, as it would be proposed now", where=SourceRef(str(path)), fix=f"nothing is to be done about it{others}"
-            )
+            if not missing:
+                raise BadInputError(
+                    "exists already, as it would be proposed now", where=SourceRef(str(path)), fix="nothing is to be done about it"
+                )
+            continue
         diff = difflib.unified_diff(there, text.splitlines(keepends=True), str(path), f"{path} (proposed)")
         click.echo("".join(line if line.endswith("\n") else f"{line}\n" for line in diff), nl=False)
         raise BadInputError(
@@ -160,6 +162,7 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
             where=SourceRef(str(path)),
             fix=f"take over by hand what you want of it, or move the file away and run this again{others}",
         )
+    return missing
 
 
 def _tell(proposal: Proposal) -> None:
