@@ -20,7 +20,8 @@ MAX_CHARACTERS = 60_000
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
 _SIGN = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
-_LANGUAGE = {".tf": "hcl", ".tofu": "hcl", ".json": "json"}
+_LANGUAGE = {".tf": "hcl", ".tofu": "hcl", ".json": "json", ".py": "python"}
+_LANGUAGE |= dict.fromkeys((".js", ".jsx", ".mjs", ".cjs"), "javascript") | dict.fromkeys((".ts", ".tsx", ".mts", ".cts"), "typescript")
 
 
 class MarkdownFormat(Format):

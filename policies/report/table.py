@@ -1,7 +1,8 @@
 """For people: findings by severity, each with its place, what is wrong, why it matters, and the fix as code.
 
 What was said above isn't said again: a control and its law stand at the first finding of theirs, a fix that differs from an earlier one
-by the resource's name alone is pointed to, and a resource that stands in several files with the same flaw is shown once, with its places.
+by the resource's name alone is pointed to, and a resource that stands in several files with the same flaw, or of which there are several
+instances, is shown once, with its places or theirs.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _MOST_COPIES = 3
 """So many places of copies are named; the rest is counted."""
 _MOST_PROBLEMS = 12
 """Of more problems the like are told as one, and of more kinds the rest is counted: nobody reads a hundred lines."""
+_INSTANCE = re.compile(r"\[(?:\"[^\"]*\"|\d+)\]")
+"""The key of an instance in an address of Terraform: what ``for_each`` and ``count`` make is written once."""
 _CALLER = re.compile(r"module '[^']*'")
 
 
@@ -74,7 +77,10 @@ class _Page:
         self.problems(result.problems)
         for note in result.notes:
             self.line(f"note: {note}", fg="yellow")
-        self.line(summary(self.report), bold=True)
+        if self.full:
+            self.left_out(result.skipped)
+        hint = ", which --verbose names" if result.skipped and not self.full else ""
+        self.line(summary(self.report, hint), bold=True)
 
     def group(self, severity: Severity, findings: list[Finding]) -> None:
         if not findings:
@@ -82,11 +88,11 @@ class _Page:
         self.line(f"{severity.value.upper()} ({len(findings)})", **_STYLE[severity])
         copies: dict[Any, list[Finding]] = {}
         for finding in findings:
-            same = (finding.rule, finding.resource, finding.message, finding.fix)
-            copies.setdefault((same, finding.where) if self.full else same, []).append(finding)
+            same = (finding.rule, _INSTANCE.sub("", finding.resource), finding.message, finding.fix)
+            copies.setdefault((same, finding.resource, finding.where) if self.full else same, []).append(finding)
         for finding, *more in copies.values():
             self.line(f"  {place(self.report, finding)}  {self.named(finding)}  [{finding.rule}]", bold=True)
-            self.copied(more)
+            self.copied(finding, more)
             self.field("what", finding.message)
             self.why(finding.rule)
             self.fix(finding)
@@ -97,12 +103,17 @@ class _Page:
         file = finding.where.file
         return finding.resource if self.full or file is None else finding.resource.removeprefix(f"{self.report.path(file)}:")
 
-    def copied(self, findings: list[Finding]) -> None:
-        """Where the same resource stands again with the same flaw and fix: one template that was copied for each region, say."""
+    def copied(self, first: Finding, findings: list[Finding]) -> None:
+        """Where the same stands again with the same flaw and fix: one template that was copied for each region, say, or a module's next instance."""
         if findings:
-            named = [place(self.report, finding) for finding in findings[:_MOST_COPIES]]
+            named = [self.copy(first, finding) for finding in findings[:_MOST_COPIES]]
             rest = len(findings) - len(named)
             self.field("also", ", ".join(named) + (f" and {counted(rest, 'more copy')} (--verbose shows each)" if rest else ""))
+
+    def copy(self, first: Finding, finding: Finding) -> str:
+        """``finding`` by what tells it from ``first``: its place, the resource, or both."""
+        names = [place(self.report, finding)] * (finding.where != first.where) + [finding.resource] * (finding.resource != first.resource)
+        return " ".join(names) or place(self.report, finding)
 
     def why(self, rule: str) -> None:
         whys = self.report.why(rule)
@@ -166,6 +177,13 @@ class _Page:
                     self.line(f"  {line}")
                 self.line()
 
+    def left_out(self, texts: tuple[str, ...]) -> None:
+        if texts:
+            self.line(f"LEFT OUT ({_number(texts)})")
+            for text in texts:
+                self.line(f"  {text}")
+            self.line()
+
     def folded(self, items: list[Problem]) -> Iterator[str]:
         """A line for each problem, or, where they are many, for each kind: the same reason but for the name of the module that calls."""
         kinds: dict[str, list[Problem]] = {}
@@ -195,8 +213,14 @@ def place(report: Report, finding: Finding) -> str:
     return report.path(finding.where.file) + line
 
 
-def summary(report: Report) -> str:
-    """One line: the verdicts, and on how much they rest."""
+def _number(left_out: tuple[str, ...]) -> int:
+    """How many files and folders were left out: what a pattern takes is one text, which begins with its number."""
+    heads = [re.match(r"(\d+) files? under ", text) for text in left_out]
+    return sum(int(head[1]) if head else 1 for head in heads)
+
+
+def summary(report: Report, hint: str = "") -> str:
+    """One line: the verdicts, and on how much they rest. ``hint`` says where what was left out is named."""
     counts = report.result.counts
     incomplete = sum(problem.blocking for problem in report.result.problems)
     unread = len(report.result.problems) - incomplete
@@ -211,6 +235,6 @@ def summary(report: Report) -> str:
     )
     parts += [f"{number} {words}" for number, words in optional if number]
     lead = "" if counts.failed or incomplete else "no failures: "
-    skipped = f"; left out: {len(report.result.skipped)}" if report.result.skipped else ""
+    skipped = f"; left out: {_number(report.result.skipped)}{hint}" if report.result.skipped else ""
     looked = f"{counted(counts.resources, 'resource')} in {counted(counts.files, 'file')}, {counted(counts.rules, 'rule')}"
     return f"{lead}{', '.join(parts)} ({looked}, {counts.seconds:.2f} s{skipped})"

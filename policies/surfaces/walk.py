@@ -28,6 +28,8 @@ SKIPPED = frozenset(
     }
 )
 """Folders that hold copies, caches, records or other people's packages."""
+_HISTORY = frozenset({".git", ".hg", ".svn"})
+"""Not worth a word: every repository has one, and nothing of what is checked lies there."""
 
 MAX_FILES = 200_000
 MAX_DEPTH = 60
@@ -67,6 +69,8 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
         for entry in entries:
             path = here / entry.name
             if entry.is_dir(follow_symlinks=False):
+                if entry.name in _HISTORY:
+                    continue
                 if entry.name in SKIPPED:
                     found.skipped.append(f"{path} ({entry.name} folders are not read)")
                 elif depth >= MAX_DEPTH:

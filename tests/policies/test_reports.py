@@ -184,6 +184,35 @@ def test_table_shows_a_copied_flaw_once_with_its_places(report: Report):
     assert full.count("what: 50% of it") == 6
 
 
+def test_table_shows_instances_with_the_same_flaw_once(report: Report):
+    """A module with for_each said each flaw again for each of its instances; another resource of the module keeps its own entry."""
+    instances = [finding(Verdict.FAIL, resource=f"module.m[{key}].aws_s3_bucket.this[0]") for key in ('"a"', '"b.c"', "3")]
+    other = finding(Verdict.FAIL, resource="module.m.aws_s3_bucket.other")
+    given = replace(report, result=replace(report.result, findings=(*instances, other), problems=()))
+    text = format_named("table").render(given)
+    assert "HIGH (4)" in text
+    assert text.count("what: 50% of it") == 2
+    assert 'also: module.m["b.c"].aws_s3_bucket.this[0], module.m[3].aws_s3_bucket.this[0]\n' in text
+    assert TableFormat(full=True).render(given).count("what: 50% of it") == 4
+
+
+def test_table_counts_what_was_left_out_and_names_it_on_request(report: Report):
+    """Ten files that a pattern takes are ten; what they are was to be had in JSON alone."""
+    skipped = ("node_modules (node_modules folders are not read)", "10 files under . (left out by the pattern ex/*)")
+    given = replace(report, result=replace(report.result, skipped=skipped))
+    assert "left out: 11, which --verbose names)" in format_named("table").render(given)
+    full = TableFormat(full=True).render(given)
+    assert "LEFT OUT (11)\n  node_modules (node_modules folders are not read)\n  10 files under . (left out by" in full
+    assert "left out: 11)" in full
+
+
+@pytest.mark.parametrize(("file", "language"), [("a.tf", "hcl"), ("a.py", "python"), ("a.tsx", "typescript"), ("t.yml", "yaml")])
+def test_markdown_shows_a_fix_in_the_language_of_its_file(report: Report, file: str, language: str):
+    """Python stood there as YAML, in colours that mean nothing."""
+    found = finding(Verdict.FAIL, where=SourceRef(file, 3), fix="x = 1")
+    assert f"```{language}\nx = 1\n" in format_named("markdown").render(replace(report, result=replace(report.result, findings=(found,))))
+
+
 def test_junit_is_well_formed_and_complete(report: Report):
     """Failures fail, unknown and waived ones and what wasn't read are skipped with the reason, what wasn't checked is an error; no control characters."""
     root = Tree.fromstring(format_named("junit").render(report))

@@ -40,7 +40,7 @@ from averment.policies.report.table import TableFormat
     metavar="[FORMAT=]FILE",
     help="Write to a file; repeat it for several, as in -o sarif=out.sarif.",
 )
-@click.option("--verbose", "-v", is_flag=True, help="In the table, cite every reference and repeat every fix.")
+@click.option("--verbose", "-v", is_flag=True, help="In the table, cite every reference, repeat every fix, and name what was left out.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
