@@ -325,6 +325,13 @@ def test_on_a_narrow_terminal_what_to_do_next_is_told_whole(capsys: pytest.Captu
         assert name in "".join(line[column:].strip() for line in out.splitlines())
 
 
+def test_the_next_command_on_claims_is_one_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """``prove A, B and 2 more`` looked for a claim called "A,"."""
+    states = [made_up("SM-UPL-01", Status.NOT_ASSESSED, "open", *"abcd")]
+    show(states, lambda state: f"averment prove {state.id}")
+    assert "averment prove SM-UPL-01/a SM-UPL-01/b SM-UPL-01/c SM-UPL-01/d" in " ".join(capsys.readouterr().out.split())
+
+
 def test_of_what_is_on_one_side_only_resources_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """One bucket under six rules was six resources."""
     rows = [

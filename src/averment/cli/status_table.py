@@ -168,14 +168,15 @@ def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], n
 
 
 def _steps(steps: Sequence[str]) -> list[str]:
-    """``steps`` with those of one kind in one line: what to do, then what with."""
+    """``steps`` with those of one kind in one line: what to do, then what with; in full, as the command takes them, where it takes several."""
     kinds: dict[str, list[str]] = {}
     for step in steps:
         match = _STEP.fullmatch(step)
         verb, what = (match.group(1), match.group(2)) if match else (step, "")
         if what not in kinds.setdefault(verb, []):
             kinds[verb].append(what)
-    return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {_some(what)}".rstrip() for verb, what in kinds.items()]
+    listed = {verb: " ".join(what) if verb == "averment prove" else _some(what) for verb, what in kinds.items()}
+    return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {listed[verb]}".rstrip() for verb, what in kinds.items()]
 
 
 def _some(names: Sequence[str]) -> str:
