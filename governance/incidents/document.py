@@ -17,11 +17,14 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td { min-width: 5rem; }
+th { overflow-wrap: normal; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
 @page { size: A4; margin: 14mm; }
 @media print {
   body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
   table { font-size: 8pt; }
+  td { min-width: 4rem; }
   thead { display: table-header-group; }
   tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

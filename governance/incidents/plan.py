@@ -14,7 +14,7 @@ from averment.controls.binding import FACT_WORDS, Standing, judge
 from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
-from averment.core.words import Severity, Status
+from averment.core.words import Severity, Status, counted
 from averment.governance.incidents.clocks import Situation, clocks
 from averment.governance.incidents.document import Block, Document, Items, Section, Text, table
 from averment.governance.incidents.duties import load_duties, load_facts
@@ -233,7 +233,7 @@ def _spelled(seconds: float) -> str:
         if seconds >= length and seconds % length == 0:
             number = int(seconds // length)
             return f"{number} {unit if number > 1 else unit[:-1]}"
-    return f"{int(seconds)} seconds"
+    return counted(int(seconds), "second")
 
 
 def _clocks(basis: Basis) -> tuple[Block, ...]:

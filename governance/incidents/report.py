@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from averment.core.period import iso
+from averment.core.words import counted
 from averment.evidence.judges import spell
 from averment.governance.incidents.clocks import Clock
 from averment.governance.incidents.document import Block, Document, Items, Section, Text, table
@@ -75,7 +76,7 @@ def _summary(incident: Incident) -> tuple[Block, ...]:
 
 def _after(incident: Incident, moment: datetime) -> str:
     seconds = int((moment - incident.aware_at).total_seconds())
-    return f"{spell(seconds)} ({iso(moment)})" if seconds >= 60 else f"{seconds} seconds ({iso(moment)})"
+    return f"{spell(seconds)} ({iso(moment)})" if seconds >= 60 else f"{counted(seconds, 'second')} ({iso(moment)})"
 
 
 def _timeline(incident: Incident) -> Block:

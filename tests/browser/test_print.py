@@ -18,6 +18,7 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Kind, Record
+from averment.governance.incidents.document import Document, Section, html, table
 
 RULE = "s3-put-object-gated"
 FINDINGS = 60
@@ -43,6 +44,11 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_ledger(shop, write=True) as ledger:
         ledger.append([record(number) for number in range(3)])
         made = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), root / "package").path
+    return printed(made / layout.README, root)
+
+
+def printed(page: Path, root: Path) -> Path:
+    """``page`` as a PDF below ``root``."""
     pdf, profile = root / "page.pdf", root / "profile"
     # Without a sandbox of its own, as whoever runs tests as root must start it; it opens this one local file.
     options = [
@@ -53,7 +59,7 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"--user-data-dir={profile}",
         "--no-pdf-header-footer",
     ]
-    command = [os.environ["AVERMENT_BROWSER"], *options, f"--print-to-pdf={pdf}", (made / layout.README).as_uri()]
+    command = [os.environ["AVERMENT_BROWSER"], *options, f"--print-to-pdf={pdf}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=240)
     return pdf
 
@@ -98,3 +104,13 @@ def test_the_heads_of_a_long_table_stand_on_every_page(pdf: Path) -> None:
     listing = [page for page in pages if "aws_s3_bucket.b" in page and re.search(r"SM-UPL-03\s+high\s+aws_s3", page)]
     assert len(listing) > 1
     assert [page[:200] for page in listing if not re.search(r"Control\s+Severity\s+Resource", page)] == []
+
+
+def test_no_word_of_a_report_is_broken_by_a_long_one_beside_it(tmp_path: Path) -> None:
+    """An address or digest gives way; of nine columns, steps and headings came out a letter or two a line."""
+    head = ("Item", "Where it lay", "Version", "Bytes", "SHA-256", "Perceptual hash", "Credential", "Step", "Locked until")
+    long = "s3://larkspur-prod-seller-uploads/pixelpost/" + "f64f1f8e" * 12
+    row = ("1", long, "b4c70021-1745-412e-bcc5-56724b2429da", "11,647", "f64f1f8e" * 8, "cd3c08ac" * 8, "none", "preserve", "2027-11-30")
+    (tmp_path / "report.html").write_text(html(Document("Report", "Lead.", (Section("a", "A", (table(head, [row], ""),)),))))
+    words = set(text_of(printed(tmp_path / "report.html", tmp_path), "-raw").split())
+    assert {"Item", "Version", "Bytes", "Credential", "Step", "11,647", "preserve", "until"} <= words
