@@ -65,7 +65,8 @@ class PeriodReport:
 
     ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
     and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
-    ``changes`` are those since the period ``before``, judged by the same ledger, or by the package ``compared`` where there is one.
+    ``changes`` are those since the period ``before``, judged by the same ledger, or by the package ``compared`` where there is one. Whether
+    there is any evidence from then is ``before_known``: without, whatever is known now counts as a change.
     """
 
     organisation: str
@@ -89,6 +90,7 @@ class PeriodReport:
     actions: tuple[ActionRow, ...] = ()
     changes: tuple[ChangeRow, ...] = ()
     before: Period | None = None
+    before_known: bool = True
     compared: ComparedPackage | None = None
     version: str = __version__
 
@@ -118,7 +120,8 @@ class PeriodReport:
             return "not compared"
         package = self.compared
         if package is None:
-            return f"{self.before.label}, by the same ledger"
+            none = "" if self.before_known else ", which holds no evidence from then: all that is known now is told as a change"
+            return f"{self.before.label}, by the same ledger{none}"
         whose = f"{package.organisation}'s log {package.origin} with {package.size:,} entries"
         return f"{self.before.label}, by the package of {whose}, verified; SHA-256 of its manifest {package.manifest_sha256}"
 
@@ -164,6 +167,7 @@ def report_of(
         earlier = assess(catalogue, organisation, reading.decisive_before, period=reading.before, as_of=as_of)
     else:
         earlier = assess(catalogue, organisation, compared.records, period=compared.period, as_of=compared.as_of)
+    known = any(item.records for state in earlier for item in state.assessments)
     states = assess(catalogue, organisation, reading.decisive, period=reading.judged_in, as_of=as_of)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
@@ -192,6 +196,7 @@ def report_of(
         actions=plan_of_action(states),
         changes=changes(earlier, states),
         before=compared.period if compared else reading.before,
+        before_known=known,
         compared=compared.package if compared else None,
     )
 

@@ -135,7 +135,7 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
     ComparedPackage: _table(kept="size manifest_sha256", scrubbed="origin organisation"),
     LedgerHead: _table(kept="size root keys", scrubbed="origin"),
     PeriodReport: _table(
-        kept="profile period as_of judged_at totals left_out before version",
+        kept="profile period as_of judged_at totals left_out before before_known version",
         scrubbed="organisation",
         withheld="scope",
         part="controls assessments evidence claims findings waivers attestations drift operation samples actions changes compared",

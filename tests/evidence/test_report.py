@@ -250,6 +250,16 @@ def test_what_nobody_looked_at_is_not_told_as_gone_or_new() -> None:
     assert {(row.resource, row.before) for row in told} == {("aws_s3_bucket.a", "not-assessed"), ("aws_s3_bucket.b", "not-assessed")}
 
 
+def test_that_nothing_is_known_of_the_period_before_is_said() -> None:
+    """In a first quarter everything is a change: the site said that there was nothing to compare with, the workbook named the quarter."""
+    first = report([Entry(0, CHECK)])
+    assert (first.before_known, first.compared_with) == (
+        False,
+        "2026Q3, by the same ledger, which holds no evidence from then: all that is known now is told as a change",
+    )
+    assert (report().before_known, report().compared_with) == (True, "2026Q3, by the same ledger")
+
+
 @pytest.mark.parametrize("accepting", [0, 1])
 def test_what_one_repository_accepts_is_no_change_while_another_does_not(accepting: int) -> None:
     """Two copies of a template break a rule alike, and one accepts it since: it is open as before, whichever was checked first."""

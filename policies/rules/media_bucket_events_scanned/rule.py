@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from averment.core.scope import MediaRole
-from averment.core.words import Severity
+from averment.core.words import Severity, counted
 from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.iam.access_points import POINTS
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
@@ -142,7 +142,7 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
         )
     missed.sort(key=lambda entry: entry[1] == _RULE)  # a rule for this bucket that is broken says more than one for another
     reason, texts, changes = missed[0] if missed else ("there is no rule on S3 events", _RULE, ())
-    reason += f" (and {len(missed) - 1} more rules)" if len(missed) > 1 else ""
+    reason += f" (and {counted(len(missed) - 1, 'more rule')})" if len(missed) > 1 else ""
     fix = fix_for(bucket, terraform=texts[0], cloudformation=texts[1], command=texts[2])
     return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix, changes=changes)
 
