@@ -184,7 +184,7 @@ class SignedNote:
             good.append(key)
         if not good:
             signers = ", ".join(sorted({f"{s.name} (key {s.key_id.hex()})" for s in self.signatures}))
-            raise VerificationError(f"it is signed by {signers} only, none of which is a known key")
+            raise VerificationError(f"is signed by {signers} only, none of which is a known key")
         return tuple(good)
 
 

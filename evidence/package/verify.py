@@ -211,11 +211,24 @@ class _Examination:
         lines = note.text.split("\n")
         self._require(len(lines) == 5 and lines[0] == layout.SCHEMA, "is not the signature of an evidence package")
         self._require(bool(self._trusted), f"{WITHOUT} a key")
-        good = note.verify(self._trusted)
+        good = self._signers(note)
         # Witnesses don't sign manifests: a signature that can't be judged would be a place where bytes could change unseen.
         self._require(len(good) == len(note.signatures), "holds a signature of an unknown key")
         self._require(any(key.name == lines[1] for key in good), "is not signed by a key of its log")
         return note.text
+
+    def _signers(self, note: SignedNote) -> tuple[VerifierKey, ...]:
+        """The keys that signed ``note``; where only a key of the package did, it is said that the one that was handed over may be the wrong one."""
+        try:
+            return note.verify(self._trusted)
+        except VerificationError:
+            for key in self._own if self._given else ():
+                if any((item.name, item.key_id) == (key.name, key.id) and key.verifies(note.text, item) for item in note.signatures):
+                    raise VerificationError(
+                        f"is signed with a key that lies in the package (SHA-256 {key.fingerprint}), not with the one that was handed over: "
+                        "that is another log's, or the package is somebody else's"
+                    ) from None
+            raise
 
     # 3
     def _files(self) -> None:
@@ -304,7 +317,11 @@ class _Examination:
         said = {row["record"]: (row["index"], row["sha256"]) for row in report["evidence"]}
         there = self._records
         unread = {key for key in said if {layout.RECORDS, layout.record_name(key), layout.proof_name(key)} & self._unread}
-        differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key) and key not in unread)
+        unplaced = {
+            key: (said[key][0], digest) for key, (index, digest) in there.items() if index is None and key in said
+        }  # told at its proof
+        placed = there | unplaced
+        differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != placed.get(key) and key not in unread)
         self._require(not differing, f"says otherwise of {len(differing)} records, such as {differing[:1]}")
         self._require(len(report["evidence"]) == len(said), "lists a record twice")
         self._require(report["period"] == self._known_manifest()["period"], "is of another period than the manifest")
@@ -340,9 +357,11 @@ class _Examination:
 
     # 11
     def _time(self) -> None:
-        there = (self._package / layout.TIMESTAMP).exists()
-        note, token = self._read(layout.CHECKPOINT), self._read(layout.TIMESTAMP) if there else None
-        self._step.finding, left_open = dated(token, note, self._known_head().origin, self._vouching)
+        if not (self._package / layout.TIMESTAMP).exists():
+            self._step.finding, left_open = dated(None, b"", "", self._vouching)
+        else:
+            note, token = self._read(layout.CHECKPOINT), self._read(layout.TIMESTAMP)
+            self._step.finding, left_open = dated(token, note, self._known_head().origin, self._vouching)
         self._unvouched += left_open
 
     # What it adds up to.

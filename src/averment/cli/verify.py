@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -14,6 +15,11 @@ from averment.api.verifying import Verified, verify
 from averment.cli.common import stderr, stdout
 from averment.core.errors import ExitCode
 from averment.core.files import UNREAD
+from averment.core.words import counted
+from averment.evidence.verification.steps import Problem
+
+_ALIKE = 5
+"""So many files with the same flaw are named."""
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -86,13 +92,24 @@ def _shown(text: str) -> str:
     return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
+def _alike(problems: Iterable[Problem]) -> dict[str, list[str]]:
+    """The files by what is wrong with them: a key that isn't the log's is wrong for each proof, and there may be thousands."""
+    by_reason: dict[str, list[str]] = {}
+    for problem in problems:
+        by_reason.setdefault(problem.reason, []).append(problem.file)
+    return by_reason
+
+
 def _print(result: Verified, what: str) -> None:
     out = stdout()
     for number, step in enumerate(result.steps, start=1):
         mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
         out.print(f"{number}. {step.title}: {mark}" + (f" ({_shown(step.finding)})" if step.finding and not step.problems else ""))
-        for problem in step.problems:
-            out.print(f"     {_shown(problem.file)} {_shown(problem.reason)}")
+        for reason, files in _alike(step.problems).items():
+            for file in files[:_ALIKE]:
+                out.print(f"     {_shown(file)} {_shown(reason)}")
+            if len(files) > _ALIKE:
+                out.print(f"     and {counted(len(files) - _ALIKE, 'more file')}, for the same reason (--format json names each)")
     if result.genuine:
         out.print("\n[bold]Shown[/bold]")
         for line in result.covered:

@@ -620,6 +620,26 @@ def config_of(organisation, folder):
     return path
 
 
+def test_with_the_wrong_key_nothing_but_the_signatures_is_accused(package, tmp_path, capsys):
+    """A key of another log: the fingerprint of the one that signed, each proof once; no word against the report or a timestamp that isn't there."""
+    (tmp_path / "stranger.pem").write_bytes(public_pem(LocalSigner.create(tmp_path / "stranger.key").public_key()))
+    assert run(["verify", str(package), "--key", str(tmp_path / "stranger.pem")]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    (own,) = [VerifierKey.parse(path.read_text()) for path in (package / "keys").glob("*.vkey")]
+    assert (
+        f"MANIFEST.sig is signed with a key that lies in the package (SHA-256 {own.fingerprint}), not with the one that was handed over"
+        in text
+    )
+    assert "and 1 more file, for the same reason" in text
+    assert "8. The report lists these records: ok (6 records)" in text
+    assert "The timestamp on the checkpoint: ok (none)" in text
+    report = json.loads((package / "report.json").read_bytes())
+    report["evidence"][0]["sha256"] = "0" * 64
+    (package / "report.json").write_text(json.dumps(report))
+    run(["verify", str(package), "--key", str(tmp_path / "stranger.pem")])
+    assert "report.json says otherwise of 1 records" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_commands_from_end_to_end(hostile_shop, tmp_path, capsys):
     """Export and verify on the command line: numbered steps and what isn't covered; exit 1 that names the file; JSON."""
     output = tmp_path / "evidence-2026Q4"
