@@ -128,3 +128,14 @@ def test_a_mistyped_command_is_told_what_was_meant(arguments: list[str], meant: 
     """At the top and in groups, also in those that import a command when it is called."""
     assert run(arguments) == 2
     assert f"No such command '{arguments[-1]}'. Did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_an_interrupt_at_the_very_beginning_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever notices a wrong option at once presses Ctrl-C within the first tenths of a second."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("averment.cli.main.begin", interrupted)
+    assert run(["check"]) == 130
+    assert capsys.readouterr().err == "averment: interrupted\n"

@@ -146,3 +146,10 @@ def test_a_failed_tls_record_is_no_flaw_of_the_program() -> None:
     """botocore hands it on as urllib3 raises it, while it reads an answer's body."""
     with pytest.raises(IncompleteError, match="could not ask the endpoint 'faces': bad record"), aws_errors("ask the endpoint 'faces'"):
         raise SSLError("bad record")
+
+
+def test_a_profile_that_is_not_there_is_told_with_what_to_correct() -> None:
+    """A mistyped AWS_PROFILE."""
+    with pytest.raises(IncompleteError, match="no-such-profile") as caught, aws_errors("sign in"):
+        raise botocore.exceptions.ProfileNotFound(profile="no-such-profile")
+    assert "AWS_PROFILE" in str(caught.value.fix)

@@ -269,7 +269,7 @@ def test_out_and_back_by_the_command(shop: Path, capsys: pytest.CaptureFixture[s
     assert "0 answers recorded, 1 were recorded before" in capsys.readouterr().err
     assert [item.id for item in ledger_records(shop)] == [record.id]
     assert run(["attest", "--workbook", "next.xlsx"]) == 0
-    assert f"{number - 1} questions to answer; 1 have a valid answer" in capsys.readouterr().err
+    assert f"{number - 1} questions to answer; 1 has a valid answer already" in capsys.readouterr().err
     assert run(["attest", "--workbook", "all.xlsx", "--all"]) == 0
     assert f"{number} questions to answer" in capsys.readouterr().err
 

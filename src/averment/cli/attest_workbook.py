@@ -42,7 +42,10 @@ def write_questions(organisation: Organisation, catalogue: Catalogue, path: Path
         raise BadInputError("every question of the selected controls has a valid answer", fix="add --all to have them answered anew")
     write_atomic(path, questionnaire(chosen, organisation=organisation.name, made=now))
     left = len(rows) - len(chosen)
-    stderr.print(f"{len(chosen)} questions to answer" + (f"; {left} have a valid answer (--all adds them)" if left else ""))
+    stderr.print(
+        f"{len(chosen)} questions to answer"
+        + (f"; {left} {'has' if left == 1 else 'have'} a valid answer already (--all adds them)" if left else "")
+    )
     click.echo(path)
     return ExitCode.CLEAN
 

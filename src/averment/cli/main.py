@@ -78,8 +78,8 @@ with_manners(cli)
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code; errors go to stderr, without a traceback."""
-    begin()
     try:
+        begin()
         with told_on_terminal():
             result = cli.main(args=arguments, prog_name="averment", standalone_mode=False)
     except AvermentError as error:

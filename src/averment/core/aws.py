@@ -229,6 +229,9 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
+    except exceptions.ProfileNotFound as error:
+        fix = "correct AWS_PROFILE (aws configure list-profiles names those that there are)"
+        raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
     except exceptions.NoRegionError as error:
         raise IncompleteError(f"could not {doing}: no AWS region", fix="set AWS_REGION") from error
     except exceptions.ParamValidationError as error:
