@@ -139,3 +139,23 @@ def test_an_interrupt_at_the_very_beginning_is_no_traceback(monkeypatch: pytest.
     monkeypatch.setattr("averment.cli.main.begin", interrupted)
     assert run(["check"]) == 130
     assert capsys.readouterr().err == "averment: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ""],
+        ["rules", "build", "-o", ""],
+        ["rules", "new", "mine", "-o", ""],
+        ["blueprints", "write", "media-gate", "--output", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_working_directory(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``averment check "$DIR"`` with a variable that isn't set looked at what lies here, and passed for a check of what was meant."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" "q" {}\n')
+    assert run(arguments) == 2
+    assert "is empty, as a variable that isn't set leaves it" in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["main.tf"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from averment.cli.common import NamedPath
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
 
@@ -53,7 +54,7 @@ def show_command(name: str) -> int:
 
 @command.command("write")
 @click.argument("name")
-@click.option("--output", type=click.Path(path_type=Path), help="The folder.  [default: one with the blueprint's name]")
+@click.option("--output", type=NamedPath(path_type=Path), help="The folder.  [default: one with the blueprint's name]")
 def write_command(name: str, output: Path | None) -> int:
     """Write a blueprint's template, Terraform and page into a folder of yours. Nothing that is there is written over.
 

@@ -14,7 +14,7 @@ import click
 
 from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
-from averment.cli.common import organisation_for, print_document, stderr
+from averment.cli.common import NamedPath, organisation_for, print_document, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import MAX_TEXT_BYTES, relative_posix, write_atomic
@@ -28,7 +28,7 @@ from averment.policies.report.table import TableFormat
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=NamedPath(path_type=Path), metavar="[PATH]...")
 @click.option(
     "--format", "-f", "format_name", type=click.Choice(FORMAT_NAMES), default="table", show_default=True, help="How to show the result."
 )

@@ -47,6 +47,17 @@ class _LazyConsole:
 stderr = _LazyConsole()
 """Notes and progress. Results never go here."""
 
+
+class NamedPath(click.Path):
+    """A path that has to be named: an empty one, as a variable that isn't set leaves it, would be the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As ``click.Path`` does, once something stands there."""
+        if value == "":
+            self.fail("it is empty, as a variable that isn't set leaves it; the working directory is '.'", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 config_option = click.option(
     "--config",
     "config",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from averment.cli import rules_deploy, rules_evaluate
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import NamedPath, config_option, organisation_for, stderr, stdout
 from averment.cli.completion import rule_ids
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
@@ -213,7 +213,7 @@ def _guard(rules: Sequence[Rule], config: Path | None) -> dict[str, dict[str, ob
 
 @command.command("new")
 @click.argument("rule_id", metavar="ID")
-@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), default="own-rules", show_default=True, metavar="DIR")
+@click.option("--output", "-o", type=NamedPath(path_type=Path, file_okay=False), default="own-rules", show_default=True, metavar="DIR")
 def new_rule(rule_id: str, output: Path) -> int:
     """Begin a rule of your own: a folder with a rule that works and cases that hold, to be changed.
 

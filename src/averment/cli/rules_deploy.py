@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.common import NamedPath, config_option, organisation_for, stderr
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
@@ -91,9 +91,7 @@ region_option = click.option(
 
 
 @click.command("build")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default="averment-rules", show_default=True, metavar="DIR"
-)
+@click.option("--output", "-o", type=NamedPath(path_type=Path, file_okay=False), default="averment-rules", show_default=True, metavar="DIR")
 @organisation_option
 @proactive_option
 @config_option

@@ -196,6 +196,15 @@ def broken_off() -> tuple[Any, Any]:
     return exceptions.BotoCoreError, wire.HTTPError
 
 
+_SET_UP = {
+    "NoCredentialsError": ("no AWS credentials", "sign in, or set AWS_PROFILE"),
+    "NoRegionError": ("no AWS region", "set AWS_REGION"),
+}
+"""What this machine lacks, by botocore's name for it, and what to do about that."""
+
+_PROFILES = "correct AWS_PROFILE (aws configure list-profiles names those that there are)"
+
+
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ``IncompleteError``: "could not <doing>, because ...".
@@ -227,13 +236,9 @@ def aws_errors(doing: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) and str(error) != _STALE:
             raise
         raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
-    except exceptions.NoCredentialsError as error:
-        raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
-    except exceptions.ProfileNotFound as error:
-        fix = "correct AWS_PROFILE (aws configure list-profiles names those that there are)"
-        raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
-    except exceptions.NoRegionError as error:
-        raise IncompleteError(f"could not {doing}: no AWS region", fix="set AWS_REGION") from error
+    except (exceptions.NoCredentialsError, exceptions.NoRegionError, exceptions.ProfileNotFound) as error:
+        told, fix = _SET_UP.get(type(error).__name__, (str(error), _PROFILES))
+        raise IncompleteError(f"could not {doing}: {told}", fix=fix) from error
     except exceptions.ParamValidationError as error:
         told = " ".join(str(error).split())
         raise IncompleteError(f"could not {doing}: {told}", fix="correct what was given: AWS takes no such value") from error
