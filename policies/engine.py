@@ -32,9 +32,9 @@ from averment.policies.cache.codec import decoded, encoded
 from averment.policies.cache.conditions import conditions
 from averment.policies.cache.memory import Cache
 from averment.policies.graph.model import Graph, Problem
-from averment.policies.interface import Finding, Rule
+from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.judging import Judged, Subject, judged
-from averment.policies.surfaces.registry import Inputs, discover, units_of
+from averment.policies.surfaces.registry import Inputs, beside_each_other, discover, units_of
 from averment.policies.surfaces.units import Forgetful, Memory
 from averment.policies.waivers import Waivers
 
@@ -149,6 +149,7 @@ def check(
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
     found = [_discovered(path, options.skip) for path in paths]
+    beside_each_other(found)
     if not any(inputs.files or inputs.problems for inputs in found):
         shown = ", ".join(str(path) for path in paths)
         left_out = [text for inputs in found for text in inputs.skipped]
@@ -175,7 +176,11 @@ def check(
 def unseen(findings: Sequence[Finding], seen: set[tuple[object, ...]]) -> list[Finding]:
     """Those of one path's findings that no path before it had, which ``seen`` holds: a plan that is named may lie in a folder that is."""
     files = {item.where.file: os.path.abspath(item.where.file or "") for item in findings}  # noqa: PTH100  (a link's own name counts)
-    keys = [(item.rule, item.resource, item.verdict, item.message, files[item.where.file], item.where.line) for item in findings]
+    names = [in_its_file(item.resource, item.where.file or "") for item in findings]
+    keys = [
+        (item.rule, name, item.verdict, item.message, files[item.where.file], item.where.line)
+        for item, name in zip(findings, names, strict=True)
+    ]
     new = [item for item, key in zip(findings, keys, strict=True) if key not in seen]
     seen.update(keys)
     return new

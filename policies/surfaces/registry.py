@@ -9,7 +9,7 @@ is used directly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.observer import Observer
+from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
@@ -41,7 +42,8 @@ class Inputs:
 
     ``parents`` are those of the ``templates`` that may call others as nested stacks. ``apps`` are programs whose templates aren't here, and what
     stands in for files that may be templates.
-    ``found`` is how many files a surface reads, before any of them was left out.
+    ``found`` is how many files a surface reads, before any of them was left out. ``beside`` is what stands under the other folders of the same
+    run and checkout: what is called from there is judged there.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Inputs:
     problems: list[Problem] = field(default_factory=list)
     apps: list[Problem] = field(default_factory=list)
     found: int = 0
+    beside: list[Inputs] = field(default_factory=list)
 
     @property
     def files(self) -> int:
@@ -77,6 +80,16 @@ def discover(root: Path) -> Inputs:
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     inputs.found = inputs.files
     return inputs
+
+
+def beside_each_other(found: Sequence[Inputs]) -> None:
+    """Let each folder of ``found`` know the others of its checkout: modules and the stacks that call them may be named apart.
+
+    A file that is named alone stays alone: of what it calls, only what stands in the file itself is shown.
+    """
+    tops = {id(inputs): repository_around(inputs.root) for inputs in found if inputs.root.is_dir()}
+    for inputs in found:
+        inputs.beside = [other for other in found if other is not inputs and id(inputs) in tops and tops.get(id(other)) == tops[id(inputs)]]
 
 
 def _sort(path: Path, inputs: Inputs) -> None:
@@ -109,13 +122,14 @@ def units_of(inputs: Inputs, memory: Memory) -> Iterator[Unit]:
     if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
         from averment.policies.surfaces.terraform.units import root_units
 
-        yield from root_units(inputs.terraform, inputs.root, memory)
+        yield from root_units(inputs.terraform, inputs.root, memory, [file for other in inputs.beside for file in other.terraform])
     for path in inputs.plans:
         yield Unit(f"plan:{path}", partial(_plan, path))
     if inputs.templates:
         from averment.policies.surfaces.template_units import template_units
 
-        yield from template_units(inputs.templates, inputs.root, [path for path in inputs.parents if path in inputs.templates], memory)
+        parents = [path for item in (inputs, *inputs.beside) for path in item.parents if path in item.templates]
+        yield from template_units(inputs.templates, inputs.root, parents, memory)
     if inputs.sources.parsed or inputs.sources.problems:
         yield code_unit(inputs.sources, inputs.root)
 

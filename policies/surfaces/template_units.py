@@ -13,14 +13,15 @@ from averment.policies.surfaces.units import Memory, Unit
 
 
 def template_units(paths: list[Path], root: Path, parents: list[Path], memory: Memory) -> Iterator[Unit]:
-    """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others.
+    """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others, and
+    are not all among them.
 
     The checkout around ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
     whom unchanged parents call, so that only those have to be read for it that changed.
     """
     top = repository_around(root)
     calls = {path.resolve(): _calls(path, top, memory) for path in parents}
-    called = _called([path.resolve() for path in paths], calls) if parents else set()
+    called = _called(list(dict.fromkeys([*(path.resolve() for path in paths), *calls])), calls) if parents else set()
     for path in paths:
         if not parents or path.resolve() not in called:
             yield Unit(f"template:{path} in {top}", partial(_read, path, top))

@@ -259,3 +259,42 @@ def test_a_single_terraform_file_is_checked_within_its_module(tmp_path: Path):
     result = check([tmp_path / "a.tf"], [RULE], Organisation(), CATALOGUE)
     assert [finding.resource for finding in result.failures] == ["aws_s3_bucket.a"]
     assert result.counts.resources == 1
+
+
+def apart(root: Path) -> tuple[Path, Path]:
+    """A folder that calls a module and a nested stack with good names, and the one where both lie; alone, their names are bad."""
+    (root / ".git").mkdir()
+    live, shared = root / "live", root / "shared"
+    (shared / "bucket").mkdir(parents=True)
+    live.mkdir()
+    (shared / "bucket" / "main.tf").write_text('variable "name" { default = "bad" }\nresource "aws_s3_bucket" "b" { bucket = var.name }\n')
+    (live / "main.tf").write_text('module "b" {\n  source = "../shared/bucket"\n  name   = "good-a"\n}\n')
+    (shared / "bucket.yaml").write_text(
+        "Parameters: {Name: {Type: String, Default: bad}}\nResources: {B: {Type: 'AWS::S3::Bucket', Properties: {BucketName: !Ref Name}}}\n"
+    )
+    (live / "parent.yaml").write_text(
+        "Resources:\n  N:\n    Type: AWS::CloudFormation::Stack\n"
+        "    Properties: {TemplateURL: ../shared/bucket.yaml, Parameters: {Name: good-b}}\n"
+    )
+    return live, shared
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_another_named_folder_calls_is_judged_as_it_is_called(tmp_path: Path, order: int):
+    """``iac: [live, shared]``, as init proposes it: evidence had failures of modules without arguments, which a check of the whole hadn't."""
+    paths = apart(tmp_path)[::order]
+    told = check(paths, [RULE], Organisation(), CATALOGUE, Options(today=TODAY))
+    whole = check([tmp_path], [RULE], Organisation(), CATALOGUE, Options(today=TODAY))
+    assert (told.counts.failed, told.counts.passed) == (whole.counts.failed, whole.counts.passed) == (0, 2)
+
+
+def test_a_module_is_left_to_nobody_who_does_not_show_it(tmp_path: Path):
+    """Named alone, left out, or of another checkout, the folder that calls it doesn't speak for it."""
+    live, shared = apart(tmp_path)
+    assert check([shared], [RULE], Organisation(), CATALOGUE).counts.failed == 2
+    assert check([live / "main.tf", shared / "bucket"], [RULE], Organisation(), CATALOGUE).counts.failed == 1
+    assert check([live, shared / "bucket" / "main.tf"], [RULE], Organisation(), CATALOGUE).counts.failed == 1
+    without = Options(today=TODAY, skip=lambda file: "left out" if f"{live}" in file else None)
+    assert check([live, shared], [RULE], Organisation(), CATALOGUE, without).counts.failed == 2
+    (live / ".git").mkdir()
+    assert check([live, shared], [RULE], Organisation(), CATALOGUE).counts.failed == 2

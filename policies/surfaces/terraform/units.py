@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from averment.policies.surfaces.units import Memory, Unit
 from averment.policies.surfaces.walk import folders_of
 
 
-def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
+def root_units(files: list[Path], root: Path, memory: Memory, beside: Sequence[Path] = ()) -> Iterator[Unit]:
     """A unit for each root module among ``files``; the checkout around ``root`` bounds what they may lead to.
+
+    ``beside`` are files of the same checkout that are checked in the same run: a module that one of theirs calls is judged there, as it is called.
 
     Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform. ``memory`` knows whom
     unchanged modules call, so that only those have to be parsed that changed.
@@ -36,8 +38,12 @@ def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
         memory.keep(name, module.observer, [*found])
         return found
 
-    folders = [folder for folder, _ in folders_of(files, ALL_SUFFIXES)]
-    for folder in root_modules(folders, lambda folder: standing(folder)[0], lambda folder: standing(folder)[1]):
+    folders = {folder.resolve(): folder for folder, _ in folders_of(files, ALL_SUFFIXES)}
+    own = set(folders.values())
+    for folder, _ in folders_of([*beside], ALL_SUFFIXES):
+        folders.setdefault(folder.resolve(), folder)
+    roots = root_modules(folders.values(), lambda folder: standing(folder)[0], lambda folder: standing(folder)[1])
+    for folder in filter(own.__contains__, roots):
         yield Unit(f"terraform:{folder} in {modules.boundary}", partial(_read, folder, top, modules))
 
 
