@@ -25,7 +25,7 @@ def terraform_files(plan: DeploymentPlan, packs: Sequence[Pack], permissions: It
         parts += [_runbook(runbook) for runbook in plan.runbooks]
     parts += [_pack(pack) for pack in packs]
     files = {"main.tf": "\n".join(parts)}
-    files.update({f"{pack.name}.yaml": pack.body for pack in packs})
+    files.update({f"{pack.name}.pack.yaml": pack.body for pack in packs})
     files.update({f"{runbook.document}.json": json.dumps(runbook.content, indent=2) + "\n" for runbook in plan.runbooks})
     return files
 
@@ -173,7 +173,7 @@ resource "aws_ssm_document" "{runbook.name.replace("-", "_")}" {{
 
 def _pack(pack: Pack) -> str:
     label = pack.name.replace("-", "_")
-    file = f'"${{path.module}}/{pack.name}.yaml"'
+    file = f'"${{path.module}}/{pack.name}.pack.yaml"'
     if pack.inline:
         body, extra = f"  template_body = file({file})", ""
     else:

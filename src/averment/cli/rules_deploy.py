@@ -117,8 +117,9 @@ def build(output: Path, organisation_wide: bool, proactive: bool, config: Path |
     for name, data in sorted(files.items()):
         write_atomic(output / name, data)
         click.echo(f"{output / name}  {len(data):,} bytes")
-    for left in sorted({*output.glob("*.pack.yaml"), *(path for path in (output / ARCHIVE, output / "stack.yaml") if path.exists())}):
-        if left.name not in files:
+    made_once = (path for path in (output / ARCHIVE, output / "stack.yaml") if path.exists())
+    for left in sorted({*output.glob("*.pack.yaml"), *output.glob("terraform/*.yaml"), *made_once}):
+        if left.relative_to(output).as_posix() not in files:
             stderr.print(f"{left} is of an earlier build, and no part of this one: remove it", markup=False)
     _tell_plan(made)
     return int(ExitCode.CLEAN)

@@ -233,6 +233,18 @@ def test_what_is_built_passes_our_own_rules(made: Path, capsys: pytest.CaptureFi
     assert not any(verdict == "fail" for _, verdict in found)
 
 
+def test_what_is_built_is_taken_for_no_settings(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pack called ``averment.yaml`` was read as the organisation's file by every command below it, and a check of the whole told of it."""
+    assert not [*made.rglob("averment.yaml")]
+    text = (made / "terraform" / "main.tf").read_text(encoding="utf-8")
+    assert (made / "terraform" / "averment.pack.yaml").is_file()
+    assert '"${path.module}/averment.pack.yaml"' in text
+    (made / "terraform" / "averment.yaml").write_text("Resources: {}\n")  # as an earlier version left it
+    capsys.readouterr()
+    assert run(["rules", "build", "-o", "out"]) == 0
+    assert "terraform/averment.yaml is of an earlier build" in capsys.readouterr().err
+
+
 def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
     """A pack of one account would leave the others without rules. Its build is the one that ``diff`` looks for."""
     assert "aws_config_organization_conformance_pack" not in (made / "terraform" / "main.tf").read_text(encoding="utf-8")
