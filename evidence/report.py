@@ -108,10 +108,11 @@ class PeriodReport:
         return f"the period {word} when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
 
     def cautions(self, now: datetime) -> tuple[str, ...]:
-        """What whoever makes something of the report ``now`` has to be told: its caveat, and that a record is dated ahead, by which a period that
-        goes on counts as over. The report itself goes by no clock."""
+        """What whoever makes something of the report ``now`` has to be told: that there is nothing in it, its caveat, and that a record is dated
+        ahead, by which a period that goes on counts as over. The report itself goes by no clock."""
+        empty = None if self.evidence else f"nothing in the ledger is evidence of {self.period.label}: no control is assessed for it"
         ahead = f"the latest evidence is dated {iso(self.as_of)}, which is yet to come: a clock was wrong, and the states are as of then"
-        return tuple(text for text in (self.caveat, ahead if self.as_of > now + _CLOCKS_DIFFER else None) if text)
+        return tuple(text for text in (empty, self.caveat, ahead if self.as_of > now + _CLOCKS_DIFFER else None) if text)
 
     @property
     def compared_with(self) -> str:

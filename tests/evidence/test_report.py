@@ -250,6 +250,13 @@ def test_what_nobody_looked_at_is_not_told_as_gone_or_new() -> None:
     assert {(row.resource, row.before) for row in told} == {("aws_s3_bucket.a", "not-assessed"), ("aws_s3_bucket.b", "not-assessed")}
 
 
+def test_a_period_without_evidence_is_told() -> None:
+    """The wrong quarter: a package of nothing came out as any other, with exit code 0 and without a word."""
+    nothing = report(period=parse_period("2025Q1"))
+    assert nothing.cautions(nothing.as_of) == ("nothing in the ledger is evidence of 2025Q1: no control is assessed for it",)
+    assert not any("nothing in the ledger" in text for text in report().cautions(report().as_of))
+
+
 def test_that_nothing_is_known_of_the_period_before_is_said() -> None:
     """In a first quarter everything is a change: the site said that there was nothing to compare with, the workbook named the quarter."""
     first = report([Entry(0, CHECK)])
