@@ -37,6 +37,14 @@ _STAND_INS = {
 
 
 @dataclass
+class Calls:
+    """Who calls whom in a checkout, once found out: which modules of Terraform are roots, which templates each template calls."""
+
+    roots: list[Path] = field(default_factory=list)
+    stacks: dict[Path, set[Path]] = field(default_factory=dict)
+
+
+@dataclass
 class Inputs:
     """What stands under a path: files by surface, what was left out and why, and what could not be looked at.
 
@@ -57,6 +65,7 @@ class Inputs:
     apps: list[Problem] = field(default_factory=list)
     found: int = 0
     beside: list[Inputs] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
 
     @property
     def files(self) -> int:
@@ -88,8 +97,11 @@ def beside_each_other(found: Sequence[Inputs]) -> None:
     A file that is named alone stays alone: of what it calls, only what stands in the file itself is shown.
     """
     tops = {id(inputs): repository_around(inputs.root) for inputs in found if inputs.root.is_dir()}
+    calls = {top: Calls() for top in tops.values()}  # one for all: each folder would have every other read once more
     for inputs in found:
-        inputs.beside = [other for other in found if other is not inputs and id(inputs) in tops and tops.get(id(other)) == tops[id(inputs)]]
+        if (top := tops.get(id(inputs))) is not None:
+            inputs.calls = calls[top]
+            inputs.beside = [other for other in found if other is not inputs and tops.get(id(other)) == top]
 
 
 def _sort(path: Path, inputs: Inputs) -> None:
@@ -122,14 +134,15 @@ def units_of(inputs: Inputs, memory: Memory) -> Iterator[Unit]:
     if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
         from averment.policies.surfaces.terraform.units import root_units
 
-        yield from root_units(inputs.terraform, inputs.root, memory, [file for other in inputs.beside for file in other.terraform])
+        beside = [file for other in inputs.beside for file in other.terraform]
+        yield from root_units(inputs.terraform, inputs.root, memory, beside, inputs.calls.roots)
     for path in inputs.plans:
         yield Unit(f"plan:{path}", partial(_plan, path))
     if inputs.templates:
         from averment.policies.surfaces.template_units import template_units
 
         parents = [path for item in (inputs, *inputs.beside) for path in item.parents if path in item.templates]
-        yield from template_units(inputs.templates, inputs.root, parents, memory)
+        yield from template_units(inputs.templates, inputs.root, parents, memory, inputs.calls.stacks)
     if inputs.sources.parsed or inputs.sources.problems:
         yield code_unit(inputs.sources, inputs.root)
 

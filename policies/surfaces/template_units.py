@@ -12,15 +12,21 @@ from averment.policies.graph.model import Graph
 from averment.policies.surfaces.units import Memory, Unit
 
 
-def template_units(paths: list[Path], root: Path, parents: list[Path], memory: Memory) -> Iterator[Unit]:
+def template_units(
+    paths: list[Path], root: Path, parents: list[Path], memory: Memory, found_out: dict[Path, set[Path]] | None = None
+) -> Iterator[Unit]:
     """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others, and
-    are not all among them.
+    are not all among them. ``found_out`` is what is known of parents by then, and gets what is found out here.
 
     The checkout around ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
     whom unchanged parents call, so that only those have to be read for it that changed.
     """
     top = repository_around(root)
-    calls = {path.resolve(): _calls(path, top, memory) for path in parents}
+    known_by_now = {} if found_out is None else found_out
+    for path in parents:
+        if path.resolve() not in known_by_now:
+            known_by_now[path.resolve()] = _calls(path, top, memory)
+    calls = {path.resolve(): known_by_now[path.resolve()] for path in parents}
     called = _called(list(dict.fromkeys([*(path.resolve() for path in paths), *calls])), calls) if parents else set()
     for path in paths:
         if not parents or path.resolve() not in called:
