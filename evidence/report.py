@@ -110,7 +110,8 @@ class PeriodReport:
     def cautions(self, now: datetime) -> tuple[str, ...]:
         """What whoever makes something of the report ``now`` has to be told: that there is nothing in it, its caveat, and that a record is dated
         ahead, by which a period that goes on counts as over. The report itself goes by no clock."""
-        empty = None if self.evidence else f"nothing in the ledger is evidence of {self.period.label}: no control is assessed for it"
+        used = any(row.records for row in self.assessments)  # and not the evidence, whose rows may be gone by now
+        empty = None if used else f"no assessment rests on a record of {self.period.label}: is that the period that was meant?"
         ahead = f"the latest evidence is dated {iso(self.as_of)}, which is yet to come: a clock was wrong, and the states are as of then"
         return tuple(text for text in (empty, self.caveat, ahead if self.as_of > now + _CLOCKS_DIFFER else None) if text)
 

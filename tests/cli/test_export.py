@@ -54,6 +54,14 @@ def test_a_package_holds_sound_oscal_that_leads_to_its_own_files(shop: Path, cap
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("how", [[], ["--format", "oscal"]])
+def test_only_a_period_without_evidence_is_told_as_one(shop: Path, how: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A package's rows are gone by the time that its notes are made, and must not be counted then."""
+    for period, told in (("2026Q4", False), ("2026Q3", True)):
+        assert run(["export", "--period", period, *how]) == 0
+        assert (f"no assessment rests on a record of {period}" in capsys.readouterr().err) is told
+
+
 def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--format oscal`` writes the five documents and nothing else; a second run changes none."""
     assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
