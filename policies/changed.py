@@ -82,7 +82,9 @@ def changed_since(rev: str, folder: Path) -> Changed:
         # Nothing is committed yet: a hook before the first commit hears of all that is there.
         return _sorted(rev, top, [], _done(_git(top, "ls-files", "--cached", "--others", "--exclude-standard", "-z")).split("\0"))
     if commit.returncode:
-        raise BadInputError(f"'{rev}' is no revision of {top}", fix="fetch it (git fetch origin main; in CI, check out with full history)")
+        unset = "a variable in it isn't set: outside of a pull request there is no target branch; leave --changed-since out there"
+        fetch = "fetch it (git fetch origin main; in CI, check out with full history)"
+        raise BadInputError(f"'{rev}' is no revision of {top}", fix=unset if not rev or rev.endswith("/") else fetch)
     base = _git(top, "merge-base", commit.stdout.decode().strip(), "HEAD")
     if base.returncode:
         raise BadInputError(f"'{rev}' and HEAD share no history in {top}", fix="check out with full history (fetch-depth: 0)")

@@ -421,6 +421,13 @@ def test_an_unknown_revision_is_bad_input(repository: Path, capsys: pytest.Captu
     assert not Path("x").exists()
 
 
+@pytest.mark.parametrize("rev", ["", "origin/"])
+def test_a_target_branch_that_is_not_set_is_called_that(repository: Path, capsys: pytest.CaptureFixture[str], rev: str) -> None:
+    """``origin/${{ github.base_ref }}`` on a push: to fetch it was the advice, and helps nobody."""
+    assert check(f"--changed-since={rev}") == 2
+    assert "outside of a pull request there is no target branch" in " ".join(capsys.readouterr().err.split())
+
+
 def test_settings_further_down_are_said_not_to_count(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a repository of many, the scope and the waivers of its parts went unread from the top, without a word."""
     (repository / "b" / "averment.yaml").write_text("version: 1\n")
