@@ -94,9 +94,8 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
     """Why the ``record`` of a place where there was nothing doesn't tell that there still is nothing, if so."""
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
-    counts_up = "at_least" in (
-        question.assessment.expect or {}
-    )  # what was forgotten could add to a figure that has to be reached, and no more
+    # What was forgotten can only add to a figure that has to be reached.
+    counts_up = "at_least" in (question.assessment.expect or {})
     if not counts_up and (short := cut_short(question, record)):
         return question.unassessed(Gap.PARTIAL, short, record)
     reading = read(question, record)
