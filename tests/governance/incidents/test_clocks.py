@@ -121,6 +121,18 @@ def test_whoever_removes_an_upload_owes_its_reasons(desk: Desk) -> None:
     assert computed(desk, {"user_content_restricted": NO}, profile=small)["dsa-17"].standing is Standing.NOT_APPLICABLE
 
 
+def test_who_gave_notice_and_whose_data_they_are_is_told(desk: Desk) -> None:
+    """Art. 16(4) and (5) DSA: who gave notice hears that it came, and what was decided. Art. 33(2) GDPR: who processes data for others tells them."""
+    assert computed(desk, {"notice_received": YES}, profile={"online_platform": False})["dsa-16"].standing is Standing.DUE
+    assert computed(desk, {"notice_received": NO})["dsa-16"].standing is Standing.NOT_APPLICABLE
+    breach = {"personal_data_breached": YES, "processed_for_others": YES}
+    assert computed(desk, breach, profile={"personal_data": True})["gdpr-33-2"].standing is Standing.DUE
+    assert (
+        computed(desk, {**breach, "processed_for_others": NO}, profile={"personal_data": True})["gdpr-33-2"].standing
+        is Standing.NOT_APPLICABLE
+    )
+
+
 def test_a_threat_to_life_is_reported_by_whoever_hosts_it(desk: Desk) -> None:
     """Art. 18 DSA: a crime that threatens somebody is reported promptly, by hosts of every size, and is no choice as other reports to the police are."""
     threat = {"crime_suspected": YES, "life_threatened": YES}

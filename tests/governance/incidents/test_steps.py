@@ -38,7 +38,15 @@ from averment.governance.incidents.words import Answer, Decision
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
 
-QUIET = ("personal_data_breached", "third_party_access", "own_media_unmarked", "money_moved", "crime_suspected", "user_content_restricted")
+QUIET = (
+    "personal_data_breached",
+    "third_party_access",
+    "own_media_unmarked",
+    "money_moved",
+    "crime_suspected",
+    "user_content_restricted",
+    "notice_received",
+)
 
 
 @pytest.fixture

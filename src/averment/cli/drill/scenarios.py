@@ -30,6 +30,7 @@ YES, NO = Answer.YES, Answer.NO
 _PICTURE_FACTS = {
     "third_party_access": YES,
     "personal_data_breached": NO,
+    "notice_received": YES,
     "significant_incident": NO,
     "own_media_unmarked": NO,
     "high_risk_system": NO,
@@ -41,6 +42,7 @@ _PICTURE_FACTS = {
 }
 _CHECKOUT_FACTS = {
     "personal_data_breached": YES,
+    "processed_for_others": NO,
     "risk_unlikely": NO,
     "high_risk_to_people": YES,
     "significant_incident": NO,
@@ -48,6 +50,7 @@ _CHECKOUT_FACTS = {
     "high_risk_system": NO,
     "user_content_restricted": NO,
     "third_party_access": NO,
+    "notice_received": NO,
     "money_moved": YES,
     "crime_suspected": YES,
     "life_threatened": NO,
