@@ -446,7 +446,12 @@ WORLDS: dict[str, dict[str, Any]] = {
         "prepare": run_time,
         "codes": {"averment rules evaluate": 1},
     },
-    "runbooks.md": {"prepare": runbooks},
+    "runbooks.md": {
+        "prepare": runbooks,
+        "before": {
+            "aws iam create-role": lambda: boto3.client("iam").delete_role(RoleName="averment-runbooks")
+        },  # the page begins with it at hand
+    },
     "scanning.md": {"prepare": scanning},
     "serving.md": {"prepare": serving, "before": {"curl": served}, "bash": True},
     "site.md": {"prepare": facts},

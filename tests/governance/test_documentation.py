@@ -126,5 +126,8 @@ def test_the_settings_on_the_page_of_collectors_are_valid(tmp_path: Path) -> Non
             assert settings_of(organisation).bucket == "shop-audit-trail"
         elif "s3-inventory" in organisation.parameters:
             assert inventory_settings(organisation).reports == {"shop-media": ("shop-inventory", "daily/shop-media/all/")}
+        elif "provenance" in organisation.parameters:
+            sizes = {name: organisation.parameters[name]["objects_per_bucket"] for name in ("media-states", "provenance")}
+            assert sizes == {"media-states": 50_000, "provenance": 2_000}
         else:
             assert {"checkov-report", "security-hub", "liveness-results"} <= {item.name for item in collectors((), organisation)}
