@@ -109,6 +109,11 @@ class Ledger(LedgerWriter):
         self.countersign()
 
     @property
+    def signing_key(self) -> VerifierKey | None:
+        """The key that signs here in the log's name; None where the ledger was opened for reading."""
+        return None if self._signer is None else VerifierKey(self.origin, self._signer.public_key())
+
+    @property
     def _signers(self) -> tuple[Signer, ...]:
         return (*((self._signer,) if self._signer else ()), *self._further)
 

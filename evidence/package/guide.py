@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from averment.core.signing.interface import Algorithm
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.report import PeriodReport
@@ -12,12 +14,19 @@ _VERIFY = {
 }
 
 
-def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, example: str | None, *, dated: bool = False) -> str:
-    """The guide as Markdown. ``example`` is the id of a record of the package, for the commands that check one; ``dated``: there is a
-    timestamp in it."""
-    key = next(key for key in checkpoint.signed_by if key.name == checkpoint.checkpoint.origin)
-    check = _VERIFY[key.algorithm]
-    name = key.id.hex()
+@dataclass(frozen=True)
+class Example:
+    """A record of the package for the commands that check one: its id, and the key that signed it, which after a change of keys is an older one."""
+
+    record: str
+    key: VerifierKey
+
+
+def verification_guide(
+    report: PeriodReport, checkpoint: SignedCheckpoint, key: VerifierKey, example: Example | None, *, dated: bool = False
+) -> str:
+    """The guide as Markdown. ``key`` signs the package; ``dated``: there is a timestamp in it."""
+    head = next(item for item in checkpoint.signed_by if item.name == checkpoint.checkpoint.origin)
     return f"""{_opening(report, checkpoint, key)}## With public tools alone (sh, coreutils, jq, openssl)
 
 1. The manifest's signature. `MANIFEST.sig` is a signed note: four lines of text, an empty line, and a signature line with four
@@ -27,7 +36,7 @@ def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, examp
 T=$(mktemp -d)
 head -n 4 MANIFEST.sig > "$T/text"
 tail -n 1 MANIFEST.sig | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signature"
-{check.format(key=name)}
+{_check(key)}
 test "$(tail -n 1 "$T/text")" = "sha256 $(sha256sum MANIFEST.json | cut -d ' ' -f 1)"
 ```
 
@@ -46,9 +55,9 @@ test -z "$(find . ! -type f ! -type d)"
 ```sh
 head -n 3 checkpoint.txt > "$T/text"
 sed -n 5p checkpoint.txt | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signature"
-{check.format(key=name)}
+{_check(head)}
 ```
-{_one_record(example, check, name)}
+{_one_record(example, key)}
 {_timestamp(checkpoint) if dated else ""}
 Other names under the checkpoint are witnesses' (C2SP tlog-cosignature): `averment verify . --witness their.vkey`.
 
@@ -76,18 +85,24 @@ openssl ts -verify -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
 """
 
 
-def _one_record(example: str | None, check: str, key: str) -> str:
+def _check(key: VerifierKey) -> str:
+    """The command that checks a signature of ``key``."""
+    return _VERIFY[key.algorithm].format(key=key.id.hex())
+
+
+def _one_record(example: Example | None, key: VerifierKey) -> str:
     if example is None:
         return "\nThere are no records in this period.\n"
+    older = "" if example.key == key else f"\n   This one was signed by another key of the log, with the SHA-256 {example.key.fingerprint}."
     return f"""
-4. One record: the signature of its envelope (DSSE), and its place in the log. `index` is the second line of its proof.
+4. One record: the signature of its envelope (DSSE), and its place in the log. `index` is the second line of its proof.{older}
 
 ```sh
-RECORD={example}
+RECORD={example.record}
 jq -rj .payload records/$RECORD.json | base64 -d > "$T/statement"
 printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < "$T/statement")" | cat - "$T/statement" > "$T/text"
 jq -rj '.signatures[0].sig' records/$RECORD.json | base64 -d > "$T/signature"
-{check.format(key=key)}
+{_check(example.key)}
 INDEX=$(sed -n 's/^index //p' proofs/$RECORD.txt)
 LEAF=$(tail -c +$((32 * INDEX + 1)) leaf-hashes.bin | head -c 32 | od -An -v -tx1 | tr -d ' \\n')
 test "$LEAF" = "$( (printf '\\000'; cat records/$RECORD.json) | sha256sum | cut -d ' ' -f 1)"

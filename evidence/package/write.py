@@ -26,7 +26,7 @@ from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
 from averment.core.streamed_json import Items, Members, pieces
 from averment.evidence.ledger.checkpoint import SignedCheckpoint
-from averment.evidence.ledger.envelope import detached_digest
+from averment.evidence.ledger.envelope import detached_digest, read_payload
 from averment.evidence.ledger.log import Entry, Ledger
 from averment.evidence.ledger.succession import ENDORSED_SUFFIX
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
@@ -34,7 +34,7 @@ from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.files import digest_of
 from averment.evidence.package.folder import PackageFolder
-from averment.evidence.package.guide import verification_guide
+from averment.evidence.package.guide import Example, verification_guide
 from averment.evidence.package.readme import readme_html
 from averment.evidence.plain import plain
 from averment.evidence.plots.page import ClaimsPage
@@ -112,13 +112,13 @@ def _write(
 ) -> WrittenPackage:
     """Every file of the package: what there is of each record as its entry goes by, then what is told of all of them, then the manifest."""
     checkpoint = ledger.checkpoint
-    example: str | None = None
+    example: Example | None = None
     claims = ClaimsPage(layout.record_name("{id}"))
     for entry in followed(ledger.records(), "writing records", checkpoint.size if checkpoint is not None else None):
         if files.digest(layout.record_name(entry.record.id)) is not None:
             continue  # it stands in the log again, as only an intruder could make it: where it came first is its place
         if reading.add(entry):
-            example = example or entry.record.id
+            example = example or _example(ledger, entry)
             _add_record(ledger, entry, files, claims)
     if checkpoint is None or reading.latest is None:
         raise BadInputError(
@@ -130,7 +130,8 @@ def _write(
     files.make(layout.WORKBOOK, lambda path: write_workbook(report, path))
     files.add(layout.README, readme_html(report, checkpoint, ledger.keys, records).encode())
     vouching = dict(_vouching(ledger, checkpoint))
-    files.add(layout.GUIDE, verification_guide(report, checkpoint, example, dated=layout.TIMESTAMP in vouching).encode())
+    key = ledger.signing_key or checkpoint.signed_by[0]
+    files.add(layout.GUIDE, verification_guide(report, checkpoint, key, example, dated=layout.TIMESTAMP in vouching).encode())
     for name, data in _oscal(report, files, catalogue):
         files.add(name, data)
     files.add(layout.VERIFIER, Path(standalone.__file__).read_bytes())
@@ -146,6 +147,13 @@ def _write(
     files.add(layout.SIGNATURE, ledger.sign(layout.manifest_text(ledger.origin, report.period.label, manifest)))
     shown = dataclasses.replace(report, evidence=(), samples=())
     return WrittenPackage(output, shown, records, checkpoint.size, len(files), manifest)
+
+
+def _example(ledger: Ledger, entry: Entry) -> Example | None:
+    """``entry`` as the record that the guide takes for an example, if the key that signed it lies in the package."""
+    named = {keyid for keyid, _ in read_payload(entry.envelope)[2]}
+    key = next((key for key in ledger.keys if key.fingerprint in named), None)
+    return None if key is None else Example(entry.record.id, key)
 
 
 def _add_record(ledger: Ledger, entry: Entry, files: PackageFolder, claims: ClaimsPage) -> None:

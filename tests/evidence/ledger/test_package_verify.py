@@ -33,6 +33,7 @@ from averment.core.signing.local import LocalSigner
 from averment.core.signing.verification import public_pem
 from averment.evidence.ledger.checkpoint import Checkpoint, VerifierKey, sign_note
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.rotation import rotate
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
 from averment.evidence.package.write import write_package
@@ -524,6 +525,26 @@ def test_the_guides_commands_work_and_fail_when_they_should(package):
     (package / "added").unlink()
     (package / "added").symlink_to("README.html")
     assert run_steps(package).returncode != 0
+
+
+def test_the_guides_commands_work_after_a_change_of_keys(tmp_path, make_record):
+    """The record that is checked is of before the change, and until the settings name the new key, the old one signs the package: the commands called
+    both forged, and the page named a key that hadn't signed."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+    new, old = (
+        rotate(shop, "keys/new.pem"),
+        VerifierKey("example.com/shop", LocalSigner.load(shop.path(shop.evidence.signing_key)).public_key()),
+    )
+    changed = dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, signing_key="keys/new.pem"))
+    for settings, key in ((shop, old), (changed, new)):
+        folder = export(settings, tmp_path / key.id.hex()).path
+        done = run_steps(folder)
+        assert done.returncode == 0, done.stderr
+        guide = (folder / "verify.md").read_text()
+        assert f"\n    {key.fingerprint}\n" in guide
+        assert (f"signed by another key of the log, with the SHA-256 {old.fingerprint}" in guide) is (key is new)
 
 
 def test_a_package_signed_through_kms_is_verifiable_and_the_same_again(sandbox, tmp_path, enclosed, make_record):
