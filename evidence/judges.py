@@ -14,7 +14,7 @@ The order in which each of them decides, worst first, so that nothing hides behi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,9 +62,9 @@ class Question:
         effective = min((record.effective_at for record in records), default=None)
         return AssessmentState(self.control.id, self.assessment, status, reason, ids, effective, gap, deviations)
 
-    def unassessed(self, gap: Gap, reason: str, *records: Record) -> AssessmentState:
-        """Not assessed, because."""
-        return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap)
+    def unassessed(self, gap: Gap, reason: str, *records: Record, accepted: tuple[Deviation, ...] = ()) -> AssessmentState:
+        """Not assessed, because; with the deviations that are known all the same and that waivers accept."""
+        return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap, deviations=accepted)
 
     def deviation(
         self, resource: str, message: str, where: str, record: Record, *, noted: str | None = None, also: tuple[str, ...] = ()
@@ -110,18 +110,22 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     deviations = tuple(reading.deviations)
     open_ones = _open(deviations)
     also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
-    if not open_ones and (standing := _standing(question, history, record, read, reading)):
-        return replace(standing, reason=standing.reason + also)
     if open_ones:
         return question.answer(Status.NOT_SATISFIED, _list_deviations(question, open_ones) + also, record, deviations=deviations)
+    earlier, short_of, standing = _standing(question, history, record, read, reading)
+    deviations += standing
+    if still := _open(standing):
+        when = f"seen {iso(earlier.effective_at)}, and not shown otherwise since: {short_of}"
+        why = f"{_list_deviations(question, still)} ({when}){also}"
+        return question.answer(Status.NOT_SATISFIED, why, earlier, record, deviations=deviations)
     if last is not record:
-        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
+        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last, accepted=deviations)
     if old := question.stale(record):
-        return question.unassessed(Gap.STALE, old, record)
+        return question.unassessed(Gap.STALE, old, record, accepted=deviations)
     if short := cut_short(question, record):
-        return question.unassessed(Gap.PARTIAL, short, record)
+        return question.unassessed(Gap.PARTIAL, short, record, accepted=deviations)
     if reading.undecided:
-        return question.unassessed(reading.gap, list_some(reading.undecided), record)
+        return question.unassessed(reading.gap, list_some(reading.undecided), record, accepted=deviations)
     if deviations:
         until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
         return question.answer(
@@ -132,20 +136,18 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
 
 
-def _standing(question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading) -> AssessmentState | None:
-    """The state by what the last complete record found wrong, where ``record`` after it brought a part alone, somebody's "unknown", or a run of a
-    claim without an answer, and its ``reading`` doesn't show these very resources to be right; None where nothing of it is open."""
+def _standing(
+    question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading
+) -> tuple[Record, str, tuple[Deviation, ...]]:
+    """What the last complete record found wrong, where ``record`` after it brought a part alone, somebody's "unknown", or a run of a claim without
+    an answer, and its ``reading`` doesn't show these very resources to be right; with that record, and why ``record`` shows less."""
     short = _shows_less(question, record)
     before = (item for item in reversed(history) if item.gathering is Gathering.COLLECTED and not _shows_less(question, item))
     earlier = next(before, None) if short else None
-    if earlier is None:
-        return None
+    if earlier is None or short is None:
+        return record, "", ()
     told = reading.right | {item.resource for item in reading.deviations}
-    standing = [item for item in read(question, earlier).deviations if item.resource not in told]
-    if not (open_ones := _open(standing)):
-        return None
-    why = f"{_list_deviations(question, open_ones)} (seen {iso(earlier.effective_at)}, and not shown otherwise since: {short})"
-    return question.answer(Status.NOT_SATISFIED, why, earlier, record, deviations=(*reading.deviations, *standing))
+    return earlier, short, tuple(item for item in read(question, earlier).deviations if item.resource not in told)
 
 
 def _open(deviations: Iterable[Deviation]) -> list[Deviation]:

@@ -320,6 +320,34 @@ def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:
     assert state_of(STATES, missed, whole).status is Status.SATISFIED
 
 
+ACCEPTED = [
+    ("beside an unknown", IAC, [check("fail", "unknown")], Gap.UNDECIDED),
+    ("beside an unread file", IAC, [check("fail", problems=("could not be read",))], Gap.UNDECIDED),
+    ("seen long ago", IAC, [check("fail", at=NOW - timedelta(days=40))], Gap.STALE),
+    ("in a part", RUNTIME, [partial("NON_COMPLIANT")], Gap.PARTIAL),
+    ("before a part", RUNTIME, [config("NON_COMPLIANT", at=NOW - timedelta(hours=3)), partial()], Gap.PARTIAL),
+    (
+        "before a failure",
+        RUNTIME,
+        [config("NON_COMPLIANT", at=NOW - timedelta(hours=3)), config(gathering=Gathering.COULD_NOT, reason="denied")],
+        Gap.COULD_NOT,
+    ),
+    ("before an unknown", TERMS, [attestation("no", at=NOW - timedelta(days=3)), attestation("unknown")], Gap.UNDECIDED),
+]
+
+
+@pytest.mark.parametrize(("assessment", "records", "gap"), [case[1:] for case in ACCEPTED], ids=[case[0] for case in ACCEPTED])
+def test_an_accepted_deviation_is_told_though_the_assessment_came_to_no_decision(
+    assessment: Assessment, records: list[Record], gap: Gap
+) -> None:
+    """It was in no list then, and its waiver was called one without effect; without that waiver it is open."""
+    resource = "aws_s3_bucket.b0" if assessment is IAC else "*"
+    state = state_of(assessment, *records, organisation=Organisation(waivers=(waiver("2027-01-01", resource=resource),)))
+    assert (state.status, state.gap) == (Status.NOT_ASSESSED, gap)
+    assert [(item.record, item.waiver is not None) for item in state.deviations] == [(records[0].id, True)]
+    assert state_of(assessment, *records).status is Status.NOT_SATISFIED
+
+
 def test_a_role_is_told_by_its_name_and_waived_by_it() -> None:
     """AWS Config knows a role by an id that says nothing. A waiver of either counts, as where code and deployment are compared."""
     made = config("NON_COMPLIANT", annotation="allows signing with every key")
