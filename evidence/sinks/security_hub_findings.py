@@ -7,7 +7,8 @@ ids and resources of 512, recommendations of 512, 32 requirements, 1,024 charact
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,7 @@ JUDGED = "averment/judged-at"
 MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
 
+_ARN_REGION = re.compile(r"arn:[^:]+:[^:]+:([a-z0-9-]+):")
 _HEAD = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
 _NO_EVIDENCE = frozenset({Gap.MISSING, Gap.COULD_NOT, Gap.PARTIAL, Gap.STALE})
 
@@ -110,13 +112,14 @@ class _Maker:
         fields = {"severity": row.severity, "owner": row.owner, "record": row.record}
         if waived:
             fields["waived-until"] = str(until)
-        evidence = self._records.get(row.record)
-        if evidence and evidence.account:
-            fields["account"] = evidence.account
+        seen = [self._records[item.record] for item in rows if item.record in self._records]
+        if accounts := {item.account for item in seen if item.account}:
+            fields["account"] = ", ".join(sorted(accounts))
         return self._finding(
             control=row.control,
             assessment=row.assessment,
             resource=row.resource,
+            regions={item.region for item in seen if item.region},
             title=f"{row.control}: {said[0]}",
             description="; ".join(said),
             severity=row.severity.upper(),
@@ -145,6 +148,7 @@ class _Maker:
         control: str,
         assessment: str,
         resource: str,
+        regions: Collection[str] = (),
         title: str,
         description: str,
         severity: str,
@@ -164,7 +168,7 @@ class _Maker:
             "Title": _cut(title, MAX_TITLE),
             "Description": _cut(description, MAX_TEXT),
             "FindingProviderFields": {"Severity": {"Label": severity}, "Types": TYPES},
-            "Resources": [self._resource(resource)],
+            "Resources": [self._resource(resource, regions)],
             "Compliance": {"Status": status, "RelatedRequirements": self._requirements(control)},
             "Remediation": {"Recommendation": {"Text": _cut(self._steps(control), MAX_RECOMMENDATION)}},
             "RecordState": "ACTIVE",
@@ -177,9 +181,13 @@ class _Maker:
         finding["ProductFields"][JUDGED] = iso(report.judged_at)
         return finding
 
-    def _resource(self, name: str) -> dict[str, JSON]:
+    def _resource(self, name: str, regions: Collection[str]) -> dict[str, JSON]:
+        """The resource called ``name``, which was seen in ``regions``; where that isn't one, or is code, nothing is said of a region."""
         kind = "AwsS3Bucket" if name.startswith(f"arn:{self._place.partition}:s3:::") and "/" not in name else "Other"
-        return {"Type": kind, "Id": _cut(name, MAX_ID), "Partition": self._place.partition, "Region": self._place.region}
+        named = _ARN_REGION.match(name)
+        where = [named[1]] if named else list(regions)
+        told = {"Region": where[0]} if len(where) == 1 else {}
+        return {"Type": kind, "Id": _cut(name, MAX_ID), "Partition": self._place.partition, **told}
 
     def _requirements(self, control: str) -> list[JSON]:
         return list(_distinct(_cut(text, MAX_ID) for text in self._references.get(control, ())))[:MAX_REQUIREMENTS] or [control]

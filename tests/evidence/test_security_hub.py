@@ -227,6 +227,25 @@ def test_texts_fit_the_format(hub: Any) -> None:
     assert finding["Title"].endswith("…")
 
 
+def test_a_resource_stands_in_the_region_where_it_was_seen() -> None:
+    """And not in the one that is pushed to: one elsewhere was told as one here, and so was code. Of several accounts each is named."""
+    base = report(check("aws_s3_bucket.a"))
+    [seen], [row] = base.evidence, base.findings
+    there = [dataclasses.replace(seen, record=f"seen-{name}", account=str(name) * 12, region=f"eu-west-{name}") for name in (1, 2)]
+
+    def resource(name: str, *records: str) -> dict[str, Any]:
+        rows = tuple(dataclasses.replace(row, resource=name, record=record) for record in records)
+        made = dataclasses.replace(base, evidence=(seen, *there), findings=rows)
+        [finding, *_] = findings(made, CATALOGUE, Place("aws", "123456789012", "us-east-1"))
+        return {"Region": finding["Resources"][0].get("Region"), "account": finding["ProductFields"].get("averment/account")}
+
+    assert resource("aws_s3_bucket.a", seen.record) == {"Region": None, "account": None}
+    assert resource("checkout", "seen-1") == {"Region": "eu-west-1", "account": "1" * 12}
+    assert resource("checkout", "seen-1", "seen-2") == {"Region": None, "account": f"{'1' * 12}, {'2' * 12}"}
+    assert resource("arn:aws:sqs:eu-central-1:111122223333:uploads", "seen-1")["Region"] == "eu-central-1"
+    assert resource("arn:aws:s3:::uploads", "seen-2")["Region"] == "eu-west-2"
+
+
 def test_an_account_without_security_hub_is_told_what_to_do(sandbox: Any) -> None:
     """Not enabled: exit code 3 with the account, the region and what to do."""
     with pytest.raises(IncompleteError, match="not enabled in 123456789012, eu-west-1") as caught:
