@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from averment.core.canonical import JSON
+from averment.core.period import parse_duration
 from averment.evidence.oscal.components import actors, component_for, component_of, method_for
 from averment.evidence.oscal.parts import NS, Node, View, filled, line, moment, oscal_id, plain, prop, prose, token
 from averment.evidence.rows import EvidenceRow, FindingRow
@@ -39,7 +40,8 @@ def inventory(rows: Iterable[FindingRow]) -> list[JSON]:
 
 
 def observation(view: View, row: EvidenceRow, about: Iterable[str]) -> Node:
-    """A record as an observation about the resources ``about``; it expires when the first assessment would call it stale."""
+    """A record as an observation about the resources ``about``; it expires when the first assessment would call it stale, or when
+    the statement that it is ends."""
     counted = (
         []
         if row.unit is None
@@ -81,7 +83,12 @@ def _expires(view: View, row: EvidenceRow) -> str | None:
         found = view.assessment(name)
         if found and found[1].max_age is not None:
             ages.append(found[1].max_age)
-    return moment(row.effective_at + min(ages)) if ages else None
+        if found and (valid_for := (found[1].attestation or {}).get("valid_for")):
+            ages.append(parse_duration(str(valid_for)))
+    ends = [row.effective_at + min(ages)] if ages else []
+    if until := view.valid_until.get(row.record):  # out of a workbook, an answer is older than its record
+        ends.append(until)
+    return moment(min(ends)) if ends else None
 
 
 def evidence_resource(view: View, row: EvidenceRow) -> Node:

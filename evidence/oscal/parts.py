@@ -14,7 +14,7 @@ from functools import cached_property
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON, stable_id
-from averment.core.period import iso
+from averment.core.period import from_iso, iso
 from averment.evidence.report import PeriodReport
 from averment.evidence.rows import EvidenceRow
 
@@ -60,6 +60,11 @@ class View:
         """The records that an assessment rests on. A period may have a hundred thousand others; the index of all is in the report."""
         named = {row.record for row in self.report.findings}
         return tuple(row for row in self.report.evidence if row.used_by or row.record in named)
+
+    @cached_property
+    def valid_until(self) -> Mapping[str, datetime]:
+        """When each attestation ends that doesn't hold for ever, by its record."""
+        return {row.record: from_iso(row.valid_until) for row in self.report.attestations if row.valid_until}
 
     def assessment(self, name: str) -> tuple[Control, Assessment] | None:
         """The control and assessment called ``CONTROL/assessment``."""

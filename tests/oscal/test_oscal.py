@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,21 @@ def test_evidence_expires_when_the_first_assessment_would_call_it_stale(make_per
         item for item in results(period)["results"][0]["observations"] if item["uuid"] == oscal_id("observation", row.record)
     )
     assert observation["expires"] == (row.effective_at + min(ages)).isoformat().replace("+00:00", "Z")
+
+
+def test_a_statement_expires_with_its_validity(make_period: Make) -> None:
+    """By the control's length from the day of the answer, and not later than the record says: what holds for a year was told as without an end."""
+    made = make_period()
+    index, record = next((number, entry.record) for number, entry in enumerate(made.entries) if entry.record.kind == "attestation")
+
+    def expires(until: str) -> Any:
+        records = [entry.record for entry in made.entries]
+        records[index] = dataclasses.replace(record, payload={**record.payload, "valid_until": until})
+        found = results(make_period(records=records))["results"][0]["observations"]
+        return next(item["expires"] for item in found if item["uuid"] == oscal_id("observation", records[index].id))
+
+    year = (record.effective_at + timedelta(days=365)).isoformat().replace("+00:00", "Z")
+    assert (expires("2027-09-01T00:00:00Z"), expires("2029-01-01T00:00:00Z")) == ("2027-09-01T00:00:00Z", year)
 
 
 def test_the_plan_of_action_has_what_is_open_waived_or_undecided(make_period: Make) -> None:
