@@ -23,20 +23,20 @@ def resource_id(record: str) -> str:
     return oscal_id("evidence", record)
 
 
-def item_id(resource: str) -> str:
-    """The identifier of an assessed resource as an inventory item."""
-    return oscal_id("inventory-item", resource)
+def item_id(view: View, resource: str) -> str:
+    """The identifier of an assessed resource as an inventory item of the organisation: another's may be called the same."""
+    return oscal_id("inventory-item", view.report.organisation, resource)
 
 
-def risk_id(row: FindingRow) -> str:
-    """The identifier of a risk: what is wrong with which resource, whichever record showed it, and on whichever line it stands."""
-    return oscal_id("risk", row.control, row.assessment, row.resource, row.message, place_of(row.where))
+def risk_id(view: View, row: FindingRow) -> str:
+    """The identifier of a risk: what is wrong with which resource of whose, whichever record showed it, and on whichever line it stands."""
+    return oscal_id("risk", view.report.organisation, row.control, row.assessment, row.resource, row.message, place_of(row.where))
 
 
-def inventory(rows: Iterable[FindingRow]) -> list[JSON]:
+def inventory(view: View, rows: Iterable[FindingRow]) -> list[JSON]:
     """The resources that ``rows`` are about, each once."""
     names = sorted({row.resource for row in rows})
-    return [{"uuid": item_id(name), "description": prose(name), "props": [prop("asset-id", name, ns=None)]} for name in names]
+    return [{"uuid": item_id(view, name), "description": prose(name), "props": [prop("asset-id", name, ns=None)]} for name in names]
 
 
 def observation(view: View, row: EvidenceRow, about: Iterable[str]) -> Node:
@@ -70,7 +70,7 @@ def observation(view: View, row: EvidenceRow, about: Iterable[str]) -> Node:
         methods=[str(method_for(row.kind))],
         types=["control-objective"] if row.used_by else [],
         origins=actors(component),
-        subjects=[{"subject-uuid": item_id(name), "type": "inventory-item"} for name in sorted(set(about))],
+        subjects=[{"subject-uuid": item_id(view, name), "type": "inventory-item"} for name in sorted(set(about))],
         relevant_evidence=[{"href": f"#{resource_id(row.record)}", "description": prose(f"The signed record {row.record}.")}],
         collected=moment(row.collected_at),
         expires=_expires(view, row),
@@ -110,7 +110,7 @@ def risk(view: View, row: FindingRow, observations: Iterable[str]) -> Node:
     component = component_of(found[1]) if found else component_for("check")
     steps = "\n".join(control.steps) if control and control.steps else f"Put right what {row.assessment} found."
     return filled(
-        uuid=risk_id(row),
+        uuid=risk_id(view, row),
         title=line(f"{row.control} {row.resource}"),
         description=prose(f"{row.message}\n{row.resource}" + (f" ({row.where})" if row.where else "")),
         statement=prose(control.objective if control else row.message),
@@ -129,7 +129,7 @@ def risk(view: View, row: FindingRow, observations: Iterable[str]) -> Node:
         deadline=_end_of(row) if row.waived_until else None,
         remediations=[
             {
-                "uuid": oscal_id("remediation", risk_id(row)),
+                "uuid": oscal_id("remediation", risk_id(view, row)),
                 "lifecycle": "recommendation",
                 "title": line(f"Mend {row.control}"),
                 "description": prose(steps),
@@ -150,16 +150,16 @@ def _end_of(row: FindingRow) -> str | None:
     return moment(datetime.combine(row.waived_until, time(23, 59, 59), UTC))
 
 
-def by_risk(rows: Iterable[FindingRow]) -> list[list[FindingRow]]:
+def by_risk(view: View, rows: Iterable[FindingRow]) -> list[list[FindingRow]]:
     """``rows`` by the risk that they tell of, the gravest first: what one place accepted and another didn't is open, and what several
     accepted is until the first of them ends."""
     grouped: dict[str, list[FindingRow]] = {}
     for row in rows:
-        grouped.setdefault(risk_id(row), []).append(row)
+        grouped.setdefault(risk_id(view, row), []).append(row)
     return [sorted(group, key=lambda row: row.waived_until or date.min) for group in grouped.values()]
 
 
 def unique_risks(view: View, rows: Iterable[FindingRow]) -> list[JSON]:
     """The risks that ``rows`` tell of, each once with every record that shows it."""
     known = {row.record for row in view.evidence}
-    return [risk(view, group[0], [row.record for row in group if row.record in known]) for group in by_risk(rows)]
+    return [risk(view, group[0], [row.record for row in group if row.record in known]) for group in by_risk(view, rows)]

@@ -14,10 +14,10 @@ def plan_of_action(view: View) -> Node | None:
     report = view.report
     known = {row.record for row in view.evidence}
     items: dict[str, Node] = {}
-    for group in by_risk(report.findings):
-        items[risk_id(group[0])] = _deviation(group[0], tuple(dict.fromkeys(row.record for row in group)), known)
+    for group in by_risk(view, report.findings):
+        items[risk_id(view, group[0])] = _deviation(view, group[0], tuple(dict.fromkeys(row.record for row in group)), known)
     for gap in report.gaps:
-        items[gap.id] = _gap(gap, known)
+        items[gap.id] = _gap(view, gap, known)
     if not items:
         return None
     named = {row.record for row in report.findings} | {name for gap in report.gaps for name in gap.records}
@@ -28,7 +28,7 @@ def plan_of_action(view: View) -> Node | None:
     body = filled(
         metadata=metadata(view, f"Plan of action of {report.organisation}, {report.period.label}"),
         system_id={"identifier-type": "http://ietf.org/rfc/rfc4122", "id": organisation_party(report)},
-        local_definitions=filled(inventory_items=inventory(report.findings), assessment_assets=assets(view)),
+        local_definitions=filled(inventory_items=inventory(view, report.findings), assessment_assets=assets(view)),
         observations=[observation(view, row, about.get(row.record, ())) for row in evidence],
         risks=unique_risks(view, report.findings),
         poam_items=list(items.values()),
@@ -37,21 +37,21 @@ def plan_of_action(view: View) -> Node | None:
     return document("plan-of-action-and-milestones", body)
 
 
-def _deviation(row: FindingRow, records: tuple[str, ...], known: set[str]) -> Node:
+def _deviation(view: View, row: FindingRow, records: tuple[str, ...], known: set[str]) -> Node:
     state = f"accepted until {row.waived_until}" if row.waived_until else "open"
     return filled(
-        uuid=oscal_id("poam-item", risk_id(row)),
+        uuid=oscal_id("poam-item", risk_id(view, row)),
         title=line(f"{row.control}: {row.resource}"),
         description=prose(row.message),
         props=[prop("control", row.control), prop("assessment", row.assessment), prop("owner", row.owner), prop("state", state)],
         related_observations=_observations(records, known),
-        related_risks=[{"risk-uuid": risk_id(row)}],
+        related_risks=[{"risk-uuid": risk_id(view, row)}],
     )
 
 
-def _gap(row: AssessmentRow, known: set[str]) -> Node:
+def _gap(view: View, row: AssessmentRow, known: set[str]) -> Node:
     return filled(
-        uuid=oscal_id("poam-item", row.id),
+        uuid=oscal_id("poam-item", view.report.organisation, row.id),
         title=line(f"{row.id} is not assessed"),
         description=prose(row.reason or str(row.gap)),
         props=[

@@ -49,7 +49,7 @@ def assessment_results(view: View) -> Node:
     risks: dict[str, list[str]] = defaultdict(list)
     for row in report.findings:
         about[row.record].append(row.resource)
-        risks[row.assessment].append(risk_id(row))
+        risks[row.assessment].append(risk_id(view, row))
     known = {row.record for row in view.evidence}
     result = filled(
         uuid=oscal_id("result", report.organisation, report.period.label, moment(report.as_of)),
@@ -57,7 +57,7 @@ def assessment_results(view: View) -> Node:
         description=prose(_description(view)),
         start=moment(report.period.start),
         end=moment(report.judged_at),
-        local_definitions=filled(inventory_items=inventory(report.findings), assessment_assets=assets(view)),
+        local_definitions=filled(inventory_items=inventory(view, report.findings), assessment_assets=assets(view)),
         reviewed_controls=reviewed_controls(view),
         attestations=[_attestation(row) for row in report.attestations],
         observations=[observation(view, row, about[row.record]) for row in view.evidence],

@@ -117,6 +117,20 @@ def test_a_risk_keeps_its_identifier_when_lines_are_written_above_it(make_period
     assert risks("main.tf:3") == risks("main.tf:300") != risks("media.tf:3")
 
 
+def test_what_is_another_organisations_has_other_identifiers(make_period: Make) -> None:
+    """Two of a group break the same rule at the same address: a tool that reads both took one's risk, resource and gap for the other's. Components are shared."""
+
+    def named(name: str) -> dict[str, set[str]]:
+        plan = documents(make_period(name=name))["poam.json"]["plan-of-action-and-milestones"]
+        defined = plan["local-definitions"]
+        lists = (plan["risks"], plan["poam-items"], defined["inventory-items"], defined["assessment-assets"]["components"])
+        return dict(zip(("risks", "items", "resources", "components"), ({item["uuid"] for item in found} for found in lists), strict=True))
+
+    one, other = named("Shop"), named("Stall")
+    assert one == named("Shop")
+    assert {name for name in one if one[name] & other[name]} == {"components"}
+
+
 def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
     """OSCAL's schemas end with the year 2999: a later end stands in words in the plan of action."""
     period = make_period()
