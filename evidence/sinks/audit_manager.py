@@ -8,7 +8,7 @@ uploads per control and day (the rest is refused until tomorrow), and errors tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,11 +25,13 @@ from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.audit_manager_journal import Journal, held
 from averment.evidence.sinks.audit_manager_plan import (
+    CONTROL_TEXTS,
     MARK,
     MAX_ACCOUNTS,
     MAX_CONTROLS,
     S3_URL,
     Plan,
+    WantedControl,
     WantedEvidence,
     by_control,
     make_plan,
@@ -149,14 +151,20 @@ class AuditManagerSink(Sink):
     def _controls(self, service: Any, plan: Plan, run: _Run) -> dict[str, str | None]:
         """Control id -> Audit Manager's id; None for one that a dry run would make."""
         there = {item["name"]: item["id"] for item in _all(service, "list_controls", "controlMetadataList", controlType="Custom")}
-        found: dict[str, str | None] = {}
-        for wanted in plan.controls:
-            if wanted.name in there:
-                found[wanted.id] = there[wanted.name]
-                continue
-            made = self._make(run, f"control '{wanted.name}'", partial(service.create_control, **wanted.request()))
-            found[wanted.id] = made["control"]["id"] if made else None
-        return found
+        return {wanted.id: self._control(service, wanted, there, run) for wanted in plan.controls}
+
+    def _control(self, service: Any, wanted: WantedControl, there: Mapping[str, str], run: _Run) -> str | None:
+        """The control with just these texts: found under its name or a later version of it, or made as the next. An overlay may have changed it since the
+        one that is there was made, or that is another organisation's."""
+        request, name, version = wanted.request(), wanted.name, 1
+        while name in there:
+            shown = service.get_control(controlId=there[name])["control"]
+            if all(str(shown.get(field) or "").split() == str(request[field]).split() for field in CONTROL_TEXTS):
+                return there[name]
+            version += 1
+            name = f"{wanted.name[:290]} v{version}"
+        made = self._make(run, f"control '{name}'", partial(service.create_control, **{**request, "name": name}))
+        return made["control"]["id"] if made else None
 
     def _framework(self, service: Any, plan: Plan, controls: dict[str, str | None], run: _Run) -> str | None:
         """The framework with exactly these controls: found under the plan's name or a later version of it, or made as the next."""

@@ -25,6 +25,9 @@ MAX_CONTROLS = 500
 MARK = re.compile(r"averment (?:record|state) ([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})")
 """How a text starts that was imported by us: what it speaks of, by a UUIDv5 that the content alone decides."""
 
+CONTROL_TEXTS = ("description", "testingInformation", "actionPlanTitle", "actionPlanInstructions")
+"""What a custom control says beside its name."""
+
 S3_URL = re.compile(r"[sS]3://[a-zA-Z0-9\-.()'*_!=+@:\s,?/]+")
 """Audit Manager's alphabet of S3 URLs."""
 
@@ -144,17 +147,21 @@ def _control(row: ControlRow, control: Control | None, assessments: list[Assessm
 
 
 def _state(row: ControlRow, assessments: list[AssessmentRow], report: PeriodReport) -> WantedEvidence:
-    """The control's state; imported again only when a status or a reason changed, not because time went by."""
+    """The control's state; imported again only when a status, a reason or what they rest on changed, not because time went by."""
     content = {
         "organisation": report.organisation,
         "period": report.period.label,
         "control": row.id,
         "assessments": [[item.id, str(item.status), item.reason, list(item.records)] for item in assessments],
     }
-    key = stable_id("audit-manager-state", content)
+    relaxed = [
+        f"made less strict by the organisation: {item}" for item in row.weakened
+    ]  # the assessment keeps the words that it began with
+    key = stable_id("audit-manager-state", {**content, **({"relaxed": relaxed} if relaxed else {})})
     lines = [
         f"averment state {key}",
         f"{row.id} {row.title}: {row.status}, as of {iso(report.judged_at)}",
+        *relaxed,
         *(f"- {item.id} ({item.method}): {item.status}; {item.reason}" for item in assessments),
     ]
     return WantedEvidence(row.id, key, _cut("\n".join(lines)))
@@ -187,7 +194,7 @@ def _record(
         f"effective {iso(row.effective_at)}, collected {iso(row.collected_at)} by {row.collector}",
         f"account {row.account or '-'}, region {row.region or '-'}{population}",
         f"period {report.period.label}, ledger entry {row.index}{f', checkpoint {checkpoint}' if checkpoint else ''}",
-        *(f"{item.id}: {item.status}" for item in used),
+        *(f"{item.id}: {item.status} as of {iso(report.judged_at)}" for item in used),  # it stays, whatever comes of the record later
     ]
     return WantedEvidence(control, row.record, _cut("\n".join(lines)), row.record)
 

@@ -142,7 +142,8 @@ def test_the_text_leads_to_the_ledger(organisation):
     item = record()
     plan = make_plan(build_report(catalogue, organisation, entries(item), PERIOD, NOW), catalogue, assessment=None, checkpoint="log 7 root")
     (wanted,) = [entry for entry in plan.evidence if entry.record]
-    for part in (item.id, "sha256 ", "effective 2026-11-20T12:00:00Z", "3 of 3 contracts", "entry 0", "checkpoint log 7 root"):
+    of_then = "SM-UPL-03/terms: not-assessed as of 2026-11-20T12:00:00Z"  # what came of the record may be another thing by now
+    for part in (item.id, "sha256 ", "effective 2026-11-20T12:00:00Z", "3 of 3 contracts", "entry 0", "checkpoint log 7 root", of_then):
         assert part in wanted.text
 
 
@@ -329,6 +330,43 @@ def test_other_controls_make_the_next_version_of_the_framework(service, organisa
     push(organisation, [], replace(SETTINGS, assessment="third"))
     names = sorted(item["name"] for item in service.list_assessment_frameworks(frameworkType="Custom")["frameworkMetadataList"])
     assert names == ["Averment Shop & Söhne", "Averment Shop & Söhne v2"]
+
+
+def test_a_bar_that_was_lowered_since_is_in_the_next_assessment(service, organisation):
+    """The control of the first push was taken for every later one, and that of another organisation in the account: the auditor of the next quarter read the
+    old bar, and nothing of the relaxation."""
+    found = entries(record())
+    catalogue = load_catalogue(organisation)
+    [lowered] = [replace(item, objective=f"{item.objective} On weekdays.") for item in catalogue.controls if item.id == "SM-UPL-03"]
+    changed = replace(catalogue, controls=tuple(lowered if item.id == lowered.id else item for item in catalogue.controls))
+    push(organisation, found)
+    report = build_report(changed, organisation, found, PERIOD, NOW)
+    told = []
+    for name in ("next", "the one after"):
+        sink = AuditManagerSink(changed, replace(SETTINGS, assessment=name), organisation.root / "journal.jsonl")
+        told += [note for note in sink.push(report, found).notes if note.startswith("created control")]
+        [shown] = [
+            item
+            for entry in assessment(service, name)["framework"]["controlSets"]
+            for item in entry["controls"]
+            if "SM-UPL-03" in item["name"]
+        ]
+        assert "On weekdays." in shown["description"]
+    assert told == [f"created control '{lowered.id} {lowered.title} v2'"]
+
+
+def test_a_relaxation_within_the_period_is_told_with_the_state(service, organisation):
+    """The running assessment keeps the words that its controls began with: what was relaxed since stood nowhere in it."""
+    found = entries(record())
+    catalogue = load_catalogue(organisation)
+    push(organisation, found)
+    report = build_report(catalogue, organisation, found, PERIOD, NOW)
+    rows = tuple(
+        replace(row, weakened=("max_age of iac: 62d instead of 31d",)) if row.id == "SM-UPL-03" else row for row in report.controls
+    )
+    sink = AuditManagerSink(catalogue, SETTINGS, organisation.root / "journal.jsonl")
+    assert [sink.push(replace(report, controls=rows), found).created for _ in range(2)] == [1, 0]
+    assert "\nmade less strict by the organisation: max_age" in evidence(service)[-1]["textResponse"]  # of which 200 characters are shown
 
 
 def test_a_push_that_was_cut_off_imports_nothing_twice(service, organisation):
