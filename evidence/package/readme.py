@@ -11,6 +11,7 @@ from html import escape
 from itertools import islice
 
 from averment.core.period import iso
+from averment.core.showing import visible
 from averment.core.words import Status
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
@@ -63,7 +64,7 @@ _WORDS = {
 
 def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey], records: int) -> str:
     """The page for ``report``, whose ``records`` records lie in the package."""
-    title = escape(f"Evidence of {report.organisation}, {report.period.label}")
+    title = _text(f"Evidence of {report.organisation}, {report.period.label}")
     body = "".join(
         (
             _summary(report, checkpoint, records),
@@ -156,9 +157,7 @@ def _findings(report: PeriodReport) -> str:
 def _changes(report: PeriodReport) -> str:
     rows = [(row.control, row.assessment, row.resource or "", row.where or "", row.before, row.after, row.reason) for row in report.changes]
     since = report.before.label if report.before else "the period before"
-    lead = (
-        f"<h2>Changes since {escape(since)}</h2>\n<p>Compared with {escape(report.compared_with)}. Both judged by today's controls.</p>\n"
-    )
+    lead = f"<h2>Changes since {_text(since)}</h2>\n<p>Compared with {_text(report.compared_with)}. Both judged by today's controls.</p>\n"
     return lead + _table(("Control", "Assessment", "Resource", "Where", "Before", "Now", "Why"), rows, empty="None.")
 
 
@@ -233,6 +232,11 @@ def _verify(checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey]) -> str:
     )
 
 
+def _text(value: object) -> str:
+    """``value`` as HTML that shows just that: no markup, and no name that reads as another."""
+    return escape(visible(str(value)))
+
+
 class _Status(str):
     """A status, shown in its colour."""
 
@@ -257,8 +261,8 @@ class _Folded(tuple[str, ...]):
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, total: int | None = None, empty: str = "None.") -> str:
     """``rows`` as a table, of which there are ``total`` (all of these, by default)."""
     if not rows:
-        return f"<p>{escape(empty)}</p>\n"
-    head = "" if not any(heads) else f"<thead><tr>{''.join(f'<th>{escape(item)}</th>' for item in heads)}</tr></thead>\n"
+        return f"<p>{_text(empty)}</p>\n"
+    head = "" if not any(heads) else f"<thead><tr>{''.join(f'<th>{_text(item)}</th>' for item in heads)}</tr></thead>\n"
     body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows[:MAX_ROWS])
     left = (len(rows) if total is None else total) - MAX_ROWS
     more = f"<p>{left} more in the workbook.</p>\n" if left > 0 else ""
@@ -270,9 +274,9 @@ def _cells(row: Sequence[object]) -> Iterable[str]:
         if isinstance(cell, _Status):
             yield f'<td class="state {escape(cell)}">{escape(_WORDS[Status(cell)])}</td>'
         elif isinstance(cell, _Folded):
-            items = "".join(f"<li>{escape(item)}</li>" for item in cell)
+            items = "".join(f"<li>{_text(item)}</li>" for item in cell)
             yield f"<td><details><summary>{len(cell)}</summary><ul>{items}</ul></details></td>" if cell else "<td></td>"
         elif isinstance(cell, _Link):
-            yield f'<td><a href="{escape(cell[0])}"><code>{escape(cell[1])}</code></a></td>'
+            yield f'<td><a href="{_text(cell[0])}"><code>{_text(cell[1])}</code></a></td>'
         else:
-            yield f"<td>{escape(str(cell))}</td>"
+            yield f"<td>{_text(cell)}</td>"

@@ -19,7 +19,7 @@ from typing import IO, Any
 from averment.core.extras import require
 from averment.core.files import write_atomic
 from averment.core.period import iso
-from averment.core.showing import printable
+from averment.core.showing import printable, visible
 from averment.core.words import Status
 from averment.evidence.cells import cell_text
 from averment.evidence.ledger.log import Entry
@@ -238,7 +238,7 @@ def _settings(parameters: Any) -> str:
 
 
 def _clip(text: str) -> str:
-    return cell_text(text, _CUT)
+    return cell_text(visible(text), _CUT)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from averment.controls.binding import Standing
 from averment.controls.model import Framework
+from averment.core import showing
 from averment.core.canonical import sha256_hex
 from averment.core.period import iso
 from averment.core.words import Status
@@ -22,9 +23,6 @@ from averment.core.words import Status
 _SPECIAL = {ord(character): f"&#{ord(character)};" for character in '\\`*_{}[]#+!?|~^=$<>&"@'}
 """What begins something in Markdown or HTML. Not what only means something after one of these, as "(" does after "]": MkDocs takes long over
 each of them, and evidence is full of colons."""
-
-_UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-"""What doesn't show, or turns around what stands behind it, as terminals are given it: a name that reads as another is no name."""
 
 _RULE = re.compile(r"[- ]+")
 """Hyphens alone, which Markdown draws as a line instead of showing them."""
@@ -75,7 +73,7 @@ def text(value: Any) -> Markup:
 
 def visible(value: str) -> str:
     """``value`` on one line, with an escape such as ``\\x1b`` for each character that doesn't show or changes the order of others."""
-    return " ".join(value.split()).translate(_UNSEEN)
+    return showing.visible(" ".join(value.split()))
 
 
 def plain(value: Any) -> Markup:

@@ -47,7 +47,13 @@ Q4 = parse_period("2026Q4")
 def records_of(make_record):
     """A period's evidence with all that complicates it, and records of other periods."""
     before, after = datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 1, 9, tzinfo=UTC)
-    attested = {"question": "Q?", "answer": "yes", "by": {"name": HOSTILE, "role": "procurement"}, "statement": "s", "valid_until": None}
+    attested = {
+        "question": "Q?",
+        "answer": "yes",
+        "by": {"name": HOSTILE, "role": "procurement"},
+        "statement": "liaf\u202essap",
+        "valid_until": None,
+    }
     return [
         make_record(1),
         make_record(2, size=40_000),
@@ -566,6 +572,8 @@ def test_the_page_is_safe_and_self_contained(original):
     page = (original / "README.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+    assert "liaf\\x202essap" in page  # and not "pass"
+    assert "\u202e" not in page
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
     assert "default-src 'none'" in page
     for words in ("not assessed", "What was not run", "AccessDenied", "4 of 10 objects, cut short", "How to verify"):
