@@ -68,9 +68,10 @@ FROM records WHERE gathering <> 'collected'
 GROUP BY period, account, collector, gathering, reason
 ORDER BY period, account, collector, gathering, reason
 """,
-    "populations": """-- Which populations were counted, and which listings were cut short.
+    "populations": """-- Which populations were counted, which weren't, and which listings were cut short. The sums are over all records: what was
+-- counted every day is in them every day.
 SELECT period, account, collector, population_unit, sum(population_total) AS total, sum(population_examined) AS examined,
-  sum(CASE WHEN truncated THEN 1 ELSE 0 END) AS cut_short
+  sum(CASE WHEN truncated THEN 1 ELSE 0 END) AS cut_short, count(*) - count(population_total) AS not_counted, count(*) AS records
 FROM records WHERE population_unit IS NOT NULL
 GROUP BY period, account, collector, population_unit
 ORDER BY period, account, collector, population_unit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -91,10 +92,29 @@ def test_the_enclosed_queries_say_what_the_records_say(lake):
     assert sum(row[-1] for row in rows) == len(partial)
     assert Counter({row[2]: 0 for row in rows}).keys() == {record.collector for record in partial}
     names, rows = ask_lake(lake, QUERIES["populations"])
-    assert [sum(row[at] for row in rows) for at in (4, 5, 6)] == [10 * len(partial), 4 * len(partial), len(partial)]
+    assert names[4:] == ["total", "examined", "cut_short", "not_counted", "records"]
+    assert [sum(row[at] for row in rows) for at in range(4, 9)] == [10 * len(partial), 4 * len(partial), len(partial), 0, len(partial)]
     _, rows = ask_lake(lake, QUERIES["days"])
     assert sum(row[-1] for row in rows) == 60
     assert max(row[4] for row in rows) == max(item.record.collected_at for item in entries()).replace(tzinfo=None)
+
+
+def test_what_was_not_counted_is_not_left_out_of_a_sum_unseen(tmp_path):
+    """Of three days one has no total: the sum of the other two read as that of all."""
+    [first, *_] = entries(1)
+    days = [
+        replace(first.record, query={"day": day}, population=Population("objects", total, 4)) for day, total in enumerate((10, None, 10))
+    ]
+    write_lake((Entry(index, item, b"") for index, item in enumerate(days)), tmp_path / "lake")
+    names, [row] = ask_lake(tmp_path / "lake", QUERIES["populations"])
+    assert dict(zip(names[3:], row[3:], strict=True)) == {
+        "population_unit": "objects",
+        "total": 20,
+        "examined": 12,
+        "cut_short": 0,
+        "not_counted": 1,
+        "records": 3,
+    }
 
 
 @pytest.mark.parametrize("name", ["lake [old]", "lake[12]", "lake '1'"])
