@@ -23,6 +23,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.ledger.log import Entry
 from averment.evidence.package import layout
 from averment.evidence.package.files import inventory, read_file
@@ -74,7 +75,7 @@ class S3BucketSink(Sink):
             IncompleteError: AWS is out of reach or refuses.
         """
         s3 = client("s3", region=self._target.region)
-        until = _require_locked(s3, self._target)
+        until, hold = _require_locked(s3, self._target)
         base = self._base(report)
         created = unchanged = 0
         refused: list[Refusal] = []
@@ -84,14 +85,10 @@ class S3BucketSink(Sink):
             unchanged += outcome is False
             if isinstance(outcome, Refusal):
                 refused.append(outcome)
-        notes = (
-            [f"held until {iso(until)} in {self._target.mode} mode" if until else "held for the bucket's default retention"]
-            if created
-            else []
-        )
+        notes = [hold] if created else []
         if self._held:  # --retain is for what is put now
-            modes = " or ".join(sorted({mode for _, mode in self._held}))
-            notes.append(f"what was there already is held until {iso(min(self._held)[0])} in {modes} mode")
+            modes = " or ".join(map(_mode, sorted({mode for _, mode in self._held})))
+            notes.append(f"what was there already is held until {iso(min(self._held)[0])} {modes}")
         return PushResult(self.name, f"s3://{self._target.bucket}/{base}", created, unchanged, tuple(refused), tuple(notes))
 
     def _base(self, report: PeriodReport) -> str:
@@ -141,8 +138,13 @@ class S3BucketSink(Sink):
         return False
 
 
-def _require_locked(s3: Any, target: Target) -> datetime | None:
-    """The end of the retention to set, or None where the bucket's default holds.
+def _mode(name: str) -> str:
+    """How fast a retention holds."""
+    return f"in {name} mode" + (", which the permission s3:BypassGovernanceRetention lifts" if name == "GOVERNANCE" else "")
+
+
+def _require_locked(s3: Any, target: Target) -> tuple[datetime | None, str]:
+    """The end of the retention to set, or None where the bucket's default holds; and in words how what is put is held.
 
     Raises:
         BadInputError: the bucket can't keep files from being changed, or nothing says for how long.
@@ -159,10 +161,13 @@ def _require_locked(s3: Any, target: Target) -> datetime | None:
             fix="create a bucket with Object Lock (which brings versioning), or export to a folder",
         )
     if target.retain is not None:
-        return utc_now() + target.retain
-    if not lock.get("Rule", {}).get("DefaultRetention"):
+        until = utc_now() + target.retain
+        return until, f"held until {iso(until)} {_mode(target.mode)}"
+    default = lock.get("Rule", {}).get("DefaultRetention")
+    if not default:
         raise BadInputError("the bucket has no default retention", where=where, fix="say for how long: --retain 3650d")
-    return None
+    length = counted(default["Years"], "year") if default.get("Years") else counted(default.get("Days", 0), "day")
+    return None, f"held for the bucket's default retention, {length} {_mode(str(default.get('Mode', 'no')))}"
 
 
 def _lock(s3: Any, bucket: str) -> dict[str, Any]:

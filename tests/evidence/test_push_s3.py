@@ -173,7 +173,23 @@ def test_for_how_long_has_to_be_said(shop: Path, s3: Any, capsys: pytest.Capture
     s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
     assert run(ARGUMENTS[:-2]) == 0
     assert s3.get_object_retention(Bucket=BUCKET, Key=keys(s3)[0])["Retention"]["Mode"] == "COMPLIANCE"
-    assert "bucket's default" in capsys.readouterr().out
+    assert "held for the bucket's default retention, 30 days in COMPLIANCE mode" in capsys.readouterr().out
+
+
+def test_a_retention_that_a_permission_lifts_is_called_that(shop: Path, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The package is said to be where nobody can delete it: in governance mode, which a bucket's default may be, whoever has that right can."""
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Years": 1}}
+    s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
+    lifted = "in GOVERNANCE mode, which the permission s3:BypassGovernanceRetention lifts"
+    assert run(ARGUMENTS[:-2]) == 0
+    assert f"default retention, 1 year {lifted}" in " ".join(capsys.readouterr().out.split())
+    append(3)
+    assert run([*ARGUMENTS, "--mode", "governance"]) == 0
+    assert lifted in " ".join(capsys.readouterr().out.split())
+    assert run(ARGUMENTS) == 0  # what is there stays as it is held
+    said = " ".join(capsys.readouterr().out.split())
+    assert "what was there already is held until" in said
+    assert lifted in said
 
 
 @pytest.mark.parametrize("url", ["audit-evidence", "https://x/y", "s3://"])
