@@ -32,6 +32,14 @@ LOOKING_BACK = frozenset(
 """Collectors that tell of the period that they were asked about (``Collector.looks_back``), and not of the present."""
 
 
+NEWER = "takes a newer version to check:"
+"""How the reason begins where a record is of a kind that this version doesn't know: that is no flaw of the record."""
+
+
+class UnknownKindError(ValueError):
+    """A record of a kind that a newer version may know."""
+
+
 class Kind(StrEnum):
     """What sort of fact a record holds. ``payload`` has a shape per kind, documented where it is made."""
 
@@ -144,11 +152,12 @@ class Record:
         """The inverse of ``to_json``.
 
         Raises:
+            UnknownKindError: it is of a kind that this version doesn't know.
             ValueError: a missing or unknown field, or an ``id`` that isn't the one its content gives.
         """
         try:
             if value["kind"] not in set(Kind):
-                raise ValueError(f"its kind '{value['kind']}' is none that averment {__version__} knows; a newer version may")
+                raise UnknownKindError(f"its kind '{value['kind']}' is none that averment {__version__} knows")
             population, period = value.get("population"), value.get("period")
             record = cls(
                 kind=Kind(value["kind"]),

@@ -19,7 +19,7 @@ from averment.core.errors import BadInputError, VerificationError
 from averment.core.signing.interface import Signer
 from averment.core.signing.verification import algorithm_of, verify_signature
 from averment.evidence.ledger.tiles import MAX_ENTRY_BYTES
-from averment.evidence.record import Record
+from averment.evidence.record import NEWER, Record, UnknownKindError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -149,6 +149,8 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
         value["payload"] = _detached(predicate["payload"], blobs)
     try:
         record = Record.from_json(value)  # 3
+    except UnknownKindError as error:
+        raise VerificationError(f"{NEWER} {error}") from error
     except ValueError as error:
         raise VerificationError(f"the statement's record is not what it says: {error}") from error
     expected = [{"name": record.id, "digest": {"sha256": sha256_hex(canonical_json(record.to_json()))}}]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from averment.core.canonical import sha256_hex
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.period import Period
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, VerifierKey, open_checkpoint
@@ -18,7 +18,7 @@ from averment.evidence.ledger.envelope import open_entry
 from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, range_hash
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.tiles import WIDTH, TileReader
-from averment.evidence.record import Kind, Record
+from averment.evidence.record import NEWER, Kind, Record
 from averment.evidence.stores.interface import RESTORE, NotStoredError, Store
 
 CHECKPOINT = "checkpoint"
@@ -111,6 +111,7 @@ class LedgerReader:
 
         Raises:
             VerificationError: a tile, bundle or record is not what the checkpoint commits to.
+            IncompleteError: a record takes a newer version.
         """
         tree = self._tree
         for bundle in range((tree.size + WIDTH - 1) // WIDTH):
@@ -181,6 +182,9 @@ class LedgerReader:
         try:
             return open_entry(envelope, self.blob)
         except VerificationError as error:
+            if error.message.startswith(NEWER):
+                where = SourceRef(file=self.store.location)
+                raise IncompleteError(f"entry {place} {error.message}", where=where, fix="use the version that wrote it") from error
             raise self._bad(f"entry {place}: {error.message}") from error
 
     def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:

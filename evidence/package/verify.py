@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
-from averment.core.errors import AvermentError, BadInputError, VerificationError
-from averment.core.files import UNREAD
+from averment.core.errors import AvermentError, BadInputError, MissingExtraError, VerificationError
 from averment.core.period import Period, from_iso
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
@@ -42,7 +41,7 @@ from averment.evidence.package import layout
 from averment.evidence.package.files import digest_of, inventory, names_in, read_file
 from averment.evidence.record import Record
 from averment.evidence.verification.coverage import OpenQuestions, Order
-from averment.evidence.verification.steps import WITHOUT, Problem, Step, Verification
+from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
@@ -96,6 +95,7 @@ def verify_package(
 
     Raises:
         BadInputError: there is no package at all.
+        MissingExtraError: a timestamp is to be checked, and the library isn't installed.
     """
     if not {layout.MANIFEST, layout.SIGNATURE} & {*names_in(package, "")}:
         raise BadInputError(
@@ -432,9 +432,11 @@ class _Examination:
         """Run a check that is about ``file``; what goes wrong is noted under its name."""
         try:
             return action()
+        except MissingExtraError:
+            raise  # what this machine lacks accuses no package
         except AvermentError as error:
             self._wrong(file, error.message)
-            if error.message.startswith((UNREAD, WITHOUT)):
+            if error.message.startswith((*UNCHECKED, WITHOUT)):
                 self._unread.add(file)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             self._wrong(file, f"is malformed: {error!r}")

@@ -26,7 +26,7 @@ from averment.evidence.ledger.reader import CHECKPOINT, LedgerReader
 from averment.evidence.ledger.succession import endorsed, kept
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.verification.coverage import OpenQuestions, Order
-from averment.evidence.verification.steps import Problem, Step, Verification
+from averment.evidence.verification.steps import UNASKED, Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
 
 _ENTRIES = "tile/entries/"
@@ -119,7 +119,7 @@ class _Audit:
     def _history(self) -> None:
         if not self._earlier:
             self._open.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
-            self._step.finding = "none was handed over"
+            self._step.finding = UNASKED
             return
         sizes: list[str] = []
         for item in self._earlier:

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from averment.core.errors import IncompleteError, VerificationError
 from averment.core.files import UNREAD
 from averment.core.source import SourceRef
+from averment.evidence.record import NEWER
+
+UNCHECKED = (UNREAD, NEWER)
+"""How the reasons begin that speak of this machine and not of the file."""
 
 WITHOUT = "can't be checked without"
 """How the reason begins where another file is missing that it takes, or is wrong itself: nothing is said of this one."""
+
+NOTHING, UNASKED, NOT_CHECKED = "none", "none was handed over", "not checked"
+"""What a step finds that had nothing to check, or nothing to check it by: it isn't wrong, and no step that held."""
 
 _SHOWN = 3
 
@@ -30,6 +37,11 @@ class Step:
     title: str
     finding: str = ""
     problems: list[Problem] = field(default_factory=list)
+
+
+def was_made(finding: str) -> bool:
+    """Whether a step that found this had something to check."""
+    return finding not in (NOTHING, UNASKED, NOT_CHECKED)
 
 
 @dataclass
@@ -59,12 +71,16 @@ class Verification:
         """
         named = "; ".join(f"{problem.file}: {problem.reason}" for problem in self.problems[:_SHOWN])
         if only_unread(self.problems):
-            raise IncompleteError(f"{what} could not be checked whole: {named}", where=where, fix="check the permissions of its files")
+            raise IncompleteError(
+                f"{what} could not be checked whole: {named}",
+                where=where,
+                fix="check the permissions of its files, or use the version that wrote it",
+            )
         if self.problems:
             raise VerificationError(f"{what} isn't genuine: {named}", where=where, fix="averment verify tells all of it")
 
 
 def only_unread(problems: Sequence[Problem]) -> bool:
-    """Whether all that is wrong is that files can't be read here, which accuses nobody."""
+    """Whether all that is wrong is that files can't be read here, or are for a newer version, which accuses nobody."""
     reasons = [problem.reason for problem in problems]
-    return any(reason.startswith(UNREAD) for reason in reasons) and all(reason.startswith((UNREAD, WITHOUT)) for reason in reasons)
+    return any(reason.startswith(UNCHECKED) for reason in reasons) and all(reason.startswith((*UNCHECKED, WITHOUT)) for reason in reasons)

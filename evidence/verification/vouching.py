@@ -12,6 +12,7 @@ from averment.core.period import iso
 from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey
 from averment.evidence.ledger.timestamp import stamped_bytes, verify_stamp
+from averment.evidence.verification.steps import NOT_CHECKED, NOTHING
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple
                 else "no witness cosigned the checkpoint."
             )
         )
-    return "; ".join(said) or "none", left_open
+    return "; ".join(said) or NOTHING, left_open
 
 
 def different(witnesses: Iterable[VerifierKey]) -> int:
@@ -81,13 +82,13 @@ def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tup
     if token is None:
         if asked.certificates:
             raise VerificationError("is missing: no timestamp authority dated this checkpoint")
-        return "none", ["Times: they are those of the collecting machines; no third party's timestamp is on the checkpoint."]
+        return NOTHING, ["Times: they are those of the collecting machines; no third party's timestamp is on the checkpoint."]
     try:
         stamp = verify_stamp(token, stamped_bytes(note, origin), asked.certificates)
     except MissingExtraError as error:
         if asked.certificates:
             raise
-        return "not checked", [f"Times: the timestamp on the checkpoint was not checked ({error.message}; {error.fix})."]
+        return NOT_CHECKED, [f"Times: the timestamp on the checkpoint was not checked ({error.message}; {error.fix})."]
     if not stamp.trusted:
         return f"{iso(stamp.moment)}, as it says itself", [
             "Times: the timestamp is over this checkpoint, but whose it is was not checked (--timestamp-certificate)."

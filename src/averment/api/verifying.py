@@ -99,6 +99,7 @@ def verify(
     Raises:
         IncompleteError: a zip can't be unpacked here.
         BadInputError: there is no package and no proof, a file isn't what it should be, or the quorum can't be met.
+        MissingExtraError: a timestamp is to be checked, which needs ``averment[timestamps]``.
     """
     path = Path(place("package", package))
     given = [read_key(Path(item)) for item in several("keys", keys)]

@@ -14,9 +14,9 @@ from averment.api.common import Conclusion
 from averment.api.verifying import Verified, verify
 from averment.cli.common import stderr, stdout
 from averment.core.errors import ExitCode
-from averment.core.files import UNREAD
 from averment.core.words import counted
-from averment.evidence.verification.steps import Problem
+from averment.evidence.record import NEWER
+from averment.evidence.verification.steps import UNCHECKED, Problem, was_made
 
 _ALIKE = 5
 """So many files with the same flaw are named."""
@@ -103,8 +103,9 @@ def _alike(problems: Iterable[Problem]) -> dict[str, list[str]]:
 def _print(result: Verified, what: str) -> None:
     out = stdout()
     for number, step in enumerate(result.steps, start=1):
-        mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
-        out.print(f"{number}. {step.title}: {mark}" + (f" ({_shown(step.finding)})" if step.finding and not step.problems else ""))
+        found = f" ({_shown(step.finding)})" if step.finding and not step.problems else ""
+        mark = "[red]WRONG[/red]" if step.problems else f"[green]ok[/green]{found}"
+        out.print(f"{number}. {step.title}: {mark if step.problems or was_made(step.finding) else step.finding}")
         for reason, files in _alike(step.problems).items():
             for file in files[:_ALIKE]:
                 out.print(f"     {_shown(file)} {_shown(reason)}")
@@ -116,10 +117,12 @@ def _print(result: Verified, what: str) -> None:
             out.print(f"  {_shown(line)}")
     else:
         incomplete = result.conclusion is Conclusion.INCOMPLETE
-        files = sorted({problem.file for problem in result.problems if not incomplete or problem.reason.startswith(UNREAD)})
+        files = sorted({problem.file for problem in result.problems if not incomplete or problem.reason.startswith(UNCHECKED)})
         named = _shown(", ".join(files[:20])) + (" ..." if len(files) > 20 else "")
         if incomplete:
-            out.print(f"\n[bold yellow]The {what} could not be checked whole.[/bold yellow] Check the permissions of: {named}")
+            newer = any(problem.reason.startswith(NEWER) for problem in result.problems)
+            way = "It takes the version that wrote it (the verify.py in a package knows them all)" if newer else "Check the permissions of"
+            out.print(f"\n[bold yellow]The {what} could not be checked whole.[/bold yellow] {way}: {named}")
         else:
             out.print(f"\n[bold red]The {what} is not what was signed.[/bold red] Wrong: {named}")
     out.print("[bold]Not shown[/bold]")

@@ -7,13 +7,16 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json, sha256_hex
-from averment.core.errors import VerificationError
+from averment.core.errors import IncompleteError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
@@ -23,6 +26,7 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
+from averment.evidence.record import Kind
 
 ORIGIN = "example.com/shop"
 
@@ -157,8 +161,32 @@ def test_a_record_of_a_kind_to_come_is_said_to_be_one(insider, make_record):
     statement = insider.statement(record.id)
     statement["predicate"]["record"]["kind"] = "kind-of-2031"
     entry = sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer)
-    with pytest.raises(VerificationError, match=r"its kind 'kind-of-2031' is none that averment \S+ knows; a newer version may"):
+    with pytest.raises(
+        VerificationError, match=r"^takes a newer version to check: its kind 'kind-of-2031' is none that averment \S+ knows$"
+    ):
         open_entry(entry, lambda _: b"")
+
+
+def test_a_package_of_a_newer_version_is_not_accused(tmp_path, make_record, monkeypatch, capsys):
+    """Of its records an older version can't tell, which is exit 3 and says what to do: it was "not what was signed". What is changed beside them still is,
+    and nobody is told to put back a ledger that only takes another version."""
+    later = StrEnum("later", {**{item.name: item.value for item in Kind}, "OF_2031": "kind-of-2031"})
+    shop = Organisation(name="Shop", root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with monkeypatch.context() as newer, open_ledger(shop, write=True) as ledger:
+        newer.setattr("averment.evidence.record.Kind", later)
+        ledger.append([make_record(1), replace(make_record(2), kind=later.OF_2031)])
+        package = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package").path
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(package)])
+    assert standalone.main() == 0
+    capsys.readouterr()
+    assert run(["verify", str(package)]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "could not be checked whole. It takes the version that wrote it (the verify.py in a package knows them all): records/" in said
+    with open_ledger(shop) as ledger, pytest.raises(IncompleteError, match="entry 1 takes a newer version") as caught:
+        list(ledger.records())
+    assert caught.value.fix == "use the version that wrote it"
+    (package / "README.html").write_bytes(b"")
+    assert run(["verify", str(package)]) == 1
 
 
 def test_a_statement_of_another_type_is_found(insider, make_record):

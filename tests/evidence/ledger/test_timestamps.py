@@ -248,7 +248,7 @@ def test_a_replayed_token_is_refused(authority):
 
 
 def test_without_the_library_it_is_said_what_was_not_checked(dated_shop, authority, make_record, tmp_path, monkeypatch, capsys):
-    """Verifying without the extra: not a pass in silence; asked for explicitly, it is an error that names the extra."""
+    """Verifying without the extra: not a pass in silence; asked for explicitly, it is an error that names the extra, and no word against the package."""
     append(dated_shop, make_record(1))
     package = exported(dated_shop, tmp_path / "package")
 
@@ -259,8 +259,12 @@ def test_without_the_library_it_is_said_what_was_not_checked(dated_shop, authori
     result = verify_package(package)
     assert result.genuine
     assert any("was not checked" in line and "averment[timestamps]" in line for line in result.uncovered)
-    assert run(["verify", str(package), "--timestamp-certificate", str(authority / "root.pem")]) == 1
-    assert "rfc3161_client" in capsys.readouterr().out
+    assert run(["verify", str(package)]) == 0
+    assert "The timestamp on the checkpoint: not checked " in " ".join(capsys.readouterr().out.split())
+    assert run(["verify", str(package), "--timestamp-certificate", str(authority / "root.pem")]) == 2
+    said = capsys.readouterr()
+    assert "rfc3161_client" in said.err
+    assert "not what was signed" not in said.out
 
 
 def test_the_dated_bytes_can_be_made_with_public_tools(dated_shop, make_record, tmp_path):
