@@ -146,6 +146,8 @@ def ask_lake(folder: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             read = f"read_parquet('{pattern}', hive_partitioning = true, hive_types_autocast = false)"
             database.execute(f"CREATE VIEW records AS SELECT * FROM {read}")  # noqa: S608 - a path, quoted above
             answer = database.execute(sql)
+            if answer is None:  # blanks or a remark alone
+                raise BadInputError("the query asks nothing", fix="the table is called records; see queries/*.sql")
             return [item[0] for item in answer.description], answer.fetchall()
         except duckdb.Error as error:
             raise BadInputError(f"the query can't be answered: {error}", fix="the table is called records; see queries/*.sql") from error

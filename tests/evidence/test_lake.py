@@ -117,6 +117,13 @@ def test_what_was_not_counted_is_not_left_out_of_a_sum_unseen(tmp_path):
     }
 
 
+@pytest.mark.parametrize("sql", ["", " ;", "/* SELECT */"])
+def test_a_query_that_asks_nothing_is_bad_input(lake, sql, capsys):
+    """As of a variable that isn't set: it was a flaw of the program."""
+    assert run(["ledger", "query", str(lake), sql]) == 2
+    assert "the query asks nothing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["lake [old]", "lake[12]", "lake '1'"])
 def test_the_lake_that_is_named_is_asked(tmp_path, name):
     """Brackets in a folder's name are no pattern: it isn't said to hold nothing, and no other lake answers in its place."""
