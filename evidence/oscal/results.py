@@ -56,7 +56,7 @@ def assessment_results(view: View) -> Node:
         title=line(f"{report.organisation}, {report.period.label}"),
         description=prose(_description(view)),
         start=moment(report.period.start),
-        end=moment(report.judged_at),
+        end=moment(report.judged_at) if report.judged_at >= report.period.start else None,  # of what has not begun there is none
         local_definitions=filled(inventory_items=inventory(view, report.findings), assessment_assets=assets(view)),
         reviewed_controls=reviewed_controls(view),
         attestations=[_attestation(row) for row in report.attestations],

@@ -14,6 +14,7 @@ import pytest
 
 from averment.controls.loader import load_catalogue
 from averment.controls.oscal_import import read_oscal
+from averment.core.period import parse_period
 from averment.core.words import Status
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.parts import NS, View, line, oscal_id, plain, prose, token
@@ -129,6 +130,17 @@ def test_what_is_another_organisations_has_other_identifiers(make_period: Make) 
     one, other = named("Shop"), named("Stall")
     assert one == named("Shop")
     assert {name for name in one if one[name] & other[name]} == {"components"}
+
+
+def test_results_of_a_period_that_has_not_begun_have_no_end(make_period: Make) -> None:
+    """The moment of the latest evidence lies before its beginning: the results ended before they started."""
+    report = make_period().report
+    told = []
+    for period in (report.period, parse_period("2027Q2")):
+        made = oscal_documents(dataclasses.replace(report, period=period), load_catalogue(), {})
+        [result] = made["assessment-results.json"]["assessment-results"]["results"]
+        told.append((result["start"], result.get("end")))
+    assert told == [("2026-10-01T00:00:00Z", "2026-11-20T12:00:00Z"), ("2027-04-01T00:00:00Z", None)]
 
 
 def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
