@@ -26,7 +26,7 @@ from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOS
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.stamps import ENDED, by_anybody, ended
-from averment.detector.credentials.xmp import AI_SOURCE_TYPES
+from averment.detector.credentials.xmp import AI_SOURCE_TYPES, term
 
 if TYPE_CHECKING:
     from averment.detector.credentials.recovery import Recovery, Register
@@ -351,4 +351,4 @@ def _source_types(manifest: Mapping[str, Any], *, answered: bool) -> list[str]:
         if str(assertion.get("label", "")).startswith("c2pa.actions") and (assertion.get("created") is True or not created_only)
     ]
     actions = [action for assertion in labelled for action in (assertion.get("data") or {}).get("actions") or ()]
-    return [action["digitalSourceType"] for action in actions if isinstance(action.get("digitalSourceType"), str)]
+    return [term(action["digitalSourceType"]) for action in actions if isinstance(action.get("digitalSourceType"), str)]

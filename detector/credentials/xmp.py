@@ -39,6 +39,11 @@ _VALUE = re.compile(
 _ANOTHER = "its XMP states another digital source type, which was kept"
 
 
+def term(text: str) -> str:
+    """One of IPTC's terms as IPTC writes it: some tools write its address with https, as browsers do."""
+    return "http" + text.removeprefix("https") if text.startswith("https://cv.iptc.org/") else text
+
+
 def with_source_type(data: bytes, mime: str, source_type: str = AI_GENERATED) -> tuple[bytes, str | None]:
     """``data`` with the source type in its XMP, and None; or ``data`` as it was and why nothing was written."""
     try:
@@ -84,8 +89,8 @@ def _contradicts(xmp: bytes, source_type: str) -> bool:
     """Whether ``xmp``, or a file with XMP in it, states a digital source type that isn't this one, or states it in a way that can't be read."""
     if _FIELD not in xmp:
         return False
-    values = [b"".join(found).strip() for found in _VALUE.findall(xmp)]
-    return not values or any(value != source_type.encode("ascii") for value in values)
+    values = [b"".join(found).strip().decode("utf-8", "replace") for found in _VALUE.findall(xmp)]
+    return not values or any(term(value) != source_type for value in values)
 
 
 def _into_jpeg(data: bytes, source_type: str) -> tuple[bytes, str | None]:

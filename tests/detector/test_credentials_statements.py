@@ -112,6 +112,17 @@ def test_each_of_iptcs_terms_for_generative_ai_says_that_ai_made_it(
     assert edited.digital_source_type == kind
 
 
+def test_a_term_whose_address_is_written_with_https_is_the_same(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """As some tools write it: such a medium stated no AI, and the media gate published it by the detector's score alone."""
+    made = [{"action": "c2pa.created", "digitalSourceType": AI_GENERATED.replace("http:", "https:")}]
+    stated = {"label": "c2pa.actions.v2", "created": True, "data": {"actions": made}}
+    manifest = {"claim_generator_info": [{"name": "another tool"}], "assertions": [stated]}
+    data = _signed(manifest, signer, chain, None, lambda made, native, out: made.sign(native, "image/jpeg", io.BytesIO(picture()), out))
+    found = inspect(data, authority.anchors)
+    assert (found.state, found.source_types, found.ai_generated) == (State.TRUSTED, (AI_GENERATED,), True)
+    assert sign_media(smaller(data), signer, chain, Statement(edit=Edit(data, "a.jpg", ("resized",)))).digital_source_type == AI_GENERATED
+
+
 def test_an_edited_medium_keeps_the_credential_of_its_original(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
     """What a pipeline that resizes has to do: the original's manifest inside, c2pa.opened, what was done, and the source type inherited."""
     original = sign_media(picture(), signer, chain, Statement(source_type=COMPOSITE)).data
