@@ -136,8 +136,7 @@ def sign_object(
     _check_room(source, tags, metadata)
     # before the object is written: what takes time or fails here leaves nothing unlogged
     event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
-    with aws_errors(f"make ready the log group {log_group}; {target} was not written"):
-        open_stream(logs, log_group, _stream(moment))
+    prepare_log(logs, log_group, moment, f"{target} was not written")
     with standing(f"{target} may be written and signed already, and isn't in the log group {log_group}: signing it again logs it"):
         _put(
             s3,
@@ -171,6 +170,16 @@ def _encryption(answer: Any) -> dict[str, Any]:
     if not str(answer.get("ServerSideEncryption", "")).startswith("aws:kms"):
         return {}
     return {header: answer[header] for header in _KEPT_KEY if answer.get(header)}
+
+
+def prepare_log(logs: Any, group: str, moment: datetime, fate: str) -> None:
+    """Make the stream of ``log_event`` before the medium is written, so that a log out of reach leaves none unlogged; ``fate`` says so.
+
+    Raises:
+        IncompleteError: CloudWatch Logs is out of reach or refuses.
+    """
+    with aws_errors(f"make ready the log group {group}; {fate}"):
+        open_stream(logs, group, _stream(moment))
 
 
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:

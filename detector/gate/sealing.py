@@ -40,6 +40,7 @@ from averment.detector.credentials.s3 import (
     PROVENANCE_TAG_VALUE,
     S3Place,
     log_event,
+    prepare_log,
 )
 from averment.detector.credentials.signing import Edit, Statement, carries, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
@@ -139,6 +140,8 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         }
         provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
         tags = {TAG_VERDICT: verdict, TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
+        event, logs = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json(), client("logs")
+        prepare_log(logs, settings.log_group, moment, "nothing was published")
         published = s3.put_object(
             Bucket=settings.published_bucket,
             Key=target.key,
@@ -155,8 +158,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         if cases is not None and (why := cases.held(target, digest)) is not None:
             store.withdraw(settings.published_bucket, target.key, etag=str(published["ETag"]))
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
-        event = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json()
-        log_event(client("logs"), settings.log_group, event, moment)
+        log_event(logs, settings.log_group, event, moment)
         _catch_up(settings, store, target, fetched)
     return {"event": "sealed", **event}
 

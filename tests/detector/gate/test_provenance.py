@@ -222,6 +222,43 @@ def test_generated_media_is_marked_before_it_is_served(
     assert site.published("campaign/2.txt") is None
 
 
+@pytest.mark.parametrize("refused", ["create_log_stream", "create_log_group"])
+def test_nothing_is_published_that_the_provenance_log_can_t_take(
+    site: Any,
+    portrait: bytes,
+    authority: TestAuthority,
+    signer: PemEcdsaSigner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+) -> None:
+    """The log group is gone, or its stream may not be made: the medium was published first, and stayed so without an entry."""
+    from botocore.exceptions import ClientError
+
+    from averment.detector.gate import sealing
+
+    make = sealing.client
+
+    def clients(service: str) -> Any:
+        made = make(service)
+        if service == "logs":
+            monkeypatch.setattr(made, refused, refuse)
+        return made
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, refused)
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings, target = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain)), site.upload("campaign/1.jpg", portrait)
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "client", clients)
+        with pytest.raises(IncompleteError, match="make ready the log group /averment/provenance; nothing was published"):
+            seal(settings, target)
+    assert site.published("campaign/1.jpg") is None
+    assert seal(settings, target)["event"] == "sealed"
+
+
 def test_the_credential_of_the_generator_stays_within_ours(
     site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
 ) -> None:
