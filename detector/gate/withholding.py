@@ -10,7 +10,7 @@
 4. What has a finding that nobody released isn't published by a scan that finds it clean either: detectors may differ, a person decides.
 5. Of two decisions of people on the same bytes the later one holds: a takedown or a rejection of the same file elsewhere withdraws, when
    this version is scanned next, what was released before, and re-opens its case; a release lifts it. So it is a finding of each case of these
-   bytes that somebody has still to decide.
+   bytes that somebody has still to decide, and each version of them that comes in has one: or an uploader could appeal against nothing.
 
 Findings only ever grow, so the order in which scans come makes no difference to what is known in the end. A case is written before
 anything is withdrawn, and whoever publishes looks at the case again afterwards: of two that run at once, one sees the other.
@@ -59,8 +59,6 @@ class Withholding:
             return action
         standing = self._cases.standing(target, judgement.sha256)
         findings = (*judgement.findings, *_forbidden_since(standing.case, standing.hold))
-        if action == FORBIDDEN and standing.case is None and not served:
-            return action  # bytes that a person rejected elsewhere: there is nothing new to decide
         now = iso(utc_now())
         reason = standing.why or judgement.reason if action == FORBIDDEN else judgement.reason
         scan = Case(

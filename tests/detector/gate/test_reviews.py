@@ -352,6 +352,27 @@ def test_a_takedown_by_mistake_is_appealed_like_a_rejection(site: Any, double: A
     assert reviews.gate.handle(target)["action"] == "forbidden"
 
 
+def test_what_was_forbidden_and_has_expired_since_can_be_uploaded_anew_and_released(site: Any, reviews: Reviews) -> None:
+    """An appeal that is upheld months later finds no version in quarantine any more, and asks for a new upload: that was forbidden for its bytes without
+    a case, so that nobody could ever let it through."""
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))
+    withdrawn = reviews.forbid_published("x.jpg", by=ADA, reason="stolen")
+    assert withdrawn is not None
+    assert withdrawn.case is not None
+    site.s3.delete_object(Bucket=site.quarantine, Key="x.jpg")  # as its lifecycle does after ninety days
+    reviews.appeal(withdrawn.case, by="support/Dee", reason="it is hers")
+    with pytest.raises(BadInputError, match="has expired there") as refused:
+        reviews.decide(withdrawn.case, "release", by=BOB, reason="so it is")
+    assert "ask for a new upload" in str(refused.value.fix)
+    assert reviews.gate.handle(site.upload("again.jpg", JPEG + b"clean"))["action"] == "forbidden"
+    assert site.published("again.jpg") is None
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    assert case.target.key == "again.jpg"
+    assert "stolen" in case.findings[0]
+    reviews.decide(case.id, "release", by=BOB, reason="the other case's appeal")
+    assert site.published("again.jpg") == JPEG + b"clean"
+
+
 def test_what_is_appealed_and_taken_down_is_still_for_somebody_else_to_decide(site: Any, reviews: Reviews) -> None:
     """Who released it can take it down, and can't settle the appeal by that."""
     _, case = held(site, reviews)
