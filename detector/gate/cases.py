@@ -212,10 +212,12 @@ def _hold_ids(target: ObjectVersion, sha256: str | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known against one version: its case, and who forbade it or its bytes (by their role: this text goes into logs)."""
+    """What is known against one version: its case, and who forbade it or its bytes (by their role: this text goes into logs). ``elsewhere`` is
+    who forbade the bytes by another decision than forbade the version."""
 
     case: Case | None
     hold: str | None
+    elsewhere: str | None = None
 
     @property
     def why(self) -> str | None:
@@ -369,11 +371,13 @@ class Cases:
                 raise IncompleteError("the table of cases is throttled, so that it isn't known whether this may be published")
         found = {item["id"]["S"]: item for item in answer["Responses"].get(self.table, [])}
         case = found.pop(case_key, None)
-        holds = [
-            f"forbidden by {item['by']['S'].partition('/')[0]} at {item['held_at']['S']}: {item['reason']['S'][:_MAX_TOLD]}"
-            for item in found.values()
-        ]
-        return Standing(Case.from_json(json.loads(case["document"]["S"])) if case else None, min(holds) if holds else None)
+        holds = {
+            identifier: f"forbidden by {item['by']['S'].partition('/')[0]} at {item['held_at']['S']}: {item['reason']['S'][:_MAX_TOLD]}"
+            for identifier, item in found.items()
+        }
+        whole, first = Case.from_json(json.loads(case["document"]["S"])) if case else None, min(holds.values(), default=None)
+        own = holds.pop(_hold_ids(target, None)[0], None)
+        return Standing(whole, first, next((hold for hold in holds.values() if hold != own), None))
 
     def held(self, target: ObjectVersion, sha256: str | None) -> str | None:
         """Why this version or these bytes must not be published; None if nothing is known against them."""

@@ -8,7 +8,7 @@ comes. Every step is a line in the verdict log, which evidence is collected from
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -69,7 +69,8 @@ class Reviews:
 
         Raises:
             BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
-            IncompleteError: it was filed but could not be applied, somebody else was faster, or the case went on since ``seen``.
+            IncompleteError: it was filed but could not be applied, somebody else was faster, the case went on since ``seen``, or its bytes were
+                forbidden since it was scanned, which it tells now.
         """
         _check(by, reason)
         if decision not in _STATES:
@@ -86,7 +87,12 @@ class Reviews:
         judge = _appealed_judge(case)
         if judge is not None and _name(judge) == _name(by):
             raise BadInputError(f"{judge} decided the case that is appealed", fix="let somebody else decide")
-        decided = case.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
+        told = self._told(case)
+        if decision == RELEASE and told is not case:
+            self.cases.save(replace(told, revision=case.revision + 1))
+            why = f"the same bytes were {told.findings[-1]}, which the case {case.id} didn't tell until now"
+            raise IncompleteError(why, fix="look at it again: averment review show")
+        decided = told.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
         self.cases.save(decided)
         return self._apply(decided, unfinished=not case.applied)
 
@@ -137,8 +143,11 @@ class Reviews:
                 raise BadInputError(why, fix="delete it yourself")
             head, source = found.head, found.source
             digest = self._digest(at_version(ObjectVersion(bucket, key), head), head)
+            news = self.cases.standing(
+                source, digest
+            ).elsewhere  # of the bytes the latest decision alone is remembered, which this one is now
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
-            case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason))
+            case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason), news)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)  # a release that was being applied may have lifted the first
             self.gate.store.withdraw(bucket, key, etag=str(head["ETag"]))
             self._log(
@@ -172,9 +181,11 @@ class Reviews:
             raise IncompleteError(f"{published} was replaced meanwhile", fix="take it down again")
         return sha256_hex(fetched.data)
 
-    def _file_takedown(self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step) -> Case | None:
-        """The version's case with the takedown in it, so that it can be appealed. None where the version isn't the gate's to read (any more):
-        what was taken down stays so then."""
+    def _file_takedown(
+        self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step, news: str | None
+    ) -> Case | None:
+        """The version's case with the takedown in it, so that it can be appealed, and with the ``news`` of who forbade the bytes before. None where the
+        version isn't the gate's to read (any more): what was taken down stays so then."""
         head = None
         if self.gate.settings.quarantine_bucket in {None, source.bucket}:
             try:
@@ -197,12 +208,13 @@ class Reviews:
             content_type=content_type,
             history=(step,),
         )
+        new = _telling(new, news)
         if self.cases.open(new):
             return new
         known = self.cases.get(new.id)
         # An appeal that is open is still for somebody else to decide; until then the hold keeps it down.
         state = CaseState.APPEALED if known.state is CaseState.APPEALED else CaseState.REJECTED
-        changed = known.with_step(step, state, applied=True)
+        changed = _telling(known, news).with_step(step, state, applied=True)
         self.cases.save(changed)
         return changed
 
@@ -234,6 +246,11 @@ class Reviews:
                     raise BadInputError(why, fix="reject it, or ask for a new upload")
                 raise BadInputError(f"a newer version of {case.target.key} has been uploaded", fix="decide on that one; reject this one")
         return head
+
+    def _told(self, case: Case) -> Case:
+        """The case with a decision on the same bytes elsewhere among what was found, which a release lifts and a rejection takes the place of: a scan
+        tells of it, and the last one may have been before. The case itself if there is none, or it tells of it already."""
+        return _telling(case, self.cases.standing(case.target, case.sha256).elsewhere)
 
     def _release(self, case: Case) -> None:
         head = self._check_releasable(case)
@@ -286,6 +303,13 @@ class Reviews:
 
     def _log(self, line: Mapping[str, JSON]) -> None:
         self.gate.log.write({**line, "authenticated": self.authenticated})
+
+
+def _telling(case: Case, news: str | None) -> Case:
+    """``case`` with ``news`` among what was found; itself where there is none, or it was."""
+    if news is None or news in case.findings:
+        return case
+    return replace(case, history=(*case.history, Step(iso(utc_now()), "gate", "found", news)), findings=(*case.findings, news))
 
 
 def _decision(case: Case) -> Step:

@@ -58,7 +58,7 @@ class Withholding:
                 self.take_back(target, judgement.sha256, judgement.reason, None)
             return action
         standing = self._cases.standing(target, judgement.sha256)
-        findings = (*judgement.findings, *_forbidden_since(standing.case, standing.hold))
+        findings = (*judgement.findings, *_forbidden_since(standing.case, standing.elsewhere or standing.hold))
         now = iso(utc_now())
         reason = standing.why or judgement.reason if action == FORBIDDEN else judgement.reason
         scan = Case(

@@ -402,10 +402,10 @@ def test_a_takedown_that_meets_a_busy_service_is_done_again_and_has_its_case(sit
     reviews = Reviews(site.gate(double))
     reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))
     faults.calls.clear()
-    faults.countdown = 5  # after what is published was looked at and read, and the two holds: the look at its source
+    faults.countdown = 6  # after what is published was looked at and read, what forbids it, and the two holds: the look at its source
     with pytest.raises(IncompleteError, match="ServiceUnavailable"):
         reviews.forbid_published("x.jpg", by=ADA, reason="ticket")
-    assert faults.calls[5:] == ["HeadObject"]
+    assert faults.calls[6:] == ["HeadObject"]
     withdrawn = reviews.forbid_published("x.jpg", by=ADA, reason="ticket")
     assert withdrawn is not None
     assert (withdrawn.case is None, site.published("x.jpg")) == (False, None)
@@ -565,3 +565,62 @@ def test_a_case_says_that_its_bytes_were_forbidden_elsewhere(site: Any, reviews:
     reviews.decide(own.id, "reject", by=BOB, reason="forbidden")
     reviews.gate.handle(own.target)
     assert reviews.cases.get(own.id).findings == own.findings, "a rejection is no news to its own case"
+
+
+@pytest.mark.parametrize("appealed", [False, True])
+def test_nobody_lifts_an_order_on_the_same_bytes_that_the_case_does_not_tell_of(
+    site: Any, reviews: Reviews, double: Any, appealed: bool
+) -> None:
+    """It came after the case was opened, and no scan since: who released the copy put the picture back that a court had taken down. It is told, and
+    whoever decides knowing it may."""
+    published = site.upload("shown.jpg", JPEG + b"fake")
+    double.one = lambda _: type(double)().one(b"clean")
+    reviews.gate.handle(published)
+    del double.one
+    _, case = held(site, reviews)
+    if appealed:
+        reviews.decide(case.id, "reject", by=ADA, reason="a fake")
+        reviews.appeal(case.id, by="support/Dee", reason="it is an advert")
+    reviews.forbid_published("shown.jpg", by=ADA, reason="a court order")
+    seen = reviews.cases.get(case.id).revision
+    with pytest.raises(IncompleteError, match=r"the same bytes were forbidden by trust at .*: a court order, which the case"):
+        reviews.decide(case.id, "release", by=BOB, reason="labelled", seen=seen)
+    assert site.published("x.jpg") is None
+    assert "a court order" in str(reviews.gate.held(site.upload("again.jpg", JPEG + b"fake"), case.sha256))
+    told = reviews.cases.get(case.id)
+    assert (told.state, "a court order" in told.findings[-1]) == (CaseState.APPEALED if appealed else CaseState.OPEN, True)
+    with pytest.raises(IncompleteError, match="went on meanwhile"):
+        reviews.decide(case.id, "release", by=BOB, reason="labelled", seen=seen)
+    reviews.decide(case.id, "release", by=BOB, reason="the order was lifted", seen=told.revision)
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_a_decision_of_ones_own_is_no_news_to_its_case(site: Any, reviews: Reviews) -> None:
+    """A rejection forbids the version and its bytes: whoever decides on the appeal is asked once."""
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "reject", by=ADA, reason="a fake")
+    reviews.appeal(case.id, by="support/Dee", reason="it is an advert")
+    reviews.decide(case.id, "release", by=BOB, reason="so it is")
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+@pytest.mark.parametrize("how", ["reject", "takedown", "takedown of what has a case"])
+def test_a_decision_does_not_hide_the_order_in_whose_place_it_comes(site: Any, reviews: Reviews, double: Any, how: str) -> None:
+    """Of the bytes the latest decision alone is remembered: its case has to tell who decides on the appeal of the one before, which a release lifts."""
+    double.one = lambda _: type(double)().one(b"clean")
+    reviews.gate.handle(site.upload("shown.jpg", JPEG + b"fake"))
+    if how == "takedown":
+        reviews.gate.handle(site.upload("x.jpg", JPEG + b"fake"))
+    del double.one
+    if how != "takedown":
+        _, case = held(site, reviews)
+    if how == "takedown of what has a case":
+        reviews.decide(case.id, "release", by=BOB, reason="labelled")
+    reviews.forbid_published("shown.jpg", by=ADA, reason="a court order")
+    if how == "reject":
+        decided = reviews.decide(case.id, "reject", by=ADA, reason="a fake").id
+    else:
+        decided = str(reviews.forbid_published("x.jpg", by=ADA, reason="a complaint").case)
+    told = reviews.cases.get(decided)
+    assert "a court order" in told.findings[-1]
+    assert (told.state, told.applied) == (CaseState.REJECTED, True)
