@@ -123,7 +123,8 @@ class IdentityGate:
                 return None
             token = _id(f"{transaction}\n{attempt}")
             session = str(self._rekognition.create_face_liveness_session(ClientRequestToken=token)["SessionId"])
-            self._put(transaction, person, risk, device, session, attempt, moment)
+            virtual = _is_virtual(device) or (known is not None and known["camera_was_virtual"]["BOOL"])  # another try unsees nothing
+            self._put(transaction, person, risk, device, session, attempt, moment, virtual=virtual)
             self._log.write(
                 {"event": "started", "transaction": _id(transaction), "session": _id(session), "attempt": attempt, "risk": str(risk)}
             )
@@ -140,7 +141,11 @@ class IdentityGate:
             known = self._get(transaction)
             risk = Risk(known["risk"]["S"]) if known else Risk.HIGH
             decision = self._decide(known, person, session, device, moment, risk)
-            if known is not None and decision.outcome is not Outcome.REFUSED and not self._use(transaction, session, decision):
+            if (
+                known is not None
+                and decision.outcome is not Outcome.REFUSED
+                and not self._use(transaction, session, decision, virtual=_is_virtual(device))
+            ):
                 decision = Decision(Outcome.REFUSED, "the session was used before", ("replayed-session",))
             self._say(transaction, session, decision, risk)
         return decision
@@ -178,13 +183,15 @@ class IdentityGate:
         ).get("Item")
         return found
 
-    def _put(self, transaction: str, person: str, risk: Risk, device: Device, session: str, attempt: int, moment: datetime) -> None:
+    def _put(
+        self, transaction: str, person: str, risk: Risk, device: Device, session: str, attempt: int, moment: datetime, *, virtual: bool
+    ) -> None:
         item = {
             "id": {"S": _id(transaction)},
             "person": {"S": _id(person)},
             "session": {"S": _id(session)},
             "device": {"S": _id(device.fingerprint)},
-            "camera_was_virtual": {"BOOL": bool(VIRTUAL_CAMERAS.search(device.camera))},
+            "camera_was_virtual": {"BOOL": virtual},
             "risk": {"S": str(risk)},
             "state": {"S": "started"},
             "attempt": {"N": str(attempt)},
@@ -208,17 +215,23 @@ class IdentityGate:
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise IncompleteError("the transaction went on at once: another session was started, or answered", fix="start again") from error
 
-    def _use(self, transaction: str, session: str, decision: Decision) -> bool:
-        """Spend the session; False if somebody was first. After a pass, a step-up or a human there is no further session."""
+    def _use(self, transaction: str, session: str, decision: Decision, *, virtual: bool) -> bool:
+        """Spend the session; False if somebody was first. After a pass, a step-up or a human there is no further session. That its camera was
+        ``virtual`` is remembered for another try."""
         state = "answered" if decision.outcome is Outcome.RETRY else "used" if decision.outcome is Outcome.PASS else "closed"
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"id": {"S": _id(transaction)}},
-                UpdateExpression="SET #state = :state",
+                UpdateExpression="SET #state = :state" + (", camera_was_virtual = :virtual" if virtual else ""),
                 ConditionExpression="#state = :started AND #session = :session",
                 ExpressionAttributeNames={"#state": "state", "#session": "session"},
-                ExpressionAttributeValues={":state": {"S": state}, ":started": {"S": "started"}, ":session": {"S": _id(session)}},
+                ExpressionAttributeValues={
+                    ":state": {"S": state},
+                    ":started": {"S": "started"},
+                    ":session": {"S": _id(session)},
+                    **({":virtual": {"BOOL": True}} if virtual else {}),
+                },
             )
         except self._dynamodb.exceptions.ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
@@ -244,11 +257,15 @@ class IdentityGate:
 
 def _signals(known: Mapping[str, Any], device: Device, age: timedelta) -> tuple[str, ...]:
     found = {
-        "virtual-camera": bool(VIRTUAL_CAMERAS.search(device.camera)) or known["camera_was_virtual"]["BOOL"],
+        "virtual-camera": _is_virtual(device) or known["camera_was_virtual"]["BOOL"],
         "other-device": known["device"]["S"] != _id(device.fingerprint),
         "too-fast": age.total_seconds() < LEAST_SECONDS,
     }
     return tuple(name for name, seen in found.items() if seen)
+
+
+def _is_virtual(device: Device) -> bool:
+    return bool(VIRTUAL_CAMERAS.search(device.camera))
 
 
 def _id(text: str) -> str:

@@ -124,6 +124,18 @@ def test_signs_of_injection_never_pass_alone(
     assert (decision.outcome, decision.signals) == (Outcome.STEP_UP, (signal,))
 
 
+@pytest.mark.parametrize("ended", [None, "FAILED"], ids=["left", "failed"])
+def test_another_try_does_not_unsee_a_virtual_camera(gate: IdentityGate, started: Started, ended: str | None) -> None:
+    """Whoever saw that the first try had shown it began a second one that called the camera something else, and passed."""
+    virtual = Device("phone-1", "OBS Virtual Camera")
+    if ended is None:
+        started(device=virtual)
+    else:
+        assert finish(gate, started(status=ended), device=virtual).outcome is Outcome.RETRY
+    decision = finish(gate, started())
+    assert (decision.outcome, decision.signals) == (Outcome.STEP_UP, ("virtual-camera",))
+
+
 def test_nothing_biometric_and_no_id_is_logged_or_kept(gate: IdentityGate, started: Started) -> None:
     """Lines have a fixed set of fields, ids are hashes, and neither images, boxes nor the confidence stand anywhere."""
     session = started(confidence=91.234)
@@ -167,9 +179,9 @@ def test_no_session_is_begun_over_an_answer_that_comes_meanwhile(
     """Whoever asks for another try while the first is being judged gets none once it passed: one transaction would pass twice."""
     session, real, decided = started(), gate._put, []
 
-    def slow(*arguments: Any) -> None:
+    def slow(*arguments: Any, **named: Any) -> None:
         decided.append(finish(gate, session).outcome)
-        real(*arguments)
+        real(*arguments, **named)
 
     monkeypatch.setattr(gate, "_put", slow)
     with pytest.raises(IncompleteError, match="at once"):
