@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,10 @@ NOT_APPLICABLE with its reason in the annotation. It is never COMPLIANT."""
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The verdict on one resource, as Config knows the resource. ``crashed`` tells a rule that raised."""
+    """The verdict on one resource, as Config knows the resource. ``crashed`` tells a rule that raised.
+
+    ``captured_at`` is when the item was captured or, of a schedule, when that began: what AWS Config tells the later of two verdicts by.
+    """
 
     resource_type: str
     resource_id: str
@@ -104,7 +107,8 @@ class Evaluator:
                 failed[resource_type] = error.message
                 continue
             subjects.extend(self._completed(raw, subject=True) for raw in listed)
-        yield from self.these(subjects)
+        for entry in self.these(subjects):  # AWS Config keeps the later of two by their times, and this look is later than any item
+            yield replace(entry, captured_at=self.now)
         if failed:
             yield self._unlisted(failed.values())
         yield from self._gone(before, {_key(raw) for raw in subjects}, {ACCOUNT} | set(failed) if failed else ())

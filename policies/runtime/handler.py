@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -102,7 +103,7 @@ def evaluate_event(
     evaluator = Evaluator(chosen, source, scope, {**settings.parameters, **parameters}, account)
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
-        yield from evaluator.every(held)
+        yield from replace(evaluator, now=_moment(invoking, "notificationCreationTime")).every(held)
     elif kind == _CHANGE and event.get("evaluationMode") == "PROACTIVE":
         yield _proposal(invoking["configurationItem"], evaluator)
     elif kind == _CHANGE:
@@ -206,9 +207,14 @@ def _unread(summary: Mapping[str, Any], reason: str) -> Evaluation:
 
 
 def _plain(summary: Mapping[str, Any], verdict: Verdict, text: str) -> Evaluation:
-    captured = summary.get("configurationItemCaptureTime")
-    try:
-        moment = datetime.fromisoformat(captured) if isinstance(captured, str) else datetime.now(UTC)
-    except ValueError:
-        moment = datetime.now(UTC)
+    moment = _moment(summary, "configurationItemCaptureTime")
     return Evaluation(str(summary.get("resourceType")), str(summary.get("resourceId")), verdict, text, moment)
+
+
+def _moment(told: Mapping[str, Any], name: str) -> datetime:
+    """The time that is ``told`` under ``name``; now where none is."""
+    try:
+        found = datetime.fromisoformat(str(told.get(name)))
+    except ValueError:
+        return datetime.now(UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -345,6 +345,18 @@ def test_a_schedule_judges_everything_in_batches_of_one_hundred():
     assert len({entry["ComplianceResourceId"] for call in put.calls for entry in call["Evaluations"]}) == 205
 
 
+def test_what_a_schedule_says_is_later_than_what_was_said_of_the_items():
+    """AWS Config keeps the later of two verdicts. By the time of an item that didn't change since, one that couldn't be checked, or was
+    missing from a list once, was never judged again: what had been said of that was said later."""
+    items = items_of("s3_put_object_gated/cases/anyone.fail")
+    message = {"messageType": "ScheduledNotification", "notificationCreationTime": "2026-11-29T10:00:00.000Z"}
+    invoking = json.dumps(message)
+    gone = ("AWS::S3::Bucket", "gone")
+    found = list(evaluate_event(event(None, invokingEvent=invoking), MemoryNeighbours(items), {}, held=lambda: [gone]))
+    assert {"gone", "acme-uploads"} <= {entry.resource_id for entry in found}
+    assert {entry.request()["OrderingTimestamp"].isoformat() for entry in found} == {"2026-11-29T10:00:00+00:00"}
+
+
 def test_annotations_keep_their_limit():
     """A longer reason is cut, not refused by the service."""
     items = items_of("s3_put_object_gated/cases/anyone.fail")
