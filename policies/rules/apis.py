@@ -135,7 +135,11 @@ def another_takes_uploads(function: Resource, role: Resource, graph: Graph) -> b
 
 def role_of(function: Resource, graph: Graph) -> Resource | None:
     """The role that ``function`` runs as."""
-    value = function.get("Role")
+    return role_at(function.get("Role"), graph)
+
+
+def role_at(value: Any, graph: Graph) -> Resource | None:
+    """The role that ``value`` (a link, or an ARN as of what is deployed) means."""
     found = graph.target(value)
     if isinstance(found, Resource):
         return found

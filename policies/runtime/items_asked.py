@@ -15,7 +15,8 @@ _VERBS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", 
 
 def _rest_api(place: Place, api: Resource) -> Iterator[Item]:
     """The API, and a method for each operation of the description that it was made from."""
-    yield place.envelope(api, {"Id": place.name(api), "Name": place.value(api.get("Name"))})
+    settings = {key: place.value(api.get(key)) for key in ("Name", "Policy", "EndpointConfiguration")}
+    yield place.envelope(api, {"Id": place.name(api), **settings})
     for index, (path, verb, operation, security) in enumerate(_operations(api)):
         integration = operation.get("x-amazon-apigateway-integration") or {}
         configuration = {

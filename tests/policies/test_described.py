@@ -73,7 +73,17 @@ class Services:
 
 REST = {
     "apigateway": {
-        "GetRestApis": {"items": [{"id": "r1", "name": "shop", "tags": {"team": "trust"}}]},
+        "GetRestApis": {
+            "items": [
+                {
+                    "id": "r1",
+                    "name": "shop",
+                    "tags": {"team": "trust"},
+                    "policy": '{\\"Statement\\":[{\\"Effect\\":\\"Deny\\"}]}',  # with backslashes, as API Gateway gives it
+                    "endpointConfiguration": {"types": ["PRIVATE"], "vpcEndpointIds": ["vpce-0a1b"]},
+                }
+            ]
+        },
         "GetResources": {
             "items": [
                 {"id": "root", "path": "/"},
@@ -419,7 +429,11 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("RestApiId",): Reference("r1", "Arn"),
         ("Integration", "IntegrationHttpMethod"): "POST",
     },
-    "AWS::ApiGateway::RestApi": {("Name",): "shop"},
+    "AWS::ApiGateway::RestApi": {
+        ("Name",): "shop",
+        ("EndpointConfiguration", "Types"): ["PRIVATE"],
+        ("Policy", "Statement", 0, "Effect"): "Deny",
+    },
     "AWS::ApiGatewayV2::Api": {("ProtocolType",): "HTTP"},
     "AWS::ApiGatewayV2::Integration": {("IntegrationUri",): arn("lambda", "function:presign")},
     "AWS::ApiGatewayV2::Route": {("RouteKey",): "POST /uploads", ("Target",): Reference("integrations/i1", "Arn")},

@@ -29,6 +29,7 @@ from averment.policies.rules.apis import (
     doors,
     function_behind,
     grant_of,
+    role_at,
     role_of,
     takes_uploads,
 )
@@ -105,9 +106,7 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
     if unnamed and function and holder and another_takes_uploads(function, holder, context.graph):
         return
     if straight:
-        found = context.graph.target(door.credentials)
-        holder = found if isinstance(found, Resource) else None
-    if straight:
+        holder = role_at(door.credentials, context.graph)
         yield from _elsewhere(door, context)
     for bucket, role, why in media_buckets(context.graph, context.scope, MediaRole.UPLOAD, MediaRole.PUBLISHED):
         if role is MediaRole.PUBLISHED and door.method not in _WRITING:

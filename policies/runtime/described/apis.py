@@ -6,14 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.policies.runtime.described.ask import Ask, Item
-from averment.policies.surfaces.config_items import capitalised
+from averment.policies.surfaces.config_items import capitalised, decoded
 
 
 def rest_apis(ask: Ask) -> Iterator[Item]:
-    """REST APIs."""
+    """REST APIs, with what keeps strangers from all of one: that it is private, or a resource policy."""
     for api in ask.pages("apigateway", "get_rest_apis", "items"):
         identity = api["id"]
-        configuration = {"Id": identity, "Name": api.get("name"), "Policy": api.get("policy")}
+        configuration = {
+            "Id": identity,
+            "Name": api.get("name"),
+            "Policy": rest_policy(api.get("policy")),
+            "EndpointConfiguration": capitalised(api.get("endpointConfiguration")),
+        }
         yield ask.item("AWS::ApiGateway::RestApi", identity, _rest_arn(ask, identity), configuration, api.get("tags"))
 
 
@@ -23,6 +28,12 @@ def rest_methods(ask: Ask) -> Iterator[Item]:
         for place in ask.pages("apigateway", "get_resources", "items", restApiId=api["id"], embed=["methods"]):
             for verb, method in (place.get("resourceMethods") or {}).items():
                 yield _method(ask, api["id"], place, verb, method or {})
+
+
+def rest_policy(text: Any) -> Any:
+    """A resource policy, of which API Gateway gives the inside of a JSON text: its quotes have backslashes before them."""
+    readings = (decoded(f'"{text}"'), decoded(text))
+    return next((found for found in readings if isinstance(found, Mapping)), text)
 
 
 def _method(ask: Ask, api: str, place: Mapping[str, Any], verb: str, method: Mapping[str, Any]) -> Item:

@@ -1,0 +1,73 @@
+"""APIs as they are once deployed, where a template has links: the same verdict on both sides. Origin of the data: written here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.runtime.described.apis import rest_policy
+from averment.policies.runtime.evaluate import Evaluator
+from averment.policies.runtime.items import Deployment
+from averment.policies.runtime.neighbours import MemoryNeighbours
+from averment.policies.surfaces.cloudformation import read_template
+
+OWN = "123456789012"
+SCOPE = Scope(accounts=(OWN,))
+TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Writer:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: writer
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: apigateway.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: write
+          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+  Api:
+    Type: AWS::ApiGateway::RestApi
+    Properties: {Name: files, SETTINGS}
+  Method:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      HttpMethod: PUT
+      AuthorizationType: NONE
+      Integration:
+        Type: AWS
+        IntegrationHttpMethod: PUT
+        Uri: !Sub "arn:aws:apigateway:${AWS::Region}:s3:path/{bucket}/{key}"
+        Credentials: !GetAtt Writer.Arn
+"""
+PRIVATE = "EndpointConfiguration: {Types: [PRIVATE]}"
+OWN_ONLY = (
+    "Policy: {Statement: {Effect: Allow, Principal: {AWS: '123456789012'}, Action: 'execute-api:Invoke', Resource: 'execute-api:/*'}}"
+)
+
+
+@pytest.mark.parametrize(("settings", "verdict"), [("", Verdict.FAIL), (PRIVATE, Verdict.PASS), (OWN_ONLY, Verdict.PASS)])
+def test_an_api_that_writes_to_s3_by_a_role_of_its_own_is_judged_alike_on_both_sides(tmp_path: Path, settings: str, verdict: Verdict):
+    """Its URI names no bucket, so that all hangs on the role, which is an ARN once it is there; and so does what keeps strangers out."""
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE.replace(", SETTINGS", f", {settings}" if settings else ""), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    after = {entry.verdict for entry in Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()}
+    assert before.verdict is verdict
+    assert after == {verdict, Verdict.NOT_APPLICABLE}  # the method, and the API itself
+
+
+def test_the_policy_of_a_rest_api_is_read_as_api_gateway_gives_it():
+    """It is the inside of a JSON text, with backslashes before its quotes and slashes; one that isn't JSON at all stays what it is."""
+    document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}]}
+    escaped = json.dumps(json.dumps(document))[1:-1].replace("/", "\\/")
+    assert rest_policy(escaped) == rest_policy(json.dumps(document)) == document
+    assert (rest_policy(None), rest_policy("{broken")) == (None, "{broken")
