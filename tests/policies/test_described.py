@@ -263,7 +263,7 @@ SCALING = {
 _NOTIFICATION = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0, "ThresholdType": "PERCENTAGE"}
 COSTS = {
     "budgets": {
-        "DescribeBudgets": {
+        "DescribeBudgets": lambda sent: {
             "Budgets": [
                 {
                     "BudgetName": "inference",
@@ -273,6 +273,11 @@ COSTS = {
                     "CalculatedSpend": {"ActualSpend": {"Amount": "1", "Unit": "USD"}},
                 }
             ]
+                    **(
+                        {"FilterExpression": {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon SageMaker"]}}}
+                        if sent.get("ShowFilterExpression")  # AWS leaves it out otherwise
+                        else {}
+                    ),
         },
         "DescribeNotificationsForBudget": {"Notifications": [_NOTIFICATION]},
         "DescribeSubscribersForNotification": {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "on-call@acme.example"}]},
@@ -454,6 +459,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::CE::AnomalySubscription": {
         ("Subscribers", 0, "Type"): "EMAIL",
         ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
+        ("Budget", "FilterExpression", "Dimensions", "Key"): "SERVICE",
     },
     "AWS::CloudWatch::CompositeAlarm": {("AlarmRule",): 'ALARM("uploads")', ("AlarmActions", 0): arn("sns", "on-call")},
     "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},

@@ -66,6 +66,10 @@ class Ask:
             self._listed[name] = found
         return self._listed[name]
 
+    def takes(self, service: str, operation: str, parameter: str) -> bool:
+        """Whether the boto3 that is there knows ``parameter`` of an operation (its name as the service's API has it)."""
+        return parameter in self.client(service).meta.service_model.operation_model(operation).input_shape.members
+
     @property
     def partition(self) -> str:
         """The part of AWS that the region is in, as ARNs name it."""

@@ -89,7 +89,9 @@ def stream_processors(ask: Ask) -> Iterator[Item]:
 
 def budgets(ask: Ask) -> Iterator[Item]:
     """Budgets with their notifications and who is told."""
-    for budget in ask.pages("budgets", "describe_budgets", "Budgets", AccountId=ask.account):
+    # Unless asked for it, AWS Budgets leaves out the expression that the newer budgets are narrowed by: they seemed to be about everything.
+    more = {"ShowFilterExpression": True} if ask.takes("budgets", "DescribeBudgets", "ShowFilterExpression") else {}
+    for budget in ask.pages("budgets", "describe_budgets", "Budgets", AccountId=ask.account, **more):
         name = budget["BudgetName"]
         place = {"AccountId": ask.account, "BudgetName": name}
         notified = []
