@@ -367,7 +367,11 @@ ACCOUNT = {
                 {"name": "default", "roleARN": "r", "recordingGroup": {"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}}
             ]
         },
-        "DescribeConfigurationRecorderStatus": {"ConfigurationRecordersStatus": [{"name": "default", "recording": False}]},
+        "DescribeConfigurationRecorderStatus": {
+            "ConfigurationRecordersStatus": [
+                {"name": "default", "recording": False, "lastStatus": "Failure", "lastErrorCode": "AccessDenied"}
+            ]
+        },
         "DescribeDeliveryChannels": {"DeliveryChannels": [{"name": "default", "s3BucketName": "acme-config"}]},
     },
     "cognito-identity": {
@@ -464,7 +468,12 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::CloudWatch::CompositeAlarm": {("AlarmRule",): 'ALARM("uploads")', ("AlarmActions", 0): arn("sns", "on-call")},
     "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},
     "AWS::Config::ConfigRule": {("InputParameters", "rule"): "signing-key-fit"},
-    "AWS::Config::ConfigurationRecorder": {("Recording",): False, ("RecordingGroup", "ResourceTypes"): ["AWS::S3::Bucket"]},
+    "AWS::Config::ConfigurationRecorder": {
+        ("Recording",): False,
+        ("LastStatus",): "Failure",
+        ("LastErrorCode",): "AccessDenied",
+        ("RecordingGroup", "ResourceTypes"): ["AWS::S3::Bucket"],
+    },
     "AWS::Config::ConformancePack": {("ConformancePackName",): "p"},
     "AWS::Config::DeliveryChannel": {("S3BucketName",): "acme-config"},
     "AWS::Lambda::EventInvokeConfig": {("DestinationConfig", "OnFailure", "Destination"): arn("sqs", "dead")},

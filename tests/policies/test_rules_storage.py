@@ -163,6 +163,26 @@ def test_a_recorder_that_was_stopped_is_seen_in_its_item():
     assert "switched off" in outcome.message
 
 
+@pytest.mark.parametrize(("last", "verdict"), [("SUCCESS", Verdict.PASS), ("Pending", Verdict.PASS), ("Failure", Verdict.FAIL)])
+def test_a_recorder_that_is_on_and_fails_records_nothing(last: str, verdict: Verdict):
+    """Its role was changed, say: it is on, what it has is stale, and the one rule that asks for it passed."""
+    item = {
+        "resourceType": "AWS::Config::ConfigurationRecorder",
+        "resourceId": "main",
+        "configuration": {
+            "Name": "main",
+            "Recording": True,
+            "LastStatus": last,
+            "LastErrorCode": "AccessDenied",
+            "RecordingGroup": {"AllSupported": True, "IncludeGlobalResourceTypes": True},
+        },
+    }
+    outcome = outcome_of(graph_from_items([item]), "config-recorder-on")
+    assert outcome.verdict is verdict
+    assert verdict is Verdict.PASS or "fails to record (AccessDenied)" in outcome.message
+    assert verdict is Verdict.PASS or "start-configuration-recorder" not in (outcome.fix or "")
+
+
 ABROAD = RECORDER.replace("= true\n  }", "= %s\n  }").replace('"main"', '"abroad"')
 
 

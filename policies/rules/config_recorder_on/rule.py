@@ -50,6 +50,8 @@ _STATUS_ON = (
     "<Channel>:\n  Type: AWS::Config::DeliveryChannel\n  Properties:\n    S3BucketName: !Ref <ConfigBucket>",
     "aws configservice start-configuration-recorder --configuration-recorder-name @",
 )
+_FAILS = "is on, but fails to record"
+_WHY_NOT = "aws configservice describe-configuration-recorder-status  # then see its role, and the bucket of its delivery channel"
 _RECORDER = (
     (
         'resource "aws_config_configuration_recorder" "main" {\n  role_arn = aws_iam_role.<config>.arn\n\n  recording_group {\n'
@@ -232,7 +234,8 @@ def _recording(recorder: Resource, context: Context) -> Iterator[Outcome]:
     if isinstance(running, Unknown):
         yield unknown(f"whether {recorder.address} is switched on: {running.reason}", where=recorder.source)
     elif isinstance(running, str):
-        fix = fix_for(recorder, terraform=_STATUS_ON[0], cloudformation=_STATUS_ON[1], command=_STATUS_ON[2])
+        command = _WHY_NOT if running.startswith(_FAILS) else _STATUS_ON[2]
+        fix = fix_for(recorder, terraform=_STATUS_ON[0], cloudformation=_STATUS_ON[1], command=command)
         yield fail(f"{recorder.address} {running}", where=recorder.source, fix=fix, changes=tuple(_started(recorder, context.graph)))
 
 
@@ -257,7 +260,10 @@ def _running(recorder: Resource, context: Context) -> str | Unknown | None:
     """Why the recorder doesn't run; None if it does."""
     graph = context.graph
     if recorder.dialect is Dialect.CONFIG:
-        return "is switched off" if recorder.get("Recording") is False else None
+        if recorder.get("Recording") is False:
+            return "is switched off"
+        code = recorder.get("LastErrorCode")
+        return f"{_FAILS}{f' ({code})' if code else ''}" if str(recorder.get("LastStatus")).lower() == "failure" else None
     if recorder.dialect is Dialect.CLOUDFORMATION:
         return None if next(graph.of_type(CHANNEL), None) is not None else Unknown("no delivery channel is part of what was read")
     statuses = list(_statuses(recorder, graph))

@@ -24,9 +24,9 @@ def conformance_packs(ask: Ask) -> Iterator[Item]:
 
 
 def recorders(ask: Ask) -> Iterator[Item]:
-    """Configuration recorders and whether each is on; one that a service of AWS keeps for itself tells rules of nothing."""
-    statuses = ask.pages("config", "describe_configuration_recorder_status", "ConfigurationRecordersStatus")
-    on = {status["name"]: status.get("recording") is True for status in statuses}
+    """Configuration recorders, whether each is on, and how it last went; one that a service of AWS keeps for itself tells rules of nothing."""
+    listed = ask.pages("config", "describe_configuration_recorder_status", "ConfigurationRecordersStatus")
+    statuses = {status["name"]: status for status in listed if not status.get("servicePrincipal")}
     for recorder in ask.pages("config", "describe_configuration_recorders", "ConfigurationRecorders"):
         if recorder.get("servicePrincipal"):
             continue
@@ -36,7 +36,9 @@ def recorders(ask: Ask) -> Iterator[Item]:
             "RoleARN": recorder.get("roleARN"),
             "RecordingGroup": capitalised(recorder.get("recordingGroup")),
             "RecordingMode": capitalised(recorder.get("recordingMode")),
-            "Recording": on.get(name, False),
+            "Recording": statuses.get(name, {}).get("recording") is True,
+            "LastStatus": statuses.get(name, {}).get("lastStatus"),
+            "LastErrorCode": statuses.get(name, {}).get("lastErrorCode"),
         }
         arn = recorder.get("arn") or ask.arn("config", f"config-recorder/{name}")
         yield ask.item("AWS::Config::ConfigurationRecorder", name, arn, configuration)
