@@ -28,6 +28,9 @@ _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester"
 _ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-ip-address"})
 """Those of them that CloudTrail's records don't have."""
 
+_OF_FUNCTION = 7
+"""Parts of a function's ARN; an eighth is an alias or a version."""
+
 _NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
 
 
@@ -333,8 +336,12 @@ def _child(value: Any, key: str) -> Any:
 
 
 def _is_named(resource: Resource, arn: str) -> bool:
+    """Whether ``arn`` is that of ``resource``, or of a version or an alias of a function that it is."""
+    plain = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
+    if resource.address.startswith("arn:"):  # it is deployed, and its address says whose it is: another account may have one of the name
+        return plain == resource.address
     name = resource.get(_NAME_KEYS[resource.type])
-    return isinstance(name, str) and arn.rsplit(":", 1)[-1] == name
+    return isinstance(name, str) and plain.rsplit(":", 1)[-1] == name
 
 
 def _list(value: Any) -> Iterable[Any]:

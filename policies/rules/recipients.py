@@ -72,6 +72,6 @@ def _by_arn(entry: Any, graph: Graph) -> Resource | None:
 
 
 def _arn_tail(topic: Resource, arn: str) -> str | None:
-    """``arn`` if its last part is the name of ``topic``."""
-    name = topic.get("TopicName")
+    """``arn`` if its last part is the name of ``topic``; of a deployed one its address says all, and another account's may have its name."""
+    name = topic.get("TopicName") if not topic.address.startswith("arn:") else None
     return arn if isinstance(name, str) and ":sns:" in arn and arn.rsplit(":", 1)[-1] == name else None
