@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from averment.core.scope import Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
@@ -252,6 +252,41 @@ def test_a_distribution_s_wrapped_lists_are_unwrapped():
     config["defaultCacheBehavior"]["lambdaFunctionAssociations"] = {"quantity": 0}
     graph = graph_from_items([item])
     assert "no edge gate" in subject.evaluate(next(iter(graph)), Context(graph, SCOPE)).message
+
+
+TAGGED = Scope((OWN,), media=(MediaMatcher(MediaRole.PUBLISHED, {"data-class": "media"}),))
+NAMED = Scope((OWN,), media=(MediaMatcher(MediaRole.PUBLISHED, {}, ("acme-media-*",)),))
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "gate", "verdict"),
+    [
+        (TAGGED, "acme-pictures", None, Verdict.UNKNOWN),
+        (TAGGED, "acme-pictures", "viewer-request", Verdict.NOT_APPLICABLE),
+        (TAGGED, "acme-frontend", None, Verdict.NOT_APPLICABLE),
+        (NAMED, "acme-pictures", None, Verdict.NOT_APPLICABLE),
+        (Scope((OWN,)), "acme-stuff", None, Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_a_bucket_of_another_region_may_be_media_by_its_tags(scope: Scope, name: str, gate: str | None, verdict: Verdict):
+    """Distributions are recorded in us-east-1, and their buckets where they are: a bucket that is known by its tag was taken for none."""
+    gates = {"quantity": 1, "items": [{"functionARN": "f", "eventType": gate}]} if gate else {"quantity": 0}
+    host = f"{name}.s3.eu-west-1.amazonaws.com"
+    config = {
+        "origins": {"quantity": 1, "items": [{"id": "o", "domainName": host, "originAccessControlId": "E2"}]},
+        "defaultCacheBehavior": {"targetOriginId": "o", "functionAssociations": gates},
+        "cacheBehaviors": {"quantity": 0},
+    }
+    item = {
+        "resourceType": "AWS::CloudFront::Distribution",
+        "resourceId": "E1",
+        "ARN": f"arn:aws:cloudfront::{OWN}:distribution/E1",
+        "configuration": {"id": "E1", "distributionConfig": config},
+    }
+    graph = graph_from_items([item])
+    outcome = rule("cdn-media-gated").evaluate(next(iter(graph)), Context(graph, scope))
+    assert outcome.verdict is verdict
+    assert verdict is not Verdict.UNKNOWN or "whether that bucket holds media: its tags were not read" in outcome.message
 
 
 @pytest.mark.parametrize("text", [json.dumps(json.dumps(POLICY)), json.dumps(POLICY)])

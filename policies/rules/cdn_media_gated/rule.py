@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from averment.core.words import Severity
+from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
 from averment.policies.rules.origins import DISTRIBUTION, Origin, origins
 
 _FUNCTION_EVENTS = ("viewer-request",)
@@ -33,7 +34,7 @@ _COMMAND = "aws cloudfront update-distribution --id @ --if-match <ETag> --distri
 def evaluate(distribution: Resource, context: Context) -> Outcome:
     """The verdict on one distribution: each media origin, and each behaviour that leads to one."""
     outcomes: list[Outcome] = []
-    media: dict[str, tuple[Origin, str]] = {}
+    media: dict[str, _Media] = {}
     for origin in origins(distribution, context.graph):
         if isinstance(origin, Unknown):
             outcomes.append(
@@ -45,11 +46,14 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
                 reason = f"whether origin '{origin.id}' holds media: {origin.bucket.reason}"
                 outcomes.append(unknown(reason, where=distribution.where(*origin.path)))
             continue
-        found = media_role(origin.bucket, context.scope, context.graph) if origin.bucket is not None else None
+        if origin.bucket is None:
+            continue
+        found = media_role(origin.bucket, context.scope, context.graph)
         if found is not None:
-            media[origin.id] = (origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
-    for origin, subject in media.values():
-        outcomes.append(_access(origin, subject, distribution, context.graph))
+            media[origin.id] = _Media(origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
+        elif (doubt := _untagged(origin.bucket, context)) is not None:
+            media[origin.id] = _Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt)
+    outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context.graph)) for entry in media.values()]
     for behaviour, path in _behaviours(distribution):
         if isinstance(behaviour, Unknown):
             if media:
@@ -57,6 +61,30 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
             continue
         outcomes.extend(_gate(behaviour, path, media, distribution))
     return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
+
+
+@dataclass(frozen=True)
+class _Media:
+    """An origin that holds media, or may (``doubt``): then only what would be a failure is worth a question."""
+
+    origin: Origin
+    subject: str
+    doubt: Unknown | None = None
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """``outcome`` as far as it can be said of this origin."""
+        if self.doubt is None:
+            return outcome
+        if outcome.verdict is Verdict.FAIL:
+            return unknown(f"{outcome.message}; whether that bucket holds media: {self.doubt.reason}", where=outcome.where)
+        return NOT_APPLICABLE
+
+
+def _untagged(bucket: Resource, context: Context) -> Unknown | None:
+    """Why a bucket that wasn't read may hold media all the same, where the organisation knows its own by tags: it may be another region's."""
+    if context.scope.guesses or any(known is bucket for known in context.graph.of_type(BUCKET)):
+        return None
+    return may_hold_media(replace(bucket, outside=True), context.scope)
 
 
 def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) -> Outcome:
@@ -94,9 +122,7 @@ def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Un
             yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
 
 
-def _gate(
-    behaviour: Mapping[str, Any], path: PropertyPath, media: Mapping[str, tuple[Origin, str]], distribution: Resource
-) -> Iterator[Outcome]:
+def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Mapping[str, _Media], distribution: Resource) -> Iterator[Outcome]:
     target = behaviour.get("TargetOriginId")
     where = distribution.where(*path)
     label = f"behaviour '{behaviour['PathPattern']}'" if isinstance(behaviour.get("PathPattern"), str) else "the default behaviour"
@@ -105,16 +131,18 @@ def _gate(
             yield unknown(f"which origin {label} leads to: {target.reason}", where=where)
         return
     reached = [media[key] for key in _members(target, distribution) if key in media]
-    if not reached:
+    first = min(reached, key=lambda entry: entry.doubt is not None, default=None)
+    if first is None:
         return
     gated = _gated(behaviour)
     if gated is True:
-        yield PASS
+        yield first.judged(PASS)
     elif isinstance(gated, Unknown):
-        yield unknown(f"the edge functions of {label} could not be resolved: {gated.reason}", where=where)
+        yield first.judged(unknown(f"the edge functions of {label} could not be resolved: {gated.reason}", where=where))
     else:
         fix = fix_for(distribution, terraform=_TERRAFORM_GATE, cloudformation=_CLOUDFORMATION_GATE, command=_COMMAND)
-        yield fail(f"{label} serves whatever lies there, with no edge gate on the verdict: {reached[0][1]}", where=where, fix=fix)
+        message = f"{label} serves whatever lies there, with no edge gate on the verdict: {first.subject}"
+        yield first.judged(fail(message, where=where, fix=fix))
 
 
 def _members(target: Any, distribution: Resource) -> list[str]:
