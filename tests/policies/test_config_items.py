@@ -289,6 +289,20 @@ def test_a_bucket_of_another_region_may_be_media_by_its_tags(scope: Scope, name:
     assert verdict is not Verdict.UNKNOWN or "whether that bucket holds media: its tags were not read" in outcome.message
 
 
+@pytest.mark.parametrize("configuration", [{"Tags": [{"Key": "public", "Value": "true"}]}, {"tags": {"public": "true"}}, {}])
+def test_a_tag_is_a_text_whatever_it_says(configuration: dict[str, Any]):
+    """A rule of one's own that asks for ``public: "true"`` found ``True``, and passed."""
+    queue = {
+        "resourceType": "AWS::SQS::Queue",
+        "resourceId": "in",
+        "ARN": f"arn:aws:sqs:eu-west-1:{OWN}:in",
+        "configuration": {"QueueName": "in", **configuration},
+        "tags": {"public": "true"},
+    }
+    (found,) = graph_from_items([queue])
+    assert dict(found.tags) == {"public": "true"}
+
+
 @pytest.mark.parametrize("text", [json.dumps(json.dumps(POLICY)), json.dumps(POLICY)])
 def test_a_key_s_policy_stands_in_the_supplement(text: str):
     """KMS items have the policy as JSON text, once or twice encoded; without one nothing is known."""

@@ -75,7 +75,7 @@ def as_it_is(item: Item) -> list[Resource]:
     for name in _JSON_TEXTS:
         if isinstance(properties.get(name), str):
             properties[name] = decoded(properties[name])
-    properties["Tags"] = tag_list(properties.get("Tags"), item.tags) or None
+    properties["Tags"] = tag_list(field(item.configuration, "tags"), item.tags) or None  # as they are: "true" is a text in a tag
     return [resource(item, properties)]
 
 
