@@ -8,7 +8,6 @@ and ``ForAllValues`` on an Allow let the request through, positive operators on 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
@@ -16,7 +15,7 @@ from averment.core.scope import Scope
 from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.iam.document import Condition, Document, Statement, Value
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import OWN_ACCOUNT, Principal, Who, account_is_own, classify, same_account
+from averment.policies.iam.principals import OWN_ACCOUNT, UNIQUE_ID, Principal, Who, account_is_own, classify, same_account
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 
 OWN_ORGANISATION = ("data.aws_organizations_organization.",)
@@ -37,9 +36,6 @@ _ORGANISATION_PATHS = frozenset({"aws:principalorgpaths", "aws:sourceorgpaths"})
 _ACCOUNT = frozenset({"aws:principalaccount", "aws:sourceaccount", "aws:sourceowner", "s3:dataaccesspointaccount", "kms:calleraccount"})
 _ARN = frozenset({"aws:principalarn", "aws:sourcearn", "s3:dataaccesspointarn"})
 _USER_ID = "aws:userid"
-_UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]{8,}")
-"""What a role or user is called for good (``AROA...``, ``AIDA...``): nobody else ever is. (IAM User Guide, "Unique identifiers".)"""
-
 _NETWORK = frozenset({"aws:sourcevpc", "aws:sourcevpce", "aws:sourceip"})
 _NO_GATES = {
     "aws:resourceorgid": "is about whose the bucket is, not about who asks",
@@ -250,7 +246,7 @@ def _user_gates(unique: str, scope: Scope) -> Truth:
     """Whether the part of a user id before the session's name means somebody: one role or user, or the root of one's own account."""
     if _holds_wildcard(unique):
         return False
-    return True if _UNIQUE_ID.fullmatch(unique) else account_is_own(unique, scope, whole=not scope.accounts)
+    return True if UNIQUE_ID.fullmatch(unique) else account_is_own(unique, scope, whole=not scope.accounts)
 
 
 def _arn_gates(value: str, scope: Scope) -> Truth:

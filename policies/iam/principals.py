@@ -19,6 +19,9 @@ OWN_ACCOUNT = "own-account"
 
 _OWN_NAMES = (OWN_ACCOUNT, "${AWS::AccountId}")
 _CANONICAL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]{8,}", re.ASCII)
+"""What a role or user is called for good (``AROA...``, ``AIDA...``): nobody else ever is. (IAM User Guide, "Unique identifiers".)"""
+
 _DATA_OWN = ("data.aws_caller_identity.", "data.aws_iam_role.", "data.aws_iam_user.", "data.aws_iam_session_context.")
 
 
@@ -102,6 +105,8 @@ def _of_aws(value: str, scope: Scope) -> Who | Unknown:
         return _who(account_is_own(value, scope, whole=True))
     if _CANONICAL_ID.fullmatch(value):
         return Unknown(f"canonical user {value[:12]}… doesn't tell its account")
+    if UNIQUE_ID.fullmatch(value):
+        return Unknown(f"'{value}' is how AWS shows a role or user that was deleted: take it out of the policy, or name an ARN")
     match = _ARN.fullmatch(value.replace("${AWS::AccountId}", OWN_ACCOUNT))
     if match is None:
         return Unknown(f"'{value}' is not an ARN of a principal")

@@ -257,6 +257,13 @@ def test_a_principal_that_can_t_be_placed_is_unknown(value: Any):
     assert isinstance(classify("AWS", value, SCOPE, NOWHERE).who, Unknown)
 
 
+def test_whoever_was_deleted_is_called_that():
+    """AWS shows the id of a role in a policy once the role is gone: "not an ARN" told nobody what to do about it."""
+    who = classify("AWS", "AROAEXAMPLEID0000", SCOPE, NOWHERE).who
+    assert isinstance(who, Unknown)
+    assert "deleted: take it out of the policy" in who.reason
+
+
 def test_without_known_accounts_only_a_whole_account_counts_as_foreign():
     """A named role may be in one's own account; a policy needn't name its own account's root."""
     assert classify("AWS", f"arn:aws:iam::{OTHER}:root", Scope(), NOWHERE).who is Who.OUTSIDER
