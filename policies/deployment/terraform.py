@@ -210,5 +210,11 @@ def _inputs(pack: Pack) -> Iterator[str]:
     parameter_value = {values[name]}
   }}
 """
-    if any(planned.guard is None for planned in pack.rules):
-        yield "\n  depends_on = [aws_lambda_permission.config, aws_iam_role_policy.rules]\n"
+    documents = sorted({planned.runbook.name.replace("-", "_") for planned in pack.rules if planned.runbook is not None})
+    before = [  # what the template knows by its name alone
+        *(["aws_lambda_permission.config", "aws_iam_role_policy.rules"] if any(planned.guard is None for planned in pack.rules) else []),
+        *(["aws_iam_role_policy.runbooks"] if documents else []),
+        *(f"aws_ssm_document.{name}" for name in documents),
+    ]
+    if before:
+        yield "\n  depends_on = [\n" + "".join(f"    {entry},\n" for entry in before) + "  ]\n"

@@ -254,8 +254,22 @@ def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
     assert '"aws_config_conformance_pack"' not in text
     digest = hashlib.sha256((made.parent / "wide" / "averment.pack.yaml").read_bytes()).hexdigest()
     assert f'parameter_name  = "AvermentBuild"\n    parameter_value = "{digest}"' in text
-    assert "depends_on = [aws_lambda_permission.config" in text
     assert 'name = "averment-runbooks-${data.aws_region.current.id}"' in text  # which the pack's remediations call
+
+
+@pytest.mark.parametrize("wide", [(), ("--organisation",)])
+def test_in_terraform_a_pack_comes_after_all_that_it_calls_by_name(made: Path, wide: tuple[str, ...]) -> None:
+    """Its template names the runbooks' documents, and Terraform can't see that: it made pack and documents at once."""
+    assert run(["rules", "build", *wide, "-o", "again"]) == 0
+    text = (made.parent / "again" / "terraform" / "main.tf").read_text(encoding="utf-8")
+    before = text.rpartition("depends_on = [")[2].partition("]")[0]
+    assert [line.strip(" ,") for line in before.strip().splitlines()] == [
+        "aws_lambda_permission.config",
+        "aws_iam_role_policy.rules",
+        "aws_iam_role_policy.runbooks",
+        "aws_ssm_document.isolate_bucket",
+    ]
+    assert 'resource "aws_ssm_document" "isolate_bucket"' in text
 
 
 def test_building_again_changes_nothing(made: Path) -> None:
