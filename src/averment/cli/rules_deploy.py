@@ -26,6 +26,8 @@ from averment.policies.own_rules import with_own
 from averment.policies.runtime.permissions import permissions
 
 PACK_NAME = "averment"
+REGION = "{region}"
+"""Stands in the name of the bucket for the region."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ proactive_option = click.option(
     help="Also run rules that look at one resource alone before it is deployed (StartResourceEvaluation); AWS Config takes some types only.",
 )
 artifacts_option = click.option(
-    "--artifacts", required=True, metavar="BUCKET", help="A bucket of yours, in the region, that holds the function's archive."
+    "--artifacts",
+    required=True,
+    metavar="BUCKET",
+    help="A bucket of yours, in the region, that holds the function's archive; {region} in it stands for the region.",
 )
 region_option = click.option(
     "--region", "regions", multiple=True, metavar="REGION", help="Where; may be repeated.  [default: the session's]"
@@ -150,7 +155,7 @@ def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation
     \b
     Examples:
       averment rules deploy --artifacts my-artifacts --dry-run
-      averment rules deploy --artifacts my-artifacts --region eu-west-1 --region eu-central-1
+      averment rules deploy --artifacts 'my-artifacts-{region}' --region eu-west-1 --region eu-central-1
     """
     from averment.policies.deployment import run
 
@@ -227,10 +232,19 @@ def _show(region: str, steps: Sequence[Step]) -> bool:
 
 
 def _everywhere(made: Built, artifacts: str, regions: Sequence[str], *, everything: bool = False) -> Iterator[tuple[str, list[Step]]]:
+    """The steps in each region, once each.
+
+    Raises:
+        BadInputError: one bucket is named for several regions, and the function's archive has to lie in the function's own.
+    """
     from averment.core.aws import client
 
-    for region in regions or (client("sts").meta.region_name,):
-        yield region, steps_for(made, artifacts, region, everything=everything)
+    chosen = tuple(dict.fromkeys(regions)) or (client("sts").meta.region_name,)
+    if len(chosen) > 1 and REGION not in artifacts:
+        fix = f"have one in each, and name them together: --artifacts '{artifacts}-{REGION}'"
+        raise BadInputError(f"the bucket {artifacts} is in one region, and the rules of each need one in theirs", fix=fix)
+    for region in chosen:
+        yield region, steps_for(made, artifacts.replace(REGION, region), region, everything=everything)
 
 
 def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = False) -> list[Step]:

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from averment.cli.main import run
+from averment.cli.rules_deploy import _everywhere, built
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment
 from averment.core.errors import BadInputError
@@ -255,6 +256,20 @@ def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
     digest = hashlib.sha256((made.parent / "wide" / "averment.pack.yaml").read_bytes()).hexdigest()
     assert f'parameter_name  = "AvermentBuild"\n    parameter_value = "{digest}"' in text
     assert 'name = "averment-runbooks-${data.aws_region.current.id}"' in text  # which the pack's remediations call
+
+
+def test_each_region_has_a_bucket_of_its_own(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda takes code from its own region only: with one bucket for two, as the help showed it, the second deployment broke off."""
+    places = ["--region", "eu-west-1", "--region", "eu-central-1"]
+    for command in ("deploy", "diff", "destroy"):
+        capsys.readouterr()
+        assert run(["rules", command, "--artifacts", "acme", *places]) == 2
+        assert "--artifacts 'acme-{region}'" in capsys.readouterr().err.replace("\n", " ")
+    found = _everywhere(built(None), "acme-{region}", ("eu-west-1", "eu-central-1", "eu-west-1"))
+    assert [(region, steps[0].name.split("/")[2]) for region, steps in found] == [
+        ("eu-west-1", "acme-eu-west-1"),
+        ("eu-central-1", "acme-eu-central-1"),
+    ]
 
 
 @pytest.mark.parametrize("wide", [(), ("--organisation",)])
