@@ -162,7 +162,8 @@ def _key(deployment: Place, key: Resource) -> Item:
         "customerMasterKeySpec": key.get("KeySpec") or "SYMMETRIC_DEFAULT",
         "keyState": "Enabled",
     }
-    return deployment.envelope(key, configuration, {"Policy": json.dumps(json.dumps(policy))})
+    added = {"Grants": None} if configuration["keyUsage"] == "SIGN_VERIFY" else None  # a template makes none
+    return deployment.envelope(key, configuration, {"Policy": json.dumps(json.dumps(policy))}, added=added)
 
 
 def _alias(deployment: Place, alias: Resource) -> Item:

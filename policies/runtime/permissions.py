@@ -72,6 +72,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::CloudTrail::Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
     "AWS::DynamoDB::Table": ("dynamodb:DescribeTimeToLive",),
+    "AWS::KMS::Key": ("kms:ListGrants",),
     "AWS::Lambda::Function": ("lambda:ListFunctions",),
     "AWS::S3::AccessPoint": ("s3:GetAccessPointPolicy",),
     "AWS::S3::Bucket": ("s3:GetMetricsConfiguration",),

@@ -115,7 +115,7 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK),
     "AWS::IAM::UserPolicy": _part("AWS::IAM::User", own=True),
     "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
-    "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK),
+    "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK, lacks="The grants of keys for signing: asked of KMS."),
     "AWS::KMS::ReplicaKey": _part("AWS::KMS::Key", lacks="Config has keys, whether they are replicas or not."),
     "AWS::Lambda::EventInvokeConfig": _asked("AWS::Lambda::EventInvokeConfig"),
     "AWS::Lambda::EventSourceMapping": _asked("AWS::Lambda::EventSourceMapping"),

@@ -6,6 +6,7 @@ models. Origin of the answers: written for these tests in the shapes of those mo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -17,8 +18,9 @@ from botocore.validate import ParamValidator
 
 from averment.core.errors import IncompleteError
 from averment.core.scope import Scope
-from averment.policies.graph.model import Reference, Unknown
-from averment.policies.interface import Kind
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph, Reference, Unknown
+from averment.policies.interface import Context, Kind
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.described import ask as ask_module
 from averment.policies.runtime.described.added import ADDITIONS
@@ -271,13 +273,13 @@ COSTS = {
                     "BudgetType": "COST",
                     "CostFilters": {"Service": ["Amazon SageMaker"]},
                     "CalculatedSpend": {"ActualSpend": {"Amount": "1", "Unit": "USD"}},
-                }
-            ]
                     **(
                         {"FilterExpression": {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon SageMaker"]}}}
                         if sent.get("ShowFilterExpression")  # AWS leaves it out otherwise
                         else {}
                     ),
+                }
+            ]
         },
         "DescribeNotificationsForBudget": {"Notifications": [_NOTIFICATION]},
         "DescribeSubscribersForNotification": {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "on-call@acme.example"}]},
@@ -457,13 +459,13 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::Bedrock::ProvisionedModelThroughput": {("ProvisionedModelName",): "caption"},
     "AWS::Budgets::Budget": {
         ("Budget", "CostFilters", "Service"): ["Amazon SageMaker"],
+        ("Budget", "FilterExpression", "Dimensions", "Key"): "SERVICE",
         ("NotificationsWithSubscribers", 0, "Subscribers", 0, "SubscriptionType"): "EMAIL",
     },
     "AWS::CE::AnomalyMonitor": {("MonitorName",): "services"},
     "AWS::CE::AnomalySubscription": {
         ("Subscribers", 0, "Type"): "EMAIL",
         ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
-        ("Budget", "FilterExpression", "Dimensions", "Key"): "SERVICE",
     },
     "AWS::CloudWatch::CompositeAlarm": {("AlarmRule",): 'ALARM("uploads")', ("AlarmActions", 0): arn("sns", "on-call")},
     "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},
@@ -613,6 +615,24 @@ ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], di
         {"dynamodb": {"DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}}}},
         {("TimeToLiveSpecification", "Enabled"): True},
     ),
+    "AWS::KMS::Key": (
+        recorded("AWS::KMS::Key", arn("kms", "key/1"), {"keyId": "1", "keyUsage": "SIGN_VERIFY"}),
+        {
+            "kms": {
+                "ListGrants": {
+                    "Grants": [
+                        {"GrantId": "g", "GranteePrincipal": "arn:aws:iam::444455556666:role/x", "Operations": ["Sign", "Verify"]},
+                        {"GrantId": "s", "GranteePrincipal": "signer.amazonaws.com", "Operations": ["Sign"]},
+                    ]
+                }
+            }
+        },
+        {
+            ("Grants", 0, "Statement", 0, "Action"): ["kms:Sign", "kms:Verify"],
+            ("Grants", 0, "Statement", 0, "Principal"): {"AWS": "arn:aws:iam::444455556666:role/x"},
+            ("Grants", 1, "Statement", 0, "Principal"): {"Service": "signer.amazonaws.com"},
+        },
+    ),
     "AWS::Lambda::Function": (
         recorded("AWS::Lambda::Function", arn("lambda", "function:scan"), {"functionName": "scan"}),
         FUNCTIONS,  # type: ignore[dict-item]
@@ -657,12 +677,17 @@ ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], di
 }
 
 
+def reader(kind: str) -> str:
+    """A rule that reads what is added to a type."""
+    return next(iter(ADDITIONS[kind].rules or ("media-access-logged",)))
+
+
 @pytest.mark.parametrize("kind", ADDED_TO)
 def test_facts_are_added_to_an_item_with_the_permissions_of_the_table(kind: str):
     """What Config leaves out stands beside what it records, by the actions that the table declares."""
     item, answers, expected = ADDED_TO[kind]
     services = Services(answers)
-    complete = services.source().complete(item, "upload-anomaly-alarm", subject=True)
+    complete = services.source().complete(item, reader(kind), subject=True)
     *_, resource = graph_from_items([complete])  # a policy that is a resource of its own comes last
     for path, value in expected.items():
         assert resource.get(*path) == value, path
@@ -674,7 +699,7 @@ def test_a_fact_that_is_denied_is_unknown_and_names_the_denial(kind: str):
     """Nothing else of the item is lost by it."""
     item, answers, expected = ADDED_TO[kind]
     denied = {service: dict.fromkeys(operations, DENIED) for service, operations in answers.items()}
-    complete = Services(denied).source().complete(item, "upload-anomaly-alarm", subject=True)  # type: ignore[arg-type]
+    complete = Services(denied).source().complete(item, reader(kind), subject=True)  # type: ignore[arg-type]
     *_, resource = graph_from_items([complete])
     value = resource.get(next(iter(expected))[0])
     assert isinstance(value, Unknown)
@@ -710,6 +735,27 @@ def test_metrics_are_asked_of_no_more_buckets_than_need_be(rule_id: str, subject
     assert Services({}).source().complete(item, rule_id, subject=subject) is item
 
 
+@pytest.mark.parametrize(
+    ("grants", "verdict"),
+    [
+        ([{"GranteePrincipal": "arn:aws:iam::444455556666:role/x", "Operations": ["Sign"]}], Verdict.FAIL),
+        ([{"GranteePrincipal": "arn:aws:iam::444455556666:role/x", "Operations": ["Verify", "CreateGrant"]}], Verdict.PASS),
+        ([{"GranteePrincipal": f"arn:aws:iam::{OWN}:role/signer", "Operations": ["Sign"]}], Verdict.PASS),
+        ([], Verdict.PASS),
+        (None, Verdict.UNKNOWN),
+    ],
+)
+def test_a_grant_on_a_deployed_key_lets_sign_as_one_in_the_code_does(grants: list[dict[str, Any]] | None, verdict: Verdict):
+    """AWS Config records no grants: an outsider who had one passed once deployed, and failed before the merge."""
+    policy = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OWN}:root"}, "Action": "kms:*", "Resource": "*"}]}
+    key = {**ADDED_TO["AWS::KMS::Key"][0], "supplementaryConfiguration": {"Policy": json.dumps(policy)}}
+    services = Services({"kms": {"ListGrants": {"Grants": grants} if grants is not None else DENIED}})
+    (found,) = graph_from_items([services.source().complete(key, "signing-key-fit", subject=True)])
+    assert rule("signing-key-fit").evaluate(found, Context(Graph([found]), Scope((OWN,)))).verdict is verdict
+    other = {**key, "configuration": {**key["configuration"], "keyUsage": "ENCRYPT_DECRYPT"}}
+    assert Services({}).source().complete(other, "signing-key-fit", subject=True) is other  # it signs nothing
+
+
 def test_what_is_gone_or_not_recorded_is_not_asked_about():
     """There is nothing to add to."""
     item = ADDED_TO["AWS::S3::AccessPoint"][0]
@@ -733,7 +779,7 @@ def test_metrics_configurations_are_read_to_the_end():
 def test_permissions_are_those_of_the_rules_and_no_more():
     """A role for one rule can't read what only another needs; rules about source code need none of their own."""
     some = permissions([rule("signing-key-fit")], Scope())
-    assert some == REPORTING | INVENTORY
+    assert some == REPORTING | INVENTORY | {"kms:ListGrants"}
     assert "budgets:ViewBudget" in permissions([rule("inference-cost-watched")], Scope())
     assert "budgets:ViewBudget" not in permissions([rule("media-bucket-events-scanned")], Scope())
     metrics = {entry.id for entry in all_rules() if "s3:GetMetricsConfiguration" in permissions([entry], Scope())}

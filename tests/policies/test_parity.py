@@ -227,6 +227,11 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "upload_anomaly_alarm/other_bucket.fail",
         "upload_anomaly_alarm/tells_nobody.fail",
     ),
+    "the grants of keys": (
+        "signing_key_fit/anyone_of_own_account.pass",
+        "signing_key_fit/outsider_verifies.pass",
+        "signing_key_fit/own_account_only.pass",
+    ),
     "the policies of access points": (
         "s3_put_object_gated/access_point.fail",
         "s3_put_object_gated/access_point_tag_demanded.pass",

@@ -42,7 +42,14 @@ def evaluate(key: Resource, context: Context) -> Outcome:
     if usage != "SIGN_VERIFY":
         meant = _meant_for_signing(key, context.graph)
         return _wrong_usage(key, usage, meant) if meant else NOT_APPLICABLE
-    return worst_outcome([PASS, *_policy(key, context)])
+    return worst_outcome([PASS, *_policy(key, context), *_grants_unread(key)])
+
+
+def _grants_unread(key: Resource) -> Iterator[Outcome]:
+    """That the grants on a deployed key could not be asked for: one of them may let somebody sign, whatever the policy says."""
+    grants = key.get("Grants")
+    if isinstance(grants, Unknown):
+        yield unknown(f"whether a grant lets others sign with this key: {grants.reason}", where=key.source)
 
 
 def _unread(key: Resource, context: Context) -> Outcome:

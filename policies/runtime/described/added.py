@@ -119,12 +119,31 @@ def _regions_point(ask: Ask, item: Item) -> Facts:
     return {"Policy": (told.get("Proposed") or told.get("Established") or {}).get("Policy") or None}
 
 
+def _key(ask: Ask, item: Item) -> Facts:
+    """The grants of a key, each as the statement that it amounts to."""
+    return {"Grants": [_grant(entry) for entry in ask.pages("kms", "list_grants", "Grants", KeyId=item.arn)] or None}
+
+
+def _grant(entry: Mapping[str, Any]) -> Facts:
+    who = str(entry.get("GranteePrincipal"))  # KMS gives a service's name where a service has the grant
+    actions = [f"kms:{operation}" for operation in entry.get("Operations") or ()]
+    principal = {"Service" if who.endswith((".amazonaws.com", ".amazonaws.com.cn")) else "AWS": who}
+    return {"Statement": [{"Sid": entry.get("GrantId"), "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}]}
+
+
 ADDITIONS: Mapping[str, Addition] = {
     "AWS::CloudTrail::Trail": Addition(_trail),
     "AWS::DynamoDB::Table": Addition(_table),
+    "AWS::KMS::Key": Addition(
+        _key,
+        missing=lambda item: field(item.configuration, "keyUsage") == "SIGN_VERIFY",
+        rules=frozenset({"signing-key-fit"}),
+        subjects=True,
+    ),
     "AWS::Lambda::Function": Addition(_function, missing=lambda item: field(item.configuration, "environment") is None),
     "AWS::S3::AccessPoint": Addition(_access_point, missing=lambda item: field(item.configuration, "policy") is None),
     "AWS::S3::MultiRegionAccessPoint": Addition(_regions_point),
     "AWS::S3::Bucket": Addition(_bucket, rules=frozenset({"upload-anomaly-alarm"}), subjects=True),
 }
-"""By Config's name of the type. Metrics configurations are one call a bucket, so they are asked for the one rule that reads them."""
+"""By Config's name of the type. Metrics configurations are one call a bucket, and grants one a key, so they are asked for the one rule that
+reads them."""

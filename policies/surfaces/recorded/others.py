@@ -10,15 +10,17 @@ from averment.policies.surfaces.recorded.base import as_it_is, last, need, resou
 
 
 def key(item: Item) -> list[Resource]:
-    """A KMS key with its policy, which stands in the supplementary configuration."""
+    """A KMS key with its policy, which stands in the supplementary configuration; the grants of one for signing are asked of KMS."""
     need(item, "keyId", "keyUsage", "arn")
     config, extra = item.configuration, item.supplementary
     document = policy(extra.get("Policy") or extra.get("KeyPolicy") or field(config, "keyPolicy"))
+    usage = field(config, "keyUsage")
     properties = {
-        "KeyUsage": field(config, "keyUsage"),
+        "KeyUsage": usage,
         "KeySpec": field(config, "keySpec") or field(config, "customerMasterKeySpec"),
         "Description": field(config, "description"),
         "KeyPolicy": document if document is not None else Unknown("the configuration item holds no key policy"),
+        "Grants": item.added("Grants", "the grants of keys") if usage == "SIGN_VERIFY" else None,
         "Tags": tag_list(extra.get("Tags"), item.tags),
     }
     return [resource(item, properties)]
