@@ -235,7 +235,16 @@ def _route(route: Resource, graph: Graph) -> Iterator[Door]:
     if isinstance(integration, Resource) and integration.type == HTTP_INTEGRATION:
         target, credentials = integration.get("IntegrationUri"), integration.get("CredentialsArn")
     verb = key.partition(" ")[0].upper() if " " in key else "ANY"
-    yield Door(route, key, verb, route.get("AuthorizationType"), target, ("AuthorizationType",), credentials)
+    yield Door(route, key, verb, _asks(route, graph), target, ("AuthorizationType",), credentials)
+
+
+def _asks(route: Resource, graph: Graph) -> Any:
+    """What asks who is calling; of a WebSocket API, what asks whoever connects, as API Gateway takes an authoriser on ``$connect`` alone."""
+    api = graph.target(route.get("ApiId"))
+    if not isinstance(api, Resource) or api.get("ProtocolType") != "WEBSOCKET":
+        return route.get("AuthorizationType")
+    others = (other for other in graph.of_type(ROUTE) if other.get("RouteKey") == "$connect")
+    return next((other.get("AuthorizationType") for other in others if graph.target(other.get("ApiId")) is api), None)
 
 
 def _http_api(api: Resource, graph: Graph) -> Iterator[Door]:

@@ -79,7 +79,10 @@ def _path(place: Place, method: Resource) -> str:
 
 def _http_api(place: Place, api: Resource) -> Iterator[Item]:
     """The API, and a route with its integration for each operation, or for the target, that it was made from."""
-    yield place.envelope(api, {"ApiId": place.name(api), "Name": place.value(api.get("Name")), "ProtocolType": "HTTP"})
+    yield place.envelope(
+        api,
+        {"ApiId": place.name(api), "Name": place.value(api.get("Name")), "ProtocolType": place.value(api.get("ProtocolType")) or "HTTP"},
+    )
     for index, (path, verb, operation, security) in enumerate(_operations(api)):
         found = operation.get("x-amazon-apigateway-integration") or {}
         kind = _authorised(operation, security)

@@ -71,3 +71,45 @@ def test_the_policy_of_a_rest_api_is_read_as_api_gateway_gives_it():
     escaped = json.dumps(json.dumps(document))[1:-1].replace("/", "\\/")
     assert rest_policy(escaped) == rest_policy(json.dumps(document)) == document
     assert (rest_policy(None), rest_policy("{broken")) == (None, "{broken")
+
+
+SOCKET = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Writer:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: writer
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: write
+          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+  Presign: {Type: AWS::Lambda::Function, Properties: {FunctionName: presign, Handler: h.h, Role: !GetAtt Writer.Arn}}
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: chat, ProtocolType: PROTOCOL}}
+  ToPresign:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties:
+      ApiId: !Ref Api
+      IntegrationType: AWS_PROXY
+      IntegrationUri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Presign.Arn}/invocations"
+  Connect: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: $connect, AuthorizationType: KIND}}
+  Send:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Api, RouteKey: presign, AuthorizationType: NONE, Target: !Sub "integrations/${ToPresign}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "verdict"),
+    [("WEBSOCKET", "AWS_IAM", Verdict.PASS), ("WEBSOCKET", "NONE", Verdict.FAIL), ("HTTP", "AWS_IAM", Verdict.FAIL)],
+)
+def test_whoever_connects_to_a_web_socket_is_asked_once(tmp_path: Path, protocol: str, kind: str, verdict: Verdict):
+    """API Gateway takes an authoriser on ``$connect`` only, so that every other route seemed to ask nobody."""
+    path = tmp_path / "template.yaml"
+    path.write_text(SOCKET.replace("PROTOCOL", protocol).replace("KIND", kind), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    send = next(route for route in graph.of_type("AWS::ApiGatewayV2::Route") if route.get("RouteKey") == "presign")
+    assert subject.evaluate(send, Context(graph, SCOPE)).verdict is verdict
+    entries = Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()
+    assert verdict in {entry.verdict for entry in entries if entry.resource_type == "AWS::ApiGatewayV2::Route"}
