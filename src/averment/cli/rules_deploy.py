@@ -235,12 +235,13 @@ def _everywhere(made: Built, artifacts: str, regions: Sequence[str], *, everythi
     """The steps in each region, once each.
 
     Raises:
-        BadInputError: one bucket is named for several regions, and the function's archive has to lie in the function's own.
+        BadInputError: one bucket is named for several regions, and what is taken out of it has to lie in the region that takes it.
     """
     from averment.core.aws import client
 
     chosen = tuple(dict.fromkeys(regions)) or (client("sts").meta.region_name,)
-    if len(chosen) > 1 and REGION not in artifacts:
+    read_there = (made.plan.needs_function and not made.organisation_wide) or not all(pack.inline for pack in made.packs)
+    if len(chosen) > 1 and REGION not in artifacts and read_there and not everything:
         fix = f"have one in each, and name them together: --artifacts '{artifacts}-{REGION}'"
         raise BadInputError(f"the bucket {artifacts} is in one region, and the rules of each need one in theirs", fix=fix)
     for region in chosen:

@@ -261,10 +261,12 @@ def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
 def test_each_region_has_a_bucket_of_its_own(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Lambda takes code from its own region only: with one bucket for two, as the help showed it, the second deployment broke off."""
     places = ["--region", "eu-west-1", "--region", "eu-central-1"]
-    for command in ("deploy", "diff", "destroy"):
+    for command in ("deploy", "diff"):
         capsys.readouterr()
         assert run(["rules", command, "--artifacts", "acme", *places]) == 2
         assert "--artifacts 'acme-{region}'" in capsys.readouterr().err.replace("\n", " ")
+    wide = _everywhere(built(None, organisation_wide=True), "acme", ("eu-west-1", "eu-central-1"))  # a small pack is handed over as it is
+    assert [region for region, _ in wide] == ["eu-west-1", "eu-central-1"]
     found = _everywhere(built(None), "acme-{region}", ("eu-west-1", "eu-central-1", "eu-west-1"))
     assert [(region, steps[0].name.split("/")[2]) for region, steps in found] == [
         ("eu-west-1", "acme-eu-west-1"),
