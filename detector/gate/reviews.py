@@ -143,9 +143,8 @@ class Reviews:
                 raise BadInputError(why, fix="delete it yourself")
             head, source = found.head, found.source
             digest = self._digest(at_version(ObjectVersion(bucket, key), head), head)
-            news = self.cases.standing(
-                source, digest
-            ).elsewhere  # of the bytes the latest decision alone is remembered, which this one is now
+            # Before it is overwritten: of the bytes the latest decision alone is remembered, which will be this one.
+            news = self.cases.standing(source, digest).elsewhere
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
             case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason), news)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)  # a release that was being applied may have lifted the first
