@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
 from averment.core.errors import IncompleteError
@@ -540,6 +540,22 @@ def test_a_listing_is_fetched_once():
         source.items(kind)
     assert services.called.count(("apigateway", "GetRestApis")) == 1
     assert services.called.count(("lambda", "ListFunctions")) == 1
+
+
+@pytest.mark.parametrize(("place", "there"), [("eu-north-1", False), ("eu-west-1", True)])
+def test_of_a_service_that_a_region_has_not_there_is_nothing(place: str, there: bool):
+    """Rekognition isn't everywhere: in Stockholm nobody answers, and what hangs on collections could not be checked for ever."""
+    services = Services(
+        {"rekognition": {"ListCollections": EndpointConnectionError(endpoint_url=f"https://rekognition.{place}.amazonaws.com")}}
+    )
+    source = ConfigNeighbours(
+        services.client("config"), region=place, account_id=OWN, connect=lambda service: services.client(f"{service}/{place}")
+    )
+    if there:
+        with pytest.raises(IncompleteError, match="list AWS::Rekognition::Collection"):
+            source.items("AWS::Rekognition::Collection")
+    else:
+        assert source.items("AWS::Rekognition::Collection") == []
 
 
 def test_links_lead_from_route_to_function_and_from_subscription_to_monitor():

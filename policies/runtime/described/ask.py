@@ -47,7 +47,7 @@ class Ask:
         return self._clients[service]
 
     def pages(self, service: str, operation: str, key: str, **request: Any) -> list[Any]:
-        """The entries under ``key`` on every page of ``operation``.
+        """The entries under ``key`` on every page of ``operation``; none where the service doesn't exist in the region.
 
         Raises:
             IncompleteError: there are more than ``MAX_RESOURCES``.
@@ -55,16 +55,24 @@ class Ask:
         """
         name = (service, operation, repr(sorted(request.items())))
         if name not in self._listed:
-            client = self.client(service)
-            one = not client.can_paginate(operation)
-            answers = [getattr(client, operation)(**request)] if one else client.get_paginator(operation).paginate(**request)
-            found: list[Any] = []
-            for answer in answers:
+            self._listed[name] = self._pages(service, operation, key, request)
+        return self._listed[name]
+
+    def _pages(self, service: str, operation: str, key: str, request: Mapping[str, Any]) -> list[Any]:
+        from botocore.exceptions import EndpointConnectionError
+
+        client = self.client(service)
+        one = not client.can_paginate(operation)
+        found: list[Any] = []
+        try:
+            for answer in [getattr(client, operation)(**request)] if one else client.get_paginator(operation).paginate(**request):
                 found.extend(answer.get(key) or ())
                 if len(found) > MAX_RESOURCES:
                     raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
-            self._listed[name] = found
-        return self._listed[name]
+        except EndpointConnectionError:
+            if _there(service, self.region):
+                raise
+        return found
 
     def takes(self, service: str, operation: str, parameter: str) -> bool:
         """Whether the boto3 that is there knows ``parameter`` of an operation (its name as the service's API has it)."""
@@ -92,6 +100,15 @@ class Ask:
             "tags": tags or {},
             "configuration": {key: value for key, value in configuration.items() if value is not None},
         }
+
+
+def _there(service: str, region: str) -> bool:
+    """Whether botocore knows of ``service`` in ``region``, or of no region of it: that nothing answers there is no news otherwise."""
+    import botocore.session
+
+    session = botocore.session.get_session()
+    known = session.get_available_regions(service.partition("/")[0], partition_name=session.get_partition_for_region(region))
+    return not known or region in known
 
 
 def answer_or_none(call: Callable[..., Mapping[str, Any]], code: str, **request: Any) -> Mapping[str, Any] | None:
