@@ -18,6 +18,7 @@ _ANSWERS = {
     "personal_data_breached": "no",
     "own_media_unmarked": "no",
     "user_content_restricted": "no",
+    "notice_received": "no",
     "money_moved": "no",
     "crime_suspected": "no",
 }
