@@ -53,7 +53,22 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     new = policy if policy and isolated else json.dumps({"Version": "2012-10-17", "Statement": [*kept, deny]})
     if len(new) > MAX_POLICY:
         raise ValueError(f"with the isolation the policy of {bucket} would have {len(new)} characters; S3 takes {MAX_POLICY}")
-    whole = not prefix
+    undo = _way_back(bucket, policy, block, whole=not prefix, isolated=isolated)
+    what = f"s3://{bucket}/{prefix}" if prefix else f"all of s3://{bucket}"
+    already = " (it is isolated already: restore the execution that did it)" if isolated else ""
+    return {
+        "Summary": f"{what}, every version: nobody but {', '.join(events['Exempt'])} may read, write or delete{already}",
+        "DryRun": events["DryRun"],
+        "NewPolicy": new,
+        "Before": hashlib.sha256((policy or "").encode()).hexdigest(),
+        "WholeBucket": not prefix,
+        "NeedsApproval": bool(events["Approvers"]),
+        "Undo": json.dumps(undo),
+    }
+
+
+def _way_back(bucket: str, policy: str | None, block: dict[str, bool] | None, *, whole: bool, isolated: bool) -> list[dict[str, Any]]:
+    """The calls that put things back as they are now, but for what is isolated already."""
     undo: list[dict[str, Any]] = []
     if whole and not (isolated and block and all(block.values())):
         undo.append(
@@ -63,17 +78,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         )
     if not isolated:
         undo.append(_call("put_bucket_policy", Bucket=bucket, Policy=policy) if policy else _call("delete_bucket_policy", Bucket=bucket))
-    what = f"s3://{bucket}/{prefix}" if prefix else f"all of s3://{bucket}"
-    already = " (it is isolated already: restore the execution that did it)" if isolated else ""
-    return {
-        "Summary": f"{what}, every version: nobody but {', '.join(events['Exempt'])} may read, write or delete{already}",
-        "DryRun": events["DryRun"],
-        "NewPolicy": new,
-        "Before": hashlib.sha256((policy or "").encode()).hexdigest(),
-        "WholeBucket": whole,
-        "NeedsApproval": bool(events["Approvers"]),
-        "Undo": json.dumps(undo),
-    }
+    return undo
 
 
 def _literal(key: str) -> str:
