@@ -23,6 +23,7 @@ from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history
 from averment.evidence.places import judge_places
 from averment.evidence.record import DRILLS, Kind, Record
+from averment.evidence.repositories import repository_of, source_by_repository
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
@@ -54,10 +55,10 @@ class Evidence:
         self._all = list(in_order([record for record in known if counts_in(record, period)]))
         self._places: dict[str, dict[str, list[Record]]] = {}
         self._named: dict[tuple[Kind, str], list[Record]] = {}
-        whole = _whole_ids(self._all)
+        whole, source = _whole_ids(self._all), source_by_repository(self._all)
         for record in self._all:  # found once for all assessments, which are more than a hundred
             account = whole.get(record.account or "", record.account)
-            place = " ".join(part for part in (account, record.region) if part) or record.source
+            place = " ".join(part for part in (account, record.region) if part) or source(record)
             self._places.setdefault(record.collector, {}).setdefault(place, []).append(record)
             for name in dict.fromkeys(record.controls):
                 self._named.setdefault((record.kind, name), []).append(record)
@@ -105,7 +106,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return question.unassessed(Gap.UNSCOPED, lacking)
     collector = assessment.collector or "check"
     scope = question.organisation.scope
-    files = question.organisation.parameter(f"{collector}.files")
+    files = question.organisation.parameter("check.repositories" if collector == "check" else f"{collector}.files")
     places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope, files)}
     if not places:
         return question.unassessed(Gap.MISSING, f"no evidence was collected by {collector}")
@@ -141,17 +142,22 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
 
 def _in_scope(record: Record, scope: Scope, files: JSON) -> bool:
     """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere, or is one of the ``files``
-    that averment.yaml names (None: none are). A file that it names no more speaks of nothing any more."""
-    if isinstance(files, list) and record.account is None and _hidden_name(record.source) not in map(_hidden_name, files):
+    or repositories that averment.yaml names (None: none are). One that it names no more speaks of nothing any more."""
+    if isinstance(files, list) and record.account is None and _named(record) not in map(_hidden_name, files):
         return False
     account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
     return account and (not scope.regions or record.region is None or record.region in scope.regions)
 
 
 def _missing_files(latest: Sequence[Record], files: JSON) -> list[str]:
-    """The ``files`` that averment.yaml names and that no record is from: what stands in them, nobody has taken over."""
-    sources = {_hidden_name(record.source) for record in latest}
+    """The ``files`` or repositories that averment.yaml names and that no record is from: what stands in them, nobody has taken over."""
+    sources = set(map(_named, latest))
     return [str(name) for name in files if _hidden_name(name) not in sources] if isinstance(files, list) else []
+
+
+def _named(record: Record) -> JSON:
+    """What averment.yaml calls the place of a ``record`` that is from no account."""
+    return _hidden_name(repository_of(record) or record.source)
 
 
 def _hidden_name(name: JSON) -> JSON:

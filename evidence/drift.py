@@ -17,6 +17,7 @@ from averment.core.organisation import Organisation
 from averment.core.words import Verdict
 from averment.evidence.judges import in_order
 from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.repositories import source_by_repository, within
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
@@ -82,6 +83,7 @@ class _Side:
     waived: bool
     code: str | None = None
     where: str | None = None
+    checked_at: datetime | None = None
 
     def worse(self, other: _Side) -> _Side:
         """The graver of the two: an open failure before one that is waived."""
@@ -106,11 +108,12 @@ class _Code:
 def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Record], moment: datetime) -> tuple[DriftRow, ...]:
     """Every resource that a run-time rule of a selected control speaks of, on either side, in order of control, rule and resource.
 
-    ``records`` are those to go by; of the check, and of AWS Config in each account and region, the last that came about counts. Without
-    both kinds there is nothing to compare, and no row.
+    ``records`` are those to go by; of the check of each repository, and of AWS Config in each account and region, the last that came about
+    counts. Without both kinds there is nothing to compare, and no row.
     """
     usable = [record for record in in_order(list(records)) if record.gathering is not Gathering.COULD_NOT]
-    checks = [record for record in usable if record.kind is Kind.CHECK]
+    source = source_by_repository(usable)
+    checks = {source(record): record for record in usable if record.kind is Kind.CHECK}
     places = {(record.account, record.region): record for record in usable if record.kind is Kind.CONFIG_COMPLIANCE}
     if not checks or not places:
         return ()
@@ -118,7 +121,7 @@ def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Re
         row
         for control in catalogue
         for policy in dict.fromkeys(item.policy for item in control.assessments if item.collector == "config-compliance" and item.policy)
-        for row in _Comparison(control.id, policy, organisation, moment, checks[-1]).rows(list(places.values()))
+        for row in _Comparison(control.id, policy, organisation, moment, tuple(checks.values())).rows(list(places.values()))
     ]
     return tuple(sorted(rows, key=lambda row: (row.control, row.rule, row.account or "", row.region or "", row.resource, row.code or "")))
 
@@ -131,7 +134,7 @@ class _Comparison:
     policy: str
     organisation: Organisation
     moment: datetime
-    check: Record
+    checks: Sequence[Record]
 
     def rows(self, places: Sequence[Record]) -> Iterator[DriftRow]:
         code = self.code()
@@ -150,13 +153,15 @@ class _Comparison:
             yield self.row((kind, side.code or ""), side, None, None)
 
     def code(self) -> _Code:
-        """What the check said."""
+        """What the checks said."""
         found = _Code()
-        for item in self.check.payload.get("findings", ()):
+        said = ((check, item) for check in self.checks for item in check.payload.get("findings", ()))
+        for check, item in said:
             if item["rule"] != self.policy or item["verdict"] not in _WORST_FIRST:
                 continue
             noted, where = item.get("waived_by"), item.get("where", "")
-            side = _Side(Verdict(item["verdict"]), self.waived(item["resource"], noted, where), item["resource"], where)
+            waived = self.waived(item["resource"], noted, where)
+            side = _Side(Verdict(item["verdict"]), waived, item["resource"], within(check, where), check.effective_at)
             names = [(str(kind), str(name)) for kind, name in item.get("deployed", ())]
             for key in names:
                 found.named[key] = found.named[key].worse(side) if key in found.named else side
@@ -198,7 +203,7 @@ class _Comparison:
             first,
             second,
             one_sided or _SAYS.get((first, second), "the same on both sides"),
-            self.check.effective_at if before else None,
+            before.checked_at if before else None,
             record.effective_at if record else None,
         )
 

@@ -26,6 +26,7 @@ from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.repositories import within
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
@@ -75,7 +76,7 @@ class Question:
         found = (waiver_for(self.organisation, control, policy, name, day, noted=noted, where=where) for name in (resource, *also))
         waiver = next(filter(None, found), None)
         place = " ".join(part for part in (record.account, record.region) if part)
-        return Deviation(resource, message, ", ".join(filter(None, (where, place))), record.id, record.effective_at, waiver)
+        return Deviation(resource, message, ", ".join(filter(None, (within(record, where), place))), record.id, record.effective_at, waiver)
 
     def stale(self, record: Record) -> str | None:
         """Why ``record`` is too old for this assessment, if it is."""

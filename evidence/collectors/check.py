@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError
@@ -15,9 +17,14 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.record import Kind, Population, Record
 
 if TYPE_CHECKING:
+    from averment.core.organisation import Organisation
     from averment.policies.engine import CheckResult
 
 _GIT_SECONDS = 10
+_AS_SCP = re.compile(r"(?:[^@/:]+@)?([^@/:]{2,}):(?!//)(.+)")
+"""``git@example.com:shop/infra.git``; a single letter before the colon is a drive."""
+_CODECOMMIT = re.compile(r"codecommit(?:::([\w-]+))?://(?:[^@/]*@)?([\w.-]+)")
+"""AWS CodeCommit's own form, in which region and profile may stand: the profile is whoever asks."""
 
 
 class Check(Collector):
@@ -26,23 +33,28 @@ class Check(Collector):
     Payload: ``{"rules": [id], "findings": [{"rule", "severity", "verdict", "message", "resource", "resource_type", "where", "fix",
     "waived_by", "deployed": [[type, name]]}], "problems": [{"reason", "where", "blocking"}], "counts": {...}, "notes", "skipped", "revision"}``. Places are
     relative to the organisation's file; ``deployed`` is what the resource is called in AWS Config. ``revision`` is the Git commit that was checked, ``dirty`` when files differ from it.
+
+    Several repositories may have one ledger, so the source and ``query.repository`` tell whose code it was, where that is known: ``repository_name``.
     """
 
     name = "check"
-    version = "3"
+    version = "4"
     kind = Kind.CHECK
     regional = False
     from_aws = False
+    by_files = True
     summary = "Verdicts of the rules on infrastructure as code, before merge."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         organisation = scope.organisation
-        query: dict[str, JSON] = {"command": "averment check", "paths": list(organisation.iac)}
+        repository = repository_name(organisation)
+        source = f"infrastructure as code of {repository}" if repository else "infrastructure as code"
+        query: dict[str, JSON] = {"command": "averment check", "paths": list(organisation.iac), "repository": repository}
         try:
             result, rules = _run(scope)
         except AvermentError as error:  # a missing parser, nothing to check, a broken catalogue: nobody looked, and this is why
             fix = f"; {error.fix}" if error.fix else ""
-            yield self.record(scope, Gathered("infrastructure as code", query, None, [f"{error.message}{fix}"]))
+            yield self.record(scope, Gathered(source, query, None, [f"{error.message}{fix}"]))
             return
         payload = {
             **_payload(result, organisation.root),
@@ -55,7 +67,7 @@ class Check(Collector):
         yield self.record(
             scope,
             Gathered(
-                source="infrastructure as code",
+                source=source,
                 query=query,
                 payload=payload,
                 problems=[f"{_place(problem.where, organisation.root)}: {problem.reason}" for problem in blocking],
@@ -116,13 +128,47 @@ def _place(where: SourceRef, root: Path) -> str:
     return f"{file}:{where.line}" if where.line is not None else file
 
 
+def repository_name(organisation: Organisation) -> str | None:
+    """What the checked repository is called in evidence: ``parameters.check.repository`` of averment.yaml, else where its Git remote ``origin``
+    is (``example.com/shop/infra``, with ``//teams/media`` for settings in a folder of it), however it was cloned; None where neither tells."""
+    if given := organisation.parameter("check.repository"):
+        return str(given)
+    remote = _git(organisation.root, "config", "--get", "remote.origin.url")
+    name = _remote_name((remote or "").strip())
+    folder = (_git(organisation.root, "rev-parse", "--show-prefix") or "").strip().strip("/")
+    return f"{name}//{folder}" if name and folder else name
+
+
+def _remote_name(url: str) -> str | None:
+    """Host and path of a remote, without who asks for it and by which protocol; None for a folder, which is called differently on each machine."""
+    if in_codecommit := _CODECOMMIT.fullmatch(url):
+        region, path = in_codecommit.groups()
+        host = f"git-codecommit.{region}.amazonaws.com/v1/repos" if region else "codecommit"
+    elif shorthand := _AS_SCP.fullmatch(url):
+        host, path = shorthand.groups()
+    else:
+        try:
+            parts = urlsplit(url)
+            host, path = parts.hostname or "", parts.path
+        except ValueError:
+            return None
+        if parts.scheme == "file":
+            return None
+    path = path.strip("/").removesuffix(".git").rstrip("/")
+    return f"{host}/{path}".lower() if host and path else None
+
+
 def _revision(root: Path) -> dict[str, JSON] | None:
     """The commit at ``root`` and whether files differ from it; None where there is no Git repository (or no Git)."""
-    try:
-        commit, changes = (
-            subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        )
-    except (OSError, subprocess.SubprocessError):
+    commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
         return None
     return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git(root: Path, *command: str) -> str | None:
+    """What Git says in ``root``; None where it can't."""
+    try:
+        return subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout
+    except (OSError, UnicodeDecodeError, subprocess.SubprocessError):
+        return None

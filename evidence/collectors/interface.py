@@ -121,8 +121,8 @@ class Collector(ABC):
     ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
     source keeps history; the others can only tell the present, which is no evidence for a past period. ``spans_accounts`` ones speak of many accounts
     and are asked once, with the credentials at hand; the others give one record for each account and region. ``by_media`` ones look at what
-    averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``). ``by_files`` ones take over the files
-    that averment.yaml names, a record a file: a resumed run reads them again, which costs little, as one may be new, mended or missing in between.
+    averment.yaml calls media (``scope.media``): their records tell what it called so (``payload.media_scope``). ``by_files`` ones go by files beside
+    averment.yaml: a resumed run reads them again, which costs little, as one may be new, mended or missing in between, or another repository's.
     ``goes_by`` are the parameters that decide what is in a record; it tells them as they stood (``payload.scope``), so that a resumed run sees a change.
     """
 
