@@ -24,7 +24,7 @@ from averment.evidence.judges import READERS, Question, Reader, in_order, judge_
 from averment.evidence.places import judge_places
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.repositories import repository_of, source_by_repository
-from averment.evidence.states import AssessmentState, ControlState, Gap
+from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
@@ -117,7 +117,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     latest = [found[-1] for found in places.values()]
     missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
     if missing and state.status is not Status.NOT_SATISFIED:
-        return question.unassessed(Gap.MISSING, f"no evidence of {collector} from {', '.join(missing)}", *latest)
+        return question.unassessed(Gap.MISSING, f"{FROM_NOWHERE} {collector} from {', '.join(missing)}", *latest)
     return state
 
 

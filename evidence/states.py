@@ -11,6 +11,9 @@ from averment.controls.model import Assessment, Control
 from averment.core.organisation import Waiver
 from averment.core.words import Status
 
+FROM_NOWHERE = "no evidence of"
+"""How the reason begins where a place that averment.yaml lists (an account, a region, a file, a repository) has handed in nothing."""
+
 _LINE = re.compile(r":[0-9]+$", re.ASCII)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from averment.cli.status import next_step
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json
 from averment.core.organisation import Organisation
@@ -170,3 +171,10 @@ def test_the_code_of_every_repository_is_beside_what_is_deployed(shop: Shop, sco
     assert (row.before, row.at_run_time) == ("fail", "pass")
     assert str(row.where).startswith("shop/uploads: infra/shop.yaml:")
     assert row.checked_at == from_iso("2026-11-20T10:00:00Z")
+
+
+def test_what_comes_next_is_to_collect_where_nothing_came_from(shop: Shop, scope_of: Scopes) -> None:
+    """Not to mend or deploy a rule, which is there: a listed repository, account or region has handed in nothing yet."""
+    good = of("shop/site", organisation := shop(NAMED), scope_of, "2026-11-20T11:00:00Z")
+    listed = replace(organisation, parameters={"check": {"repositories": ["shop/site", "shop/uploads"]}})
+    assert next_step(gate([good], listed)) == "averment collect --collector check"

@@ -21,7 +21,7 @@ from averment.evidence.plain import plain
 from averment.evidence.record import DRILLS
 from averment.evidence.report import assessment_rows, control_rows
 from averment.evidence.since import since
-from averment.evidence.states import AssessmentState, ControlState, Gap
+from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
 
 
 @click.command()
@@ -91,7 +91,7 @@ def next_step(state: AssessmentState) -> str:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
         return f"{'more samples, then ' if state.gap is Gap.UNDECIDED else ''}averment prove {state.id}"
-    if assessment.policy is not None and state.gap is Gap.MISSING and state.records:
+    if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
     if state.gap is Gap.UNSCOPED:
         return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect"
