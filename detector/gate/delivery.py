@@ -12,6 +12,7 @@ bucket is the gate's alone for that reason.
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,14 +85,10 @@ def viewer_request_source() -> str:
     return _source("viewer_request.js")
 
 
-def origin_response_source(public_key: bytes) -> str:
-    """The code of the Lambda@Edge function that trusts ``public_key`` (DER, ECDSA P-256): the seal's."""
-    from cryptography.hazmat.primitives import serialization
-
-    pem = serialization.load_der_public_key(public_key).public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    text = _source("origin_response.js").replace("@PUBLIC_KEY@", pem.decode().strip().replace("\n", "\\n"))
+def origin_response_source(*public_keys: bytes) -> str:
+    """The code of the Lambda@Edge function that trusts ``public_keys`` (DER, ECDSA P-256): the seal's, and the one before it, as long as
+    media are published that it sealed."""
+    text = _source("origin_response.js").replace("@PUBLIC_KEYS@", " ".join(base64.b64encode(key).decode() for key in public_keys))
     return text.replace("@SERVABLE@", " ".join(sorted(SERVABLE)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -94,14 +95,15 @@ def signer(tmp_path: Path) -> PemEcdsaSigner:
 @pytest.fixture
 def origin(tmp_path: Path, signer: PemEcdsaSigner) -> Any:
     (tmp_path / "index.cjs").write_text(origin_response_source(signer.public_key()))
+    return partial(ask, tmp_path)
 
-    def ask(uri: str, headers: dict[str, str], status: str = "200") -> int:
-        shaped = {name: [{"key": name, "value": value}] for name, value in headers.items()}
-        event = {"Records": [{"cf": {"request": {"uri": uri}, "response": {"status": status, "headers": shaped}}}]}
-        script = f"import gate from './index.cjs'; console.log(JSON.stringify(await gate.handler({json.dumps(event)})));"
-        return int(run_node(tmp_path, script)["status"])
 
-    return ask
+def ask(folder: Path, uri: str, headers: dict[str, str], status: str = "200") -> int:
+    """The status with which the function in ``folder`` answers."""
+    shaped = {name: [{"key": name, "value": value}] for name, value in headers.items()}
+    event = {"Records": [{"cf": {"request": {"uri": uri}, "response": {"status": status, "headers": shaped}}}]}
+    script = f"import gate from './index.cjs'; console.log(JSON.stringify(await gate.handler({json.dumps(event)})));"
+    return int(run_node(folder, script)["status"])
 
 
 def headers(signer: PemEcdsaSigner, key: str, size: int, verdict: str = "clean") -> dict[str, str]:
@@ -136,6 +138,16 @@ def test_what_it_did_not_sign_is_refused(origin: Any, signer: PemEcdsaSigner, tm
     ]
     assert [origin("/a.jpg", given) for given in wrong] == [403] * len(wrong)
     assert origin("/b.jpg", good) == 403
+
+
+def test_what_the_former_seal_key_signed_is_served_as_long_as_it_is_named(tmp_path: Path, signer: PemEcdsaSigner) -> None:
+    """A new key takes over without taking anything off the air; once the old one is named no more, what it sealed is refused."""
+    new = PemEcdsaSigner.create(tmp_path / "new.pem")
+    before, after = headers(signer, "a.jpg", 1234), headers(new, "b.jpg", 1234)
+    (tmp_path / "index.cjs").write_text(origin_response_source(new.public_key(), signer.public_key()))
+    assert [ask(tmp_path, "/a.jpg", before), ask(tmp_path, "/b.jpg", after)] == [200, 200]
+    (tmp_path / "index.cjs").write_text(origin_response_source(new.public_key()))
+    assert [ask(tmp_path, "/a.jpg", before), ask(tmp_path, "/b.jpg", after)] == [403, 200]
 
 
 def test_what_the_origin_refuses_stays_refused(origin: Any) -> None:

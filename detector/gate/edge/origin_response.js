@@ -4,7 +4,7 @@
 
 const crypto = require('crypto');
 
-const PUBLIC_KEY = '@PUBLIC_KEY@';
+const PUBLIC_KEYS = '@PUBLIC_KEYS@'.split(' ').filter(Boolean); // DER in Base64: the seal's, and the one before it
 const SERVABLE = '@SERVABLE@'.split(' ');
 
 function header(headers, name) {
@@ -22,7 +22,10 @@ function sealed(uri, headers) {
   const issued = header(headers, 'x-amz-meta-averment-issued');
   const statement = ['averment-verdict/1', decodeURIComponent(uri.slice(1)), size, verdict, issued].join('\n');
   const signature = Buffer.from(header(headers, 'x-amz-meta-averment-seal'), 'base64');
-  return crypto.verify('sha256', Buffer.from(statement), PUBLIC_KEY, signature);
+  return PUBLIC_KEYS.some((der) => {
+    const key = { key: Buffer.from(der, 'base64'), format: 'der', type: 'spki' };
+    return crypto.verify('sha256', Buffer.from(statement), key, signature);
+  });
 }
 
 exports.handler = async (event) => {

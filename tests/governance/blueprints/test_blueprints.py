@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from averment.cli.main import run
 from averment.core.errors import BadInputError
+from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.governance.remediation import blueprints
 from averment.governance.remediation.blueprints import all_blueprints, exceptions
 from averment.governance.remediation.blueprints.pages import read_template, render
@@ -162,8 +164,8 @@ def test_the_edges_code_is_the_gates(tmp_path: Path) -> None:
     for name in ("viewer_request.js", "origin_response.js"):
         assert (folder / name).read_text(encoding="utf-8") == _source(name)
     assert resources["ViewerRequest"]["Properties"]["FunctionCode"] == _source("viewer_request.js")
-    pem = "-----BEGIN PUBLIC KEY-----\\n${SealPublicKey}\\n-----END PUBLIC KEY-----"
-    wanted = _source("origin_response.js").replace("@PUBLIC_KEY@", pem).replace("@SERVABLE@", "clean disclosed released")
+    keys = "${SealPublicKey} ${FormerSealPublicKey}"
+    wanted = _source("origin_response.js").replace("@PUBLIC_KEYS@", keys).replace("@SERVABLE@", "clean disclosed released")
     assert resources["OriginResponse"]["Properties"]["Code"]["ZipFile"]["Sub"].strip() == wanted.strip()
 
 
@@ -203,7 +205,7 @@ def test_another_image_of_the_detector_comes_to_its_endpoints() -> None:
     assert "create_before_destroy = true" in model
 
 
-def test_another_seal_key_or_code_comes_to_the_edge() -> None:
+def test_another_seal_key_or_code_comes_to_the_edge(tmp_path: Path) -> None:
     """The distribution names a version of the function, and CloudFormation makes another version only if what stands in it changes: without the key and
     the code's digest there, a key that was replaced would be trusted at the edge for good, and the new one's seals refused."""
     from averment.core.canonical import sha256_hex
@@ -211,7 +213,13 @@ def test_another_seal_key_or_code_comes_to_the_edge() -> None:
 
     version = read_template(all_blueprints()["edge"])["Resources"]["OriginResponseVersion"]
     digest = sha256_hex(_source("origin_response.js").encode())[:16]
-    assert version["Properties"]["Description"] == {"Sub": f"code {digest}, seal key ${{SealPublicKey}}"}
+    text, named = version["Properties"]["Description"]["Sub"]
+    assert text == f"code {digest}, seal key ${{SealPublicKey}}, before it ${{Former}}"
+    split = named["Former"]["If"][1]["Select"][1]["Split"]
+    key = base64.b64encode(PemEcdsaSigner.create(tmp_path / "key.pem").public_key()).decode()
+    assert split[1] == {"Ref": "FormerSealPublicKey"}
+    assert len(key.split(split[0])) == 2
+    assert len(text.replace("${SealPublicKey}", key).replace("${Former}", key.split(split[0])[1])) <= 256, "Lambda's bound"
     assert version["UpdateReplacePolicy"] == "Retain"  # a version whose copies are out can't be deleted
 
 

@@ -34,6 +34,17 @@ variable "seal_public_key" {
   }
 }
 
+variable "former_seal_public_key" {
+  description = "The public key of the seal key before this one, in the same form, as long as media are published that it sealed; empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9+/]{100,200}={0,2})?$", var.former_seal_public_key)) && length(var.former_seal_public_key) <= 200
+    error_message = "A public key of P-256 in DER and Base64, without PEM's lines, or nothing."
+  }
+}
+
 variable "domain_name" {
   description = "The host name of the media, such as media.shop.example."
   type        = string
@@ -75,7 +86,7 @@ data "archive_file" "origin_response" {
 
   source {
     filename = "index.js"
-    content  = replace(replace(file("${path.module}/origin_response.js"), "@PUBLIC_KEY@", "-----BEGIN PUBLIC KEY-----\\n${var.seal_public_key}\\n-----END PUBLIC KEY-----"), "@SERVABLE@", "clean disclosed released")
+    content  = replace(replace(file("${path.module}/origin_response.js"), "@PUBLIC_KEYS@", "${var.seal_public_key} ${var.former_seal_public_key}"), "@SERVABLE@", "clean disclosed released")
   }
 }
 
