@@ -57,7 +57,7 @@ def long_form(value: Any) -> Any:
 def pruned(template: dict[str, Any], types: tuple[str, ...]) -> dict[str, Any]:
     """``template`` without resources of ``types``: moto breaks off where something refers to an attribute of a type that it lacks."""
     kept = {name: item for name, item in template["Resources"].items() if item["Type"] not in types}
-    return long_form({"Parameters": template["Parameters"], "Resources": kept})
+    return long_form({"Parameters": template["Parameters"], "Conditions": template["Conditions"], "Resources": kept})
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")  # of moto, for each type that it lacks
