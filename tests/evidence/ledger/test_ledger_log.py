@@ -434,6 +434,19 @@ def test_the_private_key_is_private_and_ignored_by_git(shop):
     assert "*" in (path.parent / ".gitignore").read_text().splitlines()
 
 
+def test_no_key_is_made_beside_a_gitignore_that_is_empty(tmp_path, monkeypatch):
+    """A full disk left it so, and the next run made a key that the next commit took along; nor is one left so any more."""
+    monkeypatch.setattr("os.fsync", _read_only)
+    with pytest.raises(IncompleteError):
+        LocalSigner.create(tmp_path / "full" / "ledger.pem")
+    assert not list((tmp_path / "full").iterdir())
+    monkeypatch.undo()
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / ".gitignore").touch()
+    LocalSigner.create(tmp_path / "left" / "ledger.pem")
+    assert "*" in (tmp_path / "left" / ".gitignore").read_text().splitlines()
+
+
 def test_a_text_is_signed_once(shop):
     """The log's signature of a text is kept and handed out again, also to a reader; a bent one is refused."""
     with open_ledger(shop, write=True) as ledger:

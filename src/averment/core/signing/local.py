@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.files import read_bounded, sync_folder
+from averment.core.files import read_bounded, sync_folder, write_atomic
 from averment.core.signing.interface import Algorithm, Signer
 from averment.core.source import SourceRef
 
@@ -73,8 +73,8 @@ class LocalSigner(Signer):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             ignore = path.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("# private keys stay here\n*\n", encoding="utf-8")
+            if not ignore.exists() or ignore.stat().st_size == 0:  # a full disk or a power cut left it so
+                write_atomic(ignore, b"# private keys stay here\n*\n")
             descriptor, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)  # mode 0600
             try:
                 with os.fdopen(descriptor, "wb") as handle:
