@@ -29,8 +29,8 @@ class Effect:
 
 
 class Measure(ABC):
-    """One thing to be done. ``name`` and ``target`` are how it is asked for and recorded. ``broken_off``: somebody stopped waiting for it with
-    Ctrl-C, which what was begun doesn't hear of."""
+    """One thing to be done. ``name`` and ``target`` are how it is asked for and recorded. ``broken_off``: somebody stopped waiting for it (Ctrl-C,
+    SIGTERM), which what was begun doesn't hear of."""
 
     name: str = ""
     broken_off = False

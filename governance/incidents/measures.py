@@ -22,6 +22,7 @@ from averment.core.aws import answer_lost, aws_errors, client
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
+from averment.core.stopping import STOPPED
 from averment.detector.gate.edge_cache import written_paths
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.originals import find_originals
@@ -52,14 +53,14 @@ def _settled(look: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
 def _as_seen(
     measure: Measure, looked: Callable[[], tuple[bool, str]], doing: str, reference: str | None, before: Mapping[str, JSON]
 ) -> Effect:
-    """The effect of what was done, by what ``looked`` sees: whether it holds, and in words. Where that is refused, or broken off with Ctrl-C, it
+    """The effect of what was done, by what ``looked`` sees: whether it holds, and in words. Where that is refused, or broken off, it
     is done all the same, and its way back isn't lost with the look."""
     try:
         with aws_errors(doing):
             holds, reason = looked()
     except AvermentError as error:
         return Effect(Outcome.UNDER_WAY, f"it was done, and whether it holds is not known: {error.message}", reference, before)
-    except KeyboardInterrupt:
+    except STOPPED:
         measure.broken_off = True
         return Effect(Outcome.UNDER_WAY, "it was done, and the look whether it holds was broken off", reference, before)
     return Effect(Outcome.HOLDS if holds else Outcome.FAILED, reason, reference, before)
@@ -281,7 +282,7 @@ class Invalidate(Measure):
                 status = self._followed(cloudfront, distribution, made["Id"])
         except AvermentError as error:
             return Effect(Outcome.UNDER_WAY, f"it was begun, and what came of it is not known: {error.message}", str(made["Id"]))
-        except KeyboardInterrupt:  # the CDN goes on: what was begun has to come into the record
+        except STOPPED:  # the CDN goes on: what was begun has to come into the record
             self.broken_off = True
             return Effect(
                 Outcome.UNDER_WAY, "it was begun, and the waiting for it was broken off; invalidate again to see it", str(made["Id"])
@@ -351,13 +352,13 @@ def effect_of(payload: Mapping[str, Any]) -> Effect:
 
 def attempt(doing: Callable[[], Effect], measure: Measure, *, stopped: Outcome) -> Effect:
     """What came of ``doing``; a refusal is an effect with its reason, since a measure that was tried and failed belongs in the record. ``stopped`` is
-    what it comes to where somebody broke it off with Ctrl-C: a call that was under way may have been heard."""
+    what it comes to where somebody broke it off (Ctrl-C, SIGTERM): a call that was under way may have been heard."""
     try:
         return doing()
     except BadInputError:
         raise
     except AvermentError as error:
         return Effect(Outcome.FAILED, error.message + (f" ({error.fix})" if error.fix else ""))
-    except KeyboardInterrupt:
+    except STOPPED:
         measure.broken_off = True
-        return Effect(stopped, "it was broken off with Ctrl-C, and whether it was done is not known: look there, or ask for it again")
+        return Effect(stopped, "it was broken off, and whether it was done is not known: look there, or ask for it again")

@@ -10,6 +10,7 @@ from typing import Any
 
 from averment.core.aws import answer_lost, aws_errors, client
 from averment.core.errors import AvermentError, BadInputError
+from averment.core.stopping import STOPPED
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
 from averment.governance.remediation.runbooks import UNDO, outputs_of, runbook_names, shipped_runbook, undo_digest
@@ -71,7 +72,7 @@ class Runbook(Measure):
             return _came_of(self._followed(ssm, execution), execution)
         except AvermentError as error:
             return Effect(Outcome.UNDER_WAY, f"it was started, and what came of it is not known: {error.message}", execution)
-        except KeyboardInterrupt:  # the runbook goes on: its id has to come into the record
+        except STOPPED:  # the runbook goes on: its id has to come into the record
             self.broken_off = True
             again = f"look again with --do execution={execution}"
             return Effect(Outcome.UNDER_WAY, f"it was started, and the waiting for it was broken off; {again}", execution)

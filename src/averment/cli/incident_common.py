@@ -18,6 +18,7 @@ from averment.cli.common import ledger_for_writing, organisation_for, stderr
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, utc_now
+from averment.core.stopping import STOPPED
 from averment.evidence.record import Kind, Record
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.words import Answer, Standing, role, visible
@@ -131,7 +132,7 @@ def take_step(
             record = make(organisation, found, act)
         try:
             appended = ledger.append([record])[0]
-        except (AvermentError, KeyboardInterrupt) as error:
+        except (AvermentError, *STOPPED) as error:
             # What was done outside of the ledger is done: it must not be lost with the record that failed, or that somebody didn't wait for.
             known = "is NOT" if isinstance(error, AvermentError) else "may NOT be"
             stderr.print(f"this was done and {known} in the ledger; keep it, and record it once the ledger can be written:", markup=False)

@@ -143,7 +143,7 @@ def contain_command(
 ) -> int:
     """Stop the harm, by measures that can be taken back (averment incident recover --undo). Each that was tried is a record.
 
-    Ctrl-C ends the waiting for a runbook, which goes on; it is recorded, and no further measure is tried.
+    Ctrl-C or SIGTERM ends the waiting for a runbook, which goes on; it is recorded, and no further measure is tried.
 
     Exit codes: 0 all hold; 3 one failed or is still under way.
 

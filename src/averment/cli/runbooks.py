@@ -14,6 +14,7 @@ import click
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.showing import printable
+from averment.core.stopping import STOPPED
 
 if TYPE_CHECKING:
     from averment.governance.remediation.runbooks import ShippedRunbook
@@ -164,7 +165,7 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     try:
         with aws_errors(f"follow {identifier}"):
             return _follow(ssm, name, identifier, for_real=for_real)
-    except KeyboardInterrupt:
+    except STOPPED:
         _tell_unfollowed(identifier, for_real=for_real)
         raise
 

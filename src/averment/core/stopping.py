@@ -10,6 +10,10 @@ class Terminated(SystemExit):
     """The program was asked to end (SIGTERM). Unlike a ``sys.exit`` of somebody else's code, this is never what that code did wrong."""
 
 
+STOPPED = (KeyboardInterrupt, Terminated)
+"""Both ways in which somebody ends the program, for what was done by then and must not be lost."""
+
+
 @contextmanager
 def standing(what: str) -> Iterator[None]:
     """If the program is ended inside the block, ``what`` says how things stand then, and what to do. It is told where the program ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from botocore.stub import ANY, Stubber
 
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.stopping import Terminated
 from averment.evidence.record import Gathering
 from averment.governance.incidents import measures, runbook_measures
 from averment.governance.incidents.containing import contain, contained_elsewhere, undo, undoable
@@ -296,11 +298,14 @@ def test_an_invalidation_is_waited_for_as_long_as_the_cdn_takes(monkeypatch: pyt
     assert (effect.outcome, effect.reference) == (Outcome.UNDER_WAY, "I1")
 
 
-def test_who_stops_waiting_for_the_cdn_does_not_lose_the_invalidation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends the waiting: that it was begun, and its id, are in the record."""
+@pytest.mark.parametrize("how", [KeyboardInterrupt, partial(Terminated, 143)])
+def test_who_stops_waiting_for_the_cdn_does_not_lose_the_invalidation(
+    monkeypatch: pytest.MonkeyPatch, how: Callable[[], BaseException]
+) -> None:
+    """Ctrl-C or SIGTERM ends the waiting: that it was begun, and its id, are in the record."""
 
     def stopped(_seconds: float) -> None:
-        raise KeyboardInterrupt
+        raise how()
 
     measure, effect = _invalidated(monkeypatch, ["InProgress"], sleep=stopped)
     assert (effect.outcome, effect.reference, measure.broken_off) == (Outcome.UNDER_WAY, "I1", True)
@@ -452,19 +457,20 @@ def test_the_way_back_outlives_a_look_that_was_refused(bucket: str, incident: In
     assert cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
 
 
+@pytest.mark.parametrize("how", [KeyboardInterrupt(), Terminated(143)], ids=["ctrl-c", "sigterm"])
 @pytest.mark.parametrize(("operation", "looks"), [("DeleteObject", 0), ("ListObjectVersions", 1)])
 def test_who_breaks_a_measure_off_does_not_lose_it(
-    bucket: str, incident: Incident, act: By, with_record: With, operation: str, looks: int
+    bucket: str, incident: Incident, act: By, with_record: With, operation: str, looks: int, how: BaseException
 ) -> None:
-    """Ctrl-C while the call is made, or while it is seen whether it holds, as where the network hangs: a record says so, no further measure is tried,
+    """Ctrl-C or SIGTERM while the call is made, or while it is seen whether it holds, as where the network hangs: a record says so, no further measure is tried,
     and what was done can be taken back by it."""
     hide = open_measure("hide-object=s3://published/autumn/4.jpg")
-    record = _refused_from(operation, looks, lambda: contain(incident, act(), hide, because=WHY), KeyboardInterrupt())
+    record = _refused_from(operation, looks, lambda: contain(incident, act(), hide, because=WHY), how)
     assert (record.payload["outcome"], hide.broken_off) == ("under-way", True)
     assert "broken off" in str(record.payload["reason"])
     if operation != "DeleteObject":
         held = with_record(incident, record)
-        broken = _refused_from("DeleteObject", 0, lambda: undo(held, act(minutes=9), 2, because="It was genuine."), KeyboardInterrupt())
+        broken = _refused_from("DeleteObject", 0, lambda: undo(held, act(minutes=9), 2, because="It was genuine."), how)
         assert broken.payload["outcome"] == "failed"
         again = undo(with_record(held, broken), act(minutes=10), 2, because="It was genuine.")
         assert again.payload["outcome"] == "holds"
@@ -520,13 +526,14 @@ def _refused_from(operation: str, granted: int, doing: Callable[[], T], error: B
         return doing()
 
 
-def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends the waiting and not the runbook: its execution's id comes into the record, with how to look again."""
+@pytest.mark.parametrize("how", [KeyboardInterrupt, partial(Terminated, 143)])
+def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.MonkeyPatch, how: Callable[[], BaseException]) -> None:
+    """Ctrl-C or SIGTERM ends the waiting and not the runbook: its execution's id comes into the record, with how to look again."""
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
 
     def stopped(_seconds: float) -> None:
-        raise KeyboardInterrupt
+        raise how()
 
     with Stubber(ssm) as stub:
         stub.add_response("start_automation_execution", {"AutomationExecutionId": execution})
