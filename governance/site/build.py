@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import html
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -85,11 +85,11 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
     try:
         _check_output(output)
         output.parent.mkdir(parents=True, exist_ok=True)
-        _recover(output)
-        kept = kept_in(output, level)
         with tempfile.TemporaryDirectory(prefix=".averment-site-", dir=output.parent.absolute()) as scratch:
             # Absolute, as MkDocs takes what is not from the folder of its configuration.
-            _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output)
+            _recover(output, Path(scratch))
+            kept = kept_in(output, level)
+            _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output, Path(scratch))
     except OSError as error:
         raise IncompleteError(
             f"the site could not be written: {error.strerror or error}",
@@ -226,7 +226,7 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _swap(built: Path, output: Path) -> None:
+def _swap(built: Path, output: Path, scratch: Path) -> None:
     """Put ``built`` in the place of ``output``. The old site stays until the new one is complete, and comes back if that can't be put there."""
     previous = _previous(output)
     if output.exists():
@@ -238,18 +238,24 @@ def _swap(built: Path, output: Path) -> None:
             previous.rename(output)
         raise
     if previous.exists():
-        shutil.rmtree(previous)
+        _clear(previous, scratch)
 
 
-def _recover(output: Path) -> None:
+def _recover(output: Path, scratch: Path) -> None:
     """Bring back, or clear away, what a build that was killed while it put the new site in its place left beside it."""
     previous = _previous(output)
     if not (previous / MARKER).is_file():
         return
     if output.exists():
-        shutil.rmtree(previous)
+        _clear(previous, scratch)
     else:
         previous.rename(output)
+
+
+def _clear(previous: Path, scratch: Path) -> None:
+    """Have ``previous`` go with ``scratch``, out of its place at once: half of it there, left by a kill, would be in the way of every later build."""
+    with suppress(FileNotFoundError):  # another build came first
+        previous.rename(Path(tempfile.mkdtemp(dir=scratch)) / "previous")
 
 
 def _previous(output: Path) -> Path:

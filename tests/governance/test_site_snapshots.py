@@ -192,6 +192,27 @@ def test_a_build_that_was_killed_loses_no_quarter(today: SiteData, tmp_path: Pat
     assert (site / MARKER).is_file()
 
 
+def test_a_build_that_is_killed_while_it_clears_the_old_site_away_stops_no_other(
+    today: SiteData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it leaves of the old site, without its marker perhaps, isn't in the way of the next."""
+    site = build_site(today, tmp_path / "site").parent
+    remove = shutil.rmtree
+
+    def killed(path: str, *_: object, **__: object) -> None:
+        for marker in Path(tmp_path).rglob(MARKER):  # in the order in which the folder has them
+            if marker.parent != site:
+                marker.unlink()
+        raise KeyboardInterrupt(path)
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build_site(today, site)
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    build_site(today, site)
+    assert (site / MARKER).is_file()
+
+
 def test_only_a_quarter_that_is_over_can_be_kept(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
     """What may still change, and what is no quarter, isn't kept: exit 2 with what to write instead."""
     assert quarter_of("2026Q4", LATER).label == "2026Q4"
