@@ -39,6 +39,7 @@ from averment.governance.site.snapshots import (
     kept_already,
     kept_in,
     marker,
+    names_kept,
     plain_page,
     quarters_page,
     take,
@@ -89,7 +90,7 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
             # Absolute, as MkDocs takes what is not from the folder of its configuration.
             _recover(output, Path(scratch))
             kept = kept_in(output, level)
-            _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output, Path(scratch))
+            _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output, Path(scratch), kept)
     except OSError as error:
         raise IncompleteError(
             f"the site could not be written: {error.strerror or error}",
@@ -226,14 +227,21 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _swap(built: Path, output: Path, scratch: Path) -> None:
-    """Put ``built`` in the place of ``output``. The old site stays until the new one is complete, and comes back if that can't be put there."""
+def _swap(built: Path, output: Path, scratch: Path, kept: tuple[Snapshot, ...]) -> None:
+    """Put ``built``, which has the quarters ``kept``, in the place of ``output``. The old site stays until the new one is complete, and comes back if
+    that can't be put there, or if another build has kept a quarter in it meanwhile."""
     previous = _previous(output)
     if output.exists():
         output.rename(previous)
     try:
+        if news := names_kept(previous) - {item.quarter for item in kept}:
+            raise IncompleteError(
+                f"another build has kept {', '.join(sorted(news))} meanwhile, which this one would lose",
+                where=SourceRef(str(output)),
+                fix="run again",
+            )
         built.rename(output)
-    except OSError:
+    except BaseException:
         if previous.exists():
             previous.rename(output)
         raise

@@ -129,6 +129,13 @@ def marker(level: Level, kept: Iterable[Snapshot]) -> bytes:
     return "".join([f"{level}\n", *(f"{item.quarter} {item.digest}\n" for item in kept)]).encode()
 
 
+def names_kept(site: Path) -> set[str]:
+    """The quarters that ``site`` says it keeps, by its marker; none where there is no site."""
+    place = site / MARKER
+    lines = place.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if place.is_file() else []
+    return {line.partition(" ")[0] for line in lines}
+
+
 def _require_all(output: Path, found: Iterable[Snapshot]) -> None:
     """Refuse a site that has lost a quarter which it kept, or has another in its place, or doesn't say any more what it kept."""
     there, place = {(item.quarter, item.digest) for item in found}, output / MARKER

@@ -213,6 +213,24 @@ def test_a_build_that_is_killed_while_it_clears_the_old_site_away_stops_no_other
     assert (site / MARKER).is_file()
 
 
+def test_a_quarter_that_another_build_keeps_meanwhile_is_not_lost(today: SiteData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building takes a minute; what began before the quarter was kept has none of it, and would take its place."""
+    site = build_site(today, tmp_path / "site").parent
+    copied = build._run_mkdocs
+
+    def overtaken(*arguments: Path) -> None:
+        monkeypatch.setattr(build, "_run_mkdocs", copied)
+        build_site(today, site, quarter=quarter(today, "2026Q4"))
+        copied(*arguments)
+
+    monkeypatch.setattr(build, "_run_mkdocs", overtaken)
+    with pytest.raises(IncompleteError, match="another build has kept 2026Q4 meanwhile"):
+        build_site(today, site)
+    assert (site / "q" / "2026Q4" / FACTS).is_file()
+    build_site(today, site)
+    assert (site / "q" / "2026Q4" / FACTS).is_file()
+
+
 def test_only_a_quarter_that_is_over_can_be_kept(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
     """What may still change, and what is no quarter, isn't kept: exit 2 with what to write instead."""
     assert quarter_of("2026Q4", LATER).label == "2026Q4"
