@@ -91,14 +91,27 @@ def write_package(
                 closing(Rows.on_disk(spooled)) as rows,
             ):
                 written = _write(organisation, ledger, catalogue, Reading(period, rows), files, output, compared)
-                if place.exists():
-                    place.rename(scratch / "replaced")
-                folder.rename(place)
+                _put(folder, place, scratch / "replaced")
                 return written
     except OSError as error:
         raise IncompleteError(
             f"the package could not be written: {error.strerror}", where=SourceRef(file=str(output)), fix="free space or fix permissions"
         ) from error
+
+
+def _put(folder: Path, place: Path, aside: Path) -> None:
+    """Let ``folder`` appear at ``place``. What is there goes ``aside``, and comes back if this one can't be put there."""
+    if hasattr(os, "sync"):
+        os.sync()  # a power cut could otherwise leave its name without its files, and the earlier package is gone by then
+    if not place.exists():
+        folder.rename(place)
+        return
+    place.rename(aside)
+    try:
+        folder.rename(place)
+    except BaseException:
+        aside.rename(place)
+        raise
 
 
 def _write(

@@ -62,6 +62,34 @@ def test_only_a_period_without_evidence_is_told_as_one(shop: Path, how: list[str
         assert (f"no assessment rests on a record of {period}" in capsys.readouterr().err) is told
 
 
+def test_a_package_that_cannot_be_put_in_place_leaves_the_earlier_one(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last step fails, or somebody ends the program there: the package that was to be replaced went with what was half done."""
+    assert run(["export", "--period", "2026Q4", "--output", "p"]) == 0
+    before, rename = (shop / "p" / "MANIFEST.json").read_bytes(), Path.rename
+    for failure, code in ((OSError(28, "No space left on device"), 3), (KeyboardInterrupt(), 130)):
+
+        def refuse(path: Path, target: Path, failure: BaseException = failure) -> Path:
+            if path.name == "package":
+                raise failure
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", refuse)
+        assert run(["export", "--period", "2026Q4", "--output", "p"]) == code
+        assert (shop / "p" / "MANIFEST.json").read_bytes() == before
+        assert [path.name for path in shop.iterdir() if path.name.startswith(".p.")] == []
+
+
+def test_a_package_is_on_disk_before_it_takes_the_place_of_another(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut right after must not find the new name with empty files, and the earlier package gone."""
+    assert run(["export", "--period", "2026Q4", "--output", "p"]) == 0
+    order: list[str] = []
+    rename = Path.rename
+    monkeypatch.setattr("os.sync", lambda: order.append("sync"))
+    monkeypatch.setattr(Path, "rename", lambda path, target: order.append(path.name) or rename(path, target))
+    assert run(["export", "--period", "2026Q4", "--output", "p"]) == 0
+    assert order == ["sync", "p", "package"]
+
+
 def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--format oscal`` writes the five documents and nothing else; a second run changes none."""
     assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
