@@ -19,6 +19,7 @@ from averment import __version__
 from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
+from averment.core.files import sync_disks
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.progress import followed
@@ -101,8 +102,7 @@ def write_package(
 
 def _put(folder: Path, place: Path, aside: Path) -> None:
     """Let ``folder`` appear at ``place``. What is there goes ``aside``, and comes back if this one can't be put there."""
-    if hasattr(os, "sync"):
-        os.sync()  # a power cut could otherwise leave its name without its files, and the earlier package is gone by then
+    sync_disks()  # a power cut could otherwise leave its name without its files, and the earlier package is gone by then
     if not place.exists():
         folder.rename(place)
         return

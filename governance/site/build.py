@@ -20,6 +20,7 @@ import yaml
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
+from averment.core.files import sync_disks
 from averment.core.source import SourceRef
 from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
@@ -230,6 +231,7 @@ def _check_output(output: Path) -> None:
 def _swap(built: Path, output: Path, scratch: Path, kept: tuple[Snapshot, ...]) -> None:
     """Put ``built``, which has the quarters ``kept``, in the place of ``output``. The old site stays until the new one is complete, and comes back if
     that can't be put there, or if another build has kept a quarter in it meanwhile."""
+    sync_disks()  # a power cut could otherwise leave empty files in a quarter that is kept for good, and the old site is gone by then
     previous = _previous(output)
     if output.exists():
         output.rename(previous)

@@ -160,9 +160,11 @@ def test_what_else_lies_among_the_quarters_is_refused(today: SiteData, tmp_path:
 def test_a_site_that_cannot_be_put_in_place_gives_way_to_the_old_one(
     today: SiteData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should the last step fail, the old site with its quarters is back where it was, and nothing lies beside it."""
+    """Should the last step fail, the old site with its quarters is back where it was, and nothing lies beside it. The new one is on disk first."""
     site = build_site(today, tmp_path / "site", quarter=quarter(today, "2026Q4")).parent
     before, rename = digests(site), Path.rename
+    synced: list[bool] = []
+    monkeypatch.setattr("os.sync", lambda: synced.append(site.exists()))
 
     def refuse(path: Path, target: Path) -> Path:
         if Path(target) == site and ".averment-site-" in str(path):
@@ -173,6 +175,7 @@ def test_a_site_that_cannot_be_put_in_place_gives_way_to_the_old_one(
     with pytest.raises(IncompleteError, match="No space left on device"):
         build_site(today, site)
     assert digests(site) == before
+    assert synced == [True]
     assert sorted(path.name for path in tmp_path.iterdir() if "averment-" in path.name) == []
 
 

@@ -226,6 +226,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_disks() -> None:
+    """Have all that was written so far on disk, before a folder with much in it takes the place of another; where the system can."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def relative_posix(path: str | Path, start: str | Path, *, paths: ModuleType = os.path) -> str:
     """``path`` from the folder ``start``, with forward slashes on every system: how files are named in reports, baselines and records.
 
