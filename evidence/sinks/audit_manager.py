@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.controls.model import Catalogue
-from averment.core.aws import aws_errors, client, turned_away
+from averment.core.aws import Attempts, aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.evidence.ledger.log import Entry
@@ -277,7 +277,7 @@ class _Importer:
     def __init__(self, service: Any, assessment: str, journal: Journal, run: _Run, settings: Settings, records: frozenset[str]) -> None:
         self._records = records  # of the period: every other key is a state's
         self._service, self._assessment, self._journal, self._run, self._folder = service, assessment, journal, run, settings.evidence
-        self._dry_run = settings.dry_run
+        self._dry_run, self._attempts = settings.dry_run, Attempts(service)
         self._s3 = client("s3", region=settings.region) if settings.evidence else None
 
     def import_(self, place: tuple[str, str], items: list[WantedEvidence], envelopes: dict[str, bytes]) -> None:
@@ -308,14 +308,15 @@ class _Importer:
         evidence = [self._item(item, envelopes) for item in items]
         refusals = self._service.exceptions
         self._journal.write("begin", spot, [item.key for item in items])
+        self._attempts.in_doubt = False
         try:
             answer = self._service.batch_import_evidence_to_assessment_control(**target, manualEvidence=evidence)
         except (refusals.ValidationException, refusals.ResourceNotFoundException) as error:
             self._journal.write("refused", spot, [item.key for item in items])
             self._run.refuse(items, f"Audit Manager refused: {error.response['Error']['Message']}")
             return
-        except refusals.ClientError as error:
-            if turned_away(error):  # nothing arrived: no doubt stays for whoever pushes again with the right
+        except Exception as error:
+            if self._attempts.unheard(error):  # nothing arrived: no doubt stays for whoever pushes again
                 self._journal.write("refused", spot, [item.key for item in items])
             raise
         errors = {tuple(sorted(entry["manualEvidence"].items())): entry for entry in answer.get("errors", [])}

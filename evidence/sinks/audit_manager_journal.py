@@ -77,10 +77,17 @@ class Journal:
             if self._torn:
                 os.truncate(self.path, self.path.stat().st_size - self._torn)
                 self._torn = 0
-            with self.path.open("a", encoding="utf-8") as handle:
-                handle.writelines(f"{line}\n" for line in lines)
-                handle.flush()
-                os.fsync(handle.fileno())
+            with self.path.open("ab", buffering=0) as handle:
+                before = handle.seek(0, os.SEEK_END)
+                try:
+                    left = memoryview("".join(f"{line}\n" for line in lines).encode())
+                    while left:
+                        left = left[handle.write(left) :]
+                    os.fsync(handle.fileno())
+                except OSError:
+                    if state == "begin":  # nothing is imported then, and no line may say that something was begun
+                        os.truncate(self.path, before)
+                    raise
         except OSError as error:
             raise IncompleteError(f"could not write the push journal: {error.strerror}", where=SourceRef(file=str(self.path))) from error
         for key in names:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import boto3
+import botocore.exceptions
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from averment.cli.main import run
 from averment.cli.push import _gathered
@@ -416,26 +420,77 @@ def test_doubt_that_nothing_settles_is_a_refusal(service, organisation, monkeypa
     assert not result.complete
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException"])
-def test_a_right_that_is_missing_leaves_no_doubt(service, organisation, monkeypatch, code):
-    """Denied is not cut off: nothing arrived, so the push with the right imports it, without anybody mending the journal."""
-    made = audit_manager.client
+@contextmanager
+def failing(monkeypatch, answers):
+    """The import fails at each attempt as ``answers`` says in turn: with a status and a code, or, for a text, with the error of that name. The last one goes on."""
+    made, left = audit_manager.client, list(answers)
 
-    def denied(name, **options):
+    def answer(**_):
+        found = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(found, str):
+            raise getattr(botocore.exceptions, found)(endpoint_url="https://auditmanager.example", error="?", proxy_url="?")
+        status, code = found
+        return AWSResponse("https://auditmanager.example", status, {"x-amzn-errortype": code}, RawResponse(b'{"message": "no"}'))
+
+    def client(name, **options):
         found = made(name, **options)
-        answer = {"Error": {"Code": code, "Message": "not you, or not any more"}}
         if name == "auditmanager":
-            found.batch_import_evidence_to_assessment_control = lambda **_: (_ for _ in ()).throw(
-                found.exceptions.ClientError(answer, "BatchImportEvidenceToAssessmentControl")
-            )
+            found.meta.events.register("before-send.auditmanager.BatchImportEvidenceToAssessmentControl", answer)
         return found
 
-    monkeypatch.setattr(audit_manager, "client", denied)
+    monkeypatch.setattr(audit_manager, "client", client)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(IncompleteError, match="push to Audit Manager"):
-        push(organisation, entries(record()))
+        yield
     monkeypatch.setattr(audit_manager, "client", made)
+
+
+class RawResponse(BytesIO):
+    """A body as urllib3 hands it on."""
+
+    def stream(self, *_, **__):
+        yield self.read()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(403, "AccessDeniedException")],
+        [(403, "ExpiredTokenException")],
+        [(429, "ThrottlingException")],
+        ["EndpointConnectionError", (429, "ThrottlingException")],
+        ["ConnectTimeoutError"],
+    ],
+)
+def test_what_was_refused_leaves_no_doubt(service, organisation, monkeypatch, answers):
+    """Denied, throttled or never sent is not cut off: nothing arrived, so the next push imports it, without anybody mending the journal."""
+    with failing(monkeypatch, answers):
+        push(organisation, entries(record()))
     again = push(organisation, entries(record()))
     assert (again.created > 0, again.complete) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "answers", [["ReadTimeoutError", (429, "ThrottlingException")], [(500, "InternalServerException"), (403, "ExpiredTokenException")]]
+)
+def test_an_attempt_whose_answer_was_lost_leaves_one(service, organisation, monkeypatch, answers):
+    """boto3 tries again, and what it says at last is about the last attempt: an earlier one may have arrived, which would be there twice."""
+    with failing(monkeypatch, answers):
+        push(organisation, entries(record()))
+    monkeypatch.setattr(audit_manager, "_keys", lambda text: iter(()))
+    again = push(organisation, entries(record()))
+    assert any("cut off" in refusal.reason for refusal in again.refused)
+
+
+def test_a_full_disk_leaves_no_doubt(tmp_path, monkeypatch):
+    """What could not be noted as begun wasn't begun: of a batch's lines some were there, for somebody to mend by hand."""
+    path, spot = tmp_path / "journal.jsonl", ("assessment", "control")
+    Journal(path).write("done", spot, ["one"])
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(IncompleteError, match="push journal"):
+        Journal(path).write("begin", spot, ["two", "three"])
+    again = Journal(path)
+    assert (set(again.done(spot)), set(again.doubtful(spot))) == ({"one"}, set())
 
 
 def test_a_damaged_journal_names_the_line(service, organisation):

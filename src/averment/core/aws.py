@@ -141,17 +141,32 @@ def missing_permission(error: Exception) -> str | None:
     return None
 
 
-def turned_away(error: Exception) -> bool:
-    """Whether the service did nothing of what was asked, because of who asked: denied, or credentials that have expired."""
-    return missing_permission(error) is not None or error_code(error) in _EXPIRED
-
-
 def answer_lost(error: BaseException) -> bool:
     """Whether the service may have done what was asked although ``error`` was raised: the network failed at one of the attempts, and one before it may
     have been heard. What was refused, or never sent for a flaw of the local configuration, was not done."""
     exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
     parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
     return isinstance(error.__cause__, (exceptions.HTTPClientError, exceptions.ConnectionError, parsers.ResponseParserError))
+
+
+class Attempts:
+    """Whether ``service`` may have heard of a call that failed. boto3 tries again by itself, and what it raises is about its last attempt alone: throttled or
+    signed out at last, an earlier one may have been heard, its answer lost. Set ``in_doubt`` to False before a call."""
+
+    def __init__(self, service: Any) -> None:
+        self.in_doubt = False
+        exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+        self._unsent = (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError)
+        self._refusal = exceptions.ClientError
+        service.meta.events.register("response-received", self._note)
+
+    def unheard(self, error: Exception) -> bool:
+        """Whether nothing was done of the call that ended with ``error``: at each attempt it was refused, or never sent."""
+        return isinstance(error, (self._refusal, *self._unsent)) and not self.in_doubt
+
+    def _note(self, parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+        status = (parsed_response or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        self.in_doubt |= status >= 500 if exception is None else not isinstance(exception, self._unsent)
 
 
 MAX_TAGS = 10
