@@ -81,6 +81,39 @@ def test_a_web_page_is_no_empty_answer(
         getattr(made, xform_name(operation))(**parameters)
 
 
+@pytest.mark.parametrize(("service", "operation"), [("s3", "ListObjectVersions"), ("s3", "ListObjectsV2"), ("events", "ListRules")])
+def test_a_listing_without_a_body_is_no_empty_one(service: str, operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 200 and nothing behind it, as from a proxy that swallows what it blocks: it passed for a bucket with nothing in it."""
+    made = _answering(service, b"", monkeypatch)
+    fetch = Fetch(made, service)
+    assert list(fetch.pages(operation, {"Bucket": "b"} if service == "s3" else {})) == []
+    assert fetch.broken_off == 1
+    assert "the answer is empty" in fetch.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "page"),
+    [
+        ("s3", "ListObjectsV2", {"Bucket": "b"}, b"<R><IsTruncated>true</IsTruncated><Contents><Key>a.jpg</Key></Contents></R>"),
+        ("cloudfront", "ListDistributions", {}, b"<DistributionList><IsTruncated>true</IsTruncated></DistributionList>"),
+    ],
+)
+def test_a_listing_that_says_there_is_more_and_not_where_is_not_whole(
+    service: str, operation: str, parameters: dict[str, Any], page: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """botocore stops there in silence, and the first page passed for all."""
+    fetch = Fetch(_answering(service, page, monkeypatch), service)
+    list(fetch.pages(operation, parameters))
+    assert fetch.broken_off == 1
+    assert "says that there is more" in fetch.problems[0]
+
+
+def test_a_listing_goes_on_where_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page of a listing that names the next is an answer like others."""
+    page = b"<R><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></R>"
+    assert Fetch(_answering("s3", page, monkeypatch), "s3").one("ListObjectsV2", {"Bucket": "b"})["IsTruncated"] is True
+
+
 def test_a_web_page_in_s3_is_an_object_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What somebody uploaded may well be one."""
     page = b"<html><body>a listing of ours</body></html>"

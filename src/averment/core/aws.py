@@ -91,17 +91,36 @@ def client(
         except ValueError as error:
             fix = "correct the region or the address of the endpoint (AWS_REGION, AWS_ENDPOINT_URL, ~/.aws/config)"
             raise BadInputError(f"could not set up the {service} client: {error}", fix=fix) from error
-        made.meta.events.register("before-parse", _refuse_web_page)
+        made.meta.events.register("before-parse", _refuse_no_answer)
+        made.meta.events.register("after-call", _refuse_a_part)
         return _to_address(made)
 
 
-def _refuse_web_page(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise botocore's ResponseParserError for a web page that comes with status 200 in place of an answer: botocore reads JSON and S3's XML out of
-    one as an answer without anything in it, a listing that is empty. An object of S3 that is one comes as a stream."""
+def _refuse_no_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
+    """Raise botocore's ResponseParserError for a web page that comes with status 200 in place of an answer, and for a listing that comes without a
+    body: botocore reads either, in JSON and S3's XML, as a listing that is empty. An object of S3 comes as a stream, whatever it is."""
     body = response_dict["body"]
-    if response_dict["status_code"] < 300 and isinstance(body, bytes) and _PAGE.match(body):
-        parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
-        raise parsers.ResponseParserError("the answer is a web page: a proxy has answered, and not AWS")
+    if response_dict["status_code"] >= 300 or not isinstance(body, bytes):
+        return
+    if _PAGE.match(body):
+        raise _unread("the answer is a web page: a proxy has answered, and not AWS")
+    if not body and operation_model.name.startswith(("List", "Describe")):
+        raise _unread("the answer is empty, and not a listing: a proxy has answered, or AWS has broken off")
+
+
+def _refuse_a_part(parsed: Mapping[str, Any], **_: Any) -> None:
+    """Raise botocore's ResponseParserError for a listing that says there is more, and not where it goes on: botocore would end there, as if it were whole."""
+    for found in (parsed, *(value for value in parsed.values() if isinstance(value, dict))):
+        if found.get("IsTruncated") is True and not any(
+            value for name, value in found.items() if name.startswith("Next") or name == "Marker"
+        ):
+            raise _unread("the listing breaks off: it says that there is more, and not where it goes on")
+
+
+def _unread(reason: str) -> Exception:
+    parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
+    error: Exception = parsers.ResponseParserError(reason)
+    return error
 
 
 def _to_address(found: Any) -> Any:
