@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from averment.core.canonical import sha256_hex
+from averment.core.database import connect
 from averment.evidence.package.files import digest_of
 
 
@@ -21,10 +22,11 @@ class PackageFolder:
     def __init__(self, folder: Path, listing: Path) -> None:
         self._folder = folder
         folder.mkdir(mode=0o755)
-        self._known = sqlite3.connect(listing, isolation_level=None)
-        self._known.execute("PRAGMA journal_mode = OFF")
-        self._known.execute("PRAGMA synchronous = OFF")  # it goes with the temporary folder when this process does
-        self._known.execute("CREATE TABLE files (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID")
+        with _kept():
+            self._known = connect(listing, isolation_level=None)
+            self._known.execute("PRAGMA journal_mode = OFF")
+            self._known.execute("PRAGMA synchronous = OFF")  # it goes with the temporary folder when this process does
+            self._known.execute("CREATE TABLE files (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID")
 
     def add(self, name: str, data: bytes) -> None:
         """Write the file ``name``. One that comes twice is written once: it is a payload that two records share."""
@@ -45,15 +47,17 @@ class PackageFolder:
 
     def digest(self, name: str) -> str | None:
         """The SHA-256 of the file ``name``; None if it isn't there."""
-        found = self._known.execute("SELECT sha256 FROM files WHERE name = ?", (name,)).fetchone()
+        with _kept():
+            found = self._known.execute("SELECT sha256 FROM files WHERE name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
     def __len__(self) -> int:
-        return int(self._known.execute("SELECT count(*) FROM files").fetchone()[0])
+        with _kept():
+            return int(self._known.execute("SELECT count(*) FROM files").fetchone()[0])
 
     def __iter__(self) -> Iterator[tuple[str, str, int]]:
         """Name, SHA-256 and size of every file, by name."""
-        with closing(self._known.execute("SELECT name, sha256, size FROM files ORDER BY name")) as rows:
+        with _kept(), closing(self._known.execute("SELECT name, sha256, size FROM files ORDER BY name")) as rows:
             yield from rows
 
     def close(self) -> None:
@@ -70,7 +74,18 @@ class PackageFolder:
         return path
 
     def _note(self, name: str, digest: str, size: int) -> None:
-        try:
+        with _kept():
             self._known.execute("INSERT INTO files VALUES (?, ?, ?)", (name, digest, size))
-        except sqlite3.OperationalError as error:
-            raise OSError(None, f"the list of files could not be written: {error}") from error
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """SQLite's errors become those of the file system, which is whose they are.
+
+    Raises:
+        OSError: the list can't be written or read.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(None, f"the list of its files could not be kept: {error}") from error

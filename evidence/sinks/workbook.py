@@ -67,7 +67,7 @@ def workbook_bytes(report: PeriodReport) -> bytes:
 
 def _write(xlsxwriter: Any, target: IO[bytes], report: PeriodReport, more: Mapping[str, str]) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, **more}
-    with xlsxwriter.Workbook(target, options) as workbook:
+    with _Guarded(target) as guarded, xlsxwriter.Workbook(guarded, options) as workbook:
         workbook.set_properties(
             {
                 "title": printable(f"Evidence of {report.organisation}, {report.period.label}"),
@@ -77,6 +77,41 @@ def _write(xlsxwriter: Any, target: IO[bytes], report: PeriodReport, more: Mappi
             }
         )
         _Writer(workbook, report).write()
+
+
+class _Guarded:
+    """``target`` until something fails; from then on what is written goes nowhere, and nothing refuses. Python has the ZIP file that XlsxWriter leaves
+    half made write its end when it takes it off the heap, and prints the error of that, with a traceback."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target: IO[bytes] = target
+
+    def __enter__(self) -> _Guarded:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            self._target = _Nowhere()
+
+    def write(self, data: bytes) -> int:
+        return self._target.write(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._target.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._target.tell()
+
+    def flush(self) -> None:
+        self._target.flush()
+
+
+class _Nowhere(io.BytesIO):
+    """A file of which only the place in it is kept."""
+
+    def write(self, data: Any) -> int:
+        self.seek(len(data), io.SEEK_CUR)
+        return len(data)
 
 
 class WorkbookSink(Sink):

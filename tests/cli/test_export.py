@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,6 +79,23 @@ def test_a_package_that_cannot_be_put_in_place_leaves_the_earlier_one(shop: Path
         assert run(["export", "--period", "2026Q4", "--output", "p"]) == code
         assert (shop / "p" / "MANIFEST.json").read_bytes() == before
         assert [path.name for path in shop.iterdir() if path.name.startswith(".p.")] == []
+
+
+FULL = """
+import resource, sys
+from averment.cli.main import main
+sys.argv[1:] = ["export", "--period", "2026Q4", "--output", "p"]
+resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, resource.RLIM_INFINITY))
+main()
+"""
+
+
+def test_a_disk_that_is_full_from_the_start_is_called_that(shop: Path) -> None:
+    """The list of the package's files is the first that finds no room; it was told as a flaw of the program."""
+    command = [sys.executable, "-B", "-c", FULL]  # -B: Python would leave modules behind that are cut short
+    done = subprocess.run(command, capture_output=True, text=True, cwd=shop, timeout=60, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("averment: p: the package could not be written: the list of its files could not be kept")
 
 
 def test_a_package_is_on_disk_before_it_takes_the_place_of_another(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

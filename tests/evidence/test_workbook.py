@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import io
 import json
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
@@ -165,6 +167,24 @@ def test_every_sheet_is_there_in_order_with_frozen_header_and_filter() -> None:
     for name in SHEETS[1:15]:
         assert book[name].freeze_panes == "B2"
         assert book[name].auto_filter.ref.startswith("A1:")
+
+
+@pytest.mark.parametrize("room", [100, 3_000, 9_000])
+def test_a_full_disk_leaves_no_traceback(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XlsxWriter's half made ZIP file writes its end when Python takes it off the heap, and the error of that was shown to whoever exported."""
+    shown: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > room:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    with pytest.raises((OSError, xlsxwriter.exceptions.FileCreateError), match="No space left"), Full() as target:
+        module._write(xlsxwriter, target, report(), {})
+    gc.collect()
+    assert shown == []
 
 
 def test_values_arrive_as_what_they_are() -> None:
