@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,37 @@ def test_a_flaw_of_the_program_is_no_finding(monkeypatch: pytest.MonkeyPatch, ca
         program.main()
     assert stopped.value.code == 3
     assert "a flaw of averment itself: ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [16, 40, 100])
+def test_a_compiled_module_that_a_full_disk_cut_short_is_named(
+    left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python keeps it, and reads it ever after: every command was "interrupted", with exit code 130, until somebody came upon it."""
+    (tmp_path / "half_compiled.py").write_text("command = [" + "'a text', " * 50 + "]\n")
+    compiled = Path(py_compile.compile(str(tmp_path / "half_compiled.py")) or "")
+    os.truncate(compiled, left)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(type(program.cli).registry, "half", ("half_compiled", "command", "cut short"))  # type: ignore[attr-defined]
+    monkeypatch.setattr(sys, "argv", ["averment", "half"])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    said = capsys.readouterr().err
+    assert (ended.value.code, "interrupted" in said, f"averment: {compiled}: " in said) == (3, False, True)
+
+
+def test_an_end_of_input_that_nobody_foresaw_is_a_flaw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """click takes any EOFError for a person who ends the program."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+    monkeypatch.setattr("averment.cli.verify.command.callback", broken)
+    monkeypatch.setattr(sys, "argv", ["averment", "verify", "."])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 3
+    assert "a flaw of averment itself: EOFError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["check"], ["status"]])

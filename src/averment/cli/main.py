@@ -95,6 +95,8 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return int(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt) as stop:
+        if isinstance(stop.__cause__, EOFError):  # click takes any for the end of what somebody types
+            raise stop.__cause__ from None
         click.echo("\n  ".join(["averment: interrupted", *map(printable, told(stop))]), err=True)
         return 130
     except SystemExit as stop:
@@ -121,11 +123,28 @@ def _nowhere() -> bool:
     return False
 
 
+def _cut_short(error: Exception) -> str | None:
+    """The compiled module at which ``error`` came up, if it did: Python before 3.12.8 keeps what it could write of one, and reads that ever after."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None or at.tb_frame.f_code.co_name != "_compile_bytecode":
+        return None
+    path = at.tb_frame.f_locals.get("bytecode_path")
+    return None if path is None else printable(str(path))
+
+
 def _flaw(error: Exception) -> int:
     """Tell an error that nobody foresaw."""
     if isinstance(error, FileNotFoundError) and _nowhere():
         click.echo("averment: the folder that this was started in is gone\n  fix: change to one that is there", err=True)
         return int(ExitCode.USAGE)
+    if (module := _cut_short(error)) is not None:
+        click.echo(
+            f"averment: {module}: a module that Python compiled is damaged, as a full disk leaves it\n  fix: remove it, then run again",
+            err=True,
+        )
+        return int(ExitCode.INCOMPLETE)
     click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {harmless(str(error))}", err=True)
     if loud():
         traceback.print_exc()
