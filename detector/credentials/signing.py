@@ -24,6 +24,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.http import check_url, named
 from averment.core.signing.interface import Algorithm, Signer
+from averment.core.threads import Unawaited
 from averment.detector.credentials.chains import ChainError, check_chain
 from averment.detector.credentials.formats import READ_HERE, container_type, may_carry, surely_bare
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, CORE, State, certificates_alone, check_anchors, inspect
@@ -157,7 +158,7 @@ def sign_media(
             _open_parent(builder, statement.edit)
         builder.sign(native, mime, io.BytesIO(prepared), output)
 
-    output = _signed(manifest, signer, chain, tsa_url, build)
+    output = _signed(manifest, signer, chain, None, build) if tsa_url is None else _stamped(manifest, signer, chain, tsa_url, build)
     return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced, replaced and _REFERENCE.search(data) is not None)
 
 
@@ -229,6 +230,15 @@ def _source_type(statement: Statement, chain: bytes) -> str:
             fix="say what the medium is: --source-type; or whose word counts: --trust ANCHORS.pem",
         )
     return inherited
+
+
+def _stamped(manifest: dict[str, Any], signer: Signer, chain: bytes, tsa_url: str, build: Callable[[Any, Any, io.BytesIO], None]) -> bytes:
+    """``_signed`` in a thread: c2pa waits for the authority in native code, where neither Ctrl-C nor SIGTERM is heard."""
+    pool = Unawaited(1, name="sign")
+    try:
+        return pool.submit(_signed, manifest, signer, chain, tsa_url, build).result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _signed(

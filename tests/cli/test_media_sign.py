@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -503,6 +505,21 @@ def test_no_medium_is_written_whose_entry_is_not(
         if code == 130
         else "full; hero.jpg was not written" in told
     )
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_nobody_waits_for_a_time_stamp_that_never_comes(folder: Path, stop: int, code: int) -> None:
+    """The library waits half a minute for it in native code, and whoever sent SIGTERM doesn't wait for that."""
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from averment.cli.main import main; main()"
+    with socket.create_server(("127.0.0.1", 0)) as authority:
+        url = f"http://127.0.0.1:{authority.getsockname()[1]}/"
+        arguments = ["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--tsa", url]
+        with subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=folder, stderr=subprocess.DEVNULL) as run_:
+            authority.settimeout(60)
+            with authority.accept()[0]:
+                run_.send_signal(stop)
+                assert run_.wait(15) == code
+    assert not (folder / "out.jpg").exists()
 
 
 def test_a_torn_line_is_not_removed_in_silence(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
