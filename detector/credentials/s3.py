@@ -10,14 +10,24 @@ s3:PutObjectTagging on the target, logs:CreateLogStream, logs:PutLogEvents, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from averment.core.aws import MAX_METADATA_BYTES, MAX_TAGS, aws_errors, client, error_code, metadata_bytes, object_state, version_pin
+from averment.core.aws import (
+    MAX_METADATA_BYTES,
+    MAX_TAGS,
+    Attempts,
+    aws_errors,
+    client,
+    error_code,
+    metadata_bytes,
+    object_state,
+    version_pin,
+)
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.log_lines import open_stream, put_line
@@ -137,7 +147,8 @@ def sign_object(
     # before the object is written: what takes time or fails here leaves nothing unlogged
     event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
     prepare_log(logs, log_group, moment, f"{target} was not written")
-    with standing(f"{target} may be written and signed already, and isn't in the log group {log_group}: signing it again logs it"):
+    unsure = f"{target} may be written and signed already, and isn't in the log group {log_group}"
+    with standing(f"{unsure}: signing it again logs it"), _or_lost(s3, unsure):
         _put(
             s3,
             target,
@@ -233,6 +244,18 @@ def _put(s3: Any, target: S3Place, data: bytes, **more: Any) -> None:
                 raise
             if not _holds(s3, target, data):
                 raise _replaced(target) from error
+
+
+@contextmanager
+def _or_lost(s3: Any, unsure: str) -> Iterator[None]:
+    """If a write by ``s3`` fails of which S3 may have heard, say with the error what is ``unsure``."""
+    attempts = Attempts(s3)
+    try:
+        yield
+    except IncompleteError as error:
+        if error.__cause__ is None or attempts.unheard(error.__cause__):
+            raise
+        raise IncompleteError(f"{error.message}; {unsure}", fix="sign it again, which logs it") from error
 
 
 def _holds(s3: Any, target: S3Place, data: bytes) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from PIL import Image
 
 from averment.core.aws import client
@@ -282,6 +282,24 @@ def test_a_write_whose_answer_was_lost_is_no_clash(
     signed = sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), s3=s3)
     assert read_object(SOURCE) == signed.data
     assert len(client("logs").filter_log_events(logGroupName=PROVENANCE_LOG_GROUP)["events"]) == 1
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_write_without_any_answer_is_not_told_as_none(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object may be there, signed and in no log; "could not write" alone says that it isn't."""
+
+    def lost(request: Any, **_: Any) -> None:
+        if request.method == "PUT":
+            raise (ReadTimeoutError if heard else EndpointConnectionError)(endpoint_url=request.url)
+
+    s3.meta.events.register_first("before-send.s3.PutObject", lost)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(IncompleteError, match=f"could not write {TARGET}") as caught:
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), s3=s3)
+    said = f"{TARGET} may be written and signed already, and isn't in the log group {PROVENANCE_LOG_GROUP}"
+    assert (said in caught.value.message, caught.value.fix == "sign it again, which logs it") == (heard, heard)
 
 
 def test_an_object_that_breaks_off_is_not_signed(

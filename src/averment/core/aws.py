@@ -179,7 +179,7 @@ class Attempts:
         self._refusal = exceptions.ClientError
         service.meta.events.register("response-received", self._note)
 
-    def unheard(self, error: Exception) -> bool:
+    def unheard(self, error: BaseException) -> bool:
         """Whether nothing was done of the call that ended with ``error``: at each attempt it was refused, or never sent."""
         return isinstance(error, (self._refusal, *self._unsent)) and not self.in_doubt
 
