@@ -71,6 +71,21 @@ def test_a_failed_write_leaves_the_old_bytes_and_no_litter(tmp_path: Path, monke
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_disk_that_is_read_only_since_it_failed_is_told_by_its_first_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be tidied away there: that it can't was told, as a flaw of the program, in place of what happened."""
+
+    def fails(_number: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    def remounted(_path: Path, missing_ok: bool = False) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    monkeypatch.setattr(Path, "unlink", remounted)
+    with pytest.raises(IncompleteError, match="could not be written: Input/output error"):
+        write_atomic(tmp_path / "state.json", b"new")
+
+
 @pytest.mark.parametrize("staged", [None, ".out.part"])
 def test_nothing_is_opened_to_more_people_than_before(tmp_path: Path, staged: str | None) -> None:
     """The umask counts for a new file, and the old one's mode for what takes its place; nobody's wish widens either."""

@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -139,7 +139,8 @@ def replacing(path: Path, *, mode: int = 0o644, staged: str | None = None) -> It
         ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that has failed takes nothing away either: what it refused at first is what counts
+                temporary.unlink(missing_ok=True)
 
 
 def descriptor(path: Path) -> int | None:
