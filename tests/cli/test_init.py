@@ -9,6 +9,7 @@ import click
 import pytest
 import yaml
 
+from averment.cli import init
 from averment.cli.main import run
 from averment.controls.binding import FACT_WORDS
 from averment.core.errors import IncompleteError
@@ -272,6 +273,29 @@ def test_the_private_folder_is_ignored_by_git_once_and_only_if_agreed(
     assert run(["init", str(tmp_path)]) == 0
     assert asked
     assert not (tmp_path / ".gitignore").exists()
+
+
+def test_a_run_that_broke_off_before_the_private_folder_was_ignored_is_taken_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said to run again, and the second run that nothing was to be done: the ledger went into the next commit."""
+    (tmp_path / ".git").mkdir()
+    write = init.write_atomic
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == ".gitignore":
+            raise IncompleteError("could not be written: No space left on device", fix="free space, then run again")
+        write(path, data)
+
+    monkeypatch.setattr(init, "write_atomic", full)
+    assert run(["init", str(tmp_path), "--yes"]) == 3
+    monkeypatch.setattr(init, "write_atomic", write)
+    capsys.readouterr()
+    assert run(["init", str(tmp_path), "--yes"]) == 0
+    assert capsys.readouterr().out == f"added .averment/ to {tmp_path / '.gitignore'}\n"
+    assert (tmp_path / ".gitignore").read_text() == ".averment/\n"
+    assert run(["init", str(tmp_path), "--yes"]) == 2
+    assert "nothing is to be done about it" in capsys.readouterr().err
 
 
 def test_a_folder_within_a_repository_is_told_too_unless_the_repository_ignores_it(

@@ -76,7 +76,13 @@ def command(folder: Path, pre_commit: bool, ci: str | None, account: bool | None
         for path, text in wanted.items():
             click.echo(f"# {path}\n{text}" if len(wanted) > 1 else text, nl=False)
         return _exit_code(proposal)
-    for path, text in _to_write(wanted).items():
+    missing = _to_write(wanted)
+    if not missing:
+        if _ignore_private(folder, yes=yes):  # an earlier run broke off before it came to that
+            return int(ExitCode.CLEAN)
+        where = SourceRef(str(next(iter(wanted))))
+        raise BadInputError("exists already, as it would be proposed now", where=where, fix="nothing is to be done about it")
+    for path, text in missing.items():
         write_atomic(path, text.encode())
         click.echo(f"wrote {path}")
     _tell(proposal)
@@ -140,7 +146,7 @@ def _refuse_below_the_root(folder: Path, options: list[str]) -> None:
 
 
 def _to_write(wanted: dict[Path, str]) -> dict[Path, str]:
-    """What of ``wanted`` isn't there yet. A file that differs from it refuses everything, and it is shown how; so does it if nothing is left to write."""
+    """What of ``wanted`` isn't there yet. A file that differs from it refuses everything, and it is shown how."""
     others = "; the other files are printed by the same command with --dry-run" if len(wanted) > 1 else ""
     missing = {path: text for path, text in wanted.items() if not os.path.lexists(path)}
     for path, text in wanted.items():
@@ -150,10 +156,6 @@ def _to_write(wanted: dict[Path, str]) -> dict[Path, str]:
             raise BadInputError("exists and is no file, so nothing was written", where=SourceRef(str(path)), fix="move it away")
         there = read_text(path).splitlines(keepends=True)
         if "".join(there) == text:
-            if not missing:
-                raise BadInputError(
-                    "exists already, as it would be proposed now", where=SourceRef(str(path)), fix="nothing is to be done about it"
-                )
             continue
         diff = difflib.unified_diff(there, text.splitlines(keepends=True), str(path), f"{path} (proposed)")
         click.echo("".join(line if line.endswith("\n") else f"{line}\n" for line in diff), nl=False)
@@ -212,31 +214,33 @@ def _template(name: str) -> str:
     return resources.files("averment.cli").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _ignore_private(folder: Path, *, yes: bool) -> None:
-    """Add ``.averment/`` to the ``.gitignore`` of a folder in a git repository, once and if the user agrees: it will hold a private key."""
+def _ignore_private(folder: Path, *, yes: bool) -> bool:
+    """Add ``.averment/`` to the ``.gitignore`` of a folder in a git repository, once and if the user agrees: it will hold a private key. Whether
+    that was done."""
     root = git_root(folder)
     if root is None:
-        return
+        return False
     path, here = folder / ".gitignore", folder.resolve()
     above = [part / ".gitignore" for part in here.parents if part.is_relative_to(root)]  # what they name is ignored here as well
     by_hand = os.path.lexists(path) and not _plain(path)  # Git itself follows no link of that name
     present = read_bounded(path) if _plain(path) else b""  # bytes: its encoding and line ends stay as they are
     if any(IGNORED.encode() in text.splitlines() for text in (present, *map(read_bounded, filter(_plain, above)))):
-        return
+        return False
     if by_hand:
         stderr.print(
             f"Add {IGNORED} to what git ignores before you collect evidence: {path} is no file that Averment adds to.", markup=False
         )
-        return
+        return False
     if not yes and sys.stdin.isatty() and sys.stderr.isatty():
         yes = click.confirm(f"Add {IGNORED} to {path}? It will hold the local ledger and its signing key", default=True, err=True)
     if not yes:
         stderr.print(f"Add the line {IGNORED} to {path} before you collect evidence: it will hold a signing key.", markup=False)
-        return
+        return False
     ending = b"\r\n" if present.endswith(b"\r\n") else b"\n"
     separator = b"" if not present or present.endswith(b"\n") else ending
     write_atomic(path, present + separator + IGNORED.encode() + ending)
     click.echo(f"added {IGNORED} to {path}")
+    return True
 
 
 def _plain(path: Path) -> bool:
