@@ -66,6 +66,18 @@ def _as_seen(
     return Effect(Outcome.HOLDS if holds else Outcome.FAILED, reason, reference, before)
 
 
+def _unanswered(error: AvermentError, reference: str | None, before: Mapping[str, JSON]) -> Effect:
+    """The effect of a call that got no answer: it may be done all the same, and then its way back is needed.
+
+    Raises:
+        AvermentError: it got one, ``error``.
+    """
+    if not answer_lost(error):
+        raise error
+    reason = f"whether it was done is not known, for no answer came: {error.message}; ask for it again to see"
+    return Effect(Outcome.UNDER_WAY, reason, reference, before)
+
+
 _NOT_HIDDEN = "what a CDN holds of it, what was replicated or scaled elsewhere, and versions asked for by their id are not hidden by that"
 """Whoever reads that an incident is contained has to know what wasn't looked at."""
 
@@ -91,7 +103,11 @@ class HideObject(Measure):
             latest = next((item for item in found.get("Versions", ()) if item["Key"] == place["Key"] and item["IsLatest"]), None)
             if latest is None:
                 return self._hidden_before(found)
-            marker = s3.delete_object(**place).get("VersionId")
+        try:
+            with aws_errors(f"hide {self.target}"):
+                marker = s3.delete_object(**place).get("VersionId")
+        except AvermentError as error:
+            return _unanswered(error, None, {"version_id": latest["VersionId"], "marker": None})
 
         def looked() -> tuple[bool, str]:
             left = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])
@@ -145,7 +161,10 @@ class DisableKey(Measure):
 
     def apply(self) -> Effect:
         before = self._status()
-        self._set("Inactive")
+        try:
+            self._set("Inactive")
+        except AvermentError as error:
+            return _unanswered(error, self._parts()[1], {"status": before})
 
         def looked() -> tuple[bool, str]:
             after = self._status()

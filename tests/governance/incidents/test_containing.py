@@ -476,6 +476,30 @@ def test_who_breaks_a_measure_off_does_not_lose_it(
         assert again.payload["outcome"] == "holds"
 
 
+def test_a_key_that_was_disabled_without_an_answer_can_be_enabled_again(
+    sandbox: Any, incident: Incident, act: By, with_record: With
+) -> None:
+    """The record said that it failed, and what stood there before was lost: asked for again, the undoing set the key to Inactive, and called that undone."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    lost = ReadTimeoutError(endpoint_url="https://iam.amazonaws.com")
+    disable = open_measure(f"disable-key=pixelpost/{key}")
+    record = _refused_from("UpdateAccessKey", 0, lambda: contain(incident, act(), disable, because=WHY), lost, heard=True)
+    assert record.payload["outcome"] == "under-way"
+    assert undo(with_record(incident, record), act(minutes=9), 2, because="It was theirs.").payload["outcome"] == "holds"
+    assert iam.list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"] == "Active"
+
+
+def test_an_object_that_was_hidden_without_an_answer_is_not_told_as_shown(bucket: str, incident: Incident, act: By) -> None:
+    """It may be hidden all the same; a refusal, which is an answer, is a failure as before."""
+    hide = open_measure("hide-object=s3://published/autumn/4.jpg")
+    lost = ReadTimeoutError(endpoint_url="https://s3.amazonaws.com")
+    record = _refused_from("DeleteObject", 0, lambda: contain(incident, act(), hide, because=WHY), lost, heard=True)
+    assert record.payload["outcome"] == "under-way"
+    assert contain(incident, act(minutes=9), hide, because=WHY).payload["outcome"] == "holds"
+
+
 def test_a_revocation_without_an_answer_keeps_its_name(sandbox: Any) -> None:
     """The connection breaks once the policy is there: the record names it, so that it can be taken away again."""
     iam = boto3.client("iam")
