@@ -23,7 +23,7 @@ from averment.core.files import read_bounded
 from averment.core.period import from_iso
 from averment.core.showing import printable
 from averment.core.source import SourceRef
-from averment.evidence.attestations import Answer, FromWorkbook, OpenQuestion, attest, questions
+from averment.evidence.attestations import Answer, FromWorkbook, OpenQuestion, attest, day_of, questions, unordered
 from averment.evidence.cells import cell_text
 from averment.evidence.questionnaire import ABOUT, FIRST_TO_FILL, FORMAT, HEAD, QUESTIONS, role_of
 from averment.evidence.record import Kind, Record
@@ -124,15 +124,21 @@ def _identity(payload: Any) -> tuple[JSON, ...]:
 
 def answered_since(found: Iterable[Record], ledger: Iterable[Record], path: Path) -> list[BadInputError]:
     """An error for each of ``found`` that the ``ledger`` has another answer to, of a later day than its author wrote into the workbook at
-    ``path``: it would count from now, over what was said since."""
+    ``path``, or of the same so that nobody can tell which came last: it would count from now, over what was said."""
     latest = {(name, item.payload.get("question")): item for item in _by_moment(ledger) for name in item.controls}
     errors = []
     for record in found:
         book, question = record.payload["workbook"], record.controls[0]
         since = latest.get((question, record.payload["question"]))
-        if since is None or since.payload["answer"] == record.payload["answer"] or _day_of(since) <= _day_of(record):
+        if since is None or since.payload["answer"] == record.payload["answer"]:
             continue
-        told = f"'{since.payload['answer']}' was answered on {_day_of(since)}, after this '{record.payload['answer']}' of {_day_of(record)}"
+        this = f"this '{record.payload['answer']}' of {day_of(record)}"
+        if day_of(since) > day_of(record):
+            told = f"'{since.payload['answer']}' was answered on {day_of(since)}, after {this}"
+        elif unordered(since, record):
+            told = f"{since.payload['by']['name']} answered '{since.payload['answer']}' on the day of {this}, and which came last nobody can tell"
+        else:
+            continue
         fix = f"clear the row, or have it answered anew: averment attest {question}"
         errors.append(BadInputError(f"sheet '{book['sheet']}', row {book['row']}: {told}", where=SourceRef(str(path)), fix=fix))
     return errors
@@ -140,11 +146,6 @@ def answered_since(found: Iterable[Record], ledger: Iterable[Record], path: Path
 
 def _by_moment(records: Iterable[Record]) -> list[Record]:
     return sorted((record for record in records if record.kind is Kind.ATTESTATION), key=lambda record: record.effective_at)
-
-
-def _day_of(record: Record) -> str:
-    """The day of an answer: as its author wrote it down, or when it was given."""
-    return str((record.payload.get("workbook") or {}).get("answered_on") or record.effective_at.date())
 
 
 # --- the file ------------------------------------------------------------------------------------------------------

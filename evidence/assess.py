@@ -18,6 +18,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import Status, worst
+from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history
@@ -101,7 +102,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     if assessment.claim is not None:
         return _from_own_records(question, evidence.about(Kind.CLAIM, question.id), Kind.CLAIM)
     if assessment.attestation is not None:
-        return _from_own_records(question, evidence.about(Kind.ATTESTATION, question.id), Kind.ATTESTATION)
+        return _from_attestations(question, evidence.about(Kind.ATTESTATION, question.id))
     if lacking := not_scoped(question):
         return question.unassessed(Gap.UNSCOPED, lacking)
     collector = assessment.collector or "check"
@@ -132,6 +133,32 @@ def _from_own_records(question: Question, history: Sequence[Record], kind: Kind)
     # A claim that is run until it fits proves less than it says: whoever reads the verdict must see the other runs.
     others = ", ".join(f"{times} {verdict}" for verdict, times in sorted(earlier.items()))
     return replace(state, reason=f"{state.reason} (the last of {len(history)} runs; before: {others})")
+
+
+def _from_attestations(question: Question, history: Sequence[Record]) -> AssessmentState:
+    """The state by the latest answer, told with those of its day that say otherwise. Where nobody can tell which came last, a "no" stands."""
+    last = history[-1] if history else None
+    others = [item for item in history if last is not None and _contradict(item, last)]
+    refusal = next((item for item in reversed(others) if last and item.payload["answer"] == "no" and unordered(item, last)), None)
+    state = _from_own_records(question, [*history, refusal] if refusal else history, Kind.ATTESTATION)
+    if refusal and last:
+        also = f"on the same day {_who_said(last)}, and which came last nobody can tell; have it answered anew"
+    elif others and last and last.id in state.records:
+        also = f"before, on the same day, {', '.join(dict.fromkeys(map(_who_said, others)))}"
+    else:
+        return state
+    return replace(state, reason=f"{state.reason} ({also})")
+
+
+def _contradict(earlier: Record, later: Record) -> bool:
+    """Whether two answers of one day to one question, by people of the role that ``later`` has, differ."""
+    one, other = ({"answer": None, "question": None, "by": {}, **item.payload} for item in (earlier, later))
+    same = day_of(earlier) == day_of(later) and one["question"] == other["question"] and one["by"].get("role") == other["by"].get("role")
+    return bool(same and one["answer"] != other["answer"])
+
+
+def _who_said(record: Record) -> str:
+    return f"{record.payload.get('by', {}).get('name')} said {record.payload.get('answer')}"
 
 
 def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:

@@ -170,6 +170,20 @@ def attest(
     )
 
 
+def day_of(record: Record) -> str:
+    """The day of an answer: as its author wrote it into a workbook, or when it was given."""
+    return str((record.payload.get("workbook") or {}).get("answered_on") or record.effective_at.date())
+
+
+def unordered(earlier: Record, later: Record) -> bool:
+    """Whether nobody can tell which of two answers of one day came last, of which ``later`` was recorded later: it came in a workbook, which knows
+    no more than the day. What one person changed in their workbook and handed in again came after what it said before."""
+    book, before = later.payload.get("workbook"), earlier.payload.get("workbook")
+    if not book or day_of(earlier) != day_of(later):
+        return False
+    return not before or before["number"] != book["number"] or earlier.payload["by"] != later.payload["by"]
+
+
 def _valid_until(valid_for: Any, moment: datetime, workbook: FromWorkbook | None) -> datetime | None:
     if not valid_for:
         return None

@@ -765,6 +765,29 @@ def test_operation_throughout_a_period_is_judged_by_its_history(evidence: Record
     assert reason in state.reason
 
 
+def in_workbook(answer: str, name: str, *, number: str = "q-1", day: str = "2026-11-20", hours: int = 1) -> Record:
+    found = attestation(answer, at=NOW - timedelta(hours=hours))
+    book = {"sha256": "00", "number": number, "sheet": "Questions", "row": 2, "answered_on": day}
+    return replace(found, payload={**found.payload, "by": {"role": "procurement", "name": name}, "workbook": book})
+
+
+def test_answers_of_one_day_that_contradict_each_other_are_both_told() -> None:
+    """A workbook tells the day alone: of a no and a yes of one day the later import was taken in silence."""
+    assert str(NOW.date()) == "2026-11-20"
+    state = state_of(TERMS, attestation("no", at=NOW - timedelta(hours=2)), in_workbook("yes", "Bob"))
+    assert state.status is Status.NOT_SATISFIED
+    assert "on the same day Bob said yes, and which came last nobody can tell; have it answered anew" in state.reason
+    copies = in_workbook("no", "Ada", hours=2), in_workbook("yes", "Bob")
+    assert state_of(TERMS, *copies).status is Status.NOT_SATISFIED
+    corrected = state_of(TERMS, in_workbook("no", "Bob", hours=2), in_workbook("yes", "Bob"))
+    assert (corrected.status, "before, on the same day, Bob said no" in corrected.reason) == (Status.SATISFIED, True)
+    anew = state_of(TERMS, *copies, attestation("yes", at=NOW))
+    assert (anew.status, "before, on the same day, Ada said no" in anew.reason) == (Status.SATISFIED, True)
+    last = state_of(TERMS, in_workbook("yes", "Bob", hours=2), attestation("no"))
+    assert (last.status, "before, on the same day, Bob said yes" in last.reason) == (Status.NOT_SATISFIED, True)
+    assert "same day" not in state_of(TERMS, in_workbook("no", "Ada", day="2026-11-19", hours=2), in_workbook("yes", "Bob")).reason
+
+
 def test_of_two_runs_in_one_second_the_one_that_came_later_into_the_ledger_decides() -> None:
     """Times have seconds; whoever mends a flaw and collects again at once isn't shown the flaw."""
     flaw, mended = check("fail"), check("pass")

@@ -275,7 +275,8 @@ def test_out_and_back_by_the_command(shop: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_an_older_answer_does_not_count_over_a_later_one(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Yesterday's yes, handed in after today's no: it would count from now, and the control would be satisfied. A yes of today is the later one."""
+    """Yesterday's yes, handed in after today's no: it would count from now, and the control would be satisfied. Of a yes of today nobody can tell
+    whether it was the later one, but of what the same person corrects in the workbook."""
     assert run(["attest", "--workbook", "q.xlsx"]) == 0
     fill(shop / "q.xlsx", **given(Answered_on=utc_now().date() - timedelta(days=1)))
     assert run(["attest", TERMS, "--answer", "no", "--by", "procurement/Bob", "--statement", "the contract ended"]) == 0
@@ -286,8 +287,15 @@ def test_an_older_answer_does_not_count_over_a_later_one(shop: Path, capsys: pyt
     assert f"averment attest {TERMS}" in said
     assert [record.payload["answer"] for record in ledger_records(shop)] == ["no"]
     fill(shop / "q.xlsx", Answered_on=utc_now().date())
+    assert run(["attest", "--import", "q.xlsx"]) == 2
+    assert (
+        f"Bob answered 'no' on the day of this 'yes' of {utc_now().date()}, and which came last nobody can tell" in capsys.readouterr().err
+    )
+    assert run(["attest", TERMS, "--answer", "yes", "--by", "procurement/Bob"]) == 0
     assert run(["attest", "--import", "q.xlsx"]) == 0
-    assert [record.payload["answer"] for record in ledger_records(shop)] == ["no", "yes"]
+    fill(shop / "q.xlsx", Answer="no")
+    assert run(["attest", "--import", "q.xlsx"]) == 0
+    assert [record.payload["answer"] for record in ledger_records(shop)] == ["no", "yes", "yes", "no"]
 
 
 def test_one_bad_row_keeps_all_from_being_recorded(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
