@@ -1,17 +1,19 @@
 """Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
 
 A state rests, for each collector and place (and stretch of time that it was collected for), on the latest record, on the latest that wasn't a
-failure, and on the latest that was complete, as far as the question goes (``judges.judge_history``); the comparison of code and deployment and
+failure, on the latest that was complete, as far as the question goes (``judges.judge_history``), and on the latest that found something of what is
+asked about (``places``); the comparison of code and deployment and
 the operation over time rest on the latest of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from averment.core.period import Period
 from averment.evidence.assess import counts_in
+from averment.evidence.places import has_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record, stretch_of
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
@@ -59,6 +61,10 @@ def _sorts(record: Record) -> Iterator[str]:
     yield "any"
     if record.gathering is not Gathering.COULD_NOT:
         yield "usable"
+        counts = record.payload.get("out_of")
+        for field in counts if isinstance(counts, Mapping) else ():
+            if has_some(record, field):
+                yield f"some {field}"
     if record.gathering is Gathering.COLLECTED:
         cut = record.population is not None and record.population.truncated
         yield f"cut, whole {record.payload.get('whole')}" if cut else "complete"

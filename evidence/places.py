@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from averment.core.period import Period
-from averment.core.words import worst
+from averment.core.words import Status, worst
+from averment.evidence.collectors.redact import redact
 from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
 from averment.evidence.states import AssessmentState, Gap
+
+LATELY = timedelta(days=92)
+"""How long ago something may have been in a place for its lack to be missed: as far as a quarter looks back, where all of time is asked about."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,18 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     """The worst over places: evidence from one account says nothing of another, and what was asked about one month nothing of the next.
 
     An expectation is not put to places where there is nothing, as long as there is something somewhere: a detector that runs
-    in one region is not missing in the others. That there is nothing has to be known of now, and by what counts now.
+    in one region is not missing in the others. That there is nothing has to be known of now, and by what counts now; and where there was
+    something of late, its lack is judged. What is named each by itself has to be right somewhere, whatever the others are.
     """
     places = [found for name, history in histories.items() for found in _by_stretch(name, question, history)]
     filled, empty = [place for place in places if not _empty(place)], [place for place in places if _empty(place)]
     if question.assessment.expect is None or not filled:
         filled, empty = places, []
     states = [(place.name, judge_history(place.question, place.history, read)) for place in filled]
-    states += [(place.name, state) for place in empty if (state := _no_more(place.question, place.history[-1], read)) is not None]
+    states += [(place.name, state) for place in empty if (state := _gone(place, read) or _no_more(place, read)) is not None]
     states += [(name, state) for name, history in histories.items() if (state := _unasked(question, history)) is not None]
+    if (state := _named_nowhere(question, [place.history[-1] for place in places])) is not None:
+        states.append(("all places" if len(places) > 1 else places[0].name, state))
     if len(states) == 1:
         return states[0][1]
     status = worst(state.status for _, state in states)
@@ -90,8 +97,22 @@ def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState |
     return question.unassessed(Gap.PARTIAL, why, history[-1])
 
 
-def _no_more(question: Question, record: Record, read: Reader) -> AssessmentState | None:
-    """Why the ``record`` of a place where there was nothing doesn't tell that there still is nothing, if so."""
+def _gone(place: _Place, read: Reader) -> AssessmentState | None:
+    """The state of a place where there is nothing any more of what was there of late and is expected: named things are taken for those of other
+    places where none of them is found, so that none would be missed where all are gone. None where nothing was, or nothing is missed."""
+    question, record = place.question, place.history[-1]
+    before = next((item for item in reversed(place.history) if has_some(item, _field(question))), None)
+    if before is None or question.moment - before.effective_at > LATELY or read(question, before).gap is Gap.SUPERSEDED:
+        return None
+    if not read(question, record).deviations:
+        return None
+    state = judge_history(question, place.history, read)
+    return replace(state, reason=f"{state.reason} (there was something here until {before.effective_at.date()})")
+
+
+def _no_more(place: _Place, read: Reader) -> AssessmentState | None:
+    """Why the record of a place where there was nothing doesn't tell that there still is nothing, if so."""
+    question, record = place.question, place.history[-1]
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
     # What was forgotten can only add to a figure that has to be reached.
@@ -100,6 +121,45 @@ def _no_more(question: Question, record: Record, read: Reader) -> AssessmentStat
         return question.unassessed(Gap.PARTIAL, short, record)
     reading = read(question, record)
     return question.unassessed(reading.gap, list_some(reading.undecided), record) if reading.gap is Gap.SUPERSEDED else None
+
+
+def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentState | None:
+    """The state by those things that averment.yaml names one by one (``payload.named``) and that reach the expected figure in none of the places,
+    of which ``latest`` tell; None where each does, or where it isn't known of every place: then that place has its own reason."""
+    bar, field = (question.assessment.expect or {}).get("at_least"), _field(question)
+    told = [(record, record.payload.get("named")) for record in latest]
+    asked = [(record, named) for record, named in told if isinstance(named, Mapping) and named.get("field") == field]
+    if not isinstance(bar, int | float) or not asked or any(record.gathering is not Gathering.COLLECTED for record in latest):
+        return None
+    figures: dict[str, float] = {}
+    for _, named in asked:
+        for name, value in named["figures"].items():
+            figures[name] = max(value, figures.get(name, value))
+    record, path = asked[0][0], str(asked[0][1]["by"])
+    wanted = question.organisation.parameter(path)
+    names = {name: str(redact(name, {}, accounts=question.organisation.scope.accounts)) for name in wanted or () if isinstance(name, str)}
+    if new := [name for name, shown in names.items() if shown not in figures]:
+        return question.unassessed(
+            Gap.SUPERSEDED, f"parameters.{path} names what nobody has looked at ({list_some(new)}); collect again", record
+        )
+    lacking = [name for name, shown in names.items() if figures[shown] < bar]
+    if not lacking or any(question.stale(item) for item in latest):
+        return None
+    message = "of it {field} is {value:,} in every place, expected at least {bar}"
+    found = [
+        question.deviation(name, message.format(field=field, value=figures[names[name]], bar=bar), record.source, record)
+        for name in lacking
+    ]
+    still = [item for item in found if item.waiver is None]
+    reason = list_some([f"{item.resource}: {item.message}" for item in still or found])
+    if still:
+        return question.answer(Status.NOT_SATISFIED, reason, *latest, deviations=tuple(found))
+    until = min(item.waiver.until for item in found if item.waiver)
+    return question.answer(Status.WAIVED, f"{reason}; waived until {until}", *latest, deviations=tuple(found))
+
+
+def _field(question: Question) -> str:
+    return str((question.assessment.expect or {}).get("field"))
 
 
 def _empty(place: _Place) -> bool:
@@ -111,6 +171,15 @@ def _empty(place: _Place) -> bool:
 
 def out_of(question: Question, record: Record) -> int | None:
     """Of how many things the expected figure is, where the record says it apart from its population (``payload.out_of``)."""
+    return _counted(record, _field(question))
+
+
+def has_some(record: Record, field: str) -> bool:
+    """Whether ``record`` says that there was something that ``field`` counts, as its ``out_of`` tells."""
+    return record.gathering is not Gathering.COULD_NOT and (_counted(record, field) or 0) > 0
+
+
+def _counted(record: Record, field: str) -> int | None:
     counts = record.payload.get("out_of")
-    found = counts.get(str((question.assessment.expect or {}).get("field"))) if isinstance(counts, Mapping) else None
+    found = counts.get(field) if isinstance(counts, Mapping) else None
     return found if isinstance(found, int) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,16 +38,17 @@ class DetectorMetrics(Collector):
     """Daily sums and score statistics per detector over the period.
 
     ``parameters: {detector-metrics: {detectors: [name]}}`` in averment.yaml names the detectors that are asked for in any case;
-    otherwise those that CloudWatch lists, which forgets what fell silent two weeks ago (then the record says so).
+    otherwise those that CloudWatch lists, which forgets what fell silent two weeks ago (then the record says so). Each that is named has to have
+    scanned something of late, in whichever account or region (``named``): what the others scanned says nothing of it.
 
     Payload: ``{"detectors": [{"detector", "series": {metric: [{"at", "value"}]}, "totals": {...}}], "summary": {"detectors",
-    "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "out_of", "whole", "granularity_seconds"}``.
+    "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "named", "out_of", "whole", "granularity_seconds"}``.
     ``scanned_last_week`` counts the days of the period that lie in the week before its end, or before now (``LATELY``); a detector that scanned
     a lot and fell silent since isn't running.
     """
 
     name = "detector-metrics"
-    version = "2"
+    version = "3"
     kind = Kind.DETECTOR_METRICS
     permissions = ("cloudwatch:ListMetrics", "cloudwatch:GetMetricData")
     looks_back = True
@@ -69,6 +70,8 @@ class DetectorMetrics(Collector):
         silent = scope.clock() - LISTED_FOR > scope.period.start and not named
         rows = _ask(fetch, detectors, scope.period.start, end) if scope.period.start < end else {}
         payload = _payload(detectors, rows, end - LATELY)
+        if named:
+            payload["named"] = _each_named(named, payload["detectors"])
         notes: list[JSON] = []
         if silent:
             notes.append("detectors that sent nothing in the last two weeks are not listed by CloudWatch; name them under parameters")
@@ -85,6 +88,12 @@ class DetectorMetrics(Collector):
                 effective_at=min(end, scope.clock()),
             ),
         )
+
+
+def _each_named(named: Iterable[str], detectors: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The expected figure of each detector that is named, as ``places`` looks for it in all of them."""
+    lately = {row["detector"]: row["scanned_last_week"] for row in detectors}
+    return {"by": DETECTORS, "field": "summary.scanned_last_week", "figures": {name: lately[name] for name in named}}
 
 
 def _listed(fetch: Fetch) -> set[str]:
@@ -139,19 +148,19 @@ def _query(name: str, detector: str, metric: str, statistic: str) -> dict[str, A
 
 
 def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]], since: datetime) -> dict[str, Any]:
-    lately = 0
+    lately_of_all = 0
     found, totals = [], dict.fromkeys(COUNTERS.values(), 0)
     days: set[str] = set()
     score_sum = score_count = 0.0
     for number, detector in enumerate(detectors):
         series: dict[str, Any] = {}
-        own = dict.fromkeys(COUNTERS.values(), 0)
+        own, lately = dict.fromkeys(COUNTERS.values(), 0), 0
         for metric, name in COUNTERS.items():
             points = rows.get(f"{number}/{metric}/Sum", [])
             series[metric] = [{"at": iso(at), "value": _number(value)} for at, value in points]
             own[name] = sum(int(value) for _, value in points)
             if name == "scanned":
-                lately += sum(int(value) for at, value in points if at + timedelta(seconds=DAY) > since)
+                lately = sum(int(value) for at, value in points if at + timedelta(seconds=DAY) > since)
             totals[name] += own[name]
             days.update(iso(at) for at, _ in points)
         averages = rows.get(f"{number}/{SCORE}/Average", [])
@@ -161,10 +170,11 @@ def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]
         for statistic in SCORE_STATISTICS:
             points = rows.get(f"{number}/{SCORE}/{statistic}", [])
             series[f"{SCORE}.{statistic}"] = [{"at": iso(at), "value": _number(value)} for at, value in points]
-        found.append({"detector": detector, "series": series, "totals": own})
+        lately_of_all += lately
+        found.append({"detector": detector, "series": series, "totals": own, "scanned_last_week": lately})
     average_score = round(score_sum / score_count, 6) if score_count else None
-    told = {**totals, "scanned_last_week": lately, "days_with_data": len(days), "score_average": average_score}
-    out_of = {"summary.scanned_last_week": lately}  # a place where nothing was scanned lately isn't one where a detector should have
+    told = {**totals, "scanned_last_week": lately_of_all, "days_with_data": len(days), "score_average": average_score}
+    out_of = {"summary.scanned_last_week": lately_of_all}  # a place where nothing was scanned lately isn't one where a detector should have
     whole: list[JSON] = list(out_of)  # however long before that week the period began
     summary = {"detectors": len(detectors), **told}
     return {"detectors": found, "summary": summary, "out_of": out_of, "whole": whole, "granularity_seconds": DAY}

@@ -630,6 +630,64 @@ def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:
     assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED)
 
 
+HEARD = Assessment("heard", Method.EXAMINE, collector="alarms", expect={"field": "summary.unheard", "at_most": 0, "each": "unheard"})
+
+
+def heard(found: int, *missing: str, region: str = "eu-west-1", watching: str = "new", **more: Any) -> Record:
+    payload = {
+        "summary": {"unheard": len(missing)},
+        "unheard": [{"resource": name, "message": "there is no alarm by this name"} for name in missing],
+        "out_of": {"summary.unheard": found},
+        "scope": {"alarms.watching": watching},
+    }
+    return record(Kind.ALARMS, payload, collector="alarms", region=region, population=Population("alarms", 9, 9), **more)
+
+
+def test_what_is_gone_from_a_place_is_missed_there() -> None:
+    """Where all that is named is gone, its names were taken for those of the other region: one that lost every alarm was passed over."""
+    asked = replace(HEARD, needs=("alarms.watching",))
+    organisation = Organisation(parameters={"alarms": {"watching": "new"}})
+    here, there = heard(2), heard(2, region="us-east-1", at=NOW - timedelta(days=2))
+    gone = heard(0, "burst", "backlog", region="us-east-1")
+    assert state_of(asked, here, gone, organisation=organisation).status is Status.SATISFIED, "nothing was there"
+    found = state_of(asked, here, there, gone, organisation=organisation)
+    assert (found.status, {item.resource for item in found.deviations}) == (Status.NOT_SATISFIED, {"burst", "backlog"})
+    assert "us-east-1: " in found.reason
+    assert "there was something here until 2026-11-18" in found.reason
+    renamed = heard(2, region="us-east-1", watching="old", at=NOW - timedelta(days=2))
+    assert state_of(asked, here, renamed, gone, organisation=organisation).status is Status.SATISFIED, "asked about others then"
+    old = heard(2, region="us-east-1", at=NOW - timedelta(days=93))
+    assert state_of(asked, here, old, gone, organisation=organisation).status is Status.SATISFIED
+
+
+def scanned(figures: dict[str, int], *, region: str = "eu-west-1", **more: Any) -> Record:
+    total = sum(figures.values())
+    named = {"by": "detector-metrics.detectors", "field": "summary.scanned_last_week", "figures": figures}
+    payload = {"summary": {"scanned_last_week": total}, "out_of": {"summary.scanned_last_week": total}, "named": named}
+    population = Population("scanned images", total, total)
+    return record(Kind.DETECTOR_METRICS, payload, collector="detector-metrics", region=region, population=population, **more)
+
+
+def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
+    """The figure was that of all together: one detector that fell silent hid behind another."""
+    asked = Assessment(
+        "running", Method.EXAMINE, collector="detector-metrics", expect={"field": "summary.scanned_last_week", "at_least": 1}
+    )
+    two = Organisation(parameters={"detector-metrics": {"detectors": ["portrait", "product"]}})
+    silent = state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=two)
+    assert (silent.status, [item.resource for item in silent.deviations]) == (Status.NOT_SATISFIED, ["product"])
+    assert "product: of it summary.scanned_last_week is 0 in every place, expected at least 1" in silent.reason
+    elsewhere = scanned({"portrait": 0, "product": 3}, region="us-east-1")
+    assert state_of(asked, scanned({"portrait": 40, "product": 0}), elsewhere, organisation=two).status is Status.SATISFIED
+    one = Organisation(parameters={"detector-metrics": {"detectors": ["portrait"]}})
+    assert state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=one).status is Status.SATISFIED, "named no more"
+    new = state_of(asked, scanned({"portrait": 40}), organisation=two)
+    assert (new.gap, "names what nobody has looked at (product); collect again" in new.reason) == (Gap.SUPERSEDED, True)
+    accepted = replace(two, waivers=(waiver("2026-12-31", resource="product"),))
+    waived = state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=accepted)
+    assert (waived.status, "waived until 2026-12-31" in waived.reason) == (Status.WAIVED, True)
+
+
 def test_a_listing_that_was_cut_short_does_not_tell_that_a_place_is_empty() -> None:
     """The sources of a region forgot the first days of the quarter: that no face was matched there since is not that none was."""
     order = Assessment("order", Method.EXAMINE, collector="face-calls", expect={"field": "summary.alone", "at_most": 0})

@@ -303,6 +303,8 @@ def test_detector_metrics_sums_days_over_the_period(scope_of: Callable[..., Coll
     summary = record.payload["summary"]
     assert (summary["detectors"], summary["scanned"], summary["flagged"], summary["could_not_say"]) == (2, 42, 3, 0)
     assert summary["score_average"] == 0.5
+    assert {row["detector"]: row["scanned_last_week"] for row in record.payload["detectors"]} == {"reference": 40, "other": 2}
+    assert (summary["scanned_last_week"], "named" in record.payload) == (42, False)
     assert {entry["detector"]: entry["totals"]["scanned"] for entry in record.payload["detectors"]} == {"reference": 40, "other": 2}
     assert record.effective_at == now
 
@@ -313,6 +315,11 @@ def test_detector_metrics_asks_for_named_detectors_in_any_case(scope_of: Callabl
     record = one(DetectorMetrics(), scope_of(organisation=organisation))
     assert [(entry["detector"], entry["totals"]["scanned"]) for entry in record.payload["detectors"]] == [("reference", 0)]
     assert record.payload["notes"] == []
+    assert record.payload["named"] == {
+        "by": "detector-metrics.detectors",
+        "field": "summary.scanned_last_week",
+        "figures": {"reference": 0},
+    }
     assert one(DetectorMetrics(), scope_of()).payload["notes"] != []
 
 

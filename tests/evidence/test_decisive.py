@@ -50,7 +50,9 @@ def payload(chance: random.Random, kind: Kind) -> dict[str, Any]:
         resources = [{"type": "AWS::S3::Bucket", "id": "a", "seconds": seconds, "intervals": intervals}]
         return {"rules": [{"rule": rule, "without_history": [], "resources": resources} for rule in RULES]}
     whole = {"whole": ["summary.published_flagged"]} if chance.random() < 0.3 else {}
-    return {"summary": {"published_flagged": chance.choice((0, 1)), "without_action": 0, "uploads": 5}, **whole}
+    out_of = {"out_of": {"summary.scanned_last_week": chance.choice((0, 7)), "summary.published_flagged": chance.choice((0, 7))}}
+    summary = {"published_flagged": chance.choice((0, 1)), "without_action": 0, "uploads": 5, "scanned_last_week": chance.choice((0, 7))}
+    return {"summary": summary, **out_of, **whole}
 
 
 def ledger(seed: int) -> list[Record]:
