@@ -15,7 +15,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, end_
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.collectors.topics import PERMISSIONS, is_topic, why_unheard
 from averment.evidence.record import Kind, Population, Record
-from averment.policies.rules.alarms import goes_off
+from averment.policies.rules.alarms import always_with, goes_off
 
 KEPT_FOR = timedelta(days=30)
 """How long CloudWatch keeps the history of alarms (CloudWatch user guide, "Using Amazon CloudWatch alarms")."""
@@ -37,19 +37,20 @@ class Alarms(Collector):
 
     ``parameters: {alarms: {watching: [...]}}`` in averment.yaml names those that watch uploads and the detector.
 
-    Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data", "rule"}], "changes":
+    Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data", "rule", "suppressor"}], "changes":
     [{"alarm", "at", "from", "to"}], "history_from", "unheard": [{"resource", "message"}], "without_data": [...], "notes", "out_of", "whole",
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
-    ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
-    alone to which nobody has confirmed a subscription, or that don't exist, unless a composite alarm tells of them that goes off whenever they
-    do (where not all alarms could be listed, only those that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where
+    ``without_action`` counts alarms that tell nobody when they go off (scaling is no message, and while a composite alarm's ``suppressor`` is in ALARM
+    it does nothing); ``unheard`` named ones that do so, that tell topics alone to which nobody has confirmed a subscription, or that don't exist, unless
+    a composite alarm tells of them that goes off whenever they do and isn't suppressed then (where not all alarms could be listed, only those
+    that don't exist); ``without_data`` named ones in INSUFFICIENT_DATA (both null where
     none are named), out of those whose state shows whether they have some: an alarm that takes missing data for good is OK without any, as is a
     composite one over alarms without any, and one that takes it for bad may be in ALARM for that; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "7"
+    version = "8"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms", *PERMISSIONS)
     summary = "Alarms, their actions and their history, from CloudWatch, and who hears them, from SNS."
@@ -77,7 +78,7 @@ class Alarms(Collector):
         telling = [*watching, *(parent for parents in above.values() for parent in parents)]
         unheard = [entry(name, "there is no alarm by this name") for name in missing]
         if whole:  # else a composite alarm that wasn't listed may tell for a quiet one
-            unheard += _unheard(watching, above, _deaf(sns, telling) if named else {})
+            unheard += _unheard(watching, above, _deaf(sns, telling) if named else {}, alarms)
         without_data = _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {
@@ -94,7 +95,9 @@ class Alarms(Collector):
             "whole": [f"summary.{name}" for name in PRESENT],
             "summary": {
                 "alarms": len(alarms),
-                "without_action": sum(1 for row in alarms if not (row["actions_enabled"] and _telling(row))),
+                "without_action": sum(
+                    1 for row in alarms if not (row["actions_enabled"] and _telling(row)) or _hushed(row, (row,), alarms)
+                ),
                 "insufficient_data": states["INSUFFICIENT_DATA"],
                 "in_alarm": states["ALARM"],
                 "unheard": len(unheard) if named else None,
@@ -131,13 +134,38 @@ def _history(fetch: Fetch, start: datetime, end: datetime) -> tuple[list[dict[st
 
 
 def _unheard(
-    alarms: Sequence[Mapping[str, Any]], above: Mapping[str, Sequence[Mapping[str, Any]]], deaf: Mapping[str, str]
+    watching: Sequence[Mapping[str, Any]],
+    above: Mapping[str, Sequence[Mapping[str, Any]]],
+    deaf: Mapping[str, str],
+    alarms: Sequence[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """Those of ``alarms`` that nobody hears of, by themselves or through one ``above`` them, with the reason."""
-    for row in alarms:
-        why = _why_unheard(row, deaf)
-        if why is not None and all(_why_unheard(parent, deaf) is not None for parent in above[row["arn"]]):
-            yield entry(row["arn"], f"the alarm tells nobody when it goes off: {why}")
+    """Those of ``watching`` that nobody hears of, by themselves or through one ``above`` them, with the reason."""
+    for row in watching:
+        along = (row, *above[row["arn"]])
+        whys = [_why_unheard(item, deaf) or _hushed(item, along, alarms) for item in along]
+        if all(why is not None for why in whys):
+            yield entry(row["arn"], f"the alarm tells nobody when it goes off: {whys[0]}{_through(along, whys)}")
+
+
+def _through(along: Sequence[Mapping[str, Any]], whys: Sequence[str | None]) -> str:
+    """Why those above an alarm tell nobody of it, where that is because they are suppressed: their actions look as if they told."""
+    return "".join(
+        f"; {row['alarm']}, which goes off with it: {why}" for row, why in zip(along[1:], whys[1:], strict=True) if row["suppressor"]
+    )
+
+
+def _hushed(row: Mapping[str, Any], along: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why a composite alarm's actions are suppressed when it goes off together with those ``along``, or None. Its suppressor is in ALARM
+    now, goes off with one of them, or is one without which it never goes off."""
+    if row["suppressor"] is None:
+        return None
+    names = {row["suppressor"], str(row["suppressor"]).rpartition(":alarm:")[2]}
+    suppressor = next((item for item in alarms if names & {item["alarm"], item["arn"]}), None)
+    if suppressor is not None and suppressor["state"] == "ALARM":
+        return f"its actions are suppressed while {suppressor['alarm']} is in ALARM, as it is now"
+    if any(names & {item["alarm"], item["arn"]} for item in along) or _always_with(row["rule"] or "", frozenset(names)):
+        return f"its actions are suppressed while {row['suppressor']} is in ALARM, as it is whenever this goes off"
+    return None
 
 
 def _why_unheard(row: Mapping[str, Any], deaf: Mapping[str, str]) -> str | None:
@@ -172,6 +200,13 @@ def _goes_off(rule: str, names: frozenset[str]) -> bool:
         return False
 
 
+def _always_with(rule: str, names: frozenset[str]) -> bool:
+    try:
+        return always_with(rule, names)
+    except ValueError:
+        return False
+
+
 def _telling(row: Mapping[str, Any]) -> list[str]:
     """The actions of an alarm that may tell somebody."""
     return [action for action in row["actions"] if action.split(":")[2:3] and action.split(":")[2] not in _NO_MESSAGE]
@@ -200,6 +235,7 @@ def _alarm(item: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "actions": sorted(item.get("AlarmActions", ())),
         "missing_data": item.get("TreatMissingData"),
         "rule": item.get("AlarmRule"),
+        "suppressor": item.get("ActionsSuppressor"),
     }
 
 

@@ -249,7 +249,10 @@ SHAPES: dict[str, Shape] = {
             ),
         },
     ),
-    "aws_cloudwatch_composite_alarm": Shape("AWS::CloudWatch::CompositeAlarm", {"alarm_name": to("AlarmName")}),
+    "aws_cloudwatch_composite_alarm": Shape(
+        "AWS::CloudWatch::CompositeAlarm",
+        {"alarm_name": to("AlarmName"), "actions_suppressor": block("", {"alarm": to("ActionsSuppressor")})},
+    ),
     "aws_cloudtrail": Shape(
         "AWS::CloudTrail::Trail",
         {

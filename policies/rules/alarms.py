@@ -47,7 +47,7 @@ def _tells_itself(alarm: Resource, graph: Graph) -> Truth:
 
 def _above(alarm: Resource, graph: Graph, *, sure: bool) -> Iterator[Truth]:
     """What each composite alarm says to ``tells`` that goes off with ``alarm``, over any number of steps, each looked at once; those that may do so
-    unless ``sure``."""
+    unless ``sure``. One whose actions another alarm suppresses is silent where that goes off with ``alarm``, too."""
     waiting = list(graph.of_type(COMPOSITE))
     queue: list[tuple[Resource, Truth]] = [(alarm, True)]
     for below, link in queue:
@@ -56,7 +56,29 @@ def _above(alarm: Resource, graph: Graph, *, sure: bool) -> Iterator[Truth]:
         }
         queue += [(parent, all_of((link, follow[parent.address]))) for parent in waiting if parent.address in follow]
         waiting = [parent for parent in waiting if parent.address not in follow]
-    yield from (all_of((link, _tells_itself(parent, graph))) for parent, link in queue[1:])
+    along = frozenset().union(*(_names(below) for below, link in queue if link is True))
+    yield from (all_of((link, _tells_itself(parent, graph), _acts(parent, along))) for parent, link in queue[1:])
+
+
+def _acts(composite: Resource, along: frozenset[str]) -> Truth:
+    """Whether ``composite`` acts when the alarms of the names ``along`` are in ALARM: not while its suppressor is."""
+    suppressor = composite.get("ActionsSuppressor")
+    if suppressor is None:
+        return True
+    name = hole(suppressor)
+    if name in along or name.rpartition(":alarm:")[2] in along:
+        return False
+    called = f"'{name}'" if not isinstance(suppressor, Unknown) else f"an alarm that could not be resolved ({suppressor.reason})"
+    return Unknown(f"{composite.address}, which tells of it, doesn't while {called} is in ALARM")
+
+
+def always_with(rule: str, names: frozenset[str]) -> bool:
+    """Whether a composite alarm of this ``rule`` is in ALARM only while the alarm of these ``names`` is.
+
+    Raises:
+        ValueError: the rule isn't in the language of CloudWatch's ``AlarmRule``.
+    """
+    return all(_Expression(rule, names, state).whole() is False for state in ("OK", "INSUFFICIENT_DATA"))
 
 
 def goes_off(rule: str, names: frozenset[str]) -> bool | None:
@@ -77,11 +99,8 @@ def goes_off(rule: str, names: frozenset[str]) -> bool | None:
 
 def _follows(composite: Resource, alarm: Resource) -> Truth:
     rule = composite.get("AlarmRule")
-    name = alarm.get("AlarmName")
-    links = {f"${{{alarm.address}.{attribute}}}" for attribute in ("Ref", "Arn", "AlarmName")}
-    names = links | {alarm.address} | ({hole(name)} if name is not None else set())
     try:
-        found = goes_off(hole(rule), frozenset(names))
+        found = goes_off(hole(rule), _names(alarm))
     except ValueError as error:
         if isinstance(rule, Unknown):
             return Unknown(f"the rule of {composite.address} could not be resolved: {rule.reason}")
@@ -91,6 +110,13 @@ def _follows(composite: Resource, alarm: Resource) -> Truth:
     if not found and _OPEN.search(hole(rule)):
         return Unknown(f"the alarms of {composite.address} could not be resolved")
     return found
+
+
+def _names(alarm: Resource) -> frozenset[str]:
+    """What an alarm's rule or suppressor calls ``alarm``."""
+    name = alarm.get("AlarmName")
+    links = {f"${{{alarm.address}.{attribute}}}" for attribute in ("Ref", "Arn", "AlarmName")}
+    return frozenset(links | {alarm.address} | ({hole(name)} if name is not None else set()))
 
 
 class _Expression:

@@ -396,6 +396,34 @@ def test_a_quiet_alarm_is_heard_through_a_composite_one(scope_of: Scopes) -> Non
     }
 
 
+def test_a_composite_alarm_whose_actions_are_suppressed_tells_nobody(scope_of: Scopes) -> None:
+    """While its suppressor is in ALARM it does nothing: for good where that goes off with it, and now where that is in ALARM now."""
+    cloudwatch = boto3.client("cloudwatch")
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    for name in ("uploads-a", "uploads-b", "uploads-c", "uploads-d", "works", "idle"):
+        cloudwatch.put_metric_alarm(AlarmName=name, **common)
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM" if name == "works" else "OK", StateReason="a drill")
+    arn, duty = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:", heard_topic()
+    rules = {
+        "uploads-above-a": ("ALARM(uploads-a)", f"{arn}uploads-a"),
+        "above-b": ("ALARM(uploads-b) OR ALARM(disk-full)", "works"),
+        "above-c": ("ALARM(uploads-c)", "idle"),
+        "above-d": ("ALARM(uploads-d) OR ALARM(uploads-a)", "uploads-a"),
+    }
+    for name, (rule, suppressor) in rules.items():
+        how = {"ActionsSuppressor": suppressor, "ActionsSuppressorWaitPeriod": 60, "ActionsSuppressorExtensionPeriod": 60}
+        cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=rule, AlarmActions=[duty], **how)
+    record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["uploads-*"]}))
+    assert deviating(heard) == {f"{arn}uploads-a", f"{arn}uploads-b", f"{arn}uploads-above-a"}
+    said = {item["resource"].rpartition(":")[2]: item["message"] for item in record.payload["unheard"]}
+    assert said["uploads-above-a"].endswith(
+        "its actions are suppressed while " + arn + "uploads-a is in ALARM, as it is whenever this goes off"
+    )
+    assert "above-b, which goes off with it: its actions are suppressed while works is in ALARM, as it is now" in said["uploads-b"]
+    assert record.payload["summary"]["without_action"] == 8, "the six without actions, and those that are suppressed by themselves"
+
+
 def test_a_quiet_alarm_is_no_deviation_where_not_all_could_be_listed() -> None:
     """A composite alarm that tells of it may be on the page that didn't come."""
     cloudwatch = boto3.client("cloudwatch", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")

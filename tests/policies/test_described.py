@@ -293,6 +293,7 @@ COSTS = {
                     "AlarmRule": 'ALARM("uploads")',
                     "ActionsEnabled": True,
                     "AlarmActions": [arn("sns", "on-call")],
+                    "ActionsSuppressor": "works",
                     "StateValue": "OK",
                 }
             ]
@@ -467,7 +468,11 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("Subscribers", 0, "Type"): "EMAIL",
         ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
     },
-    "AWS::CloudWatch::CompositeAlarm": {("AlarmRule",): 'ALARM("uploads")', ("AlarmActions", 0): arn("sns", "on-call")},
+    "AWS::CloudWatch::CompositeAlarm": {
+        ("AlarmRule",): 'ALARM("uploads")',
+        ("AlarmActions", 0): arn("sns", "on-call"),
+        ("ActionsSuppressor",): "works",
+    },
     "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},
     "AWS::Config::ConfigRule": {("InputParameters", "rule"): "signing-key-fit"},
     "AWS::Config::ConfigurationRecorder": {

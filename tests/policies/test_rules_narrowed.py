@@ -347,6 +347,10 @@ def composite(name: str, rule: str, rest: str = "") -> str:
     return f'resource "aws_cloudwatch_composite_alarm" "{name}" {{\n  alarm_name = "{name}"\n  alarm_rule = {rule}\n  {rest}\n}}\n'
 
 
+def suppressed(alarm: str) -> str:
+    return f"{TELL}\n  actions_suppressor {{\n    alarm = {alarm}\n    wait_period = 60\n    extension_period = 60\n  }}"
+
+
 OVER = '"ALARM(${aws_cloudwatch_metric_alarm.uploads.alarm_name})"'
 
 
@@ -369,6 +373,11 @@ OVER = '"ALARM(${aws_cloudwatch_metric_alarm.uploads.alarm_name})"'
         (composite("media", '"ALARM(${var.which})"', TELL), Verdict.UNKNOWN, "could not be resolved"),
         (composite("media", "var.rule", TELL), Verdict.UNKNOWN, "could not be resolved"),
         (composite("media", '"ALARM(uploads"', TELL), Verdict.UNKNOWN, "could not be read"),
+        (composite("media", OVER, suppressed("aws_cloudwatch_metric_alarm.uploads.alarm_name")), Verdict.FAIL, "tells nobody"),
+        (composite("media", OVER, suppressed('"works"')), Verdict.UNKNOWN, "which tells of it, doesn't while 'works' is in ALARM"),
+        (composite("a", OVER) + composite("b", '"ALARM(a)"', suppressed('"a"')), Verdict.FAIL, "tells nobody"),
+        (composite("media", OVER, suppressed('"works"')) + composite("all", '"ALARM(media)"', TELL), Verdict.PASS, ""),
+        (composite("media", OVER, suppressed("var.which")), Verdict.UNKNOWN, "could not be resolved"),
     ],
 )
 def test_an_alarm_is_heard_through_those_above_it(tmp_path: Path, above: str, verdict: Verdict, says: str):

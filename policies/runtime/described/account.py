@@ -55,7 +55,7 @@ def delivery_channels(ask: Ask) -> Iterator[Item]:
 def composite_alarms(ask: Ask) -> Iterator[Item]:
     """Alarms on other alarms."""
     for alarm in ask.pages("cloudwatch", "describe_alarms", "CompositeAlarms", AlarmTypes=["CompositeAlarm"]):
-        wanted = ("AlarmName", "AlarmRule", "ActionsEnabled", "AlarmActions")
+        wanted = ("AlarmName", "AlarmRule", "ActionsEnabled", "AlarmActions", "ActionsSuppressor")
         configuration = {key: alarm.get(key) for key in wanted}
         yield ask.item("AWS::CloudWatch::CompositeAlarm", alarm["AlarmName"], alarm["AlarmArn"], configuration)
 

@@ -71,6 +71,7 @@ class CorrectedCloudWatch(CloudWatchResponse):  # type: ignore[misc]
         }
         alarm = self.cloudwatch_backend.put_metric_alarm(name=request["AlarmName"], rule=request["AlarmRule"], **kept)
         alarm.alarm_rule = alarm.rule  # as the API calls it
+        alarm.actions_suppressor = request.get("ActionsSuppressor")
         return EmptyResult()
 
     def describe_alarm_history(self) -> ActionResult:
