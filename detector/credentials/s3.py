@@ -193,13 +193,14 @@ def prepare_log(logs: Any, group: str, moment: datetime, fate: str) -> None:
         open_stream(logs, group, _stream(moment))
 
 
-def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
-    """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing.
+def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime, *, fate: str = "") -> None:
+    """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing. ``fate`` says what became of the
+    medium where that fails.
 
     Raises:
         IncompleteError: as ``put_line``.
     """
-    put_line(logs, group, _stream(moment), event, moment, f"write to the log group {group}")
+    put_line(logs, group, _stream(moment), event, moment, f"write to the log group {group}" + (f"; {fate}" if fate else ""))
 
 
 def _stream(moment: datetime) -> str:

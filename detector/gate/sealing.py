@@ -1,8 +1,8 @@
 """The seal: what the organisation generates itself is marked before it is served.
 
 Each new object in the generated-media bucket gets a content credential that says who made it and that AI did (C2PA, signed with a key in
-KMS, time-stamped where an authority is named; the credential that its generator gave it stays in there as its parent's), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
-stands in the provenance log. A medium that can't be marked isn't published, nor one that a person took down, nor an older version over a newer
+KMS, time-stamped where an authority is named; the credential that its generator gave it stays in there as its parent's), stands in the provenance log, and goes to the published bucket as ``disclosed``, with the
+verdict's seal for the edge. A medium that can't be marked isn't published, nor one that a person took down, nor an older version over a newer
 one, however often its event comes: where the newer one came in while the older was signed, and was published first, it is marked once more.
 
 The function's role needs s3:GetObject(Version) and s3:ListBucket on the generated bucket, s3:PutObject, s3:PutObjectTagging and, for what is
@@ -142,6 +142,8 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         tags = {TAG_VERDICT: verdict, TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
         event, logs = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json(), client("logs")
         prepare_log(logs, settings.log_group, moment, "nothing was published")
+        # Before it is published: what is logged and then not published is logged anew with what the next delivery signs.
+        log_event(logs, settings.log_group, event, moment, fate="nothing was published")
         published = s3.put_object(
             Bucket=settings.published_bucket,
             Key=target.key,
@@ -158,7 +160,6 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         if cases is not None and (why := cases.held(target, digest)) is not None:
             store.withdraw(settings.published_bucket, target.key, etag=str(published["ETag"]))
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
-        log_event(logs, settings.log_group, event, moment)
         _catch_up(settings, store, target, fetched)
     return {"event": "sealed", **event}
 

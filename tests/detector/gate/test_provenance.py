@@ -222,7 +222,7 @@ def test_generated_media_is_marked_before_it_is_served(
     assert site.published("campaign/2.txt") is None
 
 
-@pytest.mark.parametrize("refused", ["create_log_stream", "create_log_group"])
+@pytest.mark.parametrize("refused", ["create_log_stream", "create_log_group", "put_log_events"])
 def test_nothing_is_published_that_the_provenance_log_can_t_take(
     site: Any,
     portrait: bytes,
@@ -232,7 +232,8 @@ def test_nothing_is_published_that_the_provenance_log_can_t_take(
     monkeypatch: pytest.MonkeyPatch,
     refused: str,
 ) -> None:
-    """The log group is gone, or its stream may not be made: the medium was published first, and stayed so without an entry."""
+    """The log group is gone, its stream may not be made, or the line alone is refused: the medium was published first, and stayed so without an
+    entry."""
     from botocore.exceptions import ClientError
 
     from averment.detector.gate import sealing
@@ -253,7 +254,7 @@ def test_nothing_is_published_that_the_provenance_log_can_t_take(
     settings, target = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain)), site.upload("campaign/1.jpg", portrait)
     with monkeypatch.context() as patch:
         patch.setattr(sealing, "client", clients)
-        with pytest.raises(IncompleteError, match="make ready the log group /averment/provenance; nothing was published"):
+        with pytest.raises(IncompleteError, match=r"(make ready|write to) the log group /averment/provenance; nothing was published"):
             seal(settings, target)
     assert site.published("campaign/1.jpg") is None
     assert seal(settings, target)["event"] == "sealed"
@@ -340,7 +341,7 @@ def test_a_version_that_is_signed_slowly_does_not_stay_over_a_newer_one(
     older = site.upload("campaign/1.jpg", portrait)
     if stopped:
         with monkeypatch.context() as patch:
-            patch.setattr(sealing, "log_event", stop_second(sealing.log_event))
+            patch.setattr(sealing, "_catch_up", stop_after(3, sealing._catch_up))
             with pytest.raises(IncompleteError, match="the function was stopped"):
                 seal(settings, older)
     assert seal(settings, older)["event"] == ("superseded" if stopped else "sealed")
@@ -348,16 +349,16 @@ def test_a_version_that_is_signed_slowly_does_not_stay_over_a_newer_one(
     assert served["averment-source"].endswith(f"/{newer[0].version}")
 
 
-def stop_second(doing: Any) -> Any:
-    """``doing`` once; whoever asks for it again is stopped."""
-    left = [doing]
+def stop_after(times: int, doing: Any) -> Any:
+    """``doing`` that many times; whoever asks for it again is stopped."""
+    left = [doing] * times
 
-    def once(*arguments: Any) -> Any:
+    def some(*arguments: Any) -> Any:
         if not left:
             raise IncompleteError("the function was stopped")
         return left.pop()(*arguments)
 
-    return once
+    return some
 
 
 @pytest.mark.parametrize("newer", [None, b"newer"])
