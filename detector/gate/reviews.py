@@ -229,7 +229,7 @@ class Reviews:
                 # What an appeal rejects after its release, or what a scan of another detector let in, goes if it is what is served.
                 if self.gate.withholding.withdraw_if_served(case.target) or unfinished:
                     self.gate.withholding.forget(case.target, f"{case.id}/{len(case.history)}")
-            self._say(case, _decision(case))
+                self._say(case, _decision(case))
             applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)
             self.cases.save(applied)
         return applied
@@ -261,6 +261,9 @@ class Reviews:
             self._admit(case.target.key)
         # Again: admitting takes seconds, in which a newer upload may have been scanned and published; this one would lie over it for good.
         self._check_releasable(case)
+        self._say(
+            case, _decision(case)
+        )  # before it: what was published and couldn't be logged would be served without a line until somebody came back
         self.gate.publish(case.target, head, judgement, case.content_type)
         if not self.gate.store.is_latest(
             case.target, head["ETag"]

@@ -253,6 +253,20 @@ def test_a_decision_that_stopped_half_way_is_taken_up_again(site: Any, double: A
     assert site.published("x.jpg") == JPEG + b"fake"
 
 
+def test_a_release_that_can_t_be_logged_publishes_nothing(site: Any, double: Any, faults: Any) -> None:
+    """The line alone was refused: the medium was served, and no line told by whom it was let in until somebody did the same again."""
+    reviews = Reviews(site.gate(double))
+    _, case = held(site, reviews)
+    faults.failing = "PutLogEvents"
+    with pytest.raises(IncompleteError):
+        reviews.decide(case.id, "release", by=ADA, reason="fine")
+    faults.failing = None
+    assert site.published("x.jpg") is None
+    assert reviews.decide(case.id, "release", by=ADA, reason="fine").applied is True
+    assert site.published("x.jpg") == JPEG + b"fake"
+    assert [line["did"] for line in site.logged() if line["event"] == "review"] == ["release"]
+
+
 def test_an_appeal_that_could_not_be_logged_is_logged_when_it_is_repeated(site: Any, double: Any, faults: Any) -> None:
     """It was filed, and the log was out of reach: the same again is no second appeal, and stands in the log."""
     reviews = Reviews(site.gate(double))
