@@ -1,7 +1,8 @@
 """AWS Security Hub: what is open, waived or not known in a period, as findings of the account's default product.
 
 What is there is read first, so that a push can be repeated: the same finding is not imported again, a changed one is updated,
-and one of ours that no longer holds is archived; one that the period has no evidence about stays as it is. The workflow (who works on it, what was suppressed) is the customer's and is
+and one of ours that no longer holds is archived; one that the period has no evidence about stays as it is, but for a
+warning whose waiver is over, which is a failure again. The workflow (who works on it, what was suppressed) is the customer's and is
 never touched. Permissions: securityhub:DescribeHub, securityhub:GetFindings, securityhub:BatchImportFindings.
 """
 
@@ -28,7 +29,9 @@ from averment.evidence.sinks.security_hub_findings import (
     closed,
     content_of,
     findings,
+    no_longer_waived,
     still_open,
+    waiver_ended,
 )
 
 BATCH = 100
@@ -80,6 +83,9 @@ class SecurityHubSink(Sink):
         others = [item for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
         unseen = [item for item in others if still_open(item, report)]
         gone = [closed(item, report.judged_at) for item in others if item not in unseen]
+        ended = [item for item in unseen if waiver_ended(item, report, self._catalogue)]
+        changed += [no_longer_waived(item, report.judged_at) for item in ended]
+        unseen = [item for item in unseen if item not in ended]
         held += unseen
         renewed += [as_imported(item) for item in unseen if _is_old(item, now)]
         for mark, items in (("+", fresh), ("~", changed), ("=", renewed), ("-", gone), ("?", unseen)):

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from averment.controls.model import Catalogue
 from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
+from averment.core.organisation import matches
 from averment.core.period import iso
 from averment.evidence.report import PeriodReport
 from averment.evidence.rows import AssessmentRow, FindingRow
@@ -24,6 +25,8 @@ ORGANISATION = "averment/organisation"
 CONTENT = "averment/content"
 JUDGED = "averment/judged-at"
 """The moment that a finding's state is of (RFC 3339 UTC), as it was when it was imported last."""
+
+WAIVED_UNTIL = "averment/waived-until"
 
 MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
@@ -79,6 +82,26 @@ def as_imported(finding: Mapping[str, JSON]) -> Finding:
         "Compliance": {name: finding["Compliance"][name] for name in ("Status", "RelatedRequirements") if name in finding["Compliance"]},
         "ProductFields": _own_fields(finding),
     }
+
+
+def waiver_ended(finding: Mapping[str, JSON], report: PeriodReport, catalogue: Catalogue) -> bool:
+    """Whether the waiver that made an imported finding a warning is over when ``report`` is made, and averment.yaml has no other for its resource."""
+    fields = finding.get("ProductFields") or {}
+    until = str(fields.get(WAIVED_UNTIL) or "")
+    if not until or until >= report.judged_at.date().isoformat():
+        return False
+    control, assessment = catalogue.get(str(fields.get("averment/control"))), str(fields.get("averment/assessment")).rpartition("/")[2]
+    policies = {item.policy for item in (control.assessments if control else ()) if item.id == assessment}
+    names, resource, day = {fields.get("averment/control"), *policies}, str(finding["Resources"][0]["Id"]), report.judged_at.date()
+    return not any(row.control in names and row.until >= day and matches(row.resource, resource) for row in report.waivers)
+
+
+def no_longer_waived(finding: Mapping[str, JSON], judged_at: datetime) -> Finding:
+    """An imported finding of ours that a waiver accepted, as what it is without one."""
+    kept = as_imported(finding)
+    fields = {name: value for name, value in kept["ProductFields"].items() if name != WAIVED_UNTIL}
+    compliance = {**kept["Compliance"], "Status": "FAILED"}
+    return {**kept, "Compliance": compliance, "ProductFields": {**fields, CONTENT: "waiver ended", JUDGED: iso(judged_at)}}
 
 
 def closed(finding: Mapping[str, JSON], judged_at: datetime) -> Finding:

@@ -167,6 +167,26 @@ def test_a_waived_deviation_is_a_warning_that_says_until_when(hub: Any) -> None:
     assert finding["ProductFields"]["averment/waived-until"] == "2027-01-31"
 
 
+def test_a_warning_whose_waiver_is_over_fails_again_without_new_evidence(hub: Any) -> None:
+    """The quarter after has no evidence yet: the finding stayed a warning for as long as nobody collected, over its waiver's end."""
+    waiver = Waiver("SM-UPL-03", "aws_s3_bucket.a", "o", "a", "accepted for now", date(2026, 12, 31), SourceRef("averment.yaml", 3))
+    push(report(check("aws_s3_bucket.a"), waivers=(waiver,)))
+    [before] = active(hub, "WARNING")
+    year, day = parse_period("2027Q1"), datetime(2027, 1, 2, tzinfo=UTC)
+    longer = dataclasses.replace(waiver, control=RULE, resource="aws_s3_bucket.*", until=date(2027, 3, 31))
+    push(report(check("aws_s3_bucket.a"), waivers=(longer,), period=year, as_of=day))
+    assert active(hub, "WARNING") == [before], "averment.yaml has one that is longer"
+    over = report(check("aws_s3_bucket.a"), waivers=(waiver,), period=year, as_of=day)
+    assert [note for note in push(over, dry_run=True).notes if note.startswith("~")] == [f"~ {before['Id']} {before['Title']}"]
+    push(over)
+    assert active(hub, "WARNING") == []
+    [after] = active(hub)
+    assert (after["Id"], "averment/waived-until" in after["ProductFields"]) == (before["Id"], False)
+    assert push(over).created == 0
+    push(report(check("aws_s3_bucket.a", at=day), waivers=(waiver,), period=year, as_of=day))
+    assert [item["Id"] for item in active(hub)] == [before["Id"]]
+
+
 def test_what_people_decided_stays(hub: Any) -> None:
     """The workflow of a finding is the customer's: an update leaves it as it is."""
     from moto.securityhub.models import securityhub_backends

@@ -44,8 +44,12 @@ class Waiver:
 
     def covers(self, control: str, resource: str, today: date) -> bool:
         """Whether this waiver accepts a deviation of ``resource`` from ``control`` today."""
-        pattern = self.resource.replace("[", "[[]")
-        return self.control == control and fnmatch.fnmatchcase(resource, pattern) and today <= self.until
+        return self.control == control and matches(self.resource, resource) and today <= self.until
+
+
+def matches(pattern: str, resource: str) -> bool:
+    """Whether a waiver's ``pattern`` (``Waiver.resource``) is or stands for ``resource``."""
+    return fnmatch.fnmatchcase(resource, pattern.replace("[", "[[]"))
 
 
 @dataclass(frozen=True)
