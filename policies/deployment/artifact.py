@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from averment.core.aws import ABSENT, aws_errors, client, error_code
@@ -18,17 +19,33 @@ PREFIX = "averment/config-rules/"
 MAX_BYTES = 64 * 1024 * 1024
 """A larger object is no archive of ours; what Lambda takes out of a bucket may be larger."""
 
+MADE_BY = "averment-deployment"
+"""The metadata that says of an object under ``PREFIX`` whose it is: several accounts and regions may share a bucket."""
+
+
+def mark(region: str, *, organisation_wide: bool = False) -> dict[str, str]:
+    """The metadata of what the deployment in ``region`` of the session's account puts into a bucket.
+
+    Raises:
+        IncompleteError: AWS doesn't say which account that is.
+    """
+    with aws_errors("find out whose credentials these are"):
+        account = client("sts", region=region).get_caller_identity()["Account"]
+    return {MADE_BY: f"{account}/{region}" + ("/organisation" if organisation_wide else "")}
+
 
 class Archive(Step):
     """``bundle`` at ``s3://<bucket>/averment/config-rules/<digest>.zip``. Written once: another build has another key. What is there
     under that key is read, since whoever may write to the bucket could have put something else there for the function to run.
+    Removed is what bears this deployment's ``mark``, templates that were handed over through the bucket included, and what the stack
+    has ``used`` of a version that left no marks.
 
     Needs ``s3:GetObject``, ``s3:ListBucket`` (without it S3 answers 403 for what isn't there yet) and ``s3:PutObject``, to remove
     ``s3:DeleteObject``.
     """
 
-    def __init__(self, bundle: Bundle, bucket: str, *, region: str | None = None) -> None:
-        self.bundle, self.bucket = bundle, bucket
+    def __init__(self, bundle: Bundle, bucket: str, *, region: str | None = None, used: str | None = None) -> None:
+        self.bundle, self.bucket, self._used = bundle, bucket, used
         self.key = f"{PREFIX}{bundle.digest}.zip"
         self.name = f"archive s3://{bucket}/{self.key}"
         self._s3: Any = client("s3", region=region)
@@ -40,18 +57,37 @@ class Archive(Step):
         return () if self.holds(stored) else (Change(Action.UPDATE, place, ("it isn't what was built",)),)
 
     def apply(self) -> None:
+        made_by = mark(self._s3.meta.region_name)
         with aws_errors(f"put the archive into {self.bucket}"):
-            self._s3.put_object(Bucket=self.bucket, Key=self.key, Body=self.bundle.archive(), ContentType="application/zip")
+            self._s3.put_object(
+                Bucket=self.bucket, Key=self.key, Body=self.bundle.archive(), ContentType="application/zip", Metadata=made_by
+            )
 
     def present(self) -> tuple[str, ...]:
-        with aws_errors(f"list the archives in {self.bucket}"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=PREFIX)
-            return tuple(f"s3://{self.bucket}/{item['Key']}" for page in pages for item in page.get("Contents", ()))
+        return tuple(self._place(key) for key, ours in self._listed() if ours)
+
+    def kept(self) -> tuple[str, ...]:
+        return tuple(self._place(key) for key, ours in self._listed() if not ours)
 
     def remove(self) -> None:
-        for place in self.present():
-            with aws_errors(f"delete {place}"):
-                self._s3.delete_object(Bucket=self.bucket, Key=place.removeprefix(f"s3://{self.bucket}/"))
+        for key, ours in list(self._listed()):
+            if ours:
+                with aws_errors(f"delete {self._place(key)}"):
+                    self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def _place(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    def _listed(self) -> Iterator[tuple[str, bool]]:
+        """What lies under ``PREFIX``, and whether this deployment put it there."""
+        made_by = mark(self._s3.meta.region_name)
+        with aws_errors(f"list the archives in {self.bucket}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=PREFIX)
+            keys = [str(item["Key"]) for page in pages for item in page.get("Contents", ())]
+        for key in keys:
+            with aws_errors(f"look at {self._place(key)}"):
+                metadata = self._s3.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
+            yield key, made_by.items() <= metadata.items() or (MADE_BY not in metadata and key == self._used)
 
     def stored(self) -> bytes | None:
         """What is in the bucket under the archive's key, None if nothing is; the first bytes alone of what is too large for one.

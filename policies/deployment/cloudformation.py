@@ -88,6 +88,11 @@ class Stack(Step):
         found = self._described()
         return {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", ())}
 
+    def given(self, parameter: str) -> str | None:
+        """The value that the stack has of ``parameter``; None while there is no stack, or it has none."""
+        found = self._described()
+        return next((item.get("ParameterValue") for item in (found or {}).get("Parameters", ()) if item["ParameterKey"] == parameter), None)
+
     def present(self) -> tuple[str, ...]:
         return () if self._described() is None else (self.name,)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
+from averment.policies.deployment.artifact import PREFIX as IN_BUCKET
+from averment.policies.deployment.artifact import mark
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.names import PREFIX, given_name
 from averment.policies.deployment.pack import Pack, config_rule, remediation
@@ -161,17 +163,18 @@ class ConformancePacks(Step):
         return settled(lambda: self._states().get(name), _busy, f"the conformance pack {name}", MAX_WAIT_S, self._sleep)
 
 
-def delivered(pack: Pack, s3: Any, bucket: str) -> dict[str, str]:
-    """How a pack's template is handed over: as it is, or, if it is too large for a request, through ``bucket``.
+def delivered(pack: Pack, s3: Any, bucket: str, *, organisation_wide: bool = False) -> dict[str, str]:
+    """How a pack's template is handed over: as it is, or, if it is too large for a request, through ``bucket``, marked as of whose deployment it is.
 
     Raises:
         IncompleteError: it can't be put there.
     """
     if pack.inline:
         return {"TemplateBody": pack.body}
-    key = f"averment/config-rules/{pack.digest}.yaml"
+    key = f"{IN_BUCKET}{pack.digest}.yaml"
+    made_by = mark(s3.meta.region_name, organisation_wide=organisation_wide)
     with aws_errors(f"put the template into {bucket}"):
-        s3.put_object(Bucket=bucket, Key=key, Body=pack.body.encode())
+        s3.put_object(Bucket=bucket, Key=key, Body=pack.body.encode(), Metadata=made_by)
     return {"TemplateS3Uri": f"s3://{bucket}/{key}"}
 
 

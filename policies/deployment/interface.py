@@ -57,6 +57,14 @@ class Step(ABC):
             IncompleteError: the account can't be looked at.
         """
 
+    def kept(self) -> tuple[str, ...]:
+        """What lies beside it and looks like this step's, and isn't: ``remove`` leaves it.
+
+        Raises:
+            IncompleteError: the account can't be looked at.
+        """
+        return ()
+
     @abstractmethod
     def remove(self) -> None:
         """Delete it, and wait until it is gone; nothing if it isn't there.

@@ -93,7 +93,7 @@ class OrganisationPacks(Step):
             "OrganizationConformancePackName": pack.name,
             "ConformancePackInputParameters": [{"ParameterName": BUILD, "ParameterValue": pack.digest}],
             "ExcludedAccounts": [],  # said, so that none stays left out
-            **delivered(pack, self._s3, self._bucket),
+            **delivered(pack, self._s3, self._bucket, organisation_wide=True),
         }
         if takes_tags(self._config, "PutOrganizationConformancePack"):
             given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]

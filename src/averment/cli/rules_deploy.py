@@ -208,6 +208,8 @@ def destroy(
     for region, steps in places:
         there = [what for step in reversed(steps) for what in step.present()]
         click.echo("\n".join([f"{region}:", *(f"  - {what}" for what in there)]) if there else f"{region}: nothing is there")
+        for what in (what for step in steps for what in step.kept()):
+            click.echo(f"  = {what} stays: another deployment put it there, or a version that left no mark")
     if dry_run:
         return int(ExitCode.CLEAN)
     if not yes and not click.confirm("Remove all of this?", err=True):
@@ -270,7 +272,7 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     values: Callable[[], Mapping[str, str]] = stack.outputs if asked else dict
     conformance = ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region)
     if everything:
-        return [archive, stack, conformance]
+        return [Archive(made.bundle, artifacts, region=region, used=stack.given("ArtifactKey")), stack, conformance]
     if not asked:
         return [conformance, Unwanted(stack)]  # rules go before what they call
     return (

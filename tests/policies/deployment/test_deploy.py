@@ -265,6 +265,24 @@ def test_destroying_leaves_nothing_and_makes_room_for_the_next(shop: Path, capsy
     assert averment("deploy") == 0
 
 
+def test_destroying_leaves_what_other_deployments_put_into_the_bucket(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another account's archive under the prefix was deleted with ours; what this stack used of before there were marks is its own."""
+    s3 = boto3.client("s3")
+    theirs, unmarked = "averment/config-rules/theirs.zip", "averment/config-rules/older.zip"
+    s3.put_object(Bucket="artifacts", Key=theirs, Body=b"x", Metadata={"averment-deployment": "999900001111/eu-west-1"})
+    s3.put_object(Bucket="artifacts", Key=unmarked, Body=b"x")
+    assert averment("deploy") == 0
+    [ours] = {item["Key"] for item in s3.list_objects_v2(Bucket="artifacts")["Contents"]} - {theirs, unmarked}
+    s3.copy_object(Bucket="artifacts", Key=ours, CopySource=f"artifacts/{ours}", Metadata={}, MetadataDirective="REPLACE")
+    capsys.readouterr()
+    assert averment("destroy", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert f"  - s3://artifacts/{ours}" in said
+    assert f"  = s3://artifacts/{theirs} stays: another deployment put it there" in said
+    assert averment("destroy", "--yes") == 0
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket="artifacts")["Contents"]] == [unmarked, theirs]
+
+
 def stacks() -> list[str]:
     return [item["StackName"] for item in boto3.client("cloudformation").describe_stacks()["Stacks"]]
 
