@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from averment.policies.interface import Finding, in_its_file
 SCHEMA = "policies/report/schemas/baseline.schema.json"
 _LINE = re.compile(r"(?<=[\w)]):\d{1,7}(?:-\d+)?\b")
 """A line within a message, as in ``main.tf:12``: it may move. Not the account of an ARN, which has twelve digits: another one is another flaw."""
+
+_TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 _OPEN = frozenset({Verdict.FAIL, Verdict.UNKNOWN})
 
@@ -63,6 +65,26 @@ class Baseline:
 
     path: Path
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a check looked at: ``rules``, and files under ``paths`` but for those that ``skip`` leaves out; ``less``: also what isn't left out in
+    general was, this once."""
+
+    rules: Sequence[str]
+    paths: Sequence[Path]
+    skip: Callable[[str], str | None] | None = None
+    less: bool = False
+
+    def at(self, entry: Entry, baseline: Path) -> bool:
+        """Whether it looked for ``entry``."""
+        file = baseline.parent / entry.file
+        return entry.rule in self.rules and _under(file, self.paths) and (self.skip is None or self.skip(str(file)) is None)
+
+    def whole(self, folder: Path) -> bool:
+        """Whether it looked at all of ``folder``."""
+        return not self.less and _under(folder, self.paths)
 
 
 def entry_of(finding: Finding, baseline: Path) -> Entry:
@@ -142,11 +164,11 @@ def read_baseline(path: Path) -> Baseline:
     return Baseline(path, entries)
 
 
-def against(baseline: Baseline, result: CheckResult, rules: Sequence[str], paths: Sequence[Path]) -> CheckResult:
+def against(baseline: Baseline, result: CheckResult, looked: Looked) -> CheckResult:
     """``result`` with the findings that ``baseline`` lists marked as known, and notes on what changed or is stale.
 
-    ``rules`` and ``paths`` are what was checked: an entry outside of them isn't stale, only not looked for. Nothing is called
-    stale after a run that was incomplete.
+    An entry outside of what was ``looked`` at isn't stale, nor is one of a module or nested stack as something calls it that lies outside. Nothing
+    is called stale after a run that was incomplete.
     """
     listed: dict[Key, list[str]] = {}
     for entry in baseline.entries:  # a module that two roots call gives one resource two findings
@@ -167,23 +189,34 @@ def against(baseline: Baseline, result: CheckResult, rules: Sequence[str], paths
         findings.append(finding)
         notes.append(f"{finding.where}: {finding.resource} is in the baseline with another flaw of {finding.rule}: {known[0]}")
     if not any(problem.blocking for problem in result.problems):
+        called = None if looked.whole(baseline.path.parent) else {_call(finding.resource) for finding in result.findings}
         notes += [
             f"{baseline.path}: stale: {entry.resource} in {entry.file} no longer breaks {entry.rule}; write the baseline again"
             for entry in baseline.entries
-            if entry.key not in met and _looked_for(entry, baseline.path, rules, paths)
+            if entry.key not in met and looked.at(entry, baseline.path) and not _called_elsewhere(entry, called)
         ]
     return replace(result, findings=tuple(findings), notes=(*result.notes, *notes))
 
 
-def not_looked_for(lost: Sequence[Entry], baseline: Path, rules: Sequence[str], paths: Sequence[Path]) -> Iterator[str]:
-    """A note on what a new baseline lists no more since this check, by ``rules`` under ``paths``, had nothing to say of it."""
-    if number := sum(not _looked_for(entry, baseline, rules, paths) for entry in lost):
+def not_looked_for(lost: Sequence[Entry], baseline: Path, looked: Looked) -> Iterator[str]:
+    """A note on what a new baseline lists no more since this check, which ``looked`` elsewhere, had nothing to say of it."""
+    if number := sum(not looked.at(entry, baseline) for entry in lost):
         gone = counted(number, "finding")
         yield f"{baseline}: no longer lists {gone} of other rules or under other paths than this check's: write it by a check of everything"
 
 
-def _looked_for(entry: Entry, baseline: Path, rules: Sequence[str], paths: Sequence[Path]) -> bool:
-    return entry.rule in rules and _under(baseline.parent / entry.file, paths)
+def _called_elsewhere(entry: Entry, called: Set[str] | None) -> bool:
+    """Whether ``entry`` is of a module or nested stack as it is called by something that wasn't looked at: its file was, but not as it is called there.
+    ``called`` are the calls that were looked at; None: all that there are."""
+    of_template = entry.file.endswith(_TEMPLATES) and not entry.file.endswith(".tf.json")
+    nested = entry.resource.startswith("module.") or (of_template and "." in entry.resource)
+    return called is not None and nested and _call(entry.resource) not in called
+
+
+def _call(resource: str) -> str:
+    """The outermost call in a resource's address: ``module.media`` of ``module.media.aws_s3_bucket.this``, a nested stack's name."""
+    steps = resource.split(".")
+    return ".".join(steps[: 2 if steps[0] == "module" else 1])
 
 
 def _under(file: Path, paths: Sequence[Path]) -> bool:

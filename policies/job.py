@@ -11,7 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Severity
 from averment.policies.aside import aside_note
-from averment.policies.baseline import Baseline, not_looked_for, read_baseline, write_baseline
+from averment.policies.baseline import Baseline, Looked, not_looked_for, read_baseline, write_baseline
 from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
 from averment.policies.engine import CheckResult, FailOn, Options, select_rules
@@ -67,6 +67,7 @@ class Job:
             rules=[rule.id for rule in chosen],
             paths=self.paths,
             skip=self.skip,
+            less=bool(self.asked.skip),
             baseline=self.baseline,
             changed=self.changed,
             severity=self.severity,
@@ -84,7 +85,8 @@ class Job:
         number, lost = write_baseline(path, found)
         rules = [rule.id for rule in select_rules(self.rules, self.asked.patterns, self.catalogue)]
         known = narrowed(found, rules=rules, paths=self.paths, baseline=read_baseline(path), severity=self.severity)
-        return replace(known, notes=(*known.notes, *not_looked_for(lost, path, rules, self.paths))), number
+        looked = Looked(rules, self.paths, self.skip, bool(self.asked.skip))
+        return replace(known, notes=(*known.notes, *not_looked_for(lost, path, looked))), number
 
     def _checked(self) -> CheckResult:
         options = Options(rules=self.asked.patterns, skip=self.skip, cache=self.cache)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from averment.core.files import relative_posix
 from averment.core.words import Severity, Verdict
-from averment.policies.baseline import Baseline, against
+from averment.policies.baseline import Baseline, Looked, against
 from averment.policies.changed import Changed, only_changed
 from averment.policies.engine import CheckResult, tally
 
@@ -55,11 +55,13 @@ def narrowed(
     rules: Sequence[str],
     paths: Sequence[Path],
     skip: Callable[[str], str | None] | None = None,
+    less: bool = False,
     baseline: Baseline | None = None,
     changed: Changed | None = None,
     severity: Severity = Severity.LOW,
 ) -> CheckResult:
-    """``result`` (of a check without a threshold) narrowed to what counts; ``rules`` and ``paths`` are what was checked."""
+    """``result`` (of a check without a threshold) narrowed to what counts; ``rules`` and ``paths`` are what was checked, ``less`` than
+    usual where more is left out than averment.yaml says."""
     if skip is not None:
         findings = tuple(finding for finding in result.findings if finding.where.file is None or skip(finding.where.file) is None)
         problems = tuple(problem for problem in result.problems if problem.where.file is None or skip(problem.where.file) is None)
@@ -69,7 +71,7 @@ def narrowed(
         said = (f"{dropped} findings in paths that are left out are not shown",) if dropped else ()
         result = replace(result, findings=findings, problems=problems, notes=(*result.notes, *said))
     if baseline is not None:
-        result = against(baseline, result, rules, paths)
+        result = against(baseline, result, Looked(rules, paths, skip, less))
     if changed is not None:
         result = only_changed(changed, result)
     return tally(result.findings, result.problems, result.counts, severity, result.notes, result.skipped)

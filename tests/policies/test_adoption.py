@@ -82,6 +82,33 @@ def test_a_baseline_works_from_another_folder(
     assert "stale" not in capsys.readouterr().out
 
 
+def test_what_is_called_from_elsewhere_is_not_stale_in_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check of the modules alone, or without the folder that calls them, called everything stale, and said to write the baseline again: what was
+    known in the rest would have been open. Once the call is gone, a check of all says so."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("infra", "modules/net"):
+        (tmp_path / folder).mkdir(parents=True)
+    call = 'module "net" {\n  source = "../modules/net"\n}\n'
+    (tmp_path / "infra" / "main.tf").write_text(call + MODEL.format("own"))
+    (tmp_path / "modules" / "net" / "main.tf").write_text(MODEL.format("this"))
+    assert check("--write-baseline", "known.json") == 0
+    assert "module.net.aws_sagemaker_model.this" in (tmp_path / "known.json").read_text()
+    for asked in (["modules"], ["--skip", "infra"], [".", "--skip", "infra/*"]):
+        capsys.readouterr()
+        assert check(*asked, "--baseline", "known.json") == 1, "the module by its defaults is another finding"
+        assert "stale" not in capsys.readouterr().out
+    assert check("--write-baseline", "known.json", "--skip", "infra") == 0
+    assert "no longer lists 1 finding of other rules" in capsys.readouterr().out
+    (tmp_path / "infra" / "main.tf").write_text(call + MODEL.format("own"))
+    assert check("--write-baseline", "known.json") == 0
+    (tmp_path / "infra" / "main.tf").write_text(MODEL.format("own"))
+    capsys.readouterr()
+    check("--baseline", "known.json")
+    assert "stale: module.net.aws_sagemaker_model.this in modules/net/main.tf" in capsys.readouterr().out
+
+
 def test_a_baseline_that_loses_what_was_not_looked_for_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Written anew by a check of one folder, it lists that folder alone: the rest would be open for everybody else."""
     assert check("--write-baseline", "known.json") == 0
