@@ -14,7 +14,8 @@ from averment.policies.aside import aside_note
 from averment.policies.baseline import Baseline, Looked, not_looked_for, read_baseline, write_baseline
 from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
-from averment.policies.engine import CheckResult, FailOn, Options, select_rules
+from averment.policies.engine import CheckResult, FailOn, Options, check, select_rules
+from averment.policies.idle_waivers import idle_waivers, looked_at_all
 from averment.policies.interface import Rule
 from averment.policies.narrow import narrowed, skipping
 from averment.policies.nearer import nearer_settings
@@ -62,8 +63,9 @@ class Job:
             BadInputError: a path doesn't exist, holds nothing to check, or a rule pattern matches nothing.
         """
         chosen = select_rules(self.rules, self.asked.patterns, self.catalogue)
+        checked = self._checked()
         result = narrowed(
-            self._checked(),
+            checked,
             rules=[rule.id for rule in chosen],
             paths=self.paths,
             skip=self.skip,
@@ -73,7 +75,15 @@ class Job:
             severity=self.severity,
         )
         nearer = nearer_settings(result.findings, self.paths, self.organisation)
-        return replace(result, notes=(*result.notes, *nearer, *aside_note(result.findings, self.paths)))
+        return replace(result, notes=(*result.notes, *self._idle(checked), *nearer, *aside_note(result.findings, self.paths)))
+
+    def _idle(self, checked: CheckResult) -> tuple[str, ...]:
+        """Of ``checked``, if it is of everything and all of it could be read: the waivers that accept nothing."""
+        less = self.asked.patterns or self.asked.skip or self.changed is not None or checked.problems or self.engine is not check
+        if less or not looked_at_all(self.paths, self.organisation):
+            return ()
+        today = Options().today
+        return tuple(idle_waivers(checked.findings, checked.notes, self.organisation, self.catalogue, self.rules, today))
 
     def write_baseline(self, path: Path) -> tuple[CheckResult, int]:
         """Write everything that is found to ``path``; returns the result as seen with that baseline, and the number of entries.

@@ -154,16 +154,16 @@ class Waivers:
     def _one(self, name: str, resource: Bearer) -> _Acceptance | None:
         for waiver in self._waivers:
             if waiver.control != name:
-                if self._covered(waiver, resource, waiver.until) and self._nobodys(waiver.control):
+                if self._covered(waiver, resource, waiver.until) and self.is_nobodys(waiver.control):
                     self._note(
-                        f"{self._place(waiver)}: the waiver for {resource.address} is void: there is no {_kind(waiver.control)} {waiver.control}"
+                        f"{self.place(waiver)}: the waiver for {resource.address} is void: there is no {kind_of(waiver.control)} {waiver.control}"
                     )
                 continue
             if self._covered(waiver, resource, self._today):
                 who = f"owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}"
-                return _Acceptance(waiver.reason, who, self._place(waiver))
+                return _Acceptance(waiver.reason, who, self.place(waiver))
             if self._covered(waiver, resource, waiver.until):
-                self._note(f"{self._place(waiver)}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
+                self._note(f"{self.place(waiver)}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
                 if not comment.id:
@@ -171,7 +171,7 @@ class Waivers:
                     self._note(f"{resource.source}: the waiver next to {resource.address} is void: {comment.void}, which is {form}")
                 elif self._unheard_of(comment):
                     self._note(
-                        f"{resource.source}: the waiver next to {resource.address} is void: there is no {_kind(comment.id)} {comment.id}"
+                        f"{resource.source}: the waiver next to {resource.address} is void: there is no {kind_of(comment.id)} {comment.id}"
                     )
                 continue
             if comment.void is None:
@@ -179,7 +179,7 @@ class Waivers:
             self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
         return None
 
-    def _place(self, waiver: Waiver) -> str:
+    def place(self, waiver: Waiver) -> str:
         """Where it is written, from the organisation's folder on: reports and records leave the machine whose other folders these would name."""
         file, line = waiver.where.file, waiver.where.line
         if file is None or self._root is None:
@@ -197,9 +197,9 @@ class Waivers:
 
     def _unheard_of(self, comment: CommentWaiver) -> bool:
         """Whether the id of ``comment`` is nobody's. Those of Checkov's own skips are its own."""
-        return self._nobodys(comment.id) and (_CONTROL.fullmatch(comment.id) or _OWN.search(comment.text)) is not None
+        return self.is_nobodys(comment.id) and (_CONTROL.fullmatch(comment.id) or _OWN.search(comment.text)) is not None
 
-    def _nobodys(self, name: str) -> bool:
+    def is_nobodys(self, name: str) -> bool:
         """Whether ``name`` is that of no control and no rule: mistyped, or a pattern, which no waiver takes for these."""
         if self._catalogue.get(name) is not None or name in self._catalogue.left_out:
             return False
@@ -220,5 +220,6 @@ def _told(acceptances: Iterable[_Acceptance]) -> str:
     return "; ".join(f"{why} ({who}; {', '.join(dict.fromkeys(at))})" if who else why for (why, who), at in places.items())
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """What ``name``, which is nobody's, should have been."""
     return "control" if _CONTROL.fullmatch(name) else "control and, in this run, no rule"

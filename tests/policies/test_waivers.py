@@ -142,6 +142,51 @@ def test_a_waiver_of_nothing_in_the_settings_is_said_where_it_would_have_counted
 
 
 @pytest.mark.parametrize(
+    ("name", "resource", "note"),
+    [
+        (
+            "SM-DET-03",
+            "aws_sagemaker_model.n",
+            "averment.yaml:1: the waiver of SM-DET-03 for aws_sagemaker_model.n accepts nothing: nothing that was checked, and that a rule has something to say of, is called so; did you mean aws_sagemaker_model.m?",
+        ),
+        (
+            RULE,
+            "module.gone.aws_s3_bucket.this",
+            "accepts nothing: nothing that was checked, and that a rule has something to say of, is called so",
+        ),
+        ("SM-DET-99", "aws_s3_bucket.x", "the waiver for aws_s3_bucket.x is void: there is no control SM-DET-99; did you mean SM-DET-0"),
+        ("detector-endpoint-gurded", "aws_*", "detector-endpoint-gurded"),
+        ("SM-DET-03", "aws_sagemaker_model.m", ""),
+        ("SM-DET-03", "aws_sagemaker_endpoint.*", ""),
+        ("SM-DET-03", "arn:aws:sagemaker:eu-west-1:111122223333:model/n", ""),
+        ("SM-DET-03", "SM-DET-03/running", ""),
+        ("SM-DET-03", "portrait", ""),
+        ("SM-DRL-01", "aws_sagemaker_model.n", "no control SM-DRL-01"),
+    ],
+)
+def test_a_waiver_that_accepts_nothing_is_told_after_a_check_of_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, resource: str, note: str
+) -> None:
+    """A name that is mistyped, or of what is gone, stood there as if it counted. In a part, or where not all could be read, nobody knows."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "main.tf").write_text(TERRAFORM.format(comment=""))
+    entry = {"control": name, "resource": resource, "owner": "a", "approver": "b", "reason": "it goes away soon", "until": "2999-12-31"}
+    (tmp_path / "averment.yaml").write_text(json.dumps({"version": 1, "waivers": [entry]}))
+
+    def said(*arguments: str) -> str:
+        averment(["check", *arguments])
+        return "".join(line for line in capsys.readouterr().out.splitlines() if line.startswith("note:") and "waiver" in line)
+
+    found = said()
+    assert note in found if note else found == ""
+    if resource != "aws_*":
+        assert said("infra") == said("--rule", RULE) == said("--skip", "examples") == ""
+        (tmp_path / "broken.tf").write_text("resource {{")
+        assert said() == ""
+
+
+@pytest.mark.parametrize(
     ("metadata", "waived"),
     [
         ({"averment": {"waive": COMPLETE.partition("=")[2]}}, 1),
