@@ -25,7 +25,7 @@ from averment.core.showing import printable
 from averment.core.source import SourceRef
 from averment.evidence.attestations import Answer, FromWorkbook, OpenQuestion, attest, day_of, questions, unordered
 from averment.evidence.cells import cell_text
-from averment.evidence.questionnaire import ABOUT, FIRST_TO_FILL, FORMAT, HEAD, QUESTIONS, role_of
+from averment.evidence.questionnaire import ABOUT, ASKED, FIRST_TO_FILL, FORMAT, HEAD, QUESTIONS, role_of
 from averment.evidence.record import Kind, Record
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -44,11 +44,13 @@ _CLOCKS = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Answers:
-    """What a workbook says: ``records``, the ids that it leaves ``open``, and its ``errors``, one a row that can't be taken."""
+    """What a workbook says: ``records``, the ids that it leaves ``open``, its ``errors``, one a row that can't be taken, and the ids that it
+    was sent out with and that are ``absent``, as far as it names them (those made before it did name none)."""
 
     records: tuple[Record, ...]
     open: tuple[str, ...]
     errors: tuple[BadInputError, ...]
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def read_answers(path: Path, catalogue: Catalogue, *, organisation: str, now: da
                 left.append(str(padded[0].value))
         except BadInputError as error:
             errors.append(error)
-    return Answers(tuple(records), tuple(left), tuple(errors))
+    there = {str(cells[0].value).strip() for cells in rows if cells}
+    sent = [str(row[1].value) for row in sheets[ABOUT] if len(row) > 1 and row[0].value == ASKED]
+    return Answers(tuple(records), tuple(left), tuple(errors), tuple(name for name in dict.fromkeys(sent) if name not in there))
 
 
 def not_yet_recorded(found: Iterable[Record], ledger: Iterable[Record]) -> list[Record]:
@@ -236,7 +240,8 @@ def _record(form: _Form, number: int, cells: _Row, known: dict[str, OpenQuestion
     if row["Role asked"].value != role_of(question):
         raise form.error(number, f"{question.id} asks the role '{role_of(question)}', not '{row['Role asked'].value}'", _ANOTHER)
     texts = {name: _text(form, number, name, row[name]) for name in ("Answer", "Name", "Statement")}
-    if texts["Answer"] not in tuple(Answer):
+    answer = "-".join(texts["Answer"].casefold().replace("-", " ").split())  # as people type it: "Yes", "Not applicable"
+    if answer not in tuple(Answer):
         choices = ", ".join(Answer)
         raise form.error(number, f"'{texts['Answer']}' is no answer", f"choose from: {choices}")
     if not texts["Name"]:
@@ -244,7 +249,7 @@ def _record(form: _Form, number: int, cells: _Row, known: dict[str, OpenQuestion
     origin = FromWorkbook(form.digest, form.number, QUESTIONS, number, _day(form, number, row["Answered on"], now))
     by = f"{role_of(question)}/{texts['Name']}"
     try:
-        return attest(question, answer=Answer(texts["Answer"]), by=by, statement=texts["Statement"], now=now, workbook=origin)
+        return attest(question, answer=Answer(answer), by=by, statement=texts["Statement"], now=now, workbook=origin)
     except BadInputError as error:
         raise form.error(number, error.message, (error.fix or "").replace("--statement", "it under 'Statement'") or None) from error
 

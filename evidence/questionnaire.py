@@ -28,6 +28,9 @@ QUESTIONS, ABOUT = "Questions", "About"
 FORMAT = "averment questions 1"
 """What the first line of ``ABOUT`` says: the layout that is read back."""
 
+ASKED = "Asked"
+"""What a line of ``ABOUT`` is called that names a question which was sent out: a row of ``QUESTIONS`` that is deleted is missed by it."""
+
 HEAD = ("Id", "Control", "Question", "Role asked", "Valid for", "Present state", "Answer", "Name", "Answered on", "Statement")
 """The columns of ``QUESTIONS``; the last four are to be filled in."""
 
@@ -135,6 +138,7 @@ def _write_about(book: Any, rows: Sequence[Asked], organisation: str, made: date
         ("Organisation", organisation),
         ("Made with", f"averment {__version__}"),
         *(("How", line) for line in _HOW),
+        *((ASKED, row.question.id) for row in rows),
     )
     for line, (name, value) in enumerate(facts):
         sheet.write_string(line, 0, name)

@@ -298,6 +298,30 @@ def test_an_older_answer_does_not_count_over_a_later_one(shop: Path, capsys: pyt
     assert [record.payload["answer"] for record in ledger_records(shop)] == ["no", "yes", "yes", "no"]
 
 
+@pytest.mark.parametrize("typed", ["Yes", "YES", " yes ", "yes\u00a0"])
+def test_an_answer_may_be_typed_as_people_type(blank: Path, typed: str) -> None:
+    """Where the list in the cell is passed over, by pasting say: "Yes" was no answer, and kept the whole workbook out."""
+    [record] = read(fill(blank, **given(Answer=typed))).records
+    assert record.payload["answer"] == "yes"
+    [record] = read(fill(blank, **given(Answer="Not applicable"))).records
+    assert record.payload["answer"] == "not-applicable"
+
+
+def test_a_question_whose_row_was_deleted_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was neither answered nor left open: nobody missed it."""
+    assert run(["attest", "--workbook", "q.xlsx"]) == 0
+    other = next(question.id for question in questions(load_catalogue()) if question.id != TERMS)
+    book = openpyxl.load_workbook(fill(shop / "q.xlsx", **given(Answered_on=utc_now().date())))
+    sheet = book[QUESTIONS]
+    sheet.delete_rows(next(cells[0].row for cells in sheet.iter_rows(min_row=2) if cells[0].value == other))
+    book.save(shop / "q.xlsx")
+    capsys.readouterr()
+    assert run(["attest", "--import", "q.xlsx"]) == 0
+    said = capsys.readouterr().err
+    assert f"not in it any more: 1 question that was sent out in it, open as before: {other}" in " ".join(said.split())
+    assert f"{len(list(questions(load_catalogue()))) - 2} questions left open" in said
+
+
 def test_one_bad_row_keeps_all_from_being_recorded(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every bad row is told, the exit code is 2, and there is no ledger."""
     run(["attest", "--workbook", "q.xlsx"])

@@ -59,6 +59,9 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
     found = read_answers(path, catalogue, organisation=organisation.name, now=utc_now())
     if found.errors:
         return _refuse(found.errors)
+    if found.absent:
+        gone = "1 question that was" if len(found.absent) == 1 else f"{len(found.absent)} questions that were"
+        stderr.print(f"not in it any more: {gone} sent out in it, open as before: {escape(', '.join(found.absent))}")
     if not found.records:
         raise BadInputError("answers none of its questions", where=SourceRef(str(path)), fix="fill in the last four columns")
     with ledger_for_writing(organisation) as ledger:
