@@ -92,6 +92,28 @@ def test_collect_then_status(shop: Path, bucket: Callable[..., str], capsys: pyt
 
 
 @pytest.mark.usefixtures("sandbox")
+def test_which_evidence_the_states_are_by_is_told_first(shop: Path, bucket: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The latest of all time or a quarter's own: the screen was the same, and what a quarter's package then said another."""
+    bucket("shop-media")
+    run(["status"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("as of 20")
+    assert "by the latest evidence of each kind, from whichever quarter; this quarter by its own evidence: --period 20" in first
+    run(["collect", "--collector", "check"])
+    capsys.readouterr()
+    _, value = status_json(capsys)
+    day = value["rests_on"]["from"][:10]
+    run(["status"])
+    assert f"from whichever quarter (from {day} to {value['rests_on']['to'][:10]});" in capsys.readouterr().out.splitlines()[0]
+    run(["status", "--period", "2024Q1"])
+    assert capsys.readouterr().out.splitlines()[0] == "2024Q1, 2024-01-01 to 2024-03-31, by its own evidence, as of its end"
+    quarter = f"{value['as_of'][:4]}Q{(int(value['as_of'][5:7]) + 2) // 3}"
+    run(["status", "--period", quarter])
+    assert f"by its own evidence, so far, as of {value['as_of'][:10]}" in capsys.readouterr().out.splitlines()[0]
+    assert status_json(capsys, "--period", "2024Q1")[1]["rests_on"] is None
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     """Today's states are no evidence for a past quarter: collecting for it says so, and its status stays missing."""
     bucket("shop-media")

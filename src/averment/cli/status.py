@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr
-from averment.cli.status_table import show, show_deadlines, show_drift
+from averment.cli.status_table import show, show_deadlines, show_drift, show_scope
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
@@ -18,7 +20,7 @@ from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.plain import plain
-from averment.evidence.record import DRILLS
+from averment.evidence.record import DRILLS, Record
 from averment.evidence.report import assessment_rows, control_rows
 from averment.evidence.since import since
 from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
@@ -31,6 +33,9 @@ from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState
 @config_option
 def command(period_text: str | None, everything: bool, form: str, config: Path | None) -> int:
     """Show the state of the controls by the evidence in the ledger, since when, and what is stale or missing, by owner.
+
+    Without --period by the latest evidence of each kind, from whichever quarter, for as long as it isn't stale: where you stand now. A
+    quarter's package is judged by that quarter's own evidence, as --period does. The first line says which it is.
 
     What was found wrong has a line of its own; --all gives one to every control and every missing assessment. Where the code and what is
     deployed don't say the same of a resource, both verdicts are shown. Last comes the next day on which something in the law starts or ends that can concern this organisation.
@@ -49,11 +54,13 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), judged_at)
     held = since(catalogue, organisation, records, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
+    facts = rests_on(states, records)
     if form == "json":
         value = {
             "as_of": iso(now),  # when all of this was known; the report of a package has the same two instants
             "judged_at": iso(judged_at),
             "period": plain(period),
+            "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
             "records": len(records),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "controls": plain(control_rows(catalogue, states)),
@@ -64,6 +71,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         }
         print_document(json.dumps(value, indent=2, ensure_ascii=False))
     else:
+        show_scope(period, judged_at, facts)
         show(states, next_step, everything=everything, held=held)
         show_drift(parted, everything=everything)
         show_deadlines(coming, everything=everything)
@@ -72,6 +80,13 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
     return exit_code(states)
+
+
+def rests_on(states: Iterable[ControlState], records: Iterable[Record]) -> tuple[datetime, datetime] | None:
+    """From when to when the facts are that ``states`` rest on; None without any."""
+    cited = {name for state in states for item in state.assessments for name in item.records}
+    moments = [record.effective_at for record in records if record.id in cited]
+    return (min(moments), max(moments)) if moments else None
 
 
 def exit_code(states: list[ControlState]) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from rich import box
@@ -15,6 +16,7 @@ from rich.table import Table
 from averment.cli.common import stdout
 from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
+from averment.core.period import Period
 from averment.core.words import Status, counted
 from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.report import assessment_rows
@@ -60,6 +62,22 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     _totals(console, states)
     if not everything and gaps:
         console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
+
+
+def show_scope(period: Period | None, judged_at: datetime, rests_on: tuple[datetime, datetime] | None) -> None:
+    """Print which evidence the states are by: that of ``period`` alone, or the latest of all time, with the days that it is of."""
+    if period is not None:
+        last = period.end - timedelta(seconds=1)
+        when = "as of its end" if judged_at >= last else f"so far, as of {judged_at:%Y-%m-%d %H:%M} UTC"
+        text = f"{period.label}, {period.start.date()} to {last.date()}, by its own evidence, {when}"
+    else:
+        days = f" (from {rests_on[0].date()} to {rests_on[1].date()})" if rests_on else ""
+        quarter = f"{judged_at.year}Q{(judged_at.month + 2) // 3}"
+        text = (
+            f"as of {judged_at:%Y-%m-%d %H:%M} UTC, by the latest evidence of each kind, from whichever quarter{days}; "
+            f"this quarter by its own evidence: --period {quarter}"
+        )
+    stdout(width=None if sys.stdout.isatty() else WIDE).print(escape(text), style="dim")
 
 
 def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
