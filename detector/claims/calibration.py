@@ -102,6 +102,10 @@ class CalibrationClaim(ClaimType):
         finding = _measure(statement, answered, context.seed, level)
         quiet = _quiet(observed, statement.answered)
         verdict, reason = _verdict(statement, finding, len(answered), len(observed), quiet)
+        is_open = verdict is ClaimVerdict.INCONCLUSIVE and not (quiet and answered)
+        needed = finding.needed(statement, level) if is_open else None
+        if is_open:
+            reason += finding.outlook(statement, needed)
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -113,7 +117,7 @@ class CalibrationClaim(ClaimType):
             samples=len(answered),
             clusters=finding.units,
             seed=context.seed,
-            needed=None if verdict is not ClaimVerdict.INCONCLUSIVE or (quiet and answered) else finding.needed(statement, level),
+            needed=needed,
             inputs=given.inputs,
             details={**observing.counts(observed), **finding.details},
         )
@@ -148,6 +152,18 @@ class Finding:
             return suprema.least_units(max(statistics.MIN_UNITS, statement.bins + 2), self.units, self.equal)
         needed = suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
+
+    def outlook(self, statement: Statement, needed: int | None) -> str:
+        """What more units would bring, where the bar lies within the bounds; as the end of a sentence."""
+        if (
+            self.figure is None
+            or self.bounds is None
+            or self.lacking
+            or self.units < statistics.MIN_UNITS
+            or not math.isfinite(self.bounds.high)
+        ):
+            return ""
+        return suprema.outlook(self.figure, self.bounds, statement.bar, needed, raised=statement.metric == "ece")
 
 
 def read(spec: Mapping[str, Any]) -> Statement:

@@ -115,6 +115,8 @@ class DriftClaim(ClaimType):
         silent = f"; no score for {counted(reference.unanswered, 'image')} of the reference and {present.unanswered:,} of today"
         needed = found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE and not quiet else None
         advice = f"; to settle it takes about {needed:,} independent units on either side" if needed else ""
+        if verdict is ClaimVerdict.INCONCLUSIVE and not quiet:
+            advice += found.outlook(statement, needed)
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -160,6 +162,12 @@ class Found:
             return suprema.least_units(max(least_units(statement), self.cells + 2), min(self.units), min(self.equal))
         needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
+
+    def outlook(self, statement: Statement, needed: int | None) -> str:
+        """What more units would bring, where the bar lies within the bounds; as the end of a sentence."""
+        if self.figure is None or self.bounds is None or not math.isfinite(self.bounds.high):
+            return ""
+        return suprema.outlook(self.figure, self.bounds, statement.bar, needed, raised=True)
 
 
 def read(spec: Mapping[str, Any]) -> Statement:

@@ -102,7 +102,8 @@ def _distances(truth: float, error: float, cells: int) -> tuple[float, float]:
 
 
 def needed(figure: float, found: Bounds, bar: float, units: int, level: Level) -> int | None:
-    """How many units would settle the claim at the next look; from the reach of the bound that has to move."""
+    """How many units would settle the claim at the next look; from the reach of the bound that has to move. None where the figure lies so near
+    the bar, beside what chance does to it, that the number would be no advice."""
     from scipy.special import ndtri
 
     reach = found.high - figure if figure <= bar else figure - found.low
@@ -111,4 +112,22 @@ def needed(figure: float, found: Bounds, bar: float, units: int, level: Level) -
         return None
     stricter = float((ndtri(level.following) + ndtri(statistics.POWER)) / ndtri(level.confidence))
     size = units * (reach * stricter / distance) ** 2
-    return None if size > statistics.MAX_NEEDED else max(units + 1, math.ceil(size))
+    return None if size > min(PRACTICAL, TIMES * units) else max(units + 1, math.ceil(size))
+
+
+PRACTICAL, TIMES = 1_000_000, 1_000
+"""A sample of more units than this, or of so many times the present one, is nobody's to draw."""
+
+
+def outlook(figure: float, found: Bounds, bar: float, needed: int | None, *, raised: bool) -> str:
+    """What more units would bring to a claim that is open within its bounds, as the end of a sentence; "" where their number says it.
+
+    ``raised``: noise can only push the figure up, so that one above the bar tells less of the truth than another.
+    """
+    near = "" if needed is not None else "; the estimate is so near the bar that no practical number of units would settle it"
+    if figure <= bar:
+        return near
+    if raised:
+        by = f"{figure - found.low:.2g}"
+        return f"{near}; it is above the bar, and chance alone may raise it by {by} on so many: more units may refute the claim, or show that it holds"
+    return f"{near}; it is above the bar: with more units the claim is likelier to be refuted than to hold"

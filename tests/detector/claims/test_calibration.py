@@ -56,6 +56,24 @@ def test_verdicts_follow(population: Make) -> None:
     assert few.needed > 100
 
 
+def test_an_estimate_just_above_the_bar_gets_no_sample_size_that_is_no_advice(population: Make) -> None:
+    """At the bar the advice on 200 units was 6,778,727, and above it nothing told that they would rather refute the claim."""
+    rows = [*bin_of(0.25, 25, 100), *bin_of(0.75, 55, 100)]
+    near, above, below = (run_claim(claim(at_most=bar), population(rows)) for bar in (0.0995, 0.07, 0.1005))
+    assert [result.verdict for result in (near, above, below)] == [ClaimVerdict.INCONCLUSIVE] * 3
+    assert (near.needed, below.needed) == (None, None)
+    assert "the estimate is so near the bar that no practical number of units would settle it" in near.reason
+    assert "so near the bar" in below.reason
+    assert above.needed is not None
+    assert 200 < above.needed < 20_000
+    assert "above the bar, and chance alone may raise it by" in above.reason
+    assert "more units may refute the claim, or show that it holds" in above.reason
+    assert "above" not in below.reason
+    score = run_claim(claim(metric="brier", at_most=0.22), population(rows))
+    assert (score.verdict, score.estimate) == (ClaimVerdict.INCONCLUSIVE, pytest.approx(0.2375))
+    assert score.reason.endswith("it is above the bar: with more units the claim is likelier to be refuted than to hold")
+
+
 def test_frames_of_one_person_are_one(population: Make) -> None:
     """Twenty frames of each of thirty people know no more than thirty."""
     rows = [*bin_of(0.25, 4, 15), *bin_of(0.75, 11, 15)]
