@@ -226,6 +226,8 @@ def test_the_gates_own_alarms_ring_on_what_is_stuck_fails_or_was_withdrawn() -> 
     dead, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
     assert ring("DeadLetters", dead, [0, 0, 1, 1])
     assert not ring("DeadLetters", dead, [0] * 20)
+    assert ring("DeadLettersLeft", age, [3600, 172_000, 173_000])
+    assert not ring("DeadLettersLeft", age, [3600, 172_000])
     assert ring("Backlog", age, [100, 950, 1250])
     assert not ring("Backlog", age, [100, 950, 20, 20])
     for name in ("Overdue", "ReviewsOverdue", "Withdrawn"):
@@ -234,6 +236,19 @@ def test_the_gates_own_alarms_ring_on_what_is_stuck_fails_or_was_withdrawn() -> 
         assert not ring(name, name, [])
     assert ring("Failures", "Errors", [0, 6, 7, 0])
     assert not ring("Failures", "Errors", [0, 6, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("name", ["media-gate", "signing"])
+def test_an_alarm_on_dead_letters_says_what_to_do_and_rings_twice(name: str) -> None:
+    """It went red at the first letter and told no way out; those that came later rang no more, and all were deleted unread after 14 days."""
+    found = read_template(all_blueprints()[name])["Resources"]
+    first, second = (found[alarm]["Properties"] for alarm in ("DeadLetters", "DeadLettersLeft"))
+    assert "aws sqs start-message-move-task --source-arn" in first["AlarmDescription"]
+    assert "doesn't ring again" in first["AlarmDescription"]
+    kept = next(item["Properties"] for item in found.values() if item["Properties"].get("MessageRetentionPeriod") == 14 * 86_400)
+    assert 86_400 <= second["Threshold"] < kept["MessageRetentionPeriod"] / 2
+    assert second["AlarmActions"] == first["AlarmActions"]
+    assert all(len(alarm["AlarmDescription"]) <= 1024 for alarm in (first, second))
 
 
 def snake(word: str) -> str:

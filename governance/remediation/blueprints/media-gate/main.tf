@@ -1583,7 +1583,7 @@ resource "aws_sns_topic_subscription" "on_call" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "An upload or an endpoint's answer could not be dealt with after five deliveries, or the hourly sweep failed. The upload is in quarantine, and stays there."
+  alarm_description   = "An upload or an endpoint's answer could not be dealt with after five deliveries, or the hourly sweep failed. The upload is in quarantine, and stays there. The functions' logs say why. Once that is mended, move the letters back with aws sqs start-message-move-task --source-arn and this queue's ARN, and delete those of the sweep, which runs again by itself. What comes in meanwhile doesn't ring again."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead.name }
@@ -1595,6 +1595,21 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.on_call.arn]
   ok_actions          = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters_left" {
+  alarm_name          = "${var.name}-dead-letters-left"
+  alarm_description   = "Dead letters have lain for two days, and are deleted after 14. What they are about stays unscanned in quarantine; the runbook rescan-since finds it again."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 172800
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "backlog" {

@@ -412,7 +412,7 @@ resource "aws_lambda_event_source_mapping" "seal" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "A generated medium could not be marked after five deliveries. It is not published."
+  alarm_description   = "A generated medium could not be marked after five deliveries. It is not published. The function's log says why. Once that is mended, move the letters back with aws sqs start-message-move-task --source-arn and this queue's ARN. What comes in meanwhile doesn't ring again."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead.name }
@@ -424,6 +424,21 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
   ok_actions          = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters_left" {
+  alarm_name          = "${var.name}-dead-letters-left"
+  alarm_description   = "Dead letters have lain for two days, and are deleted after 14. What they are about stays unmarked and unpublished."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 172800
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
 }
 
 output "signing_key_arn" {
