@@ -127,29 +127,22 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
     """The state by those things that averment.yaml names one by one (``payload.named``) and that reach the expected figure in none of the places,
     of which ``latest`` tell; None where each does, or where it isn't known of every place: then that place has its own reason."""
     bar, field = (question.assessment.expect or {}).get("at_least"), _field(question)
-    told = [(record, record.payload.get("named")) for record in latest]
-    asked = [(record, named) for record, named in told if isinstance(named, Mapping) and named.get("field") == field]
+    asked = [named for record in latest if isinstance(named := record.payload.get("named"), Mapping) and named.get("field") == field]
     if not isinstance(bar, int | float) or not asked or any(record.gathering is not Gathering.COLLECTED for record in latest):
         return None
-    figures: dict[str, float] = {}
-    for _, named in asked:
-        for name, value in named["figures"].items():
-            figures[name] = max(value, figures.get(name, value))
-    record, path = asked[0][0], str(asked[0][1]["by"])
+    figures = [named["figures"] for named in asked]
+    record, path = latest[0], str(asked[0]["by"])
     wanted = question.organisation.parameter(path)
     names = {name: str(redact(name, {}, accounts=question.organisation.scope.accounts)) for name in wanted or () if isinstance(name, str)}
-    if new := [name for name, shown in names.items() if shown not in figures]:
-        return question.unassessed(
-            Gap.SUPERSEDED, f"parameters.{path} names what nobody has looked at ({list_some(new)}); collect again", record
-        )
-    lacking = [name for name, shown in names.items() if figures[shown] < bar]
+    best = {name: max((found[shown] for found in figures if shown in found), default=0) for name, shown in names.items()}
+    lacking = [name for name in names if best[name] < bar]
+    if unasked := [name for name in lacking if len(figures) < len(latest) or not all(names[name] in found for found in figures)]:
+        why = f"not every place was asked about what parameters.{path} names ({list_some(unasked)}); collect again"
+        return question.unassessed(Gap.SUPERSEDED, why, record)
     if not lacking or any(question.stale(item) for item in latest):
         return None
     message = "of it {field} is {value:,} in every place, expected at least {bar}"
-    found = [
-        question.deviation(name, message.format(field=field, value=figures[names[name]], bar=bar), record.source, record)
-        for name in lacking
-    ]
+    found = [question.deviation(name, message.format(field=field, value=best[name], bar=bar), record.source, record) for name in lacking]
     still = [item for item in found if item.waiver is None]
     reason = list_some([f"{item.resource}: {item.message}" for item in still or found])
     if still:

@@ -682,7 +682,14 @@ def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
     one = Organisation(parameters={"detector-metrics": {"detectors": ["portrait"]}})
     assert state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=one).status is Status.SATISFIED, "named no more"
     new = state_of(asked, scanned({"portrait": 40}), organisation=two)
-    assert (new.gap, "names what nobody has looked at (product); collect again" in new.reason) == (Gap.SUPERSEDED, True)
+    assert (new.gap, "asked about what parameters.detector-metrics.detectors names (product); collect again" in new.reason) == (
+        Gap.SUPERSEDED,
+        True,
+    )
+    before = scanned({"portrait": 0, "product": 3}, region="us-east-1")
+    before = replace(before, payload={name: value for name, value in before.payload.items() if name != "named"})
+    half = state_of(asked, scanned({"portrait": 40, "product": 0}), before, organisation=two)
+    assert (half.status, half.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED), "an earlier version asked there, and told no names"
     accepted = replace(two, waivers=(waiver("2026-12-31", resource="product"),))
     waived = state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=accepted)
     assert (waived.status, "waived until 2026-12-31" in waived.reason) == (Status.WAIVED, True)
