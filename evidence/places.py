@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from averment.core.period import Period
 from averment.core.words import Status, worst
@@ -99,12 +100,13 @@ def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState |
 
 def _gone(place: _Place, read: Reader) -> AssessmentState | None:
     """The state of a place where there is nothing any more of what was there of late and is expected: named things are taken for those of other
-    places where none of them is found, so that none would be missed where all are gone. None where nothing was, or nothing is missed."""
+    places where none of them is found, so that none would be missed where all are gone. None where nothing was, or nothing is missed, or each is
+    looked for by its name wherever it is."""
     question, record = place.question, place.history[-1]
     before = next((item for item in reversed(place.history) if has_some(item, _field(question))), None)
     if before is None or question.moment - before.effective_at > LATELY or read(question, before).gap is Gap.SUPERSEDED:
         return None
-    if not read(question, record).deviations:
+    if not read(question, record).deviations or _each_named(record, question):
         return None
     state = judge_history(question, place.history, read)
     return replace(state, reason=f"{state.reason} (there was something here until {before.effective_at.date()})")
@@ -127,7 +129,7 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
     """The state by those things that averment.yaml names one by one (``payload.named``) and that reach the expected figure in none of the places,
     of which ``latest`` tell; None where each does, or where it isn't known of every place: then that place has its own reason."""
     bar, field = (question.assessment.expect or {}).get("at_least"), _field(question)
-    asked = [named for record in latest if isinstance(named := record.payload.get("named"), Mapping) and named.get("field") == field]
+    asked = [named for record in latest if (named := _each_named(record, question))]
     if not isinstance(bar, int | float) or not asked or any(record.gathering is not Gathering.COLLECTED for record in latest):
         return None
     figures = [named["figures"] for named in asked]
@@ -149,6 +151,12 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
         return question.answer(Status.NOT_SATISFIED, reason, *latest, deviations=tuple(found))
     until = min(item.waiver.until for item in found if item.waiver)
     return question.answer(Status.WAIVED, f"{reason}; waived until {until}", *latest, deviations=tuple(found))
+
+
+def _each_named(record: Record, question: Question) -> Mapping[str, Any]:
+    """What ``record`` says of each thing that averment.yaml names, where that is the expected figure of it; empty where it says nothing of the kind."""
+    named = record.payload.get("named")
+    return named if isinstance(named, Mapping) and named.get("field") == _field(question) else {}
 
 
 def _field(question: Question) -> str:

@@ -679,6 +679,16 @@ def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
     assert "product: of it summary.scanned_last_week is 0 in every place, expected at least 1" in silent.reason
     elsewhere = scanned({"portrait": 0, "product": 3}, region="us-east-1")
     assert state_of(asked, scanned({"portrait": 40, "product": 0}), elsewhere, organisation=two).status is Status.SATISFIED
+    moved = (
+        scanned({"portrait": 5, "product": 0}, region="us-east-1", at=NOW - timedelta(days=9)),
+        scanned({"portrait": 0, "product": 0}, region="us-east-1"),
+    )
+    assert state_of(asked, scanned({"portrait": 40, "product": 1}), *moved, organisation=two).status is Status.SATISFIED, (
+        "it runs elsewhere now"
+    )
+    unnamed = [replace(item, payload={**item.payload, "named": None}) for item in (scanned({"portrait": 40}), *moved)]
+    silent = state_of(asked, *unnamed)
+    assert (silent.status, "us-east-1: " in silent.reason) == (Status.NOT_SATISFIED, True)
     one = Organisation(parameters={"detector-metrics": {"detectors": ["portrait"]}})
     assert state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=one).status is Status.SATISFIED, "named no more"
     new = state_of(asked, scanned({"portrait": 40}), organisation=two)
