@@ -230,6 +230,16 @@ def test_a_result_that_cannot_be_written_is_said_and_is_no_flaw_of_the_program(t
     assert "flaw" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["loop"], [".", "--baseline", "loop"], [".", "--config", "loop"], ["--plan", "loop", "."]])
+def test_a_link_in_a_circle_is_nothing_that_is_there(arguments: list[str], tmp_path: Path) -> None:
+    """Whatever it is handed over as, it is bad input, and no flaw."""
+    (tmp_path / "main.tf").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    done = averment("check", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("averment: loop: ")
+
+
 @pytest.mark.parametrize(
     ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=["terminal", "NO_COLOR", "dumb"]
 )

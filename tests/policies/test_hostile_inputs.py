@@ -100,6 +100,16 @@ def test_links_in_circles_pipes_and_devices_are_not_read(tmp_path: Path):
     assert any("zero.yaml" in text for text in result.skipped)
 
 
+def test_a_link_to_itself_among_the_files_of_terraform_leaves_the_others_checked(tmp_path: Path):
+    """It is one file that could not be read, not the end of the run."""
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    (tmp_path / "loop.tf").symlink_to("loop.tf")
+    result = run(tmp_path)
+    said = [(problem.where.file, problem.reason) for problem in result.problems]
+    assert said == [(str(tmp_path / "loop.tf"), "is a link that leads to no file")]
+    assert result.counts.resources == 1
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200), name=st.sampled_from(["m.tf", "m.tf.json", "x.auto.tfvars", "t.yaml", "t.json"]))
 def test_no_bytes_crash_the_front_doors(tmp_path: Path, data: bytes, name: str):

@@ -17,7 +17,7 @@ from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import NamedPath, organisation_for, print_document, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import MAX_TEXT_BYTES, relative_posix, write_atomic
+from averment.core.files import MAX_TEXT_BYTES, real, relative_posix, write_atomic
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.engine import CheckResult, FailOn
@@ -220,14 +220,14 @@ _WRITTEN_BY_PEOPLE = (".tf", ".tofu", ".tfvars", ".hcl", ".yaml", ".yml", ".py",
 def _refuse_overwriting(given: _Given, files: Sequence[Path]) -> None:
     """Refuse an output that would take the place of another one, or of something that is read: a slip must cost nobody their files."""
     named = (*given.paths, *given.plans, given.config, given.baseline, given.write_baseline)
-    taken = {path.resolve() for path in named if path is not None}
+    taken = {real(path) for path in named if path is not None}
     for file in files:
         if file.exists() and not file.is_file():
             continue  # a pipe or a device takes more than one
-        if file.resolve() in taken or (file.exists() and file.name.lower().endswith(_WRITTEN_BY_PEOPLE)):
+        if real(file) in taken or (file.exists() and file.name.lower().endswith(_WRITTEN_BY_PEOPLE)):
             reason = "is another output, or something that is read, and was left as it is"
             raise BadInputError(reason, where=SourceRef(str(file)), fix="name another file behind -o")
-        taken.add(file.resolve())
+        taken.add(real(file))
 
 
 _NAMES = {"mend": "fix", "rule_folders": "rules"}
@@ -246,7 +246,7 @@ def _mend(job: Job, result: CheckResult, read_at: float, *, show: bool) -> Check
 
 def _write_baseline(job: Job, path: Path) -> CheckResult:
     result, number = job.write_baseline(path)
-    named = relative_posix(path.resolve(), job.organisation.root.resolve())
+    named = relative_posix(real(path), real(job.organisation.root))
     stderr.print(
         f"wrote {path} with {number} findings; name it in averment.yaml (check: {{baseline: {named}}}) or with --baseline", markup=False
     )

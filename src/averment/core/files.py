@@ -32,8 +32,8 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
     where = SourceRef(file=str(path))
     try:
         if not path.is_file():
-            reason = "is not a regular file" if path.exists() else "does not exist"
-            raise BadInputError(f"{reason}", where=where, fix="check the path")
+            absent = "is a link that leads to no file" if path.is_symlink() else "does not exist"
+            raise BadInputError("is not a regular file" if path.exists() else absent, where=where, fix="check the path")
         with path.open("rb") as handle:
             data = handle.read(limit + 1)
     except OSError as error:
@@ -43,6 +43,12 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
             f"is larger than {limit:,} bytes and was not read", where=where, fix="name a smaller file, or the part of it that matters"
         )
     return data
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """``path`` with every link followed that leads somewhere. ``Path.resolve`` raises RuntimeError where links lead in a circle (before Python
+    3.13); here such a path stays as it is, and whoever reads it says that nothing is there."""
+    return Path(os.path.realpath(path))
 
 
 def not_for_a_shell(text: str) -> str:

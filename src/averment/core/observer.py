@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.files import read_bounded, real
 
 
 class Question(NamedTuple):
@@ -91,12 +91,7 @@ class Observer:
         return value
 
     def real(self, path: Path) -> Path:
-        """``path`` with every link followed, as ``Path.resolve``.
-
-        Raises:
-            OSError: a folder on the way can't be looked into.
-            RuntimeError: links lead in a circle.
-        """
+        """``path`` with every link followed, as far as they lead somewhere: one in a circle stays as it is, and can't be read."""
         value: Path = self._ask(Question("real", str(path)))
         return value
 
@@ -187,7 +182,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _real(subject: str, _detail: str) -> tuple[Path, str]:
-    value = Path(subject).resolve()
+    value = real(subject)
     return value, os.fspath(value)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from averment.core.canonical import is_canonical
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.files import read_bounded, real
 from averment.core.located import Located, load_yaml
 from averment.core.schema import check_schema, described, properties
 from averment.core.scope import DEFAULT_MEDIA, MediaMatcher, MediaRole, Scope
@@ -186,7 +186,7 @@ def find_file(start: Path) -> Path | None:
         BadInputError: what bears the name there is no file: a folder, or a link that leads nowhere; or the settings lie nearer under a name
             that isn't read. Without what they would have said (which buckets hold media, say), less would be looked at.
     """
-    start = start.resolve()
+    start = real(start)
     found = next(
         (path for folder in (start, *start.parents) for path in (folder / FILE_NAME, folder / _MISNAMED) if _lies_there(path)), None
     )

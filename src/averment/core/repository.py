@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from averment.core.files import real
 from averment.core.organisation import FILE_NAME
 
 
@@ -28,5 +29,5 @@ def _nearest(path: Path, mark: str) -> Path | None:
 
 
 def _folder(path: Path) -> Path:
-    start = path.resolve()
+    start = real(path)
     return start if start.is_dir() else start.parent

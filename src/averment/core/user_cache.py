@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from averment.core.errors import IncompleteError
-from averment.core.files import write_atomic
+from averment.core.files import real, write_atomic
 from averment.core.repository import repository_around
 
 MAX_BUNDLE = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ def default_folder() -> Path:
 
 def lies_within(folder: Path, paths: Sequence[Path]) -> Path | None:
     """The first repository around one of ``paths`` that holds ``folder``."""
-    place = folder.resolve()
+    place = real(folder)
     return next((top for path in paths if place.is_relative_to(top := repository_around(path))), None)
 
 
