@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.exceptions
 import pytest
 from botocore import xform_name
@@ -32,6 +35,40 @@ def test_an_endpoint_that_is_no_address_is_bad_input(monkeypatch: pytest.MonkeyP
     with pytest.raises(BadInputError, match="Invalid endpoint: nonsense") as caught:
         client("s3", region="eu-west-1")
     assert "AWS_ENDPOINT_URL" in str(caught.value.fix)
+
+
+def test_a_port_that_cannot_be_one_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore notices at the first call, deep in the signature."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:99999")
+    with pytest.raises(BadInputError, match="Port out of range") as caught:
+        client("s3", region="eu-west-1")
+    assert "AWS_ENDPOINT_URL" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"AWS_WEB_IDENTITY_TOKEN_FILE": "gone", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/ci"}, id="token of a job"),
+        pytest.param({"AWS_CONFIG_FILE": "config"}, id="program"),
+    ],
+)
+def test_where_credentials_should_come_from_and_do_not_is_told(
+    settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job whose token was not laid there, or a program for credentials that isn't installed: no flaw of this one."""
+    (tmp_path / "config").write_text("[default]\ncredential_process = gone --now\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull, **settings}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    said = "credentials are to come from gone, which can't be used: No such file or directory"
+    with pytest.raises(IncompleteError, match=said) as caught, aws_errors("look"):
+        client("sts", region="eu-west-1").get_caller_identity()
+    assert "credentials come from" in str(caught.value.fix)
+    with pytest.raises(FileNotFoundError), aws_errors("look"):
+        (tmp_path / "ours").read_bytes()
 
 
 def test_a_name_that_aws_does_not_take_comes_with_a_next_step() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -88,12 +89,11 @@ def client(
     with _making, aws_errors(f"set up the {service} client"):
         try:
             made = (session or boto3).client(service, region_name=region, config=config)
+            made.meta.events.register("before-parse", _refuse_no_answer)
+            made.meta.events.register("after-call", _refuse_a_part)
+            return _to_address(made)
         except ValueError as error:
-            fix = "correct the region or the address of the endpoint (AWS_REGION, AWS_ENDPOINT_URL, ~/.aws/config)"
-            raise BadInputError(f"could not set up the {service} client: {error}", fix=fix) from error
-        made.meta.events.register("before-parse", _refuse_no_answer)
-        made.meta.events.register("after-call", _refuse_a_part)
-        return _to_address(made)
+            raise BadInputError(f"could not set up the {service} client: {error}", fix=_SETTINGS) from error
 
 
 def _refuse_no_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
@@ -129,6 +129,7 @@ def _to_address(found: Any) -> Any:
     Some services put a label before the host (S3 Control the account: ``123456789012.127.0.0.1``), which nothing resolves then.
     """
     endpoint = urlsplit(found.meta.endpoint_url)
+    _ = endpoint.port  # which raises ValueError where there can't be one of this number, as botocore would at the first call
     try:
         ip_address(endpoint.hostname or "")
     except ValueError:
@@ -236,7 +237,23 @@ _SET_UP = {
 }
 """What this machine lacks, by botocore's name for it, and what to do about that."""
 
+_SETTINGS = (
+    "correct the region, the address of the endpoint or where credentials come from "
+    "(AWS_REGION, AWS_ENDPOINT_URL, other AWS_* variables, ~/.aws/config)"
+)
 _PROFILES = "correct AWS_PROFILE (aws configure list-profiles names those that there are)"
+
+
+@contextmanager
+def _credentials_read(doing: str) -> Iterator[None]:
+    """Tell what the system says of where botocore is to take credentials from: a program, or the file of a token that a job is given."""
+    try:
+        yield
+    except OSError as error:
+        if all(frame.f_globals.get("__name__") != "botocore.credentials" for frame, _ in traceback.walk_tb(error.__traceback__)):
+            raise
+        told = f"credentials are to come from {error.filename}, which can't be used: {error.strerror}"
+        raise IncompleteError(f"could not {doing}: {told}", fix=_SETTINGS) from error
 
 
 @contextmanager
@@ -250,7 +267,8 @@ def aws_errors(doing: str) -> Iterator[None]:
     exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
     parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
     try:
-        yield
+        with _credentials_read(doing):
+            yield
     except AvermentError:
         raise
     except exceptions.ClientError as error:
