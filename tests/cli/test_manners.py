@@ -230,6 +230,39 @@ def test_a_result_that_cannot_be_written_is_said_and_is_no_flaw_of_the_program(t
     assert "flaw" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param("explain SM-UPL-03 2>/dev/full", 0, id="clean"),
+        pytest.param("controls lint 2>/dev/full", 0, id="with a note"),
+        pytest.param("check gone 2>/dev/full", 2, id="bad input"),
+        pytest.param("check . -o json=/dev/full 2>/dev/full", 3, id="incomplete"),
+        pytest.param("init --dry-run <&-", 0, id="no input"),
+        pytest.param("init --dry-run <&- >&- 2>&-", 0, id="nothing open"),
+        pytest.param("attest SM-UPL-03/terms <&-", 2, id="nobody to answer"),
+    ],
+)
+def test_the_exit_code_stands_whatever_becomes_of_the_notes(command: str, code: int, tmp_path: Path) -> None:
+    """Notes on a full disk are lost: Python's 1 would mean findings, where there were none or the run wasn't complete. Nor does a closed input
+    end a run that asks nothing."""
+    if sys.platform != "linux":
+        pytest.skip("/dev/full is Linux's")
+    (tmp_path / "main.tf").write_text("")
+    script = ["bash", "-c", f"'{sys.executable}' -m averment {command}"]
+    done = subprocess.run(script, check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert done.returncode == code, done.stderr
+    assert "flaw" not in done.stderr
+
+
+def test_what_is_opened_later_takes_no_closed_streams_number(tmp_path: Path) -> None:
+    """A library that writes to 1 or 2 behind Python's back would write into the file that got the number."""
+    script = (
+        "from averment.cli.streams import prepare_streams; prepare_streams(); print(open('file', 'w').fileno(), file=open('told', 'w'))"
+    )
+    subprocess.run(["bash", "-c", f"'{sys.executable}' -c \"{script}\" <&- >&- 2>&-"], check=True, cwd=tmp_path, env=os.environ)
+    assert int((tmp_path / "told").read_text()) > 2
+
+
 @pytest.mark.parametrize("arguments", [["loop"], [".", "--baseline", "loop"], [".", "--config", "loop"], ["--plan", "loop", "."]])
 def test_a_link_in_a_circle_is_nothing_that_is_there(arguments: list[str], tmp_path: Path) -> None:
     """Whatever it is handed over as, it is bad input, and no flaw."""

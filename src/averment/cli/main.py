@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import signal
 import sys
@@ -17,6 +15,7 @@ from averment import __version__
 from averment.cli.lazy import PipeClosedError, lazy_group
 from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
+from averment.cli.streams import FULL, prepare_streams
 from averment.core.errors import AvermentError, ExitCode
 from averment.core.showing import harmless, printable
 from averment.core.stopping import Terminated, told
@@ -26,9 +25,6 @@ _PIPE_CLOSED = 141
 
 _TERMINATED = 143
 """And of one that was asked to end (128 and SIGTERM)."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What a device says that takes no more."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
@@ -162,13 +158,7 @@ def main() -> NoReturn:
     """The console script."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # how timeout, systemd and containers stop a job
         signal.signal(signal.SIGTERM, _terminated)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started this (>&-): nobody reads it
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A character that the terminal's encoding lacks, or a file name that is no text, becomes '?' and not a traceback.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     try:
         code = run()
         sys.stdout.flush()
@@ -177,7 +167,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _PIPE_CLOSED
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        if error.errno not in FULL or error.filename is not None:
             code = _flaw(error)
         else:  # results go through stdout alone: every other file is written with an error of its own
             click.echo(f"averment: the result could not be written: {error.strerror}\n  fix: free space, or send it elsewhere", err=True)
