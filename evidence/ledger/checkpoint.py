@@ -157,6 +157,10 @@ class SignedNote:
             note = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise VerificationError("the note is not UTF-8") from error
+        if note.startswith("\ufeff"):
+            raise VerificationError(
+                "the note begins with a byte order mark, as saving it as text may put there: get it anew, byte for byte"
+            )
         if "\r\n" in note:
             raise VerificationError("the note's ends of lines were changed, as copying it as text does: get it anew, byte for byte")
         if any(character < " " and character != "\n" for character in note):

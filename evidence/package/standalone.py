@@ -302,7 +302,8 @@ def main() -> int:
     options = parser.parse_args()
     if not any((options.package / name).exists() for name in ("MANIFEST.json", "MANIFEST.sig")):
         parser.error(f"{options.package} is no package: it has no manifest")
-    if options.checkpoint and not (options.checkpoint.is_file() and "\n\n— ".encode() in options.checkpoint.read_bytes()):
+    earlier = options.checkpoint.read_bytes() if options.checkpoint and options.checkpoint.is_file() else b""
+    if options.checkpoint and ("\n\n— ".encode() not in earlier or earlier.startswith(b"\xef\xbb\xbf")):  # a byte order mark was put there
         parser.error(f"{options.checkpoint} is no checkpoint")
     package = Package(options.package, options.key)
     package.check("keys", package.load_keys)

@@ -725,6 +725,16 @@ def test_a_checkpoint_with_other_ends_of_lines_is_told_as_such(original, tmp_pat
         read_checkpoint(kept)
 
 
+def test_a_checkpoint_with_a_byte_order_mark_accuses_no_package(original, enclosed, tmp_path):
+    """An editor put it there: the signature was called wrong, and the package not what was signed."""
+    kept = tmp_path / "checkpoint.txt"
+    kept.write_bytes(b"\xef\xbb\xbf" + (original / "checkpoint.txt").read_bytes())
+    with pytest.raises(BadInputError, match=r"byte order mark.* get it anew, byte for byte"):
+        read_checkpoint(kept)
+    with pytest.raises(SystemExit, match="2"):
+        enclosed(original, "--checkpoint", kept)
+
+
 def test_layout_of_the_signed_text_cannot_be_taken_for_a_checkpoint():
     """The manifest's signature and a checkpoint are signed with one key; neither text parses as the other."""
     with pytest.raises(VerificationError):
