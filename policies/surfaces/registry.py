@@ -121,7 +121,7 @@ def _sort(path: Path, inputs: Inputs) -> None:
         inputs.apps.append(Problem(f"{stand_in}: if it is a template or a plan, it was not checked", SourceRef(str(path)), blocking=False))
     elif is_plan(data, path):
         inputs.plans.append(path)
-    elif is_template(data):
+    elif is_template(data, path):
         inputs.templates.append(path)
         if may_nest(data):
             inputs.parents.append(path)

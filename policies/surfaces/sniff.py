@@ -21,8 +21,11 @@ def is_plan(data: bytes, path: Path) -> bool:
     return path.name.endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
 
 
-_SERVICE = re.compile(rb"^service:", re.MULTILINE)
-_PROVIDER = re.compile(rb"^provider:", re.MULTILINE)
+_SERVICE, _PROVIDER = (
+    re.compile(rb"(?:^|\r)(?:\xef\xbb\xbf)?([\"']?)" + key + rb"\1[ \t]*:", re.MULTILINE) for key in (b"service", b"provider")
+)
+"""Keys of a ``serverless.yml``, at the left edge: quoted or not, behind a byte order mark, after any end of line that YAML knows."""
+_SERVERLESS_JSON = "serverless.json"
 _RESOURCES = re.compile(rb"(?<![A-Za-z])Resources\b")
 """The section, or ``Fn::ForEach`` of it; not a key that ends so (``DataResources`` of a trail)."""
 
@@ -35,10 +38,12 @@ def _unescaped(data: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), data) if b"\\u00" in data or b"\\x" in data else data
 
 
-def is_template(data: bytes) -> bool:
+def is_template(data: bytes, path: Path) -> bool:
     """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``, in whatever encoding."""
     data = _unescaped(in_utf8(data))
     if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
+        return True
+    if path.name == _SERVERLESS_JSON and b'"service"' in data and b'"provider"' in data:
         return True
     return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
 

@@ -336,6 +336,21 @@ def test_files_for_other_clouds_and_without_resources_are_found_and_said(tmp_pat
     assert [problem.reason for problem in graph.problems] == ["is a Serverless Framework file for the provider 'google', which is not read"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("serverless.yml", "\ufeffservice: photos\nprovider: {name: aws}\n", id="byte order mark"),
+        pytest.param("serverless.yml", "service: photos\rprovider: {name: aws}\r", id="carriage returns"),
+        pytest.param("serverless.yml", "\"service\": photos\n'provider' : {name: aws}\n", id="quoted keys"),
+        pytest.param("serverless.json", '{"service": "photos", "provider": {"name": "aws"}}', id="JSON"),
+    ],
+)
+def test_a_service_is_known_however_it_is_written(tmp_path: Path, name: str, text: str):
+    """Each is what the framework deploys; one that isn't known is passed over, with all the rights and doors in it."""
+    (tmp_path / name).write_bytes(text.encode())
+    assert [graph.problems for graph in load_graphs(tmp_path)] == [[]]
+
+
 def test_variables_that_multiply_are_refused(tmp_path: Path):
     """Sections that repeat each other many times over end in a problem, in bounded time."""
     layers = "".join(f"  l{n}: [" + ", ".join([f"'${{self:custom.l{n + 1}}}'"] * 30) + "]\n" for n in range(6))
