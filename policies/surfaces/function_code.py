@@ -8,6 +8,7 @@ the handler's class. What can't be found or read is no evidence.
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -191,7 +192,8 @@ class _Reader:
     def read(self, path: Path) -> bytes | None:
         if path not in self._read:
             try:
-                self._read[path] = self.observer.read(path, limit=MAX_BYTES)
+                data = self.observer.read(path, limit=MAX_BYTES)
+                self._read[path] = data.removeprefix(codecs.BOM_UTF8)  # Visual Studio begins sources of C# with it
             except BadInputError:
                 self._read[path] = None  # too large or unreadable: no evidence
         return self._read[path]

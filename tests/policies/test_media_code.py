@@ -62,6 +62,8 @@ def told(code: str = "fn/", handler: str = "app.handler", more: str = "") -> str
         ("app.handler", {"fn__app_dot_py": "client = boto3.client('rekognition')\n"}),
         ("app.handler", {"fn__app_dot_py": "subprocess.run(['/opt/bin/ffmpeg', '-i', source])\n"}),
         ("Photos::Photos.Handlers.Resize::Run", {"fn__Handlers__Resize_dot_cs": "using SixLabors.ImageSharp;\n"}),
+        ("Photos::Photos.Resize::Run", {"fn__Resize_dot_cs": "\ufeffusing SkiaSharp;\n"}),
+        ("app.handler", {"fn__app_dot_py": "\ufefffrom thumbs import make\n", "fn__thumbs_dot_py": "\ufeff" + PILLOW}),
         ("com.acme.Resize::handleRequest", {"fn__main__com__acme__Resize_dot_java": "import javax.imageio.ImageIO;\n"}),
     ],
 )

@@ -775,6 +775,13 @@ def test_a_handed_method_of_something_else_is_not_meant(tmp_path: Path):
     assert all(not list(graph) for graph in graphs(tmp_path, {"app.py": other}))
 
 
+def test_an_import_behind_a_byte_order_mark_is_one(tmp_path: Path):
+    """The handler in which liveness is checked was not read, where the mark stood before its import of what compares faces."""
+    faces = f"{PYTHON}def live(event):\n    return {LIVE}['Confidence'] > 90\n\ndef compare(event):\n    return {COMPARE}\n"
+    handler = "\ufeffimport faces\ndef handler(event, context):\n    if not faces.live(event):\n        raise ValueError\n    return faces.compare(event)\n"
+    assert judged(tmp_path, {"faces.py": faces, "app.py": handler}) == (Verdict.PASS, "")
+
+
 def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
     """Tests, installed packages and minified files aren't judged; that they mention Rekognition is listed."""
     bad = f"{PYTHON}def f(event):\n    return {COMPARE}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
         if told and asks(data):
             found.skipped.append(f"{path} (mentions Rekognition, but is larger than {MAX_BYTES:,} bytes)")
         return None
-    return data
+    return data.removeprefix(codecs.BOM_UTF8)  # which would part its first line from the line's beginning
 
 
 def _is_minified(data: bytes) -> bool:
