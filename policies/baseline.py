@@ -151,7 +151,7 @@ def read_baseline(path: Path) -> Baseline:
     if not path.is_file():
         raise BadInputError("there is no such baseline", where=SourceRef(str(path)), fix=f"averment check --write-baseline {path}")
     try:
-        value: dict[str, Any] = json.loads(read_text(path))
+        value: dict[str, Any] = json.loads(read_text(path).removeprefix("\ufeff"))  # which Windows tools write before UTF-8
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         fix = f"take back what changed it (a merge, say), or delete it and run averment check --write-baseline {path}"

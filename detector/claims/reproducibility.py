@@ -216,7 +216,7 @@ def _lock(statement: Statement, context: ClaimContext) -> Mapping[str, Any] | No
     if statement.lock is not None:
         path = context.root / statement.lock
         try:
-            value = json.loads(read_text(path))
+            value = json.loads(read_text(path).removeprefix("\ufeff"))
         except (ValueError, RecursionError) as error:
             raise BadInputError(f"is not JSON: {error}", where=SourceRef(str(path)), fix="name the detector's lock file") from error
         if not isinstance(value, dict):

@@ -128,7 +128,7 @@ class Stacks:
 def _assets_in(manifest: Path, observer: Observer) -> Iterator[tuple[str, str]]:
     """The files that a manifest of the CDK lists, by their hash; none where it can't be read as one."""
     try:
-        listed = json.loads(decoded(observer.read(manifest, limit=MAX_TEXT_BYTES), manifest))
+        listed = json.loads(observer.read(manifest, limit=MAX_TEXT_BYTES))
     except (BadInputError, ValueError, RecursionError):
         return  # the place then stays a URL, which is said not to be read
     files = listed.get("files") if isinstance(listed, dict) else None

@@ -41,7 +41,7 @@ class ConfigSurface(Surface):
     def _graph(path: Path) -> Graph:
         where = SourceRef(str(path))
         try:
-            document = json.loads(read_text(path))
+            document = json.loads(read_text(path).removeprefix("\ufeff"))
             items = document["configurationItems"] if isinstance(document, dict) else None
         except BadInputError as error:
             return Graph(problems=[Problem(error.message, error.where or where)])

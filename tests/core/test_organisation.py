@@ -78,11 +78,22 @@ def test_mistakes_are_told_with_what_to_write(tmp_path: Path, text: str, fix: st
     assert caught.value.fix == fix
 
 
-def test_settings_under_another_name_are_said_and_never_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "written",
+    [
+        "# ours\nversion: 1\n",
+        "\ufeffversion: 1\r\nscope: {}\r\n",
+        '"version": 1\n',
+        "scope: {}\rversion : 1\r",
+        '{"version": 1, "scope": {}}',
+    ],
+    ids=["plain", "byte order mark", "quoted", "carriage returns", "JSON"],
+)
+def test_settings_under_another_name_are_said_and_never_passed_over(tmp_path: Path, written: str) -> None:
     """With averment.yml in the repository everything went by the defaults, and nothing told so. A CI job of that name is none of ours."""
     below = tmp_path / "infra"
     below.mkdir()
-    (tmp_path / "averment.yml").write_text("# ours\nversion: 1\n")
+    (tmp_path / "averment.yml").write_bytes(written.encode())
     with pytest.raises(BadInputError, match="is not read under this name") as caught:
         find_file(below)
     assert caught.value.fix == "call it averment.yaml"

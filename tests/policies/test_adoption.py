@@ -72,6 +72,17 @@ def test_a_baseline_lets_old_findings_be_and_fails_new_ones(repository: Path, ca
     assert findings("--baseline", "known.json") == {"aws_sagemaker_model.fresh": "fail"}
 
 
+@pytest.mark.parametrize(("mark", "ends"), [("\ufeff", "\n"), ("\ufeff", "\r\n"), ("", "\r\n")])
+def test_a_baseline_is_read_as_windows_tools_leave_it(repository: Path, mark: str, ends: str) -> None:
+    """A byte order mark and other ends of lines change nothing of what is listed; written anew it has neither."""
+    assert check("--write-baseline", "known.json") == 0
+    known = Path("known.json").read_bytes()
+    Path("known.json").write_bytes((mark + known.decode().replace("\n", ends)).encode())
+    assert check("--baseline", "known.json") == 0
+    assert check("--write-baseline", "known.json") == 0
+    assert Path("known.json").read_bytes() == known
+
+
 def test_a_baseline_works_from_another_folder(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

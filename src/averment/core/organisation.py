@@ -24,6 +24,8 @@ from averment.core.source import SourceRef
 
 FILE_NAME = "averment.yaml"
 _MISNAMED = "averment.yml"
+_VERSION = re.compile(rb"(?:^|\r)(?:\xef\xbb\xbf)?(?:\{\s*)?([\"']?)version\1[ \t]*:[ \t]*1\b", re.MULTILINE)
+"""The first key of our settings, however it is written in YAML or JSON, and whatever an editor put before it."""
 SCHEMA = "core/schemas/averment.schema.json"
 
 
@@ -174,7 +176,7 @@ def _lies_there(path: Path) -> bool:
     if path.name == FILE_NAME:
         return os.path.lexists(path)
     try:
-        return path.is_file() and re.search(rb"^version: *1\b", read_bounded(path), re.MULTILINE) is not None
+        return path.is_file() and _VERSION.search(read_bounded(path)) is not None
     except BadInputError:
         return False
 
