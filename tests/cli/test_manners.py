@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import py_compile
@@ -252,6 +253,36 @@ def test_the_exit_code_stands_whatever_becomes_of_the_notes(command: str, code: 
     done = subprocess.run(script, check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
     assert done.returncode == code, done.stderr
     assert "flaw" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), "a/b: Permission denied"),
+        (OSError(errno.EMFILE, "Too many open files", "x"), "x: Too many open files"),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+            "No usable temporary directory found in ['/tmp']",
+        ),
+        (MemoryError(), "there isn't enough memory for this"),
+    ],
+)
+def test_what_the_machine_refuses_is_no_flaw_of_the_program(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rights, open files, room and memory are told as what they are, where no command has a word of its own for it."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(program, "run", refused)
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 3
+    told = capsys.readouterr().err
+    assert told.splitlines()[0] == f"averment: {said}"
+    assert "fix: " in told
+    assert "flaw" not in told
 
 
 def test_what_is_opened_later_takes_no_closed_streams_number(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,22 @@ def test_reads_are_bounded_and_refuse_what_is_no_file(tmp_path: Path) -> None:
     for name, message in (("large", "larger than 10 bytes"), ("", "not a regular file"), ("none", "does not exist")):
         with pytest.raises(BadInputError, match=message):
             read_bounded(tmp_path / name, limit=10)
+
+
+def test_a_read_takes_memory_for_what_there_is_and_not_for_the_limit(tmp_path: Path) -> None:
+    """Half a gigabyte was asked for each small file of a package, which nobody has under ``ulimit -v``. What the system calls empty is read, too."""
+    small = tmp_path / "small"
+    small.write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert read_bounded(small, limit=1 << 30) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    if sys.platform == "linux":
+        assert read_bounded(Path("/proc/self/status"), limit=1 << 20).startswith(b"Name:")
+        with pytest.raises(BadInputError, match="larger than 10 bytes"):
+            read_bounded(Path("/proc/self/status"), limit=10)
 
 
 def test_a_missing_extra_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -25,6 +26,12 @@ _PIPE_CLOSED = 141
 
 _TERMINATED = 143
 """And of one that was asked to end (128 and SIGTERM)."""
+
+_REFUSED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENAMETOOLONG),
+)
+"""What a system says that lacks something or forbids it."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
@@ -130,6 +137,18 @@ def _cut_short(error: Exception) -> str | None:
     return None if path is None else printable(str(path))
 
 
+def _lacking(error: Exception) -> str | None:
+    """What this machine refused where no command has a word of its own for it; None if that isn't what ``error`` is about."""
+    if isinstance(error, MemoryError):
+        return "there isn't enough memory for this"
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in _REFUSED and error.filename is not None:
+        return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
+    nowhere_to_put = error.errno == errno.ENOENT and error.filename is None  # which ``tempfile`` says, naming the folders
+    return error.strerror if nowhere_to_put or error.errno in _REFUSED else None
+
+
 def _flaw(error: Exception) -> int:
     """Tell an error that nobody foresaw."""
     if isinstance(error, FileNotFoundError) and _nowhere():
@@ -140,6 +159,15 @@ def _flaw(error: Exception) -> int:
             f"averment: {module}: a module that Python compiled is damaged, as a full disk leaves it\n  fix: remove it, then run again",
             err=True,
         )
+        return int(ExitCode.INCOMPLETE)
+    if (lacking := _lacking(error)) is not None:
+        click.echo(f"averment: {lacking}", err=True)
+        if loud():
+            traceback.print_exc()
+        else:
+            click.echo(
+                "  fix: mend rights, space or limits of this machine, then run it again; nothing that was said is a result", err=True
+            )
         return int(ExitCode.INCOMPLETE)
     click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {harmless(str(error))}", err=True)
     if loud():

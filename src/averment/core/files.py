@@ -35,7 +35,10 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
             absent = "is a link that leads to no file" if path.is_symlink() else "does not exist"
             raise BadInputError("is not a regular file" if path.exists() else absent, where=where, fix="check the path")
         with path.open("rb") as handle:
-            data = handle.read(limit + 1)
+            expected = min(os.fstat(handle.fileno()).st_size, limit) + 1
+            data = handle.read(expected)  # memory is taken for as much as is asked for: not for the limit, of which files have little
+            if len(data) == expected:  # more than the file was said to hold, as files in /proc do
+                data += handle.read(limit + 1 - expected)
     except OSError as error:
         raise BadInputError(f"{UNREAD} {error.strerror}", where=where, fix="check the path and its permissions") from error
     if len(data) > limit:
