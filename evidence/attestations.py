@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from averment import __version__
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import is_canonical
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, parse_duration, utc_now
 from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Kind, Record
+
+if TYPE_CHECKING:
+    from averment.evidence.ledger.reader import LedgerReader
 
 MAX_STATEMENT = 10_000
 """Characters of a statement; longer things are documents to refer to."""
 
 
+_RECENT = 50
+"""Records at the ledger's end by which one sees whether this machine's clock is behind another's."""
 MAX_NAME = 200
 """Characters of a role and of a name."""
 
@@ -182,6 +187,29 @@ def unordered(earlier: Record, later: Record) -> bool:
     if not book or day_of(earlier) != day_of(later):
         return False
     return not before or before["number"] != book["number"] or earlier.payload["by"] != later.payload["by"]
+
+
+def refuse_outdated(record: Record, ledger: LedgerReader) -> None:
+    """Refuse an answer that would change nothing, since the ``ledger`` has one to the same question that is dated later.
+
+    Answers are dated by the machine's clock. With right ones the last records tell at once that there is none.
+
+    Raises:
+        IncompleteError: there is one.
+    """
+    recent = (ledger.entry(index).record for index in range(max(0, ledger.size - _RECENT), ledger.size))
+    if all(known.collected_at <= record.collected_at for known in recent):
+        return
+    asked = record.controls, record.payload["question"]
+    answers = (entry.record for entry in ledger.records(Kind.ATTESTATION))
+    later = (known for known in answers if (known.controls, known.payload.get("question")) == asked)
+    last = max(later, key=lambda known: known.effective_at, default=record)
+    if last.effective_at > record.effective_at:
+        raise IncompleteError(
+            f"the ledger has the answer '{last.payload['answer']}' of {iso(last.effective_at)}, which would go on to count: "
+            f"this machine's clock says {iso(record.effective_at)}",
+            fix="set the clock right (or wait, if it was another one that went wrong), then run it again",
+        )
 
 
 def _valid_until(valid_for: Any, moment: datetime, workbook: FromWorkbook | None) -> datetime | None:

@@ -13,7 +13,7 @@ from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation, load_organisation
-from averment.core.period import from_iso
+from averment.core.period import from_iso, utc_now
 from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion, attest, find_question, parse_by, questions
@@ -139,6 +139,23 @@ def test_the_command_records_in_the_ledger(shop: Path, capsys: pytest.CaptureFix
     assert (code, out.strip()) == (0, record.id)
     assert "valid until" in err
     assert record.payload["statement"] == "contract 7"
+
+
+def test_an_answer_by_a_clock_that_is_behind_is_not_recorded_as_if_it_counted(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its no was dated before the yes, which went on to count, and nobody heard of it."""
+    answers = ["attest", "SM-UPL-03/terms", "--by", "procurement/Ada", "--statement", "see contract 7", "--answer"]
+    assert run([*answers, "yes"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("averment.evidence.attestations.utc_now", lambda: utc_now() - timedelta(days=3))
+    assert run([*answers, "no"]) == 3
+    assert "the ledger has the answer 'yes' of" in capsys.readouterr().err
+    assert run(["attest", "SM-GOV-04/clauses", "--by", "procurement/Ada", "--answer", "yes"]) == 0
+    monkeypatch.undo()
+    monkeypatch.chdir(shop)
+    assert run([*answers, "no"]) == 0
+    assert [record.payload["answer"] for record in ledger_records(shop)] == ["yes", "yes", "no"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from averment.cli.attest_workbook import import_answers, write_questions
 from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
-from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions
+from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions, refuse_outdated
 
 _ANSWERS = tuple(str(answer) for answer in Answer)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -64,6 +64,7 @@ def command(
     answer, by, statement = _ask(question, answer, by, statement)
     record = attest(question, answer=Answer(answer), by=by, statement=statement)
     with ledger_for_writing(organisation) as ledger:
+        refuse_outdated(record, ledger)
         appended = ledger.append([record])[0]
     until = record.payload["valid_until"]
     stderr.print(f"recorded as entry {appended.index} of the ledger{f', valid until {until}' if until else ''}")
