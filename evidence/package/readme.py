@@ -99,6 +99,10 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         ("Accounts", accounts),
         ("Regions", regions),
         ("Controls", totals),
+        (
+            "Controls left out",
+            f"{len(report.left_out)}, not selected so not assessed: {', '.join(report.left_out)}" if report.left_out else "none",
+        ),
         ("Records", f"{records} in this package; the ledger has {checkpoint.size} entries"),
     ]
     early = "The period was not over when this evidence was collected: the states are as of then, and nothing is told of the time after."

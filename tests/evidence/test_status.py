@@ -294,6 +294,19 @@ def test_nothing_is_left_out_of_either_table(capsys: pytest.CaptureFixture[str])
     assert all(f"{state.control.id}/{name}" in full for state in states for name in ("a", "b"))
 
 
+def test_controls_that_are_not_selected_are_counted(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A repository that selects one control isn't told clean without a word of the others."""
+    assert shop.is_dir()
+    run(["status"])
+    assert "31 more controls not selected in averment.yaml, so not assessed: averment status --all" in capsys.readouterr().out
+    run(["status", "--all"])
+    assert "so not assessed: SM-DEL-01, SM-DEL-02" in " ".join(capsys.readouterr().out.split())
+    assert len(status_json(capsys)[1]["left_out"]) == 31
+    (shop / "averment.yaml").write_text("version: 1\n", encoding="utf-8")
+    run(["status"])
+    assert "not selected" not in capsys.readouterr().out
+
+
 def test_a_reason_cannot_bring_markup(capsys: pytest.CaptureFixture[str]) -> None:
     """What evidence says is text on the console too."""
     show([made_up("SM-UPL-01", Status.NOT_SATISFIED, "[red]arn:x[/red]", "a")], next_step)

@@ -62,6 +62,15 @@ def test_home_says_when_how_many_and_whose(site_data: View, expected_states: dic
     assert "weakened" in next(line for line in tables if line.startswith("| [SM-DET-03]"))
 
 
+def test_home_names_what_is_not_selected_beside_the_totals(site_data: View) -> None:
+    """Totals of a few controls aren't taken for those of all: what the organisation left out stands under them, not at the page's end."""
+    data = site_data()
+    few = replace(data, catalogue=replace(data.catalogue, left_out=("SM-DEL-01", "SM-DEL-02")))
+    top = read(home_page(few)).split("Open findings")[0]
+    assert "2 more not selected by the organisation, so not assessed: SM-DEL-01, SM-DEL-02." in top
+    assert "not selected" not in read(home_page(data))
+
+
 def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:
     """What a valid waiver accepts stands on its control's page with the waiver's end, not among the open findings."""
     data = site_data()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr
-from averment.cli.status_table import show, show_deadlines, show_drift, show_scope
+from averment.cli.status_table import show, show_deadlines, show_drift, show_left_out, show_scope
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
@@ -63,6 +63,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
             "records": len(records),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
+            "left_out": list(catalogue.left_out),
             "controls": plain(control_rows(catalogue, states)),
             "assessments": plain(assessment_rows(states)),
             "drift": plain(parted),
@@ -73,6 +74,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     else:
         show_scope(period, judged_at, facts)
         show(states, next_step, everything=everything, held=held)
+        show_left_out(catalogue.left_out, everything=everything)
         show_drift(parted, everything=everything)
         show_deadlines(coming, everything=everything)
         if not records:

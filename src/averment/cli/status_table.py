@@ -80,6 +80,15 @@ def show_scope(period: Period | None, judged_at: datetime, rests_on: tuple[datet
     stdout(width=None if sys.stdout.isatty() else WIDE).print(escape(text), style="dim")
 
 
+def show_left_out(controls: Sequence[str], *, everything: bool = False) -> None:
+    """Print how many ``controls`` the organisation did not select, of which nothing above tells; with ``everything`` each by its id."""
+    if not controls:
+        return
+    named = f": {', '.join(controls)}" if everything else ": averment status --all"
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    console.print(f"{counted(len(controls), 'more control')} not selected in averment.yaml, so not assessed{named}")
+
+
 def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
     """Print where the verdicts on the code and on the deployment differ; with ``everything`` also what is on one side only."""
     differing = {(row.rule, row.resource, row.account, row.region): row for row in reversed(rows) if row.differs}
