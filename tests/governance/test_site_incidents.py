@@ -17,7 +17,9 @@ from averment.evidence.record import DRILLS, Kind, Population, Record
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.words import Step
 from averment.governance.site.data import SiteData, gather
+from averment.governance.site.levels import Level, redacted
 from averment.governance.site.navigation import navigation
+from averment.governance.site.pages.home import home_page
 from averment.governance.site.pages.incidents import incident_pages, incidents_page
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -116,6 +118,29 @@ def test_each_incident_is_listed_with_what_is_overdue(organisation: Organisation
     assert "| closed |" in lines[1]
     assert lines[1].endswith("| nothing |")
     assert {"incidents/INC-2026-11-20-aaaaaa.md", "incidents/INC-2026-11-22-bbbbbb.md"} == set(incident_pages(data))
+
+
+def test_the_first_page_counts_open_incidents_and_what_is_overdue(organisation: Organisation) -> None:
+    """Whoever looks at the states alone sees that a duty is past its time; without an incident, and once all are closed, that is said."""
+    clocks = [{**CLOCK, "due_by": "2026-11-23T06:00:00Z", "within": "24h", "role": "legal", "to": "the platform", "starts": "awareness"}]
+    assert panel(view(organisation, drill(3))) == "None is recorded."
+    assert panel(view(organisation, opening("INC-2026-11-22-aaaaaa", 20))) == "1 open; no duty is overdue."
+    data = view(organisation, opening("INC-2026-11-22-bbbbbb", 25, clocks=clocks))
+    assert panel(data) == "2 open; 1 duty overdue, in 1 of them."
+    closes = [step(f"INC-2026-11-22-{name * 6}", Step.CLOSE, 1, cause="x", because="x", left_open=[]) for name in "ab"]
+    assert panel(view(organisation, *closes)) == "None is open."
+
+
+def test_the_first_page_of_outsiders_says_nothing_of_incidents(organisation: Organisation) -> None:
+    """They aren't shown them, so that "none is recorded" would be wrong."""
+    data = view(organisation, opening("INC-2026-11-22-bbbbbb", 25))
+    assert "[Incidents]" in home_page(data)
+    assert "[Incidents]" not in home_page(redacted(data, Level.PUBLIC))
+
+
+def panel(data: SiteData) -> str:
+    """What stands below the name of the panel on incidents on the first page."""
+    return read(home_page(data)).split("**[Incidents](incidents.md)**")[1].split("**")[0].strip()
 
 
 def test_an_incidents_page_is_its_report_with_the_ledgers_head(organisation: Organisation) -> None:

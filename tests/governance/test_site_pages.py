@@ -78,6 +78,10 @@ def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:
     assert control is not None
     assert "E2OLD" not in read(home_page(data)).split("Open findings")[1].split("Not assessed")[0]
     assert "waived until 2026-12-31" in read(control_page(data, control))
+    assert "3 open: 3 high. 2 more waived." in read(home_page(data))
+    accepted = tuple(row for row in data.report.findings if row.waived_until)
+    quiet = replace(data, report=replace(data.report, findings=accepted))
+    assert "None is open, 2 waived in the evidence that was collected." in read(home_page(quiet))
 
 
 def test_without_a_ledger_every_page_says_so(site_data: View) -> None:

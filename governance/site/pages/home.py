@@ -8,12 +8,13 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from averment.core.words import Status
+from averment.core.words import Status, counted
 from averment.evidence.changes import STATE, ChangeRow
 from averment.evidence.rows import AssessmentRow, FindingRow
 from averment.evidence.states import Gap
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
+from averment.governance.site.pages.incidents import overdue
 from averment.governance.site.pages.rendering import render
 
 _SHOWN = (Status.SATISFIED, Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.NOT_APPLICABLE)
@@ -50,7 +51,9 @@ def home_page(data: SiteData) -> str:
         data=data,
         totals=[(str(status), data.report.totals[str(status)]) for status in _SHOWN],
         open_findings=findings,
+        waived=len(data.report.findings) - len(findings),
         no_findings=_no_findings(data),
+        incidents=_incidents(data),
         by_severity=[(name, count) for name in _SEVERITIES if (count := sum(1 for row in findings if row.severity == name))],
         upcoming=_next_dates(data),
         owed=owed(data),
@@ -99,13 +102,26 @@ def open_findings(data: SiteData) -> list[FindingRow]:
     return sorted(rows, key=lambda row: (_SEVERITIES.index(row.severity), row.control, row.resource))
 
 
+def _incidents(data: SiteData) -> str:
+    """How many incidents are open, and how many duties of theirs are past their time."""
+    unclosed = [incident for incident in data.incidents.values() if incident.closed_at is None]
+    if not unclosed:
+        return "None is open." if data.incidents else "None is recorded."
+    late = [len(duties) for incident in unclosed if (duties := overdue(incident, data.report.judged_at))]
+    if not late:
+        return f"{len(unclosed)} open; no duty is overdue."
+    return f"{len(unclosed)} open; {counted(sum(late), 'duty')} overdue, in {len(late)} of them."
+
+
 def _no_findings(data: SiteData) -> str:
-    """What is said where no finding is open: of how many assessments that tells nothing."""
+    """What is said where no finding is open: of how many assessments that tells nothing, and what was waived."""
     made, missing = len(data.report.assessments), len(data.report.gaps)
     if missing == made:
         return "Unknown: nothing was looked at."
     unseen = f" {missing} of {made} assessments are not made, and can have found nothing." if missing else ""
-    return f"None in the evidence that was collected.{unseen}"
+    waived = len(data.report.findings)  # no other is left where none is open
+    but = f"None is open, {waived} waived" if waived else "None"
+    return f"{but} in the evidence that was collected.{unseen}"
 
 
 def _summary(data: SiteData, control_id: str) -> str:

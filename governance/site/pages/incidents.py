@@ -34,7 +34,7 @@ class Drill:
 
 def incidents_page(data: SiteData) -> str:
     """Every incident with how far it is and what is overdue, and every drill with what failed."""
-    rows = [(incident, _overdue(incident, data.report.judged_at)) for incident in data.incidents.values()]
+    rows = [(incident, overdue(incident, data.report.judged_at)) for incident in data.incidents.values()]
     return render("incidents.md", data=data, rows=rows, place=incident_place, drills=[_drill(record) for record in data.drills])
 
 
@@ -48,7 +48,8 @@ def incident_pages(data: SiteData) -> dict[str, str]:
     }
 
 
-def _overdue(incident: Incident, now: datetime) -> list[str]:
+def overdue(incident: Incident, now: datetime) -> list[str]:
+    """The duties of an open incident whose time was over at ``now``."""
     if incident.closed_at is not None:
         return []
     return [clock.title for clock in incident.running if clock.due_by is not None and clock.due_by < now]
