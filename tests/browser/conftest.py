@@ -45,7 +45,7 @@ def _incidents(now: datetime) -> list[Record]:
     clock = {"duty": "dsa-notice", "title": "Tell the platform", "source": "DSA Art 16", "standing": "due", "reason": "it is live"}
     due = {"due_by": "2026-11-23T06:00:00Z", "within": "24h", "role": "legal", "to": "the platform", "starts": "awareness"}
     opened = {
-        "title": "A face in a catalogue",
+        "title": f"A face in {'a-catalogue-' * 12}",
         "summary": "It is no face of ours.",
         "noticed_by": "a customer",
         "aware_at": "2026-11-22T06:00:00Z",

@@ -126,6 +126,17 @@ def test_every_page_on_a_phone(browser: Browser, site: Path, address: str) -> No
     assert len(seen) > 90
 
 
+@pytest.mark.parametrize("viewport", [PHONE, SCREEN, {"width": 1024, "height": 800}], ids=["phone", "screen", "laptop"])
+def test_a_long_title_moves_nothing_overdue_out_of_sight(browser: Browser, address: str, viewport: dict[str, int]) -> None:
+    """A title without a blank keeps the last column of the incidents, what is overdue, on the page."""
+    with opened(browser, address, viewport=viewport) as (page, _):
+        page.goto(address + "incidents.html", wait_until="load")
+        box = page.get_by_role("cell", name="Tell the platform").or_(page.locator(".av-incidents td:last-child")).first.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= viewport["width"]
+
+
 def found_for(page: Page, words: str) -> list[str]:
     """Search for ``words`` as a reader does, and give the paths of what is found, best first."""
     box = page.locator(SEARCH)
