@@ -45,7 +45,7 @@ def _incidents(now: datetime) -> list[Record]:
     clock = {"duty": "dsa-notice", "title": "Tell the platform", "source": "DSA Art 16", "standing": "due", "reason": "it is live"}
     due = {"due_by": "2026-11-23T06:00:00Z", "within": "24h", "role": "legal", "to": "the platform", "starts": "awareness"}
     opened = {
-        "title": f"A face in {'a-catalogue-' * 12}",
+        "title": f"A face in {'catalogue' * 14}",
         "summary": "It is no face of ours.",
         "noticed_by": "a customer",
         "aware_at": "2026-11-22T06:00:00Z",
