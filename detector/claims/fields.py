@@ -10,6 +10,9 @@ from averment.detector.claims.tables import called
 
 MAX_SAMPLE = 1_000_000
 
+BY_DECISION = "by the detector's decision over all its families"
+"""What rates at the threshold are rates of, in a statement."""
+
 
 def known_fields(spec: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
     """Refuse unknown and missing fields.

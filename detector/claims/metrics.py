@@ -21,8 +21,6 @@ from averment.detector.interface import Family
 NAMES = {"auc": "AUC", "tpr": "TPR", "eer": "EER", "apcer": "APCER", "bpcer": "BPCER"}
 HIGHER_IS_BETTER = frozenset({"auc", "tpr"})
 AT_THRESHOLD = frozenset({"apcer", "bpcer"})
-BY_DECISION = "by the detector's decision over all its families"
-"""What rates at the threshold are rates of, in a statement."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Metric:
 
     def __str__(self) -> str:
         point = f" at {fields.percent(self.at_fpr)} FPR" if self.at_fpr is not None else ""
-        return f"{NAMES[self.name]} for {self.family}{point}{f', {BY_DECISION},' if self.name in AT_THRESHOLD else ''}"
+        return f"{NAMES[self.name]} for {self.family}{point}{f', {fields.BY_DECISION},' if self.name in AT_THRESHOLD else ''}"
 
     def worse_by(self, before: Any, after: Any) -> Any:
         """By how much ``after`` is worse than ``before``; negative where it is better."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from averment.core.period import iso
 from averment.core.words import counted
+from averment.detector.claims.fields import BY_DECISION
 from averment.evidence.package.layout import CLAIMS, PLOTS
 from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.plots.svg import shown
@@ -37,6 +38,14 @@ th { overflow-wrap: normal; }
 
 MAX_INLINE = 50
 """Runs whose plots stand on the page itself (some 20 kB each); of later ones the page has the words, and links to the files."""
+
+
+_OF_ONE_FAMILY = frozenset({"roc", "det", "reliability", "scores"})
+_ONE_FAMILY = (
+    "The curves, the scores, the errors by column and the worst errors go by the score for the family that the claim names. The claim's figure goes by "
+    "the detector's decision, for which the highest score of all its families counts, and can't be read from them: what another family took for an "
+    "attack is not among these errors."
+)
 
 
 class ClaimsPage:
@@ -70,9 +79,12 @@ def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[s
 
 
 def drawn_of(record: Record) -> tuple[list[Chart], str]:
-    """The plots of a claim's record, and what isn't among them: why there are none where they can't be drawn, the columns that are left out."""
+    """The plots of a claim's record, and what isn't among them: why there are none where they can't be drawn, the columns that are left out, what
+    another family of the detector did."""
     try:
-        return charts(record.payload), left_out(record.payload)
+        drawn, missing = charts(record.payload), left_out(record.payload)
+        of_one = BY_DECISION in str(record.payload.get("statement")) and any(chart.name in _OF_ONE_FAMILY for chart in drawn)
+        return drawn, " ".join(filter(None, (missing, _ONE_FAMILY if of_one else "")))
     except ValueError as error:
         return [], str(error)
 

@@ -112,11 +112,28 @@ def record(**values: Any) -> Record:
     return Record(**{**base, **values})
 
 
+def page_on(*records: Record) -> str:
+    """The page on these runs."""
+    return dict(claim_files(records, "{id}"))["claims.html"].decode()
+
+
 def by_name(value: dict[str, Any]) -> dict[str, Chart]:
     return {chart.name: chart for chart in charts(value)}
 
 
 NAMES = ["roc", "det", "reliability", "scores", "errors-generator", "errors-by-transform", "data-label"]
+
+
+def test_plots_of_one_family_are_not_taken_for_the_decision_of_all() -> None:
+    """A false alarm of another family counts for BPCER and has no place on these curves: the page says so, where they are shown and only there."""
+    said = "what another family took for an attack is not among these errors"
+    by_decision = {
+        **payload(),
+        "statement": "BPCER for synthetic-image, by the detector's decision over all its families, on x is at most 5 %",
+    }
+    assert said in page_on(record(payload=by_decision))
+    assert said not in page_on(record(payload={**by_decision, "details": {}}))
+    assert said not in page_on(record(payload={**payload(), "statement": "AUC for synthetic-image on x is at least 0.8"}))
 
 
 def test_every_plot_is_well_formed_and_says_in_words_what_it_shows() -> None:
