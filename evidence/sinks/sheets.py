@@ -156,7 +156,7 @@ CLAIMS = Sheet(
         Column("Bar", 10, lambda row: row.bar),
         Column("Samples", 10, lambda row: row.samples),
         Column("Independent units", 16, lambda row: row.clusters),
-        Column("Seed", 12, lambda row: row.seed),
+        Column("Seed", 12, lambda row: None if row.seed is None else str(row.seed)),  # a name of a draw, not a quantity
         Column("Why", 50, lambda row: row.reason),
         Column("Effective (UTC)", 19, lambda row: row.effective_at),
     ),

@@ -36,6 +36,9 @@ MAX_EXACT = 10**15
 MAX_LINKS = 65_000
 """Links that a sheet can hold (65,530); beyond it the same text stands without a link."""
 
+_FOOTER = 100
+"""Characters of what a page's foot names; with each ampersand doubled, Excel takes 255 in all."""
+
 _CUT = " […cut; the whole text is in report.json]"
 
 
@@ -171,6 +174,7 @@ class _Writer:
             ("Period (UTC)", f"{iso(report.period.start)} up to, not including, {iso(report.period.end)}"),
             ("State as of", iso(report.judged_at)),
             ("Known by", iso(report.as_of)),
+            *([("Mind", f"{report.caveat}: nothing is told of the time after")] if report.caveat else []),
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "not restricted"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "not restricted"),
             ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
@@ -205,6 +209,7 @@ class _Writer:
         for position, column in enumerate(table.columns):
             sheet.write_string(0, position, column.header, self._head)
         sheet.freeze_panes(1, 1)
+        sheet.repeat_rows(0)
         if len(rows) == 0:
             sheet.write_string(1, 0, table.empty, self._plain)
             return
@@ -257,6 +262,8 @@ class _Writer:
         sheet = self._book.add_worksheet(name)
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
+        named = f"{name}, {self._report.period.label}, {self._report.organisation}"
+        sheet.set_footer(f"&L{printable(named)[:_FOOTER].replace('&', '&&')}&RPage &P of &N")
         for position, width in enumerate(widths):
             sheet.set_column(position, position, width)
         return sheet

@@ -229,6 +229,35 @@ def test_the_summary_says_what_the_profile_denies(profile: dict[str, bool], said
     assert {name.value: value.value for name, value in summary["A1:B40"]}["Profile"] == said
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_the_summary_says_that_the_period_was_not_over(over: bool) -> None:
+    """The package's page says so; who is sent the workbook alone took a quarter's beginning for the quarter."""
+    period = parse_period("2026Q4")
+    moment = period.end if over else period.end - timedelta(days=30)
+    summary = read(workbook_bytes(report(as_of=moment)))["Summary"]
+    said = {name.value: value.value for name, value in summary["A1:B40"]}.get("Mind")
+    expected = "the period was not over when the latest evidence was collected (2026-12-02): nothing is told of the time after"
+    assert said == (None if over else expected)
+
+
+def test_a_printed_page_names_its_columns_and_what_it_is_of() -> None:
+    """The second page of a table has its header again, and each page says of what sheet, period and organisation it is."""
+    book = read(workbook_bytes(report(organisation="Up & Co " + "x" * 300)))
+    tables = [sheet for sheet in book.worksheets if sheet.freeze_panes]
+    assert tables
+    assert {sheet.print_title_rows for sheet in tables} == {"$1:$1"}
+    assert book["Findings"].oddFooter.left.text.startswith("Findings, 2026Q4, Up && Co x")
+    assert book["Findings"].oddFooter.right.text == "Page &P of &N"
+    assert len(book["Findings"].oddFooter.left.text) < 200
+
+
+def test_a_seed_is_a_name_and_no_quantity() -> None:
+    """With separators between its digits nobody finds it again in a record."""
+    claim = dataclasses.replace(report().claims[0], seed=20261001)
+    column = next(cell.column for cell in read(workbook_bytes(report()))["Claims"][1] if cell.value == "Seed")
+    assert read(workbook_bytes(report(claims=(claim,))))["Claims"].cell(2, column).value == "20261001"
+
+
 def test_the_summary_has_the_parameters_by_which_rules_pass() -> None:
     """That costs are watched elsewhere is taken at its word by a rule: whoever reads that it passed has to see the word."""
     scope = {"accounts": [], "regions": [], "parameters": {"inference_cost_watched_elsewhere": True, "detector_endpoints": ["scanner*"]}}
