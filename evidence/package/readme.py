@@ -5,14 +5,15 @@ Printed (or saved as PDF by any browser) it unfolds what is folded away, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html import escape
 from itertools import islice
 
 from averment.core.period import iso
 from averment.core.showing import visible
-from averment.core.words import Status
+from averment.core.words import Severity, Status, counted
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
 from averment.evidence.report import PeriodReport
@@ -22,20 +23,34 @@ MAX_ROWS = 500
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; background: Canvas; color: CanvasText; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; }
+h1, h2, p { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 td { min-width: 6.5rem; }
 th, td:first-child, .state { white-space: nowrap; }
 td:first-child:has(code) { white-space: normal; }
+tbody th { font-weight: normal; }
 code { font-size: 0.9em; overflow-wrap: anywhere; }
 .satisfied { color: #1a7f37; } .not-satisfied { color: #c62828; font-weight: 600; } .not-assessed { color: #945600; font-weight: 600; }
 @media screen and (prefers-color-scheme: dark) {
   .satisfied { color: #4ac26b; } .not-satisfied { color: #ff8a80; } .not-assessed { color: #e8a33d; }
 }
-pre { overflow-x: auto; }
+pre { overflow-wrap: anywhere; white-space: pre-wrap; }
+nav ul { columns: 14rem; margin: 0; padding-left: 1.2rem; }
 details ul { margin: 0; padding-left: 1.2rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
+/* A cell of a row that stands on a narrow screen says by itself what it is. */
+@media screen and (max-width: 60rem) {
+  table, tbody, tr, th, td { display: block; }
+  thead { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
+  td, th, td:first-child, .state { border: 0; min-width: 0; padding: 0.1rem 0; white-space: normal; }
+  td[data-head]::before { content: attr(data-head) ": "; color: CanvasText; font-weight: normal; opacity: 0.75; }
+  td:empty { display: none; }
+  td details { display: inline-block; vertical-align: top; }
+  td:first-child, tbody th { font-weight: 600; }
+}
 @page { size: A4 landscape; margin: 14mm; }
 @media print {
   :root { color-scheme: light; }
@@ -44,7 +59,7 @@ details ul { margin: 0; padding-left: 1.2rem; }
   thead { display: table-header-group; }
   tr, pre { break-inside: avoid; }
   h2 { break-after: avoid; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  nav { display: none; }
   summary { display: none; }
   details::details-content { content-visibility: visible; }
   details ul { padding: 0; }
@@ -65,25 +80,27 @@ _WORDS = {
 def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey], records: int) -> str:
     """The page for ``report``, whose ``records`` records lie in the package."""
     title = _text(f"Evidence of {report.organisation}, {report.period.label}")
-    body = "".join(
-        (
-            _summary(report, checkpoint, records),
-            _controls(report),
-            _gaps(report),
-            _findings(report),
-            _changes(report),
-            _waivers(report),
-            _attestations(report),
-            _samples(report),
-            _evidence(report),
-            _verify(checkpoint, keys),
-        )
+    heading = f"Evidence of <bdi>{_text(report.organisation)}</bdi>, {_text(report.period.label)}"
+    since = report.before.label if report.before else "the period before"
+    sections = (
+        ("controls", "Controls", _controls(report)),
+        ("gaps", "What was not run, is stale, or is undecided", _gaps(report)),
+        ("exceptions", "Exceptions", _findings(report)),
+        ("changes", f"Changes since {since}", _changes(report)),
+        ("waivers", "Waivers", _waivers(report)),
+        ("attestations", "Attestations", _attestations(report)),
+        ("samples", "Samples", _samples(report)),
+        ("evidence", "Evidence", _evidence(report)),
+        ("verify", "How to verify", _verify(checkpoint, keys)),
     )
+    contents = "".join(f'<li><a href="#{place}">{_text(name)}</a></li>' for place, name, _ in sections)
+    body = "".join(f'<h2 id="{place}">{_text(name)}</h2>\n{inner}' for place, name, inner in sections)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n{body}</body></html>\n"
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n<h1>{heading}</h1>\n{_summary(report, checkpoint, records)}"
+        f'<nav aria-label="On this page"><ul>{contents}</ul></nav>\n{body}</body></html>\n'
     )
 
 
@@ -103,7 +120,10 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
             "Controls left out",
             f"{len(report.left_out)}, not selected so not assessed: {', '.join(report.left_out)}" if report.left_out else "none",
         ),
-        ("Records", f"{records} in this package; the ledger has {checkpoint.size} entries"),
+        ("Exceptions", _counted_findings(report)),
+        ("Not assessed", f"{len(report.gaps):,} of {counted(len(report.assessments), 'assessment')}"),
+        ("Claims", _counted_claims(report)),
+        ("Records", f"{records:,} in this package; the ledger has {counted(checkpoint.size, 'entry')}"),
     ]
     early = "The period was not over when this evidence was collected: the states are as of then, and nothing is told of the time after."
     over = f'<p class="note">{early}</p>\n' if report.caveat else ""
@@ -114,6 +134,25 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
     )
     claims = f'<p>What claims came to, with plots: <a href="{layout.CLAIMS}">{layout.CLAIMS}</a>.</p>\n' if report.claims else ""
     return _table(("", ""), rows) + over + contents + claims
+
+
+def _counted_findings(report: PeriodReport) -> str:
+    """How much is open, by severity, and how much is waived; and that this is of what was assessed alone."""
+    open_ones = [row.severity for row in report.findings if row.waived_until is None]
+    waived = len(report.findings) - len(open_ones)
+    worst_first = [f"{open_ones.count(str(level)):,} {level}" for level in Severity if str(level) in open_ones]
+    severities = f" ({', '.join(worst_first)})" if worst_first else ""
+    return f"{len(open_ones):,} open{severities}, {waived:,} waived, in what was assessed"
+
+
+def _counted_claims(report: PeriodReport) -> str:
+    """How the runs of claims ended."""
+    ends = Counter(row.verdict for row in report.claims)
+    return (
+        f"{counted(len(report.claims), 'run')}: {', '.join(f'{count:,} {end}' for end, count in sorted(ends.items()))}"
+        if ends
+        else "no run"
+    )
 
 
 def _controls(report: PeriodReport) -> str:
@@ -130,12 +169,12 @@ def _controls(report: PeriodReport) -> str:
         for row in report.controls
     ]
     heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References")
-    return "<h2>Controls</h2>\n" + _table(heads, rows, empty="No control is selected.")
+    return _table(heads, rows, empty="No control is selected.")
 
 
 def _gaps(report: PeriodReport) -> str:
     rows = [(row.id, row.title, str(row.gap or ""), row.reason, row.owner) for row in report.gaps]
-    lead = "<h2>What was not run, is stale, or is undecided</h2>\n<p>None of these counts as satisfied.</p>\n"
+    lead = "<p>None of these counts as satisfied.</p>\n"
     return lead + _table(
         ("Assessment", "Title", "Kind of gap", "Why", "Who must act"), rows, empty="Nothing: every assessment came to a result."
     )
@@ -153,15 +192,12 @@ def _findings(report: PeriodReport) -> str:
         )
         for row in report.findings
     ]
-    return "<h2>Exceptions</h2>\n" + _table(
-        ("Control", "Severity", "Resource", "What", "Where", "State"), rows, empty="None in this period."
-    )
+    return _table(("Control", "Severity", "Resource", "What", "Where", "State"), rows, empty="None in this period.")
 
 
 def _changes(report: PeriodReport) -> str:
     rows = [(row.control, row.assessment, row.resource or "", row.where or "", row.before, row.after, row.reason) for row in report.changes]
-    since = report.before.label if report.before else "the period before"
-    lead = f"<h2>Changes since {_text(since)}</h2>\n<p>Compared with {_text(report.compared_with)}. Both judged by today's controls.</p>\n"
+    lead = f"<p>Compared with {_text(report.compared_with)}. Both judged by today's controls.</p>\n"
     return lead + _table(("Control", "Assessment", "Resource", "Where", "Before", "Now", "Why"), rows, empty="None.")
 
 
@@ -176,15 +212,14 @@ def _samples(report: PeriodReport) -> str:
         )
         for row in islice(report.samples, MAX_ROWS)
     ]
-    return "<h2>Samples</h2>\n" + _table(
-        ("Record", "Source", "Drawn", "How", "Seed"), rows, total=len(report.samples), empty="Nothing was sampled."
-    )
+    heads = ("Record", "Source", "Drawn", "How", "Seed")
+    return _table(heads, rows, total=len(report.samples), empty="Nothing was sampled.")
 
 
 def _waivers(report: PeriodReport) -> str:
     rows = [(row.control, row.resource, row.owner, row.approver, row.reason, str(row.until), row.state) for row in report.waivers]
     heads = ("Control", "Resource", "Owner", "Approver", "Reason", "Until", "State")
-    return "<h2>Waivers</h2>\n" + _table(heads, rows, empty="None.")
+    return _table(heads, rows, empty="None.")
 
 
 def _attestations(report: PeriodReport) -> str:
@@ -200,7 +235,7 @@ def _attestations(report: PeriodReport) -> str:
         for row in report.attestations
     ]
     heads = ("Record", "For", "Answer", "By", "Valid until", "Came by")
-    return "<h2>Attestations</h2>\n" + _table(heads, rows, empty="Nobody has attested anything.")
+    return _table(heads, rows, empty="Nobody has attested anything.")
 
 
 def _evidence(report: PeriodReport) -> str:
@@ -218,13 +253,12 @@ def _evidence(report: PeriodReport) -> str:
         for row in islice(report.evidence, MAX_ROWS)
     ]
     heads = ("Record", "Kind", "Collector", "Effective at", "Gathered", "Population")
-    return "<h2>Evidence</h2>\n" + _table(heads, rows, total=len(report.evidence), empty="There is no evidence in this period.")
+    return _table(heads, rows, total=len(report.evidence), empty="There is no evidence in this period.")
 
 
 def _verify(checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey]) -> str:
     rows = [(key.id.hex(), str(key.algorithm), key.fingerprint) for key in keys]
     return (
-        "<h2>How to verify</h2>\n"
         "<p>Offline, without an AWS account: <code>averment verify &lt;this folder&gt; --key &lt;public key&gt;</code>, or "
         f'<code>python3 {layout.VERIFIER}</code>, or public tools alone: <a href="{layout.GUIDE}">{layout.GUIDE}</a>. Any byte that was '
         "changed, any file that was added or removed is found and named.</p>\n"
@@ -266,21 +300,26 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, total: int
     """``rows`` as a table, of which there are ``total`` (all of these, by default)."""
     if not rows:
         return f"<p>{_text(empty)}</p>\n"
-    head = "" if not any(heads) else f"<thead><tr>{''.join(f'<th>{_text(item)}</th>' for item in heads)}</tr></thead>\n"
-    body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows[:MAX_ROWS])
+    named = "".join(f'<th scope="col">{_text(item)}</th>' for item in heads)
+    head = f"<thead><tr>{named}</tr></thead>\n" if any(heads) else ""
+    body = "".join(f"<tr>{''.join(_cells(heads, row))}</tr>\n" for row in rows[:MAX_ROWS])
     left = (len(rows) if total is None else total) - MAX_ROWS
     more = f"<p>{left} more in the workbook.</p>\n" if left > 0 else ""
     return f"<table>\n{head}<tbody>\n{body}</tbody></table>\n{more}"
 
 
-def _cells(row: Sequence[object]) -> Iterable[str]:
-    for cell in row:
+def _cells(heads: Sequence[str], row: Sequence[object]) -> Iterator[str]:
+    """The cells of a row. Each names its column, for screens on which columns don't stand side by side; in a table without names the first does."""
+    for place, (head, cell) in enumerate(zip(heads, row, strict=True)):
+        named = f' data-head="{_text(head)}"' if head and place else ""
         if isinstance(cell, _Status):
-            yield f'<td class="state {escape(cell)}">{escape(_WORDS[Status(cell)])}</td>'
+            yield f'<td class="state {escape(cell)}"{named}>{escape(_WORDS[Status(cell)])}</td>'
         elif isinstance(cell, _Folded):
             items = "".join(f"<li>{_text(item)}</li>" for item in cell)
-            yield f"<td><details><summary>{len(cell)}</summary><ul>{items}</ul></details></td>" if cell else "<td></td>"
+            yield f"<td{named}><details><summary>{len(cell)}</summary><ul>{items}</ul></details></td>" if cell else "<td></td>"
         elif isinstance(cell, _Link):
-            yield f'<td><a href="{_text(cell[0])}"><code>{_text(cell[1])}</code></a></td>'
+            yield f'<td{named}><a href="{_text(cell[0])}"><code>{_text(cell[1])}</code></a></td>'
+        elif not any(heads) and not place:
+            yield f'<th scope="row">{_text(cell)}</th>'
         else:
-            yield f"<td>{_text(cell)}</td>"
+            yield f"<td{named}>{_text(cell)}</td>" if cell != "" else "<td></td>"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
 
 DESK: ViewportSize = {"width": 1200, "height": 900}
+ZOOMED: ViewportSize = {"width": 720, "height": 450}
+"""A window of 1440 pixels at 200 %."""
+
 PHONE: ViewportSize = {"width": 400, "height": 800}
 
 
@@ -53,8 +56,12 @@ def test_claims_can_be_read_by_everybody(browser: Browser, site: Path, screensho
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_package_can_be_read_by_everybody(browser: Browser, site: Path, screenshots: Path, scheme: Any) -> None:
-    """What is satisfied and what isn't can be told on either ground, and no name of a resource pushes a table out of the page."""
-    with opened(browser, site, screenshots / f"README-{scheme}.png", scheme, DESK) as page:
+@pytest.mark.parametrize("viewport", [DESK, ZOOMED, PHONE], ids=["desk", "zoomed", "phone"])
+def test_the_package_can_be_read_by_everybody(browser: Browser, site: Path, screenshots: Path, scheme: Any, viewport: ViewportSize) -> None:
+    """What is satisfied and what isn't can be told on either ground. No name pushes a table out of the page, on a phone and at 200 % either, where
+    each cell says what column it is of."""
+    with opened(browser, site, screenshots / f"README-{scheme}-{viewport['width']}.png", scheme, viewport) as page:
         assert page.locator("td.state").count() > 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        named = "getComputedStyle(document.querySelector('td.state'), '::before').content"
+        assert page.evaluate(named) == ("none" if viewport is DESK else '"State: "')

@@ -62,3 +62,29 @@ def test_controls_that_were_not_selected_are_named_first(page: Page) -> None:
 def test_where_every_control_is_selected_it_says_so(page: Page) -> None:
     """None left out is told, and not to be guessed from silence."""
     assert "Controls left out none" in text(page())
+
+
+def test_what_is_open_and_what_is_not_known_stand_first(page: Page) -> None:
+    """Whoever has a minute for the page sees how much is wrong, how bad, and of how much nothing is known."""
+    found = [
+        {"rule": "s3-put-object-gated", "verdict": "fail", "resource": f"b{number}", "message": "open", "where": "a:1"}
+        for number in range(3)
+    ]
+    before = text(page(found, controls=("SM-UPL-03",)).partition("<h2")[0])
+    assert "Exceptions 3 open (3 high), 0 waived, in what was assessed" in before
+    assert "Not assessed 5 of 6 assessments" in before
+    assert "Claims no run" in before
+    assert "the ledger has 1 entry" in before
+
+
+def test_every_part_is_reached_from_the_top(page: Page) -> None:
+    """Each heading has a place, and the list above leads to all of them, in their order."""
+    html = page()
+    places = re.findall(r'<h2 id="(\w+)">', html)
+    assert places == re.findall(r'<a href="#(\w+)">', html)
+    assert len(places) == html.count("<h2") == 9
+
+
+def test_a_name_from_right_to_left_turns_nothing_around(page: Page) -> None:
+    """It stands apart, so that the period after it stays where it is."""
+    assert "Evidence of <bdi>\u0634\u0631\u0643\u0629</bdi>, 2026Q4</h1>" in page(name="\u0634\u0631\u0643\u0629")
