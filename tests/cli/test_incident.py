@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from rich.console import Console
 
+from averment.cli.incident_show import list_table
 from averment.cli.main import run
-from averment.core.organisation import load_organisation
+from averment.core.organisation import Organisation, load_organisation
 from averment.core.stopping import Terminated
 from averment.detector.corpus import load
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind
 from averment.evidence.stores.interface import StoreError
+from averment.governance.incidents.filing import Act, file_step
+from averment.governance.incidents.state import read_incidents
+from averment.governance.incidents.words import Step
 
 Command = Callable[..., tuple[int, str, str]]
 BY = ("--by", "security-operations")
@@ -68,6 +75,24 @@ def test_latest_says_which_it_is_while_others_are_open(command: Command) -> None
     first = next(line.split()[0] for line in command("list")[1].splitlines() if "A faked product picture" in line)
     _, _, said = command("contain", "latest", "--nothing", *BY, "--because", "It is down already.")
     assert f"note: latest is {name.strip()}, A faked seller; open as well: {first}" in " ".join(said.split())
+
+
+def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) -> None:
+    """An id is whole, to be copied, and which incident has something overdue is told by a word: it was a red line alone."""
+    moment = datetime(2026, 11, 22, 6, tzinfo=UTC)
+    clock = {"duty": "dsa-notice", "title": "x", "source": "DSA Art 16", "standing": "due", "reason": "it is live"}
+    due = {"due_by": "2026-11-23T06:00:00Z", "within": "24h", "role": "legal", "to": "x", "starts": "awareness"}
+    values = {"title": "A face", "summary": "x", "noticed_by": "x", "aware_at": "2026-11-22T06:00:00Z", "media": [], "facts": {}}
+    opened = file_step("INC-2026-11-22-bbbbbb", Step.OPEN, Act("x", moment, moment), {**values, "clocks": [{**clock, **due}]})
+    with open_ledger(Organisation(root=tmp_path), write=True) as ledger:
+        ledger.append([opened])
+        [found] = read_incidents(ledger.records(Kind.INCIDENT)).values()
+    for hours, late in ((1, False), (25, True)):
+        out = Console(width=80, file=io.StringIO(), no_color=True)
+        out.print(list_table([found], moment + timedelta(hours=hours)))
+        text = out.file.getvalue()  # type: ignore[attr-defined]
+        assert {"INC-2026-11-22-bbbbbb", "2026-11-22", "2026-11-23"} <= set(text.split())
+        assert ("overdue:" in text) is late
 
 
 def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from averment.evidence.record import Kind
 from averment.governance.incidents.as_json import incident_json
 from averment.governance.incidents.state import Event, Incident, read_incidents
 from averment.governance.incidents.words import Standing, visible
+
+_A_DAY = len("2026-11-22")
+"""Columns that a date takes, which is broken at no hyphen."""
 
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -45,24 +50,37 @@ def list_command(only_open: bool, form: str, config: Path | None) -> int:
     if form == "json":
         print_document(json.dumps([incident_json(incident, now) for incident in shown], indent=2, ensure_ascii=False))
     else:
-        table = Table("Incident", "Phase", "Severity", "Aware at", "Next clock", "Title", box=box.SIMPLE_HEAD, pad_edge=False)
-        for incident in shown:
-            running = [] if incident.closed_at else incident.running
-            following = f"{running[0].duty} {iso(running[0].due_by) if running[0].due_by else 'without hours'}" if running else "none runs"
-            style = "red" if incident in overdue else ""
-            table.add_row(
-                incident.id,
-                incident.phase,
-                str(incident.severity or "not triaged"),
-                iso(incident.aware_at),
-                following,
-                escape(incident.title),
-                style=style,
-            )
         if shown:
-            stdout(width=width()).print(table)
+            stdout(width=width()).print(list_table(shown, now))
         stderr.print(f"{len(shown)} of {len(found)} incidents; {len(overdue)} with something overdue")
     return ExitCode.FINDINGS if overdue else ExitCode.CLEAN
+
+
+def list_table(shown: Sequence[Incident], now: datetime) -> Table:
+    """A line for each incident. An id stays whole on any terminal, to be copied, and what is overdue is called so, whatever colour is seen."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Incident", no_wrap=True)
+    for heading in ("Phase", "Severity", "Aware at", "Next clock", "Title"):
+        table.add_column(heading, min_width=_A_DAY if heading in {"Aware at", "Next clock"} else None)
+    for incident in shown:
+        first = incident.running[0] if incident.running and not incident.closed_at else None
+        late = first is not None and first.due_by is not None and first.due_by < now
+        due = f"{escape(first.duty)} {_moment(first.due_by) if first.due_by else 'without hours'}" if first else "none runs"
+        table.add_row(
+            incident.id,
+            incident.phase,
+            str(incident.severity or "not triaged"),
+            _moment(incident.aware_at),
+            f"overdue: {due}" if late else due,
+            escape(incident.title),
+            style="red" if late else "",
+        )
+    return table
+
+
+def _moment(at: datetime) -> str:
+    """``at`` with a blank between day and hour, where a narrow column may break it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 @click.command("show")
