@@ -93,6 +93,7 @@ def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) 
         text = out.file.getvalue()  # type: ignore[attr-defined]
         assert {"INC-2026-11-22-bbbbbb", "2026-11-22", "2026-11-23"} <= set(text.split())
         assert ("overdue:" in text) is late
+        assert max(map(len, text.splitlines())) <= 80
 
 
 def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def list_command(only_open: bool, form: str, config: Path | None) -> int:
 
 def list_table(shown: Sequence[Incident], now: datetime) -> Table:
     """A line for each incident. An id stays whole on any terminal, to be copied, and what is overdue is called so, whatever colour is seen."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("Incident", no_wrap=True)
     for heading in ("Phase", "Severity", "Aware at", "Next clock", "Title"):
         table.add_column(heading, min_width=_A_DAY if heading in {"Aware at", "Next clock"} else None)
