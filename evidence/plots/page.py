@@ -16,6 +16,7 @@ from averment.detector.claims.fields import BY_DECISION
 from averment.evidence.package.layout import CLAIMS, PLOTS
 from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.plots.svg import shown
+from averment.evidence.plots.terms import explained
 from averment.evidence.record import Kind, Record
 
 _STYLE = """
@@ -26,6 +27,7 @@ th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-alig
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: 0.85rem; } svg { width: 100%; height: auto; }
 th { overflow-wrap: normal; }
+h2, p, li { overflow-wrap: anywhere; } dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; }
 .supported, .holds { color: #1a7f37; } .refuted, .broken { color: #c62828; font-weight: 600; }
 .inconclusive, .could-not-be-checked, .not-tested { color: #945600; font-weight: 600; }
 @media screen and (prefers-color-scheme: dark) {
@@ -54,6 +56,7 @@ class ClaimsPage:
     def __init__(self, record_file: str) -> None:
         self._record_file = record_file
         self._sections: list[str] = []
+        self._contents: list[str] = []
 
     def add(self, record: Record) -> Iterator[tuple[str, bytes]]:
         """Take in ``record`` if it is a run of a claim, and give the files of its plots."""
@@ -61,13 +64,14 @@ class ClaimsPage:
             return
         drawn, missing = drawn_of(record)
         inline = len(self._sections) < MAX_INLINE
+        self._contents.append(_entry(record))
         self._sections.append(_section(record, drawn, missing, self._record_file.format(id=record.id), inline=inline))
         yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn)
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """The page itself; nothing when no claim was run."""
         if self._sections:
-            yield CLAIMS, _page("".join(self._sections)).encode()
+            yield CLAIMS, _page("".join(self._contents), "".join(self._sections)).encode()
 
 
 def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[str, bytes]]:
@@ -179,12 +183,25 @@ def _check(check: Mapping[str, Any]) -> str:
     )
 
 
+def _names(record: Record) -> str:
+    return ", ".join(record.controls) or "a claim of its own"
+
+
+def _verdict(record: Record) -> str:
+    verdict = str(record.payload.get("verdict", "not tested"))
+    return f'<span class="{shown(verdict.replace(" ", "-"))}">{shown(verdict)}</span>'
+
+
+def _entry(record: Record) -> str:
+    """A run's line in the list at the top."""
+    said = record.payload.get("statement") or record.payload.get("type") or ""
+    return f'<li>{_verdict(record)}: <a href="#r-{shown(record.id)}">{shown(_names(record))}</a>, {shown(str(said))}</li>\n'
+
+
 def _section(record: Record, drawn: Sequence[Chart], missing: str, file: str, *, inline: bool) -> str:
     payload = record.payload
-    verdict = str(payload.get("verdict", "not tested"))
-    names = ", ".join(record.controls) or "a claim of its own"
     parts = [
-        f'<h2>{shown(names)}: <span class="{shown(verdict.replace(" ", "-"))}">{shown(verdict)}</span></h2>\n',
+        f'<h2 id="r-{shown(record.id)}">{shown(_names(record))}: {_verdict(record)}</h2>\n',
         f"<p>{shown(str(payload.get('statement') or payload.get('type') or ''))}</p>\n",
         f"<p>{shown(str(payload.get('reason') or record.reason or ''))}</p>\n",
         _figures(record, file),
@@ -225,12 +242,16 @@ def _level(interval: Mapping[str, Any]) -> str:
     return f"{confidence * 100:g} % interval " if isinstance(confidence, int | float) and confidence < 1 else ""
 
 
-def _page(sections: str) -> str:
+def _page(contents: str, sections: str) -> str:
+    words = "".join(f"<dt>{shown(word)}</dt><dd>{shown(means)}</dd>" for word, means in explained(sections))
+    glossary = f'<h2 id="words">Words</h2>\n<dl>{words}</dl>\n' if words else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Claims</title><style>{_STYLE}</style></head>\n<body>\n<h1>Claims</h1>\n"
-        "<p>Every run is listed, not only the last. Any of them can be run again: <code>averment prove --replay RECORD</code>.</p>\n"
-        f"{sections}</body></html>\n"
+        "<p>A claim is a statement with a figure. Supported and refuted mean that the whole interval lies on one side of the bar; else it is "
+        "inconclusive, and where nothing could be looked at, not tested. Every run is listed, not only the last. Any of them can be run again: "
+        "<code>averment prove --replay RECORD</code>.</p>\n"
+        f'<nav aria-label="Runs"><ul>\n{contents}</ul></nav>\n{sections}{glossary}</body></html>\n'
     )

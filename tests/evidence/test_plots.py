@@ -136,6 +136,27 @@ def test_plots_of_one_family_are_not_taken_for_the_decision_of_all() -> None:
     assert said not in page_on(record(payload={**payload(), "statement": "AUC for synthetic-image on x is at least 0.8"}))
 
 
+def test_the_page_begins_with_how_each_run_ended_and_leads_to_it() -> None:
+    """Whoever has a minute reads the verdicts; each leads to its run, also where several stand for one control."""
+    first, second = record(), record(payload=payload(verdict="refuted", seed=2))
+    page = page_on(first, second)
+    listed = re.search(r"<nav.*?</nav>", page, re.DOTALL)
+    assert listed
+    for run, verdict in ((first, "supported"), (second, "refuted")):
+        assert f'{verdict}</span>: <a href="#r-{run.id}">SM-DET-03/performance</a>, AUC is at least 0.8' in listed[0]
+        assert page.count(f'<h2 id="r-{run.id}">') == 1
+
+
+def test_words_that_only_testers_know_are_explained() -> None:
+    """Those that stand on the page, and no others."""
+    page = page_on(record(payload=payload(statement="BPCER for synthetic-image on x is at most 5 %")))
+    words = re.findall(r"<dt>(.*?)</dt>", page.split('id="words"')[1])
+    assert {"BPCER", "ROC", "bona fide", "interval", "seed"} <= set(words)
+    assert "APCER" not in words
+    bare = page_on(record(payload={"type": "disclosure-coverage", "verdict": "supported", "statement": "99 % are marked"}))
+    assert not {"BPCER", "ROC", "DET"} & set(re.findall(r"<dt>(.*?)</dt>", bare))
+
+
 def test_every_plot_is_well_formed_and_says_in_words_what_it_shows() -> None:
     """Parsed as XML: one picture with its role, its title, and the same words as the text alternative; nothing is loaded or run."""
     found = by_name(payload())
