@@ -55,7 +55,10 @@ class Track:
 @dataclass(frozen=True)
 class Clip:
     """What a score of a video rests on: of ``sampled`` frames that were wanted, ``judged`` gave a probability of some family, and
-    ``unjudged`` counts the others by reason. ``worst`` is the loudest frame of the stretch that decided; ``tracks`` come worst first."""
+    ``unjudged`` counts the others by reason. ``worst`` is the loudest frame of the stretch that decided; ``tracks`` come worst first.
+
+    ``cut`` is from when to when the file's edit list shows it, where that leaves out much of what it holds: all of it was judged, in each way that players
+    may show it. Times and ``seconds`` are the file's then, whatever is left out before."""
 
     seconds: float
     width: int
@@ -66,6 +69,7 @@ class Clip:
     unjudged: Mapping[str, int] = field(default_factory=dict)
     worst: Moment | None = None
     tracks: tuple[Track, ...] = ()
+    cut: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -166,12 +166,13 @@ def _clip_to_json(clip: Clip) -> dict[str, Any]:
     if clip.worst is not None:
         value["worst"]["family"] = str(clip.worst.family)
     value["tracks"] = [{**asdict(track), "box": list(track.box)} for track in clip.tracks]
-    return value
+    cut = value.pop("cut")
+    return value if cut is None else {**value, "cut": list(cut)}
 
 
 def _clip_from_json(value: Mapping[str, Any]) -> Clip:
     """The inverse; KeyError, TypeError, ValueError or OverflowError if it is none."""
-    worst = value["worst"]
+    worst, cut = value["worst"], value.get("cut")
     return Clip(
         seconds=_finite(value["seconds"]),
         width=int(value["width"]),
@@ -192,6 +193,7 @@ def _clip_from_json(value: Mapping[str, Any]) -> Clip:
             )
             for track in value["tracks"]
         ),
+        cut=None if cut is None else (_finite(cut[0]), _finite(cut[1])),
     )
 
 

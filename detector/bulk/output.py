@@ -171,7 +171,8 @@ def _clip_note(clip: Clip | None) -> str:
     """Of a video that was judged: how many frames of how many, and where it is worst."""
     if clip is None or clip.worst is None:
         return ""
-    return f"{clip.judged} of {clip.sampled} frames judged, loudest at {clip.worst.seconds:.2f} s"
+    cut = f", cut to {clip.cut[0]:.2f} to {clip.cut[1]:.2f} s and judged as a whole" if clip.cut else ""
+    return f"{clip.judged} of {clip.sampled} frames judged, loudest at {clip.worst.seconds:.2f} s{cut}"
 
 
 def _line(value: JSON) -> str:

@@ -1,8 +1,8 @@
 """The program that decodes frames of a clip in a process of its own: a video is hostile until shown otherwise, and its decoders are C.
 
 Run as a script with one argument, a JSON object (``frames.Sampling`` and the path); writes to standard output, for each thing that it
-has to say, a line of JSON and, where the line holds ``bytes``, so many bytes after it. It imports nothing of Averment, so that it
-starts quickly, and bounds its own CPU time and memory first of all. It opens the one file and nothing that the file refers to.
+has to say, a line of JSON and, where the line holds ``bytes``, so many bytes after it. It imports next to nothing of Averment, so that
+it starts quickly, and bounds its own CPU time and memory first of all. It opens the one file and nothing that the file refers to.
 
 Two passes. The first reads every packet and decodes none: when each key frame is shown, and how long the clip really lasts, whatever
 its header says. The second seeks to the key frame before each wanted time, unless it is past that one already, and decodes from there.
@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from averment.detector.video.cuts import Entry, OddEditsError, check, hidden
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -91,7 +93,7 @@ def main() -> int:
         return 0
     try:
         _work(asked)
-    except RefusedError as error:
+    except (RefusedError, OddEditsError) as error:
         _say({"kind": "refused", "reason": str(error)})
     except (MemoryError, av.error.MemoryError):
         _say({"kind": "refused", "reason": f"decoding it takes more than {asked['memory_bytes'] // 2**20:,} MiB of memory"})
@@ -128,27 +130,46 @@ def _work(asked: dict[str, Any]) -> None:
         survey = _survey(container, stream, asked["max_frames"])
         seconds = _seconds(container, stream, survey)
         _check_behind(asked, container, survey)
-        if "mp4" in container.format.name.split(","):
-            _check_edits(asked, stream, survey)
-        if seconds > asked["max_seconds"]:
-            raise RefusedError(
-                f"it lasts, or says that it lasts, {seconds / 3600:,.1f} h; more than {asked['max_seconds'] / 3600:g} h are not scanned"
-            )
-        context = stream.codec_context
-        _say(
-            {
-                "kind": "clip",
-                "seconds": seconds,
-                "read_seconds": _data_seconds(stream, survey),
-                "width": context.width,
-                "height": context.height,
-                "codec": context.name,
-                "container": container.format.name,
-                "frames": survey.packets,
-                "key_frames": len(survey.keys),
-            }
+        if "mp4" not in container.format.name.split(","):
+            _tell(asked, Reader(container, stream, survey, asked), seconds)
+            return
+        with Path(asked["path"]).open("rb") as again, _opened(again, asked, ignore_editlist="1") as whole:
+            everything = _film(whole)
+            uncut, cut = _cut(asked, (stream, survey), whole, everything)
+            if cut is None or (asked["view"] is None and asked["at"] is None):
+                _tell(asked, Reader(container, stream, survey, asked, cut[0] if cut else 0.0), seconds, cut)
+            else:
+                _tell(asked, Reader(whole, everything, uncut, asked), cut[2], cut, asked["view"])
+
+
+def _tell(
+    asked: dict[str, Any],
+    reader: Reader,
+    seconds: float,
+    cut: tuple[float, float, float] | None = None,
+    view: tuple[float, float] | None = None,
+) -> None:
+    """Say what the clip is, and the frames asked for, of all that ``reader`` reads or of ``view``; ``cut`` is from when to when of how long it is shown."""
+    if seconds > asked["max_seconds"]:
+        raise RefusedError(
+            f"it lasts, or says that it lasts, {seconds / 3600:,.1f} h; more than {asked['max_seconds'] / 3600:g} h are not scanned"
         )
-        _sample(Reader(container, stream, survey, asked), seconds, asked)
+    context, survey = reader.stream.codec_context, reader.survey
+    _say(
+        {
+            "kind": "clip",
+            "seconds": seconds,
+            "read_seconds": _data_seconds(reader.stream, survey),
+            "width": context.width,
+            "height": context.height,
+            "codec": context.name,
+            "container": reader.container.format.name,
+            "frames": survey.packets,
+            "key_frames": len(survey.keys),
+            "cut": cut,
+        }
+    )
+    _sample(reader, view or (0.0, seconds), asked)
 
 
 def _opened(file: io.BufferedReader, asked: dict[str, Any], **more: str) -> InputContainer:
@@ -280,24 +301,35 @@ def _check_behind(asked: dict[str, Any], container: InputContainer, survey: Surv
         raise RefusedError("there is another film behind the first in it, and which is shown depends on the player")
 
 
-def _check_edits(asked: dict[str, Any], stream: VideoStream, survey: Survey) -> None:
-    """Refuse a film of which an edit list leaves out much: players that know only where it begins, or nothing of it, show that as well.
+def _cut(
+    asked: dict[str, Any], shown: tuple[VideoStream, Survey], whole: InputContainer, everything: VideoStream
+) -> tuple[Survey, tuple[float, float, float] | None]:
+    """Of the film in ``whole``, which was opened without the edit list: what its packets show, and from when to when of how long the list shows it; None
+    where the list leaves out nothing to speak of.
 
-    What a cut without a new encoding leaves in, from the key frame before it on, is decoded by everybody, and shown by nobody.
+    Raises:
+        OddEditsError: what the list makes of it can't be said.
     """
-    begun, shown = False, set()
-    for entry in stream.index_entries:
-        begun = begun or not entry.is_discard
-        if not (begun and entry.is_discard):
-            shown.add(entry.pos)
-    left_out, before, gone = 0, 0, False
-    with Path(asked["path"]).open("rb") as file, _opened(file, asked, ignore_editlist="1") as whole:
-        for entry in whole.streams[stream.index].index_entries:
-            left_out += max(0, entry.timestamp - before) if gone else 0
-            gone, before = entry.pos not in shown, entry.timestamp
-    seconds = float(left_out * _base(stream)) + (survey.interval if gone else 0)
-    if seconds > _data_seconds(stream, survey) * (DEPENDABLE - 1) + 1:
-        raise RefusedError(f"its edit list leaves out {seconds:,.1f} s of it, which some players show all the same")
+    stream, survey = shown
+    _check_size(everything, asked["max_pixels"])
+    if len(everything.index_entries) < len(stream.index_entries):  # its parts are indexed as they are read
+        _survey(whole, everything, asked["max_frames"])
+    seconds = _data_seconds(stream, survey)
+    left_out = hidden(_entries(stream), _entries(everything), survey.interval)
+    start = check(left_out, asked["edits"].get(str(stream.id)), seconds)
+    if start is None:
+        return survey, None
+    uncut = _survey(whole, everything, asked["max_frames"])
+    begin = bisect.bisect_left(uncut.times, start / _base(everything) - 0.5)
+    if begin == len(uncut.times):
+        raise RefusedError("its edit list shows nothing of it")
+    before = float((uncut.times[begin] - uncut.first) * _base(everything))
+    return uncut, (before, before + seconds, max(_seconds(whole, everything, uncut), before + seconds))
+
+
+def _entries(stream: VideoStream) -> list[Entry]:
+    base = float(_base(stream))
+    return [Entry(entry.timestamp * base, entry.pos, entry.is_discard) for entry in stream.index_entries]
 
 
 class Reader:
@@ -305,10 +337,12 @@ class Reader:
 
     What is looked for at a time is the frame that a player shows then, however long it has been shown: in a film of uneven rate the next one may
     be far, and whoever made it chose how far. Where that frame can't be decoded there is none (``lost``): the next one that can says nothing of it.
+    ``shift`` is by how much the file's first frame is before the first that is read here.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any]) -> None:
+    def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any], shift: float = 0.0) -> None:
         self.container, self.stream, self.survey = container, stream, survey
+        self.shift = shift
         self.pixels_left: int = asked["decoded_pixels"]
         self.damaged = self.lost = False
         self._failed: set[float] = set()
@@ -341,6 +375,11 @@ class Reader:
         late = self._found[0] - wanted
         self.lost = late > self._tick and (wanted in self._failed or late > LATE * self.survey.interval)
         return None if self.lost else self._found
+
+    def within(self, start: float, end: float) -> int:
+        """How many frames there are between two times."""
+        first, last = (self.survey.first + seconds / _base(self.stream) for seconds in (start, end))
+        return bisect.bisect_left(self.survey.times, last) - bisect.bisect_left(self.survey.times, first)
 
     def _from_key(self, before: float, wanted: float) -> tuple[float, VideoFrame] | None:
         """The first good frame from ``wanted`` on, decoded from the key frame at ``before``; from an earlier one where the container came out behind that
@@ -435,10 +474,11 @@ class Reader:
                 yield frame
 
 
-def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
-    """Say the frame, or why there is none, at the middle of each of so many equal parts of the clip, or at one given time."""
-    count = min(asked["frames"], reader.survey.packets)
-    times = [asked["at"]] if asked["at"] is not None else [seconds * (index + 0.5) / count for index in range(count)]
+def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) -> None:
+    """Say the frame, or why there is none, at the middle of each of so many equal parts of ``view``, or at one given time."""
+    start, end = view
+    count = max(1, min(asked["frames"], reader.within(start, end)))
+    times = [asked["at"]] if asked["at"] is not None else [start + (end - start) * (index + 0.5) / count for index in range(count)]
     spent = False
     for wanted in times:
         reason = "too much had been decoded before it"
@@ -452,15 +492,15 @@ def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
         except SpentError:
             spent = True
         if found is None:
-            _say({"kind": "missed", "wanted": wanted, "reason": reason})
+            _say({"kind": "missed", "wanted": wanted + reader.shift, "reason": reason})
             continue
         when, frame = found
         try:
             width, height, body = _png(frame, reader.stream, asked["frame_pixels"])
         except RefusedError as error:
-            _say({"kind": "missed", "wanted": wanted, "reason": str(error)})
+            _say({"kind": "missed", "wanted": wanted + reader.shift, "reason": str(error)})
             continue
-        _say({"kind": "frame", "wanted": wanted, "seconds": when, "width": width, "height": height}, body)
+        _say({"kind": "frame", "seconds": when + reader.shift, "width": width, "height": height}, body)
     _say({"kind": "end"})
 
 

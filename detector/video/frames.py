@@ -20,6 +20,7 @@ from typing import IO, Any
 from averment.core.errors import IncompleteError, MissingExtraError
 from averment.core.extras import require
 from averment.detector.imaging import UnreadableError
+from averment.detector.video.edit_lists import edit_lists
 
 MAX_PIXELS = 36_000_000
 """Width times height of a clip that is decoded: 8K (7680 x 4320) is within."""
@@ -62,16 +63,23 @@ class Sampling:
 
     ``frames`` are at the middle of so many equal parts of the clip. With ``key_frames``, each is the key frame before that time, where
     there is one that wasn't taken yet: quick, but whoever made the file chose where key frames are. With ``at``, one frame, at so many seconds.
+
+    Of a clip that is cut (``Facts.cut``) they are of what is shown or, with ``view``, of all that is in the file between two times.
     """
 
     frames: int = 32
     key_frames: bool = False
     at: float | None = None
+    view: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a clip is: ``seconds`` as its header says, if that is much longer than what could be read (``read_seconds``), else as read."""
+    """What a clip is: ``seconds`` as its header says, if that is much longer than what could be read (``read_seconds``), else as read.
+
+    ``cut`` is where an edit list shows a stretch of what the file holds: from when to when, and how long all is, in seconds from the file's first frame.
+    Of such a clip all times count from there.
+    """
 
     seconds: float
     read_seconds: float
@@ -81,6 +89,7 @@ class Facts:
     container: str
     frames: int
     key_frames: int
+    cut: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,8 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
         "frames": sampling.frames,
         "key_frames": sampling.key_frames,
         "at": sampling.at,
+        "view": sampling.view,
+        "edits": edit_lists(path),
         "cpu_seconds": CPU_SECONDS,
         "memory_bytes": MEMORY_BYTES,
         "max_pixels": MAX_PIXELS,
@@ -173,7 +184,10 @@ def _told(child: subprocess.Popen[bytes]) -> Iterator[Facts | Frame | Missed]:
         match value.get("kind"):
             case "clip":
                 stated = {name: value[name] for name in Facts.__dataclass_fields__}
-                yield Facts(**{**stated, "seconds": round(value["seconds"], 3), "read_seconds": round(value["read_seconds"], 3)})
+                cut = tuple(round(time, 3) for time in value["cut"]) if value["cut"] else None
+                yield Facts(
+                    **{**stated, "seconds": round(value["seconds"], 3), "read_seconds": round(value["read_seconds"], 3), "cut": cut}
+                )
             case "frame":
                 yield Frame(round(float(value["seconds"]), 3), int(value["width"]), int(value["height"]), body)
             case "missed":

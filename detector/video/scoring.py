@@ -11,6 +11,8 @@ clean is a clip only if at least half of the sampled frames could be judged, of 
 may be what a player shows), and by a family only if it said something of at least half of them:
 faces that are too small or too many leave manipulation open, as in images, and so does a face that speaks up and is gone before three frames
 could tell. The figures are no longer calibrated probabilities.
+
+A clip of which an edit list leaves out much is scored in each way that players may show it (``_views``), and clean only if it is in all of them.
 """
 
 from __future__ import annotations
@@ -49,6 +51,10 @@ FACES = 8
 """Faces of one frame that are cut out and scored, the largest ones."""
 
 
+SAME_PLACE = 0.5
+"""Seconds by which what players may show of a clip that was cut differs little."""
+
+
 @dataclass
 class _Seen:
     """What is kept of the frames: times and scores, no pictures. ``reasons`` count those without a probability of any family, ``missing`` those
@@ -81,26 +87,90 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
         MissingExtraError: PyAV isn't installed.
         IncompleteError: the detector is out of reach or broken.
     """
-    seen = _Seen()
-    batch: list[Frame] = []
+    wanted = sampling or Sampling()
     finding = finder or FaceFinder()
     try:
-        for item in frames(path, sampling or Sampling()):
-            match item:
-                case Facts():
-                    seen.facts = item
-                case Missed():
-                    seen.reasons[item.reason] += 1
-                    seen.missing += 1
-                case Frame():
-                    batch.append(item)
-            if len(batch) == BATCH:
-                _score_batch(batch, detector, finding, seen)
-                batch.clear()
+        seen = _look(path, detector, wanted, finding)
+        others = [_look(path, detector, replace(wanted, view=view), finding) for view in _views(seen.facts)]
     except UnreadableError as error:
         return Score(cannot_say=str(error))
-    _score_batch(batch, detector, finding, seen)
+    score, *rest = [_finished(each, detector) for each in (seen, *others)]
+    return _of_a_cut([score, *rest], seen.facts, detector.info.threshold) if seen.facts and seen.facts.cut else score
+
+
+def _look(path: Path, detector: Detector, sampling: Sampling, finder: FaceFinder) -> _Seen:
+    """The frames that ``sampling`` wants, scored.
+
+    Raises:
+        UnreadableError: the clip can't be read.
+    """
+    seen = _Seen()
+    batch: list[Frame] = []
+    for item in frames(path, sampling):
+        match item:
+            case Facts():
+                seen.facts = item
+            case Missed():
+                seen.reasons[item.reason] += 1
+                seen.missing += 1
+            case Frame():
+                batch.append(item)
+        if len(batch) == BATCH:
+            _score_batch(batch, detector, finder, seen)
+            batch.clear()
+    _score_batch(batch, detector, finder, seen)
+    return seen
+
+
+def _finished(seen: _Seen, detector: Detector) -> Score:
     return replace(_together(seen, detector), refused=seen.refused)
+
+
+def _views(facts: Facts | None) -> list[tuple[float, float]]:
+    """What else than the stretch that an edit list shows players may show of the file: all of it; from where the stretch begins to the end; and from
+    the file's beginning for as long as the stretch lasts. The stretch alone says little of them, and they little of it: it may be short."""
+    if facts is None or facts.cut is None:
+        return []
+    start, end, whole = facts.cut
+    views = [(0.0, whole)]
+    if start > SAME_PLACE:
+        views.append((0.0, end - start))
+        if whole - end > SAME_PLACE:
+            views.append((start, whole))
+    return views
+
+
+def _of_a_cut(scores: Sequence[Score], facts: Facts, threshold: float) -> Score:
+    """One score from those of the ways in which players may show a clip that was cut: the highest; open what is open in any of them, unless some is flagged."""
+    clips = [score.clip for score in scores if score.clip is not None]
+    start, end, whole = facts.cut or (0.0, 0.0, 0.0)
+    worst = max((score for score in scores if score.highest is not None), key=lambda score: score.highest or 0.0, default=None)
+    clip = replace(
+        (worst or scores[0]).clip or Clip(whole, facts.width, facts.height, facts.codec, 0, 0),
+        seconds=whole,
+        sampled=sum(clip.sampled for clip in clips),
+        judged=sum(clip.judged for clip in clips),
+        unjudged=dict(sum((Counter(clip.unjudged) for clip in clips), Counter())),
+        tracks=tuple(sorted((track for clip in clips for track in clip.tracks), key=lambda track: track.probability, reverse=True)),
+        cut=(start, end),
+    )
+    silent: dict[Family, str] = {}
+    probabilities: dict[Family, float] = {}
+    for place, score in enumerate(scores):
+        where = "" if place == 0 else f"with what the edit list leaves out ({start:.1f} to {end:.1f} s of {whole:.1f} s are shown), "
+        silent |= {family: where + reason for family, reason in score.silent.items() if family not in silent}
+        for family, value in score.probabilities.items():
+            probabilities[family] = max(value, probabilities.get(family, 0.0))
+        if score.cannot_say is not None and (worst is None or (worst.highest or 0.0) < threshold):
+            return Score(cannot_say=where + score.cannot_say, clip=clip, refused=any(score.refused for score in scores))
+    # What some way leaves open isn't answered by another that found nothing there.
+    said = {family: value for family, value in probabilities.items() if family not in silent or value >= threshold}
+    silent = {family: reason for family, reason in silent.items() if family not in said}
+    return (
+        Score(said, silent=silent, clip=clip, refused=any(score.refused for score in scores))
+        if said
+        else Score(cannot_say="; ".join(f"{family}: {reason}" for family, reason in silent.items()), clip=clip)
+    )
 
 
 def _score_batch(batch: Sequence[Frame], detector: Detector, finder: FaceFinder, seen: _Seen) -> None:

@@ -1,0 +1,85 @@
+"""What an edit list leaves out of a film, in the program that decodes: whether that is much, and what players may then show.
+
+Phones and messengers cut without encoding anew: all that was filmed stays in the file, and a list beside it says from when to when it is shown. Some
+programs follow the list, some know only where it begins, some nothing of it. Where one stretch is shown and the rest is left out before or behind it,
+each of these shows one stretch of the file, so that all of them can be judged (``scoring``). Of a list that shows several parts that can't be said.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+TOLERATED = 0.1
+"""Share of what is shown that may be left out, beside a second: the delay of an encoder, or what the sound is longer by, is no cut."""
+
+
+class OddEditsError(Exception):
+    """What the list makes of the film can't be said; the message is the reason."""
+
+
+class Entry(NamedTuple):
+    """A frame in FFmpeg's index: when it is decoded, by the track's clock in seconds, where it lies, and whether it is never shown."""
+
+    seconds: float
+    place: int
+    hidden: bool
+
+
+class Hidden(NamedTuple):
+    """Seconds that are left out before what is shown, between its parts, and behind it; and how long all is."""
+
+    before: float
+    between: float
+    behind: float
+    whole: float
+
+    @property
+    def total(self) -> float:
+        """All that is left out."""
+        return self.before + self.between + self.behind
+
+
+def tolerated(shown: float) -> float:
+    """Seconds that may be left out of a film of which so many are shown."""
+    return shown * TOLERATED + 1
+
+
+def hidden(shown: Sequence[Entry], everything: Sequence[Entry], interval: float) -> Hidden:
+    """What the index without the edit list has that the one with it has not."""
+    places = {entry.place for entry in shown if not entry.hidden}
+    seen = [number for number, entry in enumerate(everything) if entry.place in places]
+    starts = [entry.seconds for entry in everything]
+    if not starts:
+        return Hidden(0, 0, 0, 0)
+    ends = [*starts[1:], starts[-1] + interval]
+    whole = ends[-1] - starts[0]
+    if not seen:
+        return Hidden(whole, 0, 0, whole)
+    between = sum(max(0.0, starts[after] - ends[before]) for before, after in itertools.pairwise(seen))
+    return Hidden(starts[seen[0]] - starts[0], between, ends[-1] - ends[seen[-1]], whole)
+
+
+def check(left_out: Hidden, told: Mapping[str, Any] | None, shown: float) -> float | None:
+    """Where in the track what is shown begins, if one stretch is and much is left out; None where nothing much is.
+
+    Raises:
+        OddEditsError: it is shown in another way than as one stretch, or FFmpeg makes something else of the list than it says.
+    """
+    most = tolerated(shown)
+    told = told or {}
+    if "odd" in told:
+        raise OddEditsError(f"{told['odd']}, and what is shown then depends on the player")
+    parts = told.get("parts", 0)
+    cut = left_out.total > most
+    if cut and (parts != 1 or left_out.between > most):
+        raise OddEditsError(f"its edit list leaves out {left_out.total:,.1f} s of it, which some players show all the same")
+    if not parts:
+        return None
+    if told["again"] is None or told["again"] > most:
+        raise OddEditsError("its edit list shows parts of it again or in another order, and what is shown then depends on the player")
+    behind = 0.0 if told["end"] is None else max(0.0, left_out.whole - told["end"])
+    if abs(told["start"] - left_out.before) > most or abs(behind - left_out.behind) > most:
+        raise OddEditsError("its edit list says something else than what is decoded here, and what is shown depends on the player")
+    return float(told["start"]) if cut else None
