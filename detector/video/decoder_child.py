@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from averment.detector.video.cuts import Entry, OddEditsError, check, hidden
+from averment.detector.video.tones import ToneError, standard, tone
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -343,6 +344,7 @@ class Reader:
     def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any], shift: float = 0.0) -> None:
         self.container, self.stream, self.survey = container, stream, survey
         self.shift = shift
+        self.transfer = int(stream.codec_context.color_trc)  # by the container's word, until the first frame is decoded
         self.pixels_left: int = asked["decoded_pixels"]
         self.damaged = self.lost = False
         self._failed: set[float] = set()
@@ -496,29 +498,37 @@ def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) ->
             continue
         when, frame = found
         try:
-            width, height, body = _png(frame, reader.stream, asked["frame_pixels"])
-        except RefusedError as error:
+            width, height, body = _png(frame, reader, asked["frame_pixels"])
+        except (RefusedError, ToneError) as error:
             _say({"kind": "missed", "wanted": wanted + reader.shift, "reason": str(error)})
             continue
         _say({"kind": "frame", "seconds": when + reader.shift, "width": width, "height": height}, body)
     _say({"kind": "end"})
 
 
-def _png(frame: VideoFrame, stream: VideoStream, most: int) -> tuple[int, int, bytes]:
-    """The frame as people see it (square pixels, upright) with at most ``most`` pixels, as PNG, and its size."""
+def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]:
+    """The frame as people see it (square pixels, upright, of ordinary dynamic range) with at most ``most`` pixels, as PNG, and its size."""
     from PIL import Image
 
+    stream = reader.stream
     aspect = float(stream.sample_aspect_ratio or 1)
     if not 0.25 <= aspect <= 4:
         raise RefusedError(f"its pixels are {aspect:.3g} times as wide as high")
     width, height = max(1, round(frame.width * aspect)), frame.height
     shrink = min(1.0, math.sqrt(most / (width * height)))
     width, height = max(1, math.floor(width * shrink)), max(1, math.floor(height * shrink))
-    # Unspecified is what most high-definition files say; players then take ITU-R BT.709.
-    colours = "itu709" if int(frame.colorspace) == 2 and frame.height >= 720 else None
-    interpolation = "AREA" if shrink < 1 else "BICUBIC"
-    shown: Any = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=interpolation, threads=1)
-    picture = shown.to_image()
+    interpolation: Any = "AREA" if shrink < 1 else "BICUBIC"
+    matrix = int(frame.colorspace)
+    metadata = any(name in frame.side_data for name in ("DOVI_METADATA", "DOVI_RPU_BUFFER"))
+    kind = tone(int(frame.color_trc), reader.transfer, matrix, str(stream.codec_context.codec_tag), metadata=metadata)
+    if kind:
+        deep = frame.reformat(width, height, "rgb48le", interpolation=interpolation, threads=1)
+        picture = Image.fromarray(standard(deep.to_ndarray(), kind, matrix, int(frame.color_primaries)))
+    else:
+        # Unspecified is what most high-definition files say; players then take ITU-R BT.709.
+        colours = "itu709" if matrix == 2 and frame.height >= 720 else None
+        shown: Any = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=interpolation, threads=1)
+        picture = shown.to_image()
     turns = {
         90: Image.Transpose.ROTATE_90,
         180: Image.Transpose.ROTATE_180,

@@ -175,7 +175,9 @@ def passing(reason: str) -> bool:
 def _environment() -> dict[str, str]:
     """Where Python finds what it imports, and nothing else: no credentials, no settings."""
     kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # The threads of numpy's library take address space, which is bounded.
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | own
 
 
 def _told(child: subprocess.Popen[bytes]) -> Iterator[Facts | Frame | Missed]:
