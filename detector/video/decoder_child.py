@@ -11,6 +11,7 @@ its header says. The second seeks to the key frame before each wanted time, unle
 from __future__ import annotations
 
 import bisect
+import hashlib
 import io
 import json
 import math
@@ -477,10 +478,10 @@ class Reader:
 
 
 def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) -> None:
-    """Say the frame, or why there is none, at the middle of each of so many equal parts of ``view``, or at one given time."""
+    """Say the frame, or why there is none, at a time in each of so many equal parts of ``view``, or at one given time."""
     start, end = view
     count = max(1, min(asked["frames"], reader.within(start, end)))
-    times = [asked["at"]] if asked["at"] is not None else [start + (end - start) * (index + 0.5) / count for index in range(count)]
+    times = [asked["at"]] if asked["at"] is not None else [start + (end - start) * place / count for place in _places(count, asked["seed"])]
     spent = False
     for wanted in times:
         reason = "too much had been decoded before it"
@@ -504,6 +505,14 @@ def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) ->
             continue
         _say({"kind": "frame", "seconds": when + reader.shift, "width": width, "height": height}, body)
     _say({"kind": "end"})
+
+
+def _places(count: int, seed: str) -> list[float]:
+    """In each of ``count`` parts of one length a place, anywhere in it as ``seed`` has it; its middle, without one."""
+    if not seed:
+        return [part + 0.5 for part in range(count)]
+    chances = (hashlib.sha256(f"{seed} {part}".encode()).digest() for part in range(count))
+    return [part + int.from_bytes(chance[:6], "big") / 2**48 for part, chance in enumerate(chances)]
 
 
 def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]:

@@ -21,6 +21,7 @@ from averment.core.errors import IncompleteError
 from averment.detector import corpus
 from averment.detector.interface import Detector, FaceScore, Family, Score
 from averment.detector.serving import score_from_json, score_to_json
+from averment.detector.video import frames as module
 from averment.detector.video import scoring
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling
 from averment.detector.video.scoring import score_clip
@@ -87,6 +88,33 @@ def test_a_clip_of_which_a_service_refused_a_frame_says_so(shown: Any, told: Tol
 def test_one_wild_frame_flags_nothing(shown: Any, told: Told) -> None:
     """A single false alarm among many frames is outvoted."""
     assert score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.99 if index == 7 else 0.1})))).highest == 0.1
+
+
+def test_genuine_frames_where_a_scan_is_expected_to_look_hide_nothing(film: Callable[..., Path], told: Told) -> None:
+    """One in the middle of each of 32 equal parts: in a film of a minute nobody sees them, and it is all fake."""
+    expected = {int(750 * (part + 0.5) / 32) for part in range(32)}
+    pictures = [np.full((120, 160, 3), 20 if number in expected else 220, np.uint8) for number in range(750)]
+    path = film("flashes.mp4", pictures=pictures)
+    say = told(lambda picture: Score({SYNTHETIC: 0.9 if picture.mean() > 120 else 0.1}))
+    assert score_clip(path, say, Sampling()).highest == 0.1
+    assert score_clip(path, say).highest == 0.9
+
+
+def test_where_frames_are_looked_at_is_drawn_by_the_file(film: Callable[..., Path]) -> None:
+    """The same frames each time, one in each part of the clip; other ones of a file that differs by a byte that nobody is shown."""
+    path = film("a.mp4", frames=320)
+
+    def times() -> list[float]:
+        return [item.seconds for item in module.frames(path, Sampling(drawn=True)) if isinstance(item, Frame)]
+
+    drawn = times()
+    assert drawn == times() == sorted(drawn)
+    assert [int(when / 12.8 * 32 + 0.001) for when in drawn] == pytest.approx(list(range(32)), abs=1)
+    places = [when / 12.8 * 32 - part for part, when in enumerate(drawn)]
+    assert min(places) < 0.25
+    assert max(places) > 0.75
+    path.write_bytes(path.read_bytes() + b"\0\0\0\x09free\1")
+    assert len(set(drawn) & set(times())) < 16
 
 
 def test_a_manipulated_face_beside_a_real_one_is_found_by_its_track(shown: Any, told: Told) -> None:
