@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import math
+import struct
 import sys
 from array import array
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from PIL import Image
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf"
 """Demuxers that may look at the file. None of them follows references: playlists (HLS, DASH, concat) are not among them."""
@@ -54,6 +56,9 @@ and some packets hold what is never shown by itself. What is later than that isn
 
 BEHIND = 64 * 1024
 """Bytes behind the last frame, besides a tenth of the file, that an index and the end of the sound may take."""
+
+ASLANT = 0.02
+"""Of a pixel's way across or down, by which a turned picture may lie aslant."""
 
 SEEKS = 3
 """Key frames from which a frame is looked for, each before the other, where nothing comes of the last one before it."""
@@ -538,17 +543,33 @@ def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]
         colours = "itu709" if matrix == 2 and frame.height >= 720 else None
         shown: Any = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=interpolation, threads=1)
         picture = shown.to_image()
-    turns = {
-        90: Image.Transpose.ROTATE_90,
-        180: Image.Transpose.ROTATE_180,
-        -180: Image.Transpose.ROTATE_180,
-        -90: Image.Transpose.ROTATE_270,
-    }
-    if frame.rotation in turns:
-        picture = picture.transpose(turns[frame.rotation])
+    for turn in _turns(frame):
+        picture = picture.transpose(turn)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return picture.width, picture.height, buffer.getvalue()
+
+
+def _turns(frame: VideoFrame) -> list[Image.Transpose]:
+    """What makes of the frame what people see: a quarter turn, mirrors, in any order of both.
+
+    Raises:
+        RefusedError: it is turned by another angle, or slanted.
+    """
+    from PIL import Image
+
+    beside: Any = frame.side_data
+    if "DISPLAYMATRIX" not in beside:
+        return []
+    across, across_down, _, down_across, down, *_ = struct.unpack("=9i", bytes(beside["DISPLAYMATRIX"])[:36])
+    straight, crossed = (abs(across), abs(down)), (abs(across_down), abs(down_across))
+    if max(crossed) <= ASLANT * min(straight):  # also of zeros, which say nothing
+        turned, mirrored, upset = [], across < 0, down < 0
+    elif max(straight) <= ASLANT * min(crossed):
+        turned, mirrored, upset = [Image.Transpose.TRANSPOSE], down_across < 0, across_down < 0
+    else:
+        raise RefusedError("it is turned by an angle that is no quarter, or slanted, which not every player does")
+    return turned + [Image.Transpose.FLIP_LEFT_RIGHT] * mirrored + [Image.Transpose.FLIP_TOP_BOTTOM] * upset
 
 
 if __name__ == "__main__":

@@ -159,6 +159,53 @@ def test_a_clip_that_a_phone_held_sideways_is_seen_upright(film: Film, degrees: 
     assert max(edges, key=lambda edge: edges[edge]) == bright
 
 
+def with_matrix(path: Path, *parts: float) -> Path:
+    """An MP4 whose track header maps pixels so: across and down of a step across, then of a step down."""
+    data = bytearray(path.read_bytes())
+    across, across_down, down_across, down = (round(part * 65536) for part in parts)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, across, across_down, 0, down_across, down, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("matrix", "bright"),
+    [
+        ((1, 0, 0, 1), "top left"),
+        ((-1, 0, 0, 1), "top right"),
+        ((1, 0, 0, -1), "bottom left"),
+        ((-1, 0, 0, -1), "bottom right"),
+        ((0, 1, -1, 0), "top right"),
+        ((0, -1, 1, 0), "bottom left"),
+        ((0, 1, 1, 0), "top left"),
+        ((0, -1, -1, 0), "bottom right"),
+        ((0, 0, 0, 0), "top left"),
+    ],
+)
+def test_a_mirrored_clip_is_seen_mirrored_and_not_upside_down(film: Film, matrix: tuple[float, ...], bright: str) -> None:
+    """The cameras in the fronts of some telephones write so; the angle alone, which FFmpeg tells, is half a turn for one of two mirrors and none for the other."""
+    corner = np.zeros((120, 160, 3), np.uint8)
+    corner[:60, :80] = 255
+    frame = sampled(with_matrix(film(pictures=[corner] * 5), *matrix), frames=1)[1][0]
+    assert (frame.width, frame.height) == ((120, 160) if matrix[1] else (160, 120))
+    shown = picture(frame)[:, :, 0]
+    high, wide = shown.shape[0] // 3, shown.shape[1] // 3
+    levels = {
+        f"{down} {across}": float(shown[rows, columns].mean())
+        for down, rows in (("top", slice(high)), ("bottom", slice(-high, None)))
+        for across, columns in (("left", slice(wide)), ("right", slice(-wide, None)))
+    }
+    assert max(levels, key=lambda place: levels[place]) == bright
+
+
+@pytest.mark.parametrize("matrix", [(0.7071, 0.7071, -0.7071, 0.7071), (1, 0.5, 0, 1)])
+def test_a_clip_that_is_turned_by_less_than_a_quarter_is_not_judged(film: Film, matrix: tuple[float, ...]) -> None:
+    """Few players do it, and a face that lies aslant is none to a detector."""
+    _, shown, missed = sampled(with_matrix(film(frames=5), *matrix), frames=2)
+    assert not shown
+    assert {item.reason for item in missed} == {"it is turned by an angle that is no quarter, or slanted, which not every player does"}
+
+
 def test_pixels_that_are_not_square_are_made_so(film: Film) -> None:
     """An anamorphic clip is stretched to what people see: faces would be too narrow otherwise."""
 
