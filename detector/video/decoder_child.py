@@ -57,6 +57,10 @@ and some packets hold what is never shown by itself. What is later than that isn
 BEHIND = 64 * 1024
 """Bytes behind the last frame, besides a tenth of the file, that an index and the end of the sound may take."""
 
+SOLID = 242
+"""How solid a pixel is, of 255, through which nothing is seen."""
+TRANSPARENT = "it is transparent, and what is shown depends on what it lies on"
+
 ASLANT = 0.02
 """Of a pixel's way across or down, by which a turned picture may lie aslant."""
 
@@ -223,6 +227,8 @@ def _film(container: InputContainer) -> VideoStream:
     if films[0].codec_context is None or films[0].codec_context.name not in DECODERS.split(","):
         known = films[0].codec_context.name if films[0].codec_context is not None else "unknown"
         raise RefusedError(f"its codec ({known}) is not decoded here")
+    if films[0].metadata.get("alpha_mode") == "1":  # of WebM, whose transparency is a second picture beside the first, and not decoded
+        raise RefusedError(TRANSPARENT)
     return films[0]
 
 
@@ -533,6 +539,10 @@ def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]
     width, height = max(1, math.floor(width * shrink)), max(1, math.floor(height * shrink))
     interpolation: Any = "AREA" if shrink < 1 else "BICUBIC"
     matrix = int(frame.colorspace)
+    if any(part.is_alpha for part in frame.format.components):
+        ground: Any = frame.reformat(format="rgba", threads=1)
+        if ground.to_ndarray()[:, :, 3].min() < SOLID:
+            raise RefusedError(TRANSPARENT)
     metadata = any(name in frame.side_data for name in ("DOVI_METADATA", "DOVI_RPU_BUFFER"))
     kind = tone(int(frame.color_trc), reader.transfer, matrix, str(stream.codec_context.codec_tag), metadata=metadata)
     if kind:

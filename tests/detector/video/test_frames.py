@@ -159,6 +159,31 @@ def test_a_clip_that_a_phone_held_sideways_is_seen_upright(film: Film, degrees: 
     assert max(edges, key=lambda edge: edges[edge]) == bright
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "form"), [("a.webm", "libvpx-vp9", "yuva420p"), ("a.mov", "prores_ks", "yuva444p10le"), ("a.mkv", "ffv1", "bgra")]
+)
+def test_a_clip_through_which_its_ground_is_seen_is_not_judged(tmp_path: Path, name: str, codec: str, form: str) -> None:
+    """On a page it shows what is drawn in its transparency, and to a detector the colours below. One that is solid throughout is judged."""
+    path = tmp_path / name
+    for drawn in (True, False):
+        with av.open(str(path), "w") as out:
+            track = out.add_stream(codec, rate=25)
+            track.width, track.height, track.pix_fmt = 160, 120, form
+            for index in range(5):
+                pixels = np.full((120, 160, 4), 255, np.uint8)
+                pixels[40:80, 40:80, 3] = 100 if drawn else 255
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=form)
+                frame.pts = index
+                out.mux(track.encode(frame))
+            out.mux(track.encode())
+        if name == "a.webm":
+            assert refusal(path) == "it is transparent, and what is shown depends on what it lies on"
+            continue
+        _, shown, missed = sampled(path, frames=3)
+        assert len(shown) == (0 if drawn else 3)
+        assert {item.reason for item in missed} <= {"it is transparent, and what is shown depends on what it lies on"}
+
+
 def with_matrix(path: Path, *parts: float) -> Path:
     """An MP4 whose track header maps pixels so: across and down of a step across, then of a step down."""
     data = bytearray(path.read_bytes())
