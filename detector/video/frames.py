@@ -21,6 +21,7 @@ from averment.core.errors import IncompleteError, MissingExtraError
 from averment.core.extras import require
 from averment.detector.imaging import UnreadableError
 from averment.detector.video.edit_lists import edit_lists
+from averment.detector.video.editions import has_ordered_chapters
 from averment.detector.video.lending import sha256_of
 
 MAX_PIXELS = 36_000_000
@@ -123,6 +124,8 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
         IncompleteError: the process could not be started.
     """
     _check_one_film(path)
+    if has_ordered_chapters(path):
+        raise UnreadableError("its chapters say which parts of it are shown in which order, and what is shown then depends on the player")
     asked = {
         "path": str(path.resolve()),
         "frames": sampling.frames,

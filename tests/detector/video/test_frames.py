@@ -21,6 +21,7 @@ from PIL import Image
 
 from averment.detector.imaging import UnreadableError
 from averment.detector.video import frames as module
+from averment.detector.video.editions import has_ordered_chapters
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames, passing
 
 Film = Callable[..., Path]
@@ -561,6 +562,39 @@ def test_what_a_cut_leaves_before_its_beginning_to_be_decoded_is_no_film(film: F
     path.write_bytes(edited(path.read_bytes(), (4_000, 8 * tick)))
     facts, shown, _ = sampled(path)
     assert (facts.seconds, len(shown)) == (pytest.approx(4, abs=0.1), 32)
+
+
+def element(name: str, body: bytes, *, width: int = 8) -> bytes:
+    """An element of a Matroska file, with its size in so many bytes."""
+    return bytes.fromhex(name) + (len(body) | 1 << 7 * width).to_bytes(width, "big") + body
+
+
+@pytest.mark.parametrize("width", [1, 2, 8])
+@pytest.mark.parametrize(("flag", "refused"), [(b"\1", True), (b"\0\0\1", True), (b"\0", False), (None, False)])
+def test_a_film_that_its_chapters_put_together_is_refused(film: Film, width: int, flag: bytes | None, refused: bool) -> None:
+    """Players that obey such chapters show one second of four, to FFmpeg they are names. Chapters as others have them change nothing."""
+    path = film("chapters.mkv")
+    atom = element("b6", element("73c4", b"\1", width=width) + element("91", (10**9).to_bytes(8, "big"), width=width), width=width)
+    ordered = b"" if flag is None else element("45dd", flag, width=width)
+    chapters = element("1043a770", element("45b9", element("45bc", b"\1") + atom + ordered, width=width), width=width)
+    data = path.read_bytes()
+    start = data.index(b"\x18\x53\x80\x67") + 4
+    path.write_bytes(data[:start] + (len(data) - start - 8 + len(chapters) | 1 << 56).to_bytes(8, "big") + data[start + 8 :] + chapters)
+    if refused:
+        assert refusal(path) == "its chapters say which parts of it are shown in which order, and what is shown then depends on the player"
+    else:
+        assert len(sampled(path)[1]) == 32
+
+
+def test_no_chapters_take_the_reader_aback(tmp_path: Path) -> None:
+    """Whatever follows the name of chapters, a film of a size or none: there is an answer, soon."""
+    chance = np.random.default_rng(2)
+    path = tmp_path / "a.mkv"
+    for _ in range(200):
+        path.write_bytes(b"\x1a\x45\xdf\xa3" + b"".join(b"\x10\x43\xa7\x70" + chance.bytes(int(chance.integers(0, 40))) for _ in range(20)))
+        has_ordered_chapters(path)
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + b"\x10\x43\xa7\x70\xff" + element("45b9", element("45dd", b"\1")))
+    assert has_ordered_chapters(path)
 
 
 def test_a_cover_is_no_film(film: Film) -> None:
