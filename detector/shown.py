@@ -70,7 +70,7 @@ def decode_shown(data: bytes) -> Image.Image:
                 "its four inks don't say whether they are written as Adobe does, and programs differ in which they take; save it in sRGB"
             )
         if profile := opened.info.get("icc_profile"):
-            _check_profile(profile, opened.mode)
+            check_profile(profile, opened.mode)
         elif _has_profile(data):
             raise UnreadableError(_UNREAD)
         _check_ground(opened)
@@ -86,8 +86,12 @@ def _has_profile(data: bytes) -> bool:
     return data[:2] == b"\xff\xd8" and any(segment.code == APP2 and data.startswith(name, segment.start) for segment in before)
 
 
-def _check_profile(profile: bytes, mode: str) -> None:
-    """Refuse a profile that shows other colours, by either of the ways that programs take through it, and one that can't be read."""
+def check_profile(profile: bytes, mode: str) -> None:
+    """Refuse a profile that shows other colours, by either of the ways that programs take through it, and one that can't be read.
+
+    Raises:
+        UnreadableError: it is one of these.
+    """
     cms: Any = require("PIL.ImageCms", extra="detector", needed_for="reading colour profiles")
     try:
         opened = cms.ImageCmsProfile(io.BytesIO(profile))

@@ -8,7 +8,8 @@ each of these shows one stretch of the file, so that all of them can be judged (
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 TOLERATED = 0.1
@@ -46,19 +47,22 @@ def tolerated(shown: float) -> float:
     return shown * TOLERATED + 1
 
 
-def hidden(shown: Sequence[Entry], everything: Sequence[Entry], interval: float) -> Hidden:
-    """What the index without the edit list has that the one with it has not."""
+def hidden(shown: Iterable[Entry], everything: Iterable[Entry], interval: float) -> Hidden:
+    """What the index without the edit list has that the one with it has not. Of hours of film there are millions of entries, which aren't kept."""
     places = {entry.place for entry in shown if not entry.hidden}
-    seen = [number for number, entry in enumerate(everything) if entry.place in places]
-    starts = [entry.seconds for entry in everything]
+    starts, seen = array("d"), array("q")
+    for number, entry in enumerate(everything):
+        starts.append(entry.seconds)
+        if entry.place in places:
+            seen.append(number)
     if not starts:
         return Hidden(0, 0, 0, 0)
-    ends = [*starts[1:], starts[-1] + interval]
-    whole = ends[-1] - starts[0]
+    starts.append(starts[-1] + interval)  # each lasts until the next
+    whole = starts[-1] - starts[0]
     if not seen:
         return Hidden(whole, 0, 0, whole)
-    between = sum(max(0.0, starts[after] - ends[before]) for before, after in itertools.pairwise(seen))
-    return Hidden(starts[seen[0]] - starts[0], between, ends[-1] - ends[seen[-1]], whole)
+    between = sum(max(0.0, starts[after] - starts[before + 1]) for before, after in itertools.pairwise(seen))
+    return Hidden(starts[seen[0]] - starts[0], between, starts[-1] - starts[seen[-1] + 1], whole)
 
 
 def check(left_out: Hidden, told: Mapping[str, Any] | None, shown: float) -> float | None:

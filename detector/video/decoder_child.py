@@ -340,9 +340,9 @@ def _cut(
     return uncut, (before, before + seconds, max(_seconds(whole, everything, uncut), before + seconds))
 
 
-def _entries(stream: VideoStream) -> list[Entry]:
+def _entries(stream: VideoStream) -> Iterator[Entry]:
     base = float(_base(stream))
-    return [Entry(entry.timestamp * base, entry.pos, entry.is_discard) for entry in stream.index_entries]
+    return (Entry(entry.timestamp * base, entry.pos, entry.is_discard) for entry in stream.index_entries)
 
 
 class Reader:
@@ -543,6 +543,7 @@ def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]
         ground: Any = frame.reformat(format="rgba", threads=1)
         if ground.to_ndarray()[:, :, 3].min() < SOLID:
             raise RefusedError(TRANSPARENT)
+    _check_profile(frame)
     metadata = any(name in frame.side_data for name in ("DOVI_METADATA", "DOVI_RPU_BUFFER"))
     kind = tone(int(frame.color_trc), reader.transfer, matrix, str(stream.codec_context.codec_tag), metadata=metadata)
     if kind:
@@ -558,6 +559,24 @@ def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return picture.width, picture.height, buffer.getvalue()
+
+
+def _check_profile(frame: VideoFrame) -> None:
+    """Refuse a frame that players which know its colour profile show in other colours.
+
+    Raises:
+        RefusedError: they do, or the profile can't be read.
+    """
+    beside: Any = frame.side_data
+    if "ICC_PROFILE" not in beside:
+        return
+    from averment.detector.imaging import UnreadableError
+    from averment.detector.shown import check_profile
+
+    try:
+        check_profile(bytes(beside["ICC_PROFILE"]), "RGB")
+    except UnreadableError as error:
+        raise RefusedError(str(error)) from error
 
 
 def _turns(frame: VideoFrame) -> list[Image.Transpose]:

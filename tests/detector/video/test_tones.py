@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from averment.detector.video.frames import Frame, Missed, Sampling, frames
 from averment.detector.video.tones import HLG, PQ, ToneError, between, hlg_of_light, hlg_signal, pq_light, standard, tone
@@ -186,3 +186,32 @@ def test_every_signal_is_a_picture() -> None:
         assert (np.diff(grey[:, 0, 1].astype(int)) >= 0).all()
     noise = np.random.default_rng(1).integers(0, 40_000, (50, 50, 3)).astype(np.uint16)
     assert standard(noise, HLG, 9, 12).shape == (50, 50, 3)
+
+
+def with_profile(data: bytes, profile: bytes) -> bytes:
+    """An MP4 whose track says its colours by an ICC profile (colr of the kind prof; ISO/IEC 14496-12, section 12.1.5)."""
+    made, place = b"", 0
+    while place + 8 <= len(data):
+        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        body = data[place + 8 : place + size]
+        head = {b"stsd": 8, b"avc1": 78, b"hev1": 78, b"hvc1": 78}.get(kind, 0)
+        if head or kind in {b"moov", b"trak", b"mdia", b"minf", b"stbl"}:
+            body = body[:head] + with_profile(body[head:], profile)
+        elif kind == b"colr":
+            body = b"prof" + profile
+        made += struct.pack(">I4s", len(body) + 8, kind) + body
+        place += size
+    return made
+
+
+def test_a_profile_that_shows_other_colours_is_told(tmp_path: Path) -> None:
+    """Red and blue exchanged in the picture, and back by the profile, is a face to those who obey it; sRGB's own changes nothing."""
+    path = wide(tmp_path / "a.mp4", [np.array([0.8, 0.6, 0.4])], 1)
+    whole = path.read_bytes()
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path.write_bytes(with_profile(whole, plain))
+    assert np.array(seen(path)) == pytest.approx(np.array([[204, 153, 102]]), abs=2)
+    path.write_bytes(with_profile(whole, plain.replace(b"rXYZ", b"none").replace(b"bXYZ", b"rXYZ").replace(b"none", b"bXYZ")))
+    assert seen(path) == ["by its colour profile it is shown in other colours than those that would be judged; save it in sRGB"]
+    path.write_bytes(with_profile(whole, plain[:200]))
+    assert seen(path) == ["its colour profile can't be read, and decides how it is shown"]
