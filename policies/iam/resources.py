@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.document import Statement, Value
+from averment.policies.iam.partitions import plain
 from averment.policies.iam.patterns import contains, overlap
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 
@@ -23,8 +24,8 @@ def bucket_name(bucket: Resource) -> str | Unknown | None:
 def reaches_objects(statement: Statement, bucket: Resource) -> Truth:
     """Whether the statement's ``Resource`` or ``NotResource`` takes in objects of ``bucket``."""
     if statement.not_resources is not None:
-        return negate(any_of(_whole_bucket(value, bucket) for value in statement.not_resources))
-    return any_of(_object_pattern(value, bucket) for value in statement.resources or ())
+        return negate(any_of(_whole_bucket(plain(value), bucket) for value in statement.not_resources))
+    return any_of(_object_pattern(plain(value), bucket) for value in statement.resources or ())
 
 
 def takes_in_all(refusal: Statement, bucket: Resource, grant: Statement | None = None) -> Truth:
@@ -39,7 +40,7 @@ def _granted_keys(grant: Statement | None, bucket: Resource) -> list[str | Unkno
     """The patterns of keys in ``bucket`` that ``grant`` may reach: rather too wide than too narrow."""
     if grant is None or grant.resources is None:
         return ["*"]
-    return [keys for value in grant.resources if (keys := _keys(value, bucket)) is not None] or ["*"]
+    return [keys for value in grant.resources if (keys := _keys(plain(value), bucket)) is not None] or ["*"]
 
 
 def _keys(value: Value, bucket: Resource) -> str | Unknown | None:
@@ -70,9 +71,9 @@ def _templated_keys(value: Unknown) -> str | Unknown:
 def _taken_in(granted: str | Unknown, refusal: Statement, bucket: Resource) -> Truth:
     """Whether the keys ``granted`` are all among what ``refusal`` takes in."""
     if refusal.not_resources is not None:
-        spared = (keys for value in refusal.not_resources if (keys := _keys(value, bucket)) is not None)
+        spared = (keys for value in refusal.not_resources if (keys := _keys(plain(value), bucket)) is not None)
         return negate(any_of(_both(keys, granted, overlap) for keys in spared))
-    return any_of(_refused(value, granted, bucket) for value in refusal.resources or ())
+    return any_of(_refused(plain(value), granted, bucket) for value in refusal.resources or ())
 
 
 def _refused(value: Value, granted: str | Unknown, bucket: Resource) -> Truth:
@@ -138,7 +139,7 @@ def _through_point(value: Value) -> Truth:
 def every_bucket(statement: Statement) -> str | None:
     """The pattern by which the statement reaches objects of any bucket (``*``, ``arn:*:s3:::*``), ``NotResource`` (any but some), or None."""
     for value in statement.resources or ():
-        if isinstance(value, str) and (_everywhere(value) or value.replace("arn:aws:s3:::", "").strip("*/") == ""):
+        if isinstance(value, str) and (_everywhere(plain(value)) or plain(value).replace("arn:aws:s3:::", "").strip("*/") == ""):
             return value
     return "NotResource" if statement.not_resources is not None else None
 

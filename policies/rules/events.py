@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
+from averment.policies.iam.partitions import plain
 from averment.policies.iam.patterns import overlap
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
@@ -163,6 +164,7 @@ def _buckets_of(arns: Any) -> Any:
 
 
 def _named(arn: Any) -> Any:
+    arn = plain(arn)
     if isinstance(arn, Unknown) and arn.template is not None:
         return Unknown(arn.reason, arn.template.removeprefix("arn:aws:s3:::"))
     return arn.removeprefix("arn:aws:s3:::") if isinstance(arn, str) else arn

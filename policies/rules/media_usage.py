@@ -11,6 +11,7 @@ from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
+from averment.policies.iam.partitions import is_identity_pools, service_of
 from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
 from averment.policies.rules.grants import Grant, grants_of
 
@@ -32,8 +33,7 @@ _LOOKING = (
     "rekognition:StartLabelDetection",
 )
 _CONVERTING = ("mediaconvert:CreateJob", "elastictranscoder:CreateJob", "transcribe:StartTranscriptionJob")
-_CONVERTERS = frozenset({"mediaconvert.amazonaws.com", "elastictranscoder.amazonaws.com"})
-_IDENTITY_POOL = "cognito-identity.amazonaws.com"
+_CONVERTERS = frozenset({"mediaconvert", "elastictranscoder"})
 _MOST_BUCKETS = 3
 """A role that works on more buckets than this is an application's: what it looks at lies in one of them, and it isn't said in which."""
 
@@ -102,7 +102,7 @@ def uses(graph: Graph) -> dict[str, Use]:
 def _work(role: Resource, carriers: Sequence[Carrier]) -> tuple[Use, tuple[str, ...]] | None:
     """What ``role`` does with pictures, video or sound, if it does anything, and the rights on objects that go with it."""
     services, federated = _trusted(role)
-    if _IDENTITY_POOL in federated:
+    if any(is_identity_pools(provider) for provider in federated):
         return Use(f"people of an identity pool may write to it by {role.address}", uploads=True), ("s3:PutObject",)
     looking = _first(carriers, _FACES) or _first(carriers, _LOOKING)
     if looking is not None:
@@ -112,8 +112,9 @@ def _work(role: Resource, carriers: Sequence[Carrier]) -> tuple[Use, tuple[str, 
     converting = _first(carriers, _CONVERTING)
     if converting is not None:
         return Use(f"{role.address} works on its objects and may call {converting.text}"), both
-    if services & _CONVERTERS:
-        return Use(f"{role.address}, which {min(services & _CONVERTERS)} assumes, works on its objects"), both
+    converters = [service for service in services if service_of(service) in _CONVERTERS]
+    if converters:
+        return Use(f"{role.address}, which {min(converters)} assumes, works on its objects"), both
     return None
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.iam.partitions import SUFFIXES
 from averment.policies.iam.resources import bucket_name
 
 DISTRIBUTION = "AWS::CloudFront::Distribution"
-_S3_HOST = re.compile(r"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+_S3_HOST = re.compile(rf"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?{SUFFIXES}", re.IGNORECASE)
 
 _LINKED = re.compile(r"\$\{(?P<address>[^{}]+?)\.(?:Ref|\w*DomainName)\}")
 

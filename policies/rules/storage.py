@@ -13,6 +13,7 @@ from averment.policies.graph.model import OUTSIDE, Graph, Reference, Resource, U
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import bucket_of
 from averment.policies.iam.document import Document, Statement, parse_document
+from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name, reaches_objects, takes_in_all
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.media import BUCKET
@@ -67,7 +68,7 @@ def same_bucket(value: Any, bucket: Resource) -> Truth:
     """Whether ``value`` (a name, an ARN, a link) means ``bucket``."""
     if isinstance(value, Reference):
         return value.address == bucket.address
-    name = bucket_name(bucket)
+    name, value = bucket_name(bucket), plain(value)
     if isinstance(value, Unknown):
         if isinstance(name, Unknown) and name.template and name.template == value.template and "${?}" not in name.template:
             return True

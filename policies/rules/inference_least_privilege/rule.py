@@ -10,6 +10,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
+from averment.policies.iam.partitions import pool_claim
 from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
 from averment.policies.iam.principals import Principal, Who
 from averment.policies.iam.trusted import trusted_strangers
@@ -220,8 +221,9 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
 def _guests(role: Resource, context: Context) -> str | None:
     """Why the role is one for unauthenticated users of an identity pool, if it is."""
     for statement in trust(role).of_effect("Allow"):
-        if any(_for_guests(condition) for condition in statement.conditions):
-            return "its trust policy says cognito-identity.amazonaws.com:amr unauthenticated"
+        found = next((condition for condition in statement.conditions if _for_guests(condition)), None)
+        if found is not None:
+            return f"its trust policy says {found.key} unauthenticated"
     for attachment in context.graph.of_type(_ATTACHMENT):
         pool = context.graph.target(attachment.get("IdentityPoolId"))
         closed = isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
@@ -231,8 +233,7 @@ def _guests(role: Resource, context: Context) -> str | None:
 
 
 def _for_guests(condition: Condition) -> bool:
-    amr = condition.key.lower() == "cognito-identity.amazonaws.com:amr"
-    return amr and not condition.negated and "unauthenticated" in condition.values
+    return pool_claim(condition.key) == "amr" and not condition.negated and "unauthenticated" in condition.values
 
 
 def _outsider(role: Resource, context: Context) -> Principal | None:

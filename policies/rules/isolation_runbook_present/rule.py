@@ -12,6 +12,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import Carrier, identity_documents, trust, unread_policies
+from averment.policies.iam.partitions import service_of
 from averment.policies.iam.patterns import action_matches, is_wildcard
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -49,7 +50,6 @@ _ALLOWED = (
     "s3:PutBucketAcl",
 )
 _PROBE = "AnActionThatNoServiceHas"
-_SSM = "ssm.amazonaws.com"
 
 _ROLE_FIX = (
     'assumeRole: "${aws_iam_role.<isolation>.arn}"  # in the document',
@@ -255,7 +255,7 @@ def _trusts_ssm(role: Resource) -> Truth:
             if isinstance(value, Unknown):
                 verdicts.append(value)
             elif kind == "Service":
-                verdicts.append(isinstance(value, str) and value == _SSM)
+                verdicts.append(isinstance(value, str) and service_of(value) == "ssm")
     return any_of(verdicts)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
@@ -20,8 +20,6 @@ TRAIL = "AWS::CloudTrail::Trail"
 STORE = "AWS::CloudTrail::EventDataStore"
 _OBJECTS = "AWS::S3::Object"
 _S3 = "arn:aws:s3"
-_PARTITION = re.compile(r"\Aarn:aws-[a-z-]+:")
-"""How ARNs begin in China, GovCloud and the like; buckets have one name in all of them."""
 
 _READS, _WRITES = "reads", "writes"
 
@@ -229,7 +227,7 @@ def _within(value: Any, bucket: Resource) -> Truth:
     """Whether some objects of ``bucket`` have ARNs that begin with ``value``."""
     if isinstance(value, Reference):
         return value.address == bucket.address
-    name, value = bucket_name(bucket), _plain(value)
+    name, value = bucket_name(bucket), plain(value)
     if isinstance(value, str) and isinstance(name, str) and value.startswith(f"{_S3}:::{name}/"):
         return True
     return _prefix_of_all(value, bucket)
@@ -239,7 +237,7 @@ def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
     """Whether every object's ARN in ``bucket`` begins with ``value``; a folder of it isn't enough."""
     if isinstance(value, Reference):
         return value.address == bucket.address and value.suffix in ("", "/")
-    name, value = bucket_name(bucket), _plain(value)
+    name, value = bucket_name(bucket), plain(value)
     if isinstance(value, Unknown):
         same = isinstance(name, Unknown) and name.template and value.template in (f"{_S3}:::{name.template}/", f"{_S3}:::{name.template}")
         if same and "${?}" not in (value.template or ""):
@@ -252,13 +250,6 @@ def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
     if isinstance(name, Unknown):
         return Unknown(f"whether {value} is this bucket: {name.reason}")
     return name is not None and f"{_S3}:::{name}/".startswith(value)
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as it would be in the partition ``aws``."""
-    if isinstance(value, Unknown) and value.template:
-        return Unknown(value.reason, _PARTITION.sub("arn:aws:", value.template))
-    return _PARTITION.sub("arn:aws:", value) if isinstance(value, str) else value
 
 
 def _stripped(value: Unknown) -> Unknown:

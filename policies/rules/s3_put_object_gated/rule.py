@@ -24,6 +24,7 @@ from averment.policies.iam.carriers import (
 )
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
+from averment.policies.iam.partitions import pool_claim
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, every_bucket, may_be_everywhere, names_reached, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
@@ -374,7 +375,7 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
 def _lets_guests_in(statement: Statement) -> bool:
     """Whether a trust statement is for unauthenticated users of a Cognito identity pool, who are anyone."""
     return any(
-        condition.key.lower() == "cognito-identity.amazonaws.com:amr" and not condition.negated and "unauthenticated" in condition.values
+        pool_claim(condition.key) == "amr" and not condition.negated and "unauthenticated" in condition.values
         for condition in statement.conditions
     )
 

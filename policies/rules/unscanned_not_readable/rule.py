@@ -15,6 +15,7 @@ from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
+from averment.policies.iam.partitions import is_identity_pools, names_own_identity
 from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, classify, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
@@ -45,7 +46,6 @@ _ANYBODY = re.compile(
     r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)|vpce?-\**|[^:]*[*?][^:]*:[^:]*|A(?:RO|ID)A\**", re.IGNORECASE
 )
 """ARNs, networks and user ids that spare everybody in an account, or everywhere: nobody in particular is the scanner."""
-_OWN_FOLDER = "cognito-identity.amazonaws.com:sub"
 
 _TERRAFORM = """\
 # in the policy of aws_s3_bucket.@
@@ -321,13 +321,13 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
 def _federated(role: Resource, graph: Graph) -> bool:
     """Whether people assume ``role`` through Cognito's identity pools."""
     statements = trust(role).of_effect("Allow")
-    pools = any(value == "cognito-identity.amazonaws.com" for statement in statements for _, value in statement.principals or ())
+    pools = any(isinstance(value, str) and is_identity_pools(value) for statement in statements for _, value in statement.principals or ())
     return pools and any(True for _ in identity_documents(role, graph))
 
 
 def _own_folder(statement: Statement) -> bool:
     """Whether the statement reaches only the user's own folder."""
-    return all(_OWN_FOLDER in str(getattr(value, "suffix", value)) for value in statement.resources or ("",))
+    return all(names_own_identity(str(getattr(value, "suffix", value))) for value in statement.resources or ("",))
 
 
 RULE = Rule(
