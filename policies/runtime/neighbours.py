@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
 from averment.policies.graph.model import Unknown
-from averment.policies.runtime.described import access_points, account, apis, inference
+from averment.policies.runtime.described import access_points, account, apis, elsewhere, inference
 from averment.policies.runtime.described.added import with_added
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item, answer_or_none
 from averment.policies.surfaces.config_items import field
@@ -99,6 +99,15 @@ DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
 }
 """Types that are asked of their service, with what asks. The actions that each takes stand in ``permissions``."""
 
+ELSEWHERE: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
+    "AWS::CloudFront::Distribution": elsewhere.distributions,
+    "AWS::IAM::Group": elsewhere.groups,
+    "AWS::IAM::Policy": elsewhere.policies,
+    "AWS::IAM::Role": elsewhere.roles,
+    "AWS::IAM::User": elsewhere.users,
+}
+"""Types that are asked of their service where AWS Config has no items of them in the region (``recorded_elsewhere``)."""
+
 
 class NeighbourSource(Protocol):
     """Gives configuration items by type, or one by id."""
@@ -156,7 +165,7 @@ class ConfigNeighbours:
     organisation may know its media buckets: ``SelectResourceConfig`` has them.
 
     The inventory says how things are, and that there are no others, only where a recorder that is on covers the type in this region;
-    elsewhere nobody has looked, or not lately.
+    elsewhere nobody has looked, or not lately. What AWS Config has in another region only, or in none, is asked of its service.
     Throttling is met by the client's own retries. What all this needs is in ``permissions``.
     """
 
@@ -219,14 +228,14 @@ class ConfigNeighbours:
             IncompleteError: there are too many, or nobody keeps them up to date.
         """
         found = list(self._inventory(resource_type))
-        self._require_recorded(resource_type, there=bool(found))
+        if not found and recorded_elsewhere(resource_type, self._config.meta.region_name) is not None:
+            return list(ELSEWHERE[resource_type](self._ask))
+        self._require_recorded(resource_type)
         tags = self._tags(resource_type) if found else {}
         return [{**item, "tags": tags.get(str(item.get("resourceId")), _UNTAGGED)} for item in found]
 
-    def _require_recorded(self, resource_type: str, *, there: bool) -> None:
+    def _require_recorded(self, resource_type: str) -> None:
         region = self._config.meta.region_name
-        if not there and (reason := recorded_elsewhere(resource_type, region)) is not None:
-            raise IncompleteError(reason)
         covering = [recorder for recorder in self._recorders() if records(recorder.get("recordingGroup") or {}, resource_type)]
         if not covering:
             raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")

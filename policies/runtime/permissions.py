@@ -69,6 +69,17 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 }
 """By Config's name of a type that is asked of its service: the actions that this takes. API Gateway knows its verbs only."""
 
+_IAM = ("iam:GetAccountAuthorizationDetails",)
+
+ELSEWHERE_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudFront::Distribution": ("cloudfront:ListDistributions",),
+    "AWS::IAM::Group": _IAM,
+    "AWS::IAM::Policy": _IAM,
+    "AWS::IAM::Role": _IAM,
+    "AWS::IAM::User": _IAM,
+}
+"""By type: the actions with which it is asked of its service in regions whose AWS Config has no items of it."""
+
 ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::CloudTrail::Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
     "AWS::DynamoDB::Table": ("dynamodb:DescribeTimeToLive",),
@@ -97,6 +108,7 @@ def _of_type(name: str, rule: Rule) -> set[str]:
     for resource_type in held_in((name,)):
         if recording(name).origin is Origin.SERVICE:
             actions.update(ASKED[resource_type])
+        actions.update(ELSEWHERE_ACTIONS.get(resource_type, ()))
         addition = ADDITIONS.get(resource_type)
         wanted = addition is not None and (addition.rules is None or rule.id in addition.rules)
         if wanted and not (addition is not None and addition.subjects and resource_type not in held_in(rule.types)):

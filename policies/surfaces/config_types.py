@@ -61,6 +61,7 @@ def _part(*owners: str, lacks: str = "", own: bool = False) -> Recording:
 
 _SDK, _CFN = Spelling.SDK, Spelling.CLOUDFORMATION
 _BOTH = (API, SCHEMA)
+_IAM = "Not in regions that AWS Config came to after February 2022; there IAM is asked."
 _HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 
 RECORDINGS: Mapping[str, Recording] = {
@@ -86,7 +87,9 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::Budgets::Budget": _asked("AWS::Budgets::Budget"),
     "AWS::CE::AnomalyMonitor": _asked("AWS::CE::AnomalyMonitor"),
     "AWS::CE::AnomalySubscription": _asked("AWS::CE::AnomalySubscription"),
-    "AWS::CloudFront::Distribution": _recorded("AWS::CloudFront::Distribution", _SDK),
+    "AWS::CloudFront::Distribution": _recorded(
+        "AWS::CloudFront::Distribution", _SDK, lacks="In us-east-1 only; in other regions CloudFront is asked."
+    ),
     "AWS::CloudTrail::EventDataStore": _recorded("AWS::CloudTrail::EventDataStore", _CFN, API),
     "AWS::CloudTrail::Trail": _recorded(
         "AWS::CloudTrail::Trail", _SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."
@@ -106,13 +109,13 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::DynamoDB::GlobalTable": _part("AWS::DynamoDB::Table", lacks="Each replica is recorded as a table."),
     "AWS::DynamoDB::Table": _recorded("AWS::DynamoDB::Table", _SDK, lacks="Time to live: asked of DynamoDB."),
     "AWS::Events::Rule": _recorded("AWS::Events::Rule", _CFN),
-    "AWS::IAM::Group": _recorded("AWS::IAM::Group", _SDK),
+    "AWS::IAM::Group": _recorded("AWS::IAM::Group", _SDK, lacks=_IAM),
     "AWS::IAM::GroupPolicy": _part("AWS::IAM::Group", own=True),
-    "AWS::IAM::ManagedPolicy": _part("AWS::IAM::Policy", lacks="Config's AWS::IAM::Policy is a managed policy."),
+    "AWS::IAM::ManagedPolicy": _part("AWS::IAM::Policy", lacks=f"Config's AWS::IAM::Policy is a managed policy. {_IAM}"),
     "AWS::IAM::Policy": _part(*_HOLDERS, lacks="CloudFormation's AWS::IAM::Policy is an inline policy of its holders."),
-    "AWS::IAM::Role": _recorded("AWS::IAM::Role", _SDK),
+    "AWS::IAM::Role": _recorded("AWS::IAM::Role", _SDK, lacks=_IAM),
     "AWS::IAM::RolePolicy": _part("AWS::IAM::Role", own=True),
-    "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK),
+    "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK, lacks=_IAM),
     "AWS::IAM::UserPolicy": _part("AWS::IAM::User", own=True),
     "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
     "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK, lacks="The grants of keys for signing: asked of KMS."),

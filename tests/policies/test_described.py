@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
@@ -25,8 +26,9 @@ from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.described import ask as ask_module
 from averment.policies.runtime.described.added import ADDITIONS
 from averment.policies.runtime.described.ask import Ask
-from averment.policies.runtime.neighbours import DESCRIBED, ConfigNeighbours
-from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, INVENTORY, REPORTING, permissions
+from averment.policies.runtime.evaluate import Evaluator
+from averment.policies.runtime.neighbours import DESCRIBED, ELSEWHERE, ConfigNeighbours, MemoryNeighbours
+from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, ELSEWHERE_ACTIONS, INVENTORY, REPORTING, permissions
 from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.config_types import RECORDINGS, Origin
 
@@ -536,6 +538,206 @@ def test_every_type_that_is_asked_for_is_in_the_tables():
     assert set(ADDITIONS) == set(ADDED_ACTIONS)
 
 
+def _behaviour(**more: Any) -> dict[str, Any]:
+    return {"TargetOriginId": "media", "ViewerProtocolPolicy": "https-only", **more}
+
+
+def _distribution(bucket: str, gate: str | None = None) -> dict[str, Any]:
+    """A distribution as ListDistributions has it: lists wrapped, and without what only its configuration says."""
+    associated = [{"EventType": "viewer-request", "FunctionARN": f"arn:aws:cloudfront::{OWN}:function/{gate}"}] if gate else []
+    origin = {
+        "Id": "media",
+        "DomainName": f"{bucket}.s3.{PLACE}.amazonaws.com",
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+        "OriginAccessControlId": "E1",
+    }
+    rest: dict[str, Any] = {
+        "Status": "Deployed",
+        "LastModifiedTime": NOW,
+        "DomainName": "d1.cloudfront.net",
+        "Aliases": {"Quantity": 0},
+        "CacheBehaviors": {"Quantity": 0},
+        "CustomErrorResponses": {"Quantity": 0},
+        "Comment": "",
+        "PriceClass": "PriceClass_All",
+        "Enabled": True,
+        "ViewerCertificate": {},
+        "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": 0}},
+        "WebACLId": "",
+        "HttpVersion": "http2",
+        "IsIPV6Enabled": True,
+        "Staging": False,
+    }
+    return {
+        "Id": "E2",
+        "ARN": f"arn:aws:cloudfront::{OWN}:distribution/E2",
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": _behaviour(FunctionAssociations={"Quantity": len(associated), "Items": associated}),
+        **rest,
+    }
+
+
+def _listed(*distributions: dict[str, Any]) -> dict[str, Any]:
+    rest = {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(distributions)}
+    return {"DistributionList": {**rest, **({"Items": list(distributions)} if distributions else {})}}
+
+
+_READS: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+
+
+def _inline() -> list[dict[str, Any]]:
+    return [{"PolicyName": "media", "PolicyDocument": json.dumps(_READS)}]  # made anew: botocore puts the document in place of its text
+
+
+_ATTACHED = [{"PolicyName": "ReadOnlyAccess", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]
+ACCOUNT_WIDE: dict[str, Mapping[str, Answer]] = {
+    "cloudfront": {"ListDistributions": _listed(_distribution("acme-media", "gate"))},
+    "iam": {
+        "GetAccountAuthorizationDetails": lambda sent: {
+            "Role": {
+                "RoleDetailList": [
+                    {
+                        "Path": "/",
+                        "RoleName": "scanner",
+                        "RoleId": "AROA1234567890ABCDEFG",
+                        "Arn": f"arn:aws:iam::{OWN}:role/scanner",
+                        "AssumeRolePolicyDocument": json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*"}]}),
+                        "RolePolicyList": _inline(),
+                        "AttachedManagedPolicies": _ATTACHED,
+                    }
+                ]
+            },
+            "User": {
+                "UserDetailList": [
+                    {
+                        "UserName": "anna",
+                        "UserId": "AIDA1234567890ABCDEFG",
+                        "Arn": f"arn:aws:iam::{OWN}:user/anna",
+                        "GroupList": ["media"],
+                    }
+                ]
+            },
+            "Group": {
+                "GroupDetailList": [
+                    {
+                        "GroupName": "media",
+                        "GroupId": "AGPA1234567890ABCDEFG",
+                        "Arn": f"arn:aws:iam::{OWN}:group/media",
+                        "GroupPolicyList": _inline(),
+                    }
+                ]
+            },
+            "LocalManagedPolicy": {
+                "Policies": [
+                    {
+                        "PolicyName": "media",
+                        "PolicyId": "ANPA1234567890ABCDEFG",
+                        "Arn": f"arn:aws:iam::{OWN}:policy/media",
+                        "PolicyVersionList": [
+                            {"Document": json.dumps(_READS), "VersionId": "v2", "IsDefaultVersion": True},
+                            {"Document": "{}", "VersionId": "v1", "IsDefaultVersion": False},
+                        ],
+                    }
+                ]
+            },
+        }[sent["Filter"][0]]
+    },
+}
+READ_ELSEWHERE: dict[str, dict[tuple[str | int, ...], Any]] = {
+    "AWS::CloudFront::Distribution": {
+        ("DistributionConfig", "Origins", 0, "Id"): "media",
+        ("DistributionConfig", "DefaultCacheBehavior", "FunctionAssociations", 0, "EventType"): "viewer-request",
+    },
+    "AWS::IAM::Role": {
+        ("RoleName",): "scanner",
+        ("AssumeRolePolicyDocument", "Statement", 0, "Principal"): "*",
+        ("Policies", 0, "PolicyDocument", "Statement", 0, "Action"): "s3:GetObject",
+        ("ManagedPolicyArns",): ["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+    },
+    "AWS::IAM::User": {("UserName",): "anna", ("Policies",): [], ("ManagedPolicyArns",): [], ("Groups",): ["media"]},
+    "AWS::IAM::Group": {("GroupName",): "media", ("Policies", 0, "PolicyName"): "media", ("ManagedPolicyArns",): []},
+    "AWS::IAM::Policy": {("ManagedPolicyName",): "media", ("PolicyDocument", "Statement", 0, "Action"): "s3:GetObject"},
+}
+
+
+def _at(place: str, cloud: Mapping[str, Mapping[str, Answer]]) -> tuple[Services, ConfigNeighbours]:
+    """Services in a region whose AWS Config has nothing."""
+    services = Services({"config": {"ListDiscoveredResources": {"resourceIdentifiers": []}}, **cloud})
+    config = services.client(f"config/{place}")
+    return services, ConfigNeighbours(config, account_id=OWN, connect=lambda service: services.client(f"{service}/{place}"))
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_what_is_recorded_in_other_regions_is_asked_of_its_service(kind: str):
+    """In Zurich AWS Config has neither distributions nor IAM; what hung on them could not be checked, for good."""
+    services, source = _at("eu-central-2", ACCOUNT_WIDE)
+    (item,) = source.items(kind)
+    graph = graph_from_items([item])
+    assert graph.problems == []
+    (resource,) = graph
+    for path, value in READ_ELSEWHERE[kind].items():
+        assert resource.get(*path) == value, path
+    assert {f"{service}:{name}" for service, name in services.called if service != "config"} == set(ELSEWHERE_ACTIONS[kind])
+    assert set(ELSEWHERE) == set(ELSEWHERE_ACTIONS) == set(READ_ELSEWHERE)
+
+
+def _refused(_sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListDistributions")
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (_listed(), Verdict.PASS, ""),
+        (_listed(_distribution("acme-published")), Verdict.PASS, ""),
+        (_listed(_distribution("acme-uploads", "gate")), Verdict.FAIL, "is origin 'media' of"),
+        (_refused, Verdict.UNKNOWN, "could not check"),
+        (EndpointConnectionError(endpoint_url="https://cloudfront.amazonaws.com"), Verdict.UNKNOWN, "could not check"),
+    ],
+)
+def test_a_quarantine_is_judged_beside_the_distributions_in_its_own_region(answer: Answer, verdict: Verdict, said: str):
+    """AWS Config has distributions in us-east-1 alone: in every other region the rule could never say that nobody is served."""
+    _, source = _at(PLACE, {"cloudfront": {"ListDistributions": answer}})
+    (entry,) = [entry for entry in _judged("quarantine-not-served", source) if entry.resource_type == "AWS::S3::Bucket"]
+    assert (entry.verdict, said in entry.annotation) == (verdict, True), entry.annotation
+
+
+@pytest.mark.parametrize(("gate", "verdict"), [("gate", Verdict.PASS), (None, Verdict.FAIL)])
+def test_a_distribution_is_judged_where_its_bucket_is(gate: str | None, verdict: Verdict):
+    """In us-east-1, where distributions are recorded, nobody knows the tags of a bucket in Ireland."""
+    _, source = _at(PLACE, {"cloudfront": {"ListDistributions": _listed(_distribution("acme-uploads", gate))}})
+    assert [entry.verdict for entry in _judged("cdn-media-gated", source)] == [verdict]
+
+
+@pytest.mark.parametrize("place", ["us-gov-west-1", "eusc-de-east-1"])
+def test_in_a_partition_without_cloudfront_there_are_no_distributions(place: str):
+    gone = EndpointConnectionError(endpoint_url=f"https://cloudfront.{place}.amazonaws.com")
+    _, source = _at(place, {"cloudfront": {"ListDistributions": gone}})
+    assert source.items("AWS::CloudFront::Distribution") == []
+    assert [entry.verdict for entry in _judged("quarantine-not-served", source)] == [Verdict.PASS]
+
+
+def test_where_cloudfront_should_answer_silence_is_not_none():
+    """China has one of its own."""
+    gone = EndpointConnectionError(endpoint_url="https://cloudfront.cn-northwest-1.amazonaws.com.cn")
+    _, source = _at("cn-north-1", {"cloudfront": {"ListDistributions": gone}})
+    with pytest.raises(IncompleteError, match="list AWS::CloudFront::Distribution"):
+        source.items("AWS::CloudFront::Distribution")
+
+
+def _judged(rule_id: str, source: ConfigNeighbours) -> list[Any]:
+    """The evaluations of a rule on a quarantine bucket, with the distributions of ``source`` and nothing else around it."""
+    case = Path(__file__).resolve().parents[2] / "policies" / "rules" / "quarantine_not_served" / "cases" / "no_access_block.pass"
+    items = json.loads((case / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+    (bucket,) = ({**item, "tags": {"data-class": "ugc"}} for item in items if item["resourceId"] == "acme-uploads")
+
+    class Around(MemoryNeighbours):
+        def items(self, resource_type: str) -> Any:
+            return source.items(resource_type) if resource_type == "AWS::CloudFront::Distribution" else super().items(resource_type)
+
+    return list(Evaluator(rule(rule_id), Around([bucket]), Scope((OWN,)), {}, OWN).every())
+
+
 def test_a_listing_is_fetched_once():
     """Methods and APIs, URLs and functions come from the same listings; an account's quota is shared."""
     services = Services(ANSWERS)
@@ -800,7 +1002,7 @@ def test_metrics_configurations_are_read_to_the_end():
 def test_permissions_are_those_of_the_rules_and_no_more():
     """A role for one rule can't read what only another needs; rules about source code need none of their own."""
     some = permissions([rule("signing-key-fit")], Scope())
-    assert some == REPORTING | INVENTORY | {"kms:ListGrants"}
+    assert some == REPORTING | INVENTORY | {"kms:ListGrants", "iam:GetAccountAuthorizationDetails"}
     assert "budgets:ViewBudget" in permissions([rule("inference-cost-watched")], Scope())
     assert "budgets:ViewBudget" not in permissions([rule("media-bucket-events-scanned")], Scope())
     metrics = {entry.id for entry in all_rules() if "s3:GetMetricsConfiguration" in permissions([entry], Scope())}

@@ -47,7 +47,7 @@ class Ask:
         return self._clients[service]
 
     def pages(self, service: str, operation: str, key: str, **request: Any) -> list[Any]:
-        """The entries under ``key`` on every page of ``operation``; none where the service doesn't exist in the region.
+        """The entries under ``key`` (``Outer.Inner``) on every page of ``operation``; none where the service doesn't exist in the region.
 
         Raises:
             IncompleteError: there are more than ``MAX_RESOURCES``.
@@ -66,7 +66,7 @@ class Ask:
         found: list[Any] = []
         try:
             for answer in [getattr(client, operation)(**request)] if one else client.get_paginator(operation).paginate(**request):
-                found.extend(answer.get(key) or ())
+                found.extend(_under(answer, key))
                 if len(found) > MAX_RESOURCES:
                     raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
         except EndpointConnectionError:
@@ -103,12 +103,27 @@ class Ask:
 
 
 def _there(service: str, region: str) -> bool:
-    """Whether botocore knows of ``service`` in ``region``, or of no region of it: that nothing answers there is no news otherwise."""
+    """Whether botocore knows of ``service`` in ``region``, or of no region of it: that nothing answers there is no news otherwise.
+
+    A service of the whole partition (CloudFront, budgets) is in each region of one that has it, and in none of another.
+    """
     import botocore.session
 
-    session = botocore.session.get_session()
-    known = session.get_available_regions(service.partition("/")[0], partition_name=session.get_partition_for_region(region))
-    return not known or region in known
+    session, name = botocore.session.get_session(), service.partition("/")[0]
+    partition = session.get_partition_for_region(region)
+    known = session.get_available_regions(name, partition_name=partition)
+    if known:
+        return region in known
+    whole = session.get_available_regions(name, partition_name=partition, allow_non_regional=True)
+    return bool(whole) or not session.get_available_regions(name, allow_non_regional=True)
+
+
+def _under(answer: Mapping[str, Any], key: str) -> list[Any]:
+    """The list under ``key`` in ``answer``, parts of which are apart by dots; empty where there is none."""
+    found: Any = answer
+    for part in key.split("."):
+        found = (found or {}).get(part)
+    return list(found or ())
 
 
 def answer_or_none(call: Callable[..., Mapping[str, Any]], code: str, **request: Any) -> Mapping[str, Any] | None:
