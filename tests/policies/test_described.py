@@ -717,6 +717,56 @@ def test_in_a_partition_without_cloudfront_there_are_no_distributions(place: str
     assert [entry.verdict for entry in _judged("quarantine-not-served", source)] == [Verdict.PASS]
 
 
+@pytest.mark.parametrize("place", ["cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "eu-isoe-west-1", "eu-central-2"])
+def test_iam_is_everywhere(place: str):
+    """No roles because nobody answered would let pass what hangs on them; botocore's older list has no IAM in the sovereign cloud."""
+    gone = EndpointConnectionError(endpoint_url="https://iam.example")
+    _, source = _at(place, {"iam": {"GetAccountAuthorizationDetails": gone}})
+    with pytest.raises(EndpointConnectionError):
+        list(ELSEWHERE["AWS::IAM::Role"](source._ask))
+
+
+@pytest.mark.parametrize(
+    ("service", "place", "there"),
+    [
+        ("appsync", "us-gov-west-1", False),
+        ("budgets", "eusc-de-east-1", True),
+        ("budgets", "cn-north-1", True),
+        ("rekognition", "cn-north-1", False),
+        ("rekognition", "us-gov-west-1", True),
+        ("s3", "eusc-de-east-1", True),
+    ],
+)
+def test_a_service_is_where_its_places_or_its_rules_for_endpoints_say(service: str, place: str, there: bool):
+    gone = EndpointConnectionError(endpoint_url="https://example")
+
+    class Client:
+        meta = Services.client("s3").meta
+
+        def can_paginate(self, _operation: str) -> bool:
+            return False
+
+        def ask(self) -> None:
+            raise gone
+
+    ask = Ask(connect=lambda _service: Client(), region=place, identify=lambda: OWN)
+    if there:
+        with pytest.raises(EndpointConnectionError):
+            ask.pages(service, "ask", "Items")
+    else:
+        assert ask.pages(service, "ask", "Items") == []
+
+
+@pytest.mark.parametrize(("service", "operation"), [("budgets", "DescribeBudgets"), ("ce", "GetAnomalyMonitors")])
+def test_in_govcloud_costs_are_watched_elsewhere(service: str, operation: str):
+    """That none are watched would be a finding which nobody there can mend."""
+    kind = {"budgets": "AWS::Budgets::Budget", "ce": "AWS::CE::AnomalyMonitor"}[service]
+    gone = EndpointConnectionError(endpoint_url=f"https://{service}.us-gov-west-1.amazonaws.com")
+    _, source = _at("us-gov-west-1", {service: {operation: gone}})
+    with pytest.raises(IncompleteError, match=f"{service} is not in aws-us-gov, whose costs are watched in the account that pays"):
+        source.items(kind)
+
+
 def test_where_cloudfront_should_answer_silence_is_not_none():
     """China has one of its own."""
     gone = EndpointConnectionError(endpoint_url="https://cloudfront.cn-northwest-1.amazonaws.com.cn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,10 @@ MAX_RESOURCES = 20_000
 
 _PARTITIONS = {"cn-": "aws-cn", "eusc-": "aws-eusc", "us-gov-": "aws-us-gov"}
 """By how the names of their regions begin; every other region of customers' is in ``aws``."""
+
+_MAIN = "aws"
+_PAID_ELSEWHERE = frozenset({"budgets", "ce"})
+"""Services of which a partition without them has nothing, while what they watch is watched in another."""
 
 Item = dict[str, Any]
 
@@ -72,6 +77,10 @@ class Ask:
         except EndpointConnectionError:
             if _there(service, self.region):
                 raise
+            if service in _PAID_ELSEWHERE:
+                raise IncompleteError(
+                    f"{service} is not in {self.partition}, whose costs are watched in the account that pays for them"
+                ) from None
         return found
 
     def takes(self, service: str, operation: str, parameter: str) -> bool:
@@ -81,7 +90,7 @@ class Ask:
     @property
     def partition(self) -> str:
         """The part of AWS that the region is in, as ARNs name it."""
-        return next((name for start, name in _PARTITIONS.items() if self.region.startswith(start)), "aws")
+        return next((name for start, name in _PARTITIONS.items() if self.region.startswith(start)), _MAIN)
 
     def arn(self, service: str, rest: str) -> str:
         """An ARN in this account and region."""
@@ -103,9 +112,10 @@ class Ask:
 
 
 def _there(service: str, region: str) -> bool:
-    """Whether botocore knows of ``service`` in ``region``, or of no region of it: that nothing answers there is no news otherwise.
+    """Whether botocore knows of ``service`` in ``region``, or knows of no place of it at all: that nothing answers there is no news otherwise.
 
-    A service of the whole partition (CloudFront, budgets) is in each region of one that has it, and in none of another.
+    A service of the whole partition (CloudFront, IAM, budgets) is where its rules for endpoints name the partition, which the older list of
+    places may lack.
     """
     import botocore.session
 
@@ -114,8 +124,12 @@ def _there(service: str, region: str) -> bool:
     known = session.get_available_regions(name, partition_name=partition)
     if known:
         return region in known
-    whole = session.get_available_regions(name, partition_name=partition, allow_non_regional=True)
-    return bool(whole) or not session.get_available_regions(name, allow_non_regional=True)
+    if session.get_available_regions(name, partition_name=partition, allow_non_regional=True):
+        return True
+    if session.get_available_regions(name):
+        return False
+    named = json.dumps(session.get_component("data_loader").load_service_model(name, "endpoint-rule-set-1"))
+    return f'"{partition}"' in named or f'"{_MAIN}"' not in named
 
 
 def _under(answer: Mapping[str, Any], key: str) -> list[Any]:
