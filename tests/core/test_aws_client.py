@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+import botocore.session
 import pytest
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
@@ -18,6 +19,7 @@ from urllib3.exceptions import SSLError
 from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError, SignedOutError
 from averment.core.fetch import Fetch
+from averment.core.regions import configured_region, partition_of
 
 
 @pytest.mark.parametrize("region", ["", "eu west 1", "EU-WEST-1", "eu-west-1."])
@@ -27,6 +29,48 @@ def test_a_region_that_cannot_be_one_is_bad_input(region: str) -> None:
         client("s3", region=region)
     assert repr(region) in caught.value.message
     assert caught.value.fix == "name it as AWS does: eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "region"),
+    [
+        ({"AWS_REGION": "us-gov-west-1"}, "us-gov-west-1"),
+        ({"AWS_REGION": "us-gov-west-1", "AWS_DEFAULT_REGION": "us-gov-east-1"}, "us-gov-east-1"),
+        ({"AWS_REGION": "us-gov-west-1", "AWS_PROFILE": "beijing"}, "cn-north-1"),
+    ],
+)
+def test_aws_region_is_the_region_where_boto3_has_none(
+    settings: dict[str, str], region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what messages say to set, and boto3 doesn't read it: S3 was asked in another partition, the rest could not be made."""
+    (tmp_path / "config").write_text("[profile beijing]\nregion = cn-north-1\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    assert [client(service).meta.region_name for service in ("s3", "sqs")] == [region, region]
+    assert configured_region() == region
+    assert client("s3", region="eu-west-1").meta.region_name == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("cn-northwest-1", "aws-cn"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("us-west-1", "aws"),
+        (None, "aws"),
+    ],
+)
+def test_a_region_s_partition_is_botocore_s(region: str | None, partition: str) -> None:
+    assert partition_of(region) == partition
+    assert region is None or botocore.session.get_session().get_partition_for_region(region) == partition
 
 
 def test_an_endpoint_that_is_no_address_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:

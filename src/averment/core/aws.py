@@ -5,6 +5,7 @@ Where the calls go is boto3's business: profiles, regions and ``AWS_ENDPOINT_URL
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import traceback
@@ -88,12 +89,20 @@ def client(
     )
     with _making, aws_errors(f"set up the {service} client"):
         try:
-            made = (session or boto3).client(service, region_name=region, config=config)
+            made = (session or boto3).client(service, region_name=region or _by_other_name(session or boto3.Session), config=config)
             made.meta.events.register("before-parse", _refuse_no_answer)
             made.meta.events.register("after-call", _refuse_a_part)
             return _to_address(made)
         except ValueError as error:
             raise BadInputError(f"could not set up the {service} client: {error}", fix=_SETTINGS) from error
+
+
+def _by_other_name(session: Any) -> str | None:
+    """The region that AWS_REGION names, where boto3, which reads AWS_DEFAULT_REGION and the profile alone, has none: other tools of AWS read both."""
+    named = os.environ.get("AWS_REGION")
+    if not named or os.environ.get("AWS_DEFAULT_REGION"):
+        return None
+    return None if (session() if isinstance(session, type) else session).region_name else named
 
 
 def _refuse_no_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
