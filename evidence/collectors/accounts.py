@@ -6,12 +6,14 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.organisation import Organisation
+from averment.core.regions import configured_region, partition_of
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import ClientFactory
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account
@@ -100,19 +102,26 @@ def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[s
     return tuple(sorted(found))
 
 
-def clients_in(account: str, role: RoleToAssume) -> ClientFactory:
-    """Makes clients that act in ``account`` through ``role``. The role is assumed at the first call and again before it expires."""
+def clients_in(account: str, role: RoleToAssume, region: str | None = None) -> ClientFactory:
+    """Makes clients that act in ``account`` through ``role``. The role is assumed at the first call and again before it expires.
+
+    ``region`` is where it is assumed and whose partition its ARN is of; by default that of the AWS settings.
+    """
     boto3 = require("boto3", extra="aws", needed_for="collecting from several accounts")
     core = require("botocore.session", extra="aws", needed_for="collecting from several accounts")
     credentials = require("botocore.credentials", extra="aws", needed_for="collecting from several accounts")
     with aws_errors(f"prepare to act in account {account}"):
         source = boto3.Session()
-        arn = role.arn(account, source.get_partition_for_region(source.region_name) if source.region_name else "aws")
+        place = region or configured_region()
+        arn = role.arn(account, partition_of(place))
         extra: dict[str, Any] = {"RoleSessionName": SESSION_NAME}
         if role.external_id is not None:
             extra["ExternalId"] = role.external_id
         fetcher = credentials.AssumeRoleCredentialFetcher(
-            client_creator=source.client, source_credentials=source.get_credentials(), role_arn=arn, extra_args=extra
+            client_creator=partial(source.client, region_name=place),
+            source_credentials=source.get_credentials(),
+            role_arn=arn,
+            extra_args=extra,
         )
         assumed = core.Session()
         assumed.register_component("credential_provider", _Resolver(credentials.DeferredRefreshableCredentials, fetcher))

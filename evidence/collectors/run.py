@@ -15,6 +15,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period
+from averment.core.regions import MAIN
 from averment.core.threads import Unawaited
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered, media_asked
 from averment.evidence.collectors.redact import hide_account, redact
@@ -25,6 +26,9 @@ RESUME_WITHIN = timedelta(hours=24)
 
 _WAITING = 16
 """Records that may wait for the ledger before collectors are held up: memory stays bounded."""
+
+_ARN = f"arn:{MAIN}:"
+"""How the ARNs begin that collectors name."""
 
 Skip = Callable[[Collector, CollectScope], bool]
 """Whether nothing is left to do for a collector in a scope (one account and region)."""
@@ -175,13 +179,17 @@ def _failed(collector: Collector, scope: CollectScope, reason: str) -> Record:
     return collector.record(scope, Gathered(source=collector.name, query={"collector": collector.name}, payload=None, problems=[reason]))
 
 
-def policy(chosen: Iterable[Collector], organisation: Organisation | None = None) -> dict[str, Any]:
-    """The least-privilege IAM policy under which ``chosen`` work for ``organisation``; one statement per collector and kind of resource."""
+def policy(chosen: Iterable[Collector], organisation: Organisation | None = None, partition: str = MAIN) -> dict[str, Any]:
+    """The least-privilege IAM policy under which ``chosen`` work for ``organisation``; one statement per collector and kind of resource.
+
+    ARNs are of ``partition``: IAM takes none of another.
+    """
     statements = []
     for collector in chosen:
         by_resources: dict[tuple[str, ...], list[str]] = {}
         for action, resources in collector.allowed(organisation).items():
-            by_resources.setdefault(resources, []).append(action)
+            there = tuple(f"arn:{partition}:{arn.removeprefix(_ARN)}" if arn.startswith(_ARN) else arn for arn in resources)
+            by_resources.setdefault(there, []).append(action)
         name = "".join(part.capitalize() for part in collector.name.split("-"))
         for number, (resources, actions) in enumerate(sorted(by_resources.items()), start=1):
             statements.append(

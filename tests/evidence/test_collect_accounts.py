@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 from averment.cli.main import run
 from averment.core.aws import client
@@ -97,6 +99,34 @@ def test_an_account_that_cannot_be_entered_is_on_record(scope_of: Callable[..., 
     assert records[OTHERS[0]].gathering is Gathering.COULD_NOT
     assert "allow sts:AssumeRole" in str(records[OTHERS[0]].reason)
     assert records[OTHERS[1]].gathering is Gathering.COLLECTED
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc"), (None, "aws")]
+)
+def test_the_role_is_of_the_partition_that_is_looked_into(region: str | None, partition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the region stands in averment.yaml alone, and the settings have another or none."""
+    asked: list[tuple[str, str]] = []
+
+    def hear(request: Any, **_: object) -> AWSResponse:
+        asked.append((request.url, str(parse_qs(str(request.body))["RoleArn"][0])))
+        return AWSResponse(request.url, 403, {}, _Body(b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"))
+
+    real = boto3.Session.client
+
+    def make(self: Any, service: str, *positional: Any, **more: Any) -> Any:
+        made = real(self, service, *positional, **more)
+        if service == "sts":
+            made.meta.events.register("before-send.sts.AssumeRole", hear)
+            asked.append((str(made.meta.region_name), ""))
+        return made
+
+    monkeypatch.setattr(boto3.Session, "client", make)
+    with pytest.raises(ClientError):
+        clients_in(OTHERS[0], ROLE, region)("s3", region=region or "eu-west-1").list_buckets()
+    assert [place for place, arn in asked if not arn] == [region or "eu-west-1"]
+    assert [arn for _, arn in asked if arn] == [f"arn:{partition}:iam::{OTHERS[0]}:role/AvermentCollect"]
 
 
 class _Body:

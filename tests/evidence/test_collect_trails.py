@@ -443,3 +443,26 @@ def test_the_command_prints_the_policy_of_the_settings(
     assert run(["collect", "--print-policy", "--collector", "signing-calls"]) == 0
     statements = json.loads(capsys.readouterr().out)["Statement"]
     assert {statement["Resource"] for statement in statements} == {"*", f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/AWSLogs/*"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "options", "partition"),
+    [
+        ("[us-gov-west-1]", [], "aws-us-gov"),
+        ("[eusc-de-east-1]", [], "aws-eusc"),
+        ("[eu-west-1]", ["--region", "cn-north-1"], "aws-cn"),
+        ("[]", [], "aws-us-gov"),
+    ],
+)
+def test_the_policy_is_of_the_partition_that_it_is_for(
+    scope: str, options: list[str], partition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """IAM of GovCloud refuses ARNs of aws, so that nobody there could use what was printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-gov-east-1")
+    text = f"version: 1\nscope: {{regions: {scope}}}\nparameters: {{cloudtrail: {{bucket: {BUCKET}}}}}\n"
+    (tmp_path / "averment.yaml").write_text(text)
+    assert run(["collect", "--print-policy", "--collector", "signing-calls", *options]) == 0
+    statements = json.loads(capsys.readouterr().out)["Statement"]
+    arn = f"arn:{partition}:s3:::{BUCKET}"
+    assert {statement["Resource"] for statement in statements} == {"*", arn, f"{arn}/AWSLogs/*"}

@@ -9,14 +9,11 @@ from typing import Any
 
 from averment.core.aws import error_code
 from averment.core.errors import IncompleteError
+from averment.core.regions import MAIN, partition_of
 
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
-_PARTITIONS = {"cn-": "aws-cn", "eusc-": "aws-eusc", "us-gov-": "aws-us-gov"}
-"""By how the names of their regions begin; every other region of customers' is in ``aws``."""
-
-_MAIN = "aws"
 _PAID_ELSEWHERE = frozenset({"budgets", "ce"})
 """Services of which a partition without them has nothing, while what they watch is watched in another."""
 
@@ -90,7 +87,7 @@ class Ask:
     @property
     def partition(self) -> str:
         """The part of AWS that the region is in, as ARNs name it."""
-        return next((name for start, name in _PARTITIONS.items() if self.region.startswith(start)), _MAIN)
+        return partition_of(self.region)
 
     def arn(self, service: str, rest: str) -> str:
         """An ARN in this account and region."""
@@ -129,7 +126,7 @@ def _there(service: str, region: str) -> bool:
     if session.get_available_regions(name):
         return False
     named = json.dumps(session.get_component("data_loader").load_service_model(name, "endpoint-rule-set-1"))
-    return f'"{partition}"' in named or f'"{_MAIN}"' not in named
+    return f'"{partition}"' in named or f'"{MAIN}"' not in named
 
 
 def _under(answer: Mapping[str, Any], key: str) -> list[Any]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from averment.api.collecting import collect, where
 from averment.cli.common import config_option, note, organisation_for, print_document, stderr, stdout
 from averment.core.errors import ExitCode
+from averment.core.regions import configured_region, partition_of
 from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import policy
 from averment.evidence.record import Record
@@ -66,7 +67,8 @@ def command(
     """
     if print_policy:
         organisation = organisation_for(config)
-        click.echo(json.dumps(policy(collectors(chosen, organisation), organisation), indent=2))
+        place = next(iter((*regions, *organisation.scope.regions)), None) or configured_region()
+        click.echo(json.dumps(policy(collectors(chosen, organisation), organisation, partition_of(place)), indent=2))
         return ExitCode.CLEAN
     with stderr.status("collecting ...") as status:  # shown on a terminal only
         found = collect(

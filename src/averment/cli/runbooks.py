@@ -13,6 +13,7 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.regions import configured_region, partition_of
 from averment.core.showing import printable
 from averment.core.stopping import STOPPED
 
@@ -102,7 +103,7 @@ def render_command(name: str) -> int:
 @click.argument("name")
 @_parameters
 @click.option("--account", default="*", metavar="ID", help="Narrow resources to this account.")
-@click.option("--region", default="*", help="Narrow resources to this region.")
+@click.option("--region", default="*", help="Narrow resources to this region. ARNs are of its partition, or of that of your AWS settings.")
 @click.option("--trust", is_flag=True, help="Instead: the role's trust policy, by which Systems Manager may act as it; with --account.")
 def role_command(name: str, given: tuple[str, ...], account: str, region: str, *, trust: bool) -> int:
     """The least policy for the role of a runbook, generated from the calls of its steps; with -p for these resources alone.
@@ -119,7 +120,8 @@ def role_command(name: str, given: tuple[str, ...], account: str, region: str, *
         click.echo(as_text(trust_policy(account)))
         return ExitCode.CLEAN
     values = {parameter: value[0] for parameter, value in given_parameters(runbook, given).items() if value}
-    click.echo(as_text(role_policy(runbook.content, values, account=account, region=region)))
+    partition = partition_of(configured_region() if region == "*" else region)
+    click.echo(as_text(role_policy(runbook.content, values, partition=partition, account=account, region=region)))
     return ExitCode.CLEAN
 
 

@@ -179,6 +179,9 @@ def test_list_show_render_and_role(capsys: pytest.CaptureFixture[str]):
     assert averment(["runbooks", "role", "isolate-bucket", "-p", "BucketName=media"]) == 0
     (statement,) = json.loads(capsys.readouterr().out)["Statement"]
     assert statement["Resource"] == ["arn:aws:s3:::media"], "what puts things back is about the same bucket"
+    assert averment(["runbooks", "role", "isolate-bucket", "-p", "BucketName=media", "--region", "cn-north-1"]) == 0
+    (statement,) = json.loads(capsys.readouterr().out)["Statement"]
+    assert statement["Resource"] == ["arn:aws-cn:s3:::media"], "IAM of a partition takes ARNs of its own alone"
     assert averment(["runbooks", "show", "isolate"]) == 2
     assert "one of invalidate-cdn, isolate-bucket" in capsys.readouterr().err
 
