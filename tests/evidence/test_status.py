@@ -18,10 +18,12 @@ from averment.controls.binding import LawDate
 from averment.controls.deadlines import Deadline
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
+from averment.core.errors import IncompleteError
 from averment.core.organisation import load_organisation
 from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
+from averment.evidence.collectors.run import whose_credentials
 from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS
@@ -192,6 +194,26 @@ def test_regions_and_redaction_are_options(shop: Path, capsys: pytest.CaptureFix
     assert run(["collect", *arguments]) == 0
     records = json.loads(capsys.readouterr().out)
     assert [(record["region"], record["account"]) for record in records] == [("eu-west-1", "********9012"), ("us-east-1", "********9012")]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_region_that_answers_nobody_keeps_no_other_back(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first region of the list is mistyped, not opted in to, or of another partition: nothing was collected from the others either."""
+
+    def whose(client: Any, region: str | None) -> str:
+        if region == "eu-west-9":
+            raise IncompleteError("could not find out whose credentials these are: Could not connect to the endpoint URL")
+        return whose_credentials(client, region)
+
+    monkeypatch.setattr("averment.api.collecting.whose_credentials", whose)
+    arguments = ["--collector", "config-compliance", "--format", "json"]
+    run(["collect", *arguments, "--region", "eu-west-9", "--region", "eu-west-1"])
+    records = json.loads(capsys.readouterr().out)
+    assert [(record["region"], record["account"]) for record in records] == [("eu-west-9", "123456789012"), ("eu-west-1", "123456789012")]
+    assert run(["collect", *arguments, "--region", "eu-west-9"]) == 3
+    assert "could not find out whose credentials" in capsys.readouterr().err
 
 
 def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

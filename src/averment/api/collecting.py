@@ -8,7 +8,7 @@ from itertools import chain
 
 from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, period_of, several
 from averment.core.aws import patient_client
-from averment.core.errors import AvermentError, BadInputError, MissingExtraError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError, MissingExtraError, SignedOutError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
 from averment.evidence.collectors.accounts import (
@@ -127,7 +127,7 @@ class _Accounts:
         if self.role is None:
             return [AccountToAsk(own, patient_client)]
         wanted = accounts_of_organisation(patient_client, region) if self.whole else self.listed or (own,)
-        return [AccountToAsk(account, patient_client if account == own else clients_in(account, self.role)) for account in wanted]
+        return [AccountToAsk(account, patient_client if account == own else clients_in(account, self.role, region)) for account in wanted]
 
 
 def _accounts(organisation: Organisation, listed: tuple[str, ...], whole: bool, role: str | None) -> _Accounts:
@@ -141,6 +141,24 @@ def _accounts(organisation: Organisation, listed: tuple[str, ...], whole: bool, 
             "single accounts and the whole organisation exclude each other", fix="name accounts, or take all of the organisation"
         )
     return _Accounts(check_accounts(listed) or organisation.scope.accounts, whole, found)
+
+
+def _own_account(places: Sequence[str | None]) -> tuple[str, str | None]:
+    """The account of the credentials, and the first of ``places`` where STS says so: one that is mistyped, that the account hasn't opted in to or
+    that is of another partition answers nobody, and is no reason to leave out the others.
+
+    Raises:
+        IncompleteError: none of them answers; what the first said.
+    """
+    failed: list[IncompleteError] = []
+    for place in places:
+        try:
+            return whose_credentials(patient_client, place), place
+        except SignedOutError:
+            raise
+        except IncompleteError as error:
+            failed.append(error)
+    raise failed[0]
 
 
 @dataclass(frozen=True)
@@ -172,9 +190,9 @@ class _Job:
         if not across and not there:
             return records, []
         try:
-            own = whose_credentials(patient_client, places[0])
+            own, answers = _own_account(places)
             places = [place or str(patient_client("sts").meta.region_name) for place in places]
-            to_ask = accounts.to_ask(own, places[0])
+            to_ask = accounts.to_ask(own, answers)
         except MissingExtraError:
             raise  # to be mended here, and no fact about the source
         except AvermentError as error:
