@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import boto3
@@ -79,3 +80,36 @@ def test_it_deploys_and_what_does_not_is_on_the_page(sandbox: Any, name: str) ->
     made = {item.get("ResourceType") for item in cloudformation.describe_stack_resources(StackName=name)["StackResources"]}
     wanted = {resource["Type"] for resource in template["Resources"].values()}
     assert sorted(wanted - made) == sorted(blueprint.not_run)
+
+
+PARTITIONS = {"us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn"}
+EVERYWHERE = sorted(set(all_blueprints()) - {"edge"})
+"""The edge is made in us-east-1, where alone AWS takes its code."""
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+@pytest.mark.parametrize("region", PARTITIONS)
+@pytest.mark.parametrize("name", EVERYWHERE)
+@pytest.mark.usefixtures("sandbox")
+def test_what_it_makes_in_another_partition_names_nothing_of_aws(name: str, region: str) -> None:
+    """Policies with ARNs of aws are refused there, and so is the principal of CloudWatch Logs that China doesn't know."""
+    blueprint, partition = all_blueprints()[name], PARTITIONS[region]
+    template, text = read_template(blueprint), blueprint.template.read_text(encoding="utf-8")
+    cloudformation = boto3.client("cloudformation", region_name=region)
+    required = [key for key, item in template["Parameters"].items() if "Default" not in item]
+    given = {key: GIVEN[key].replace("arn:aws:", f"arn:{partition}:").replace("eu-west-1", region) for key in required}
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=text.replace("${AWS::Partition}", partition).replace("!Ref AWS::Partition", partition),  # moto's is always aws
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    iam, kms = boto3.client("iam", region_name=region), boto3.client("kms", region_name=region)
+    details = iam.get_account_authorization_details(Filter=["Role", "LocalManagedPolicy"])
+    policies = [json.dumps(details[key], default=str) for key in ("RoleDetailList", "Policies")]
+    keys = [json.dumps(kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]) for key in kms.list_keys()["Keys"]]
+    told = "".join([*policies, *keys])
+    assert "arn:aws:" not in told
+    logs = set(re.findall(r"logs\.[a-z0-9-]+\.amazonaws[a-z.]*", told))
+    assert logs <= {f"logs.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"}
+    assert bool(logs) == ("logs.${AWS::Region}" in text)

@@ -222,7 +222,7 @@ data "aws_iam_policy_document" "data_key" {
 
     principals {
       type        = "Service"
-      identifiers = ["logs.${data.aws_region.current.name}.amazonaws.com"]
+      identifiers = ["logs.${data.aws_region.current.name}.amazonaws.com${data.aws_partition.current.partition == "aws-cn" ? ".cn" : ""}"]
     }
 
     condition {
@@ -1395,9 +1395,9 @@ data "aws_iam_policy_document" "responder" {
     resources = [aws_kms_key.data.arn]
 
     condition {
-      test     = "StringEquals"
+      test     = "StringLike"
       variable = "kms:ViaService"
-      values   = ["s3.${data.aws_region.current.name}.amazonaws.com"]
+      values   = ["s3.${data.aws_region.current.name}.amazonaws.*"]
     }
   }
 }
