@@ -267,3 +267,42 @@ def test_a_profile_that_is_not_there_is_told_with_what_to_correct() -> None:
     with pytest.raises(IncompleteError, match="no-such-profile") as caught, aws_errors("sign in"):
         raise botocore.exceptions.ProfileNotFound(profile="no-such-profile")
     assert "AWS_PROFILE" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://sts.eu-west-9.amazonaws.com/", "boto3 knows no region that is called eu-west-9"),
+        ("https://auditmanager.us-gov-west-1.amazonaws.com/", "boto3 knows of no auditmanager in us-gov-west-1: aws-us-gov hasn't got it"),
+        ("https://cloudfront.us-gov-west-1.amazonaws.com/", "aws-us-gov hasn't got it"),
+        ("https://rekognition.eu-north-1.amazonaws.com/", "other regions of aws have it"),
+        ("https://cognito-idp.cn-north-1.amazonaws.com.cn/", "aws-cn hasn't got it"),
+        ("https://iam.eusc-de-east-1.amazonaws.eu/", None),
+        ("https://sts.eu-west-1.amazonaws.com/", None),
+        ("https://monitoring.us-gov-west-1.amazonaws.com/", None),
+        ("https://media.s3.eu-west-1.amazonaws.com/photo", None),
+        ("https://123456789012.s3-control.eu-west-1.amazonaws.com/", None),
+        ("https://runtime.sagemaker.eu-west-1.amazonaws.com/", None),
+        ("https://iam.us-gov.amazonaws.com/", None),
+        ("http://127.0.0.1:5000/", None),
+    ],
+)
+def test_where_nobody_can_answer_the_next_step_says_why(url: str, why: str | None) -> None:
+    """A mistyped region, and a service that a region or a partition hasn't got, looked like a broken network."""
+    with pytest.raises(IncompleteError, match="could not look: Could not connect") as caught, aws_errors("look"):
+        raise botocore.exceptions.EndpointConnectionError(endpoint_url=url)
+    assert caught.value.fix == why or (why is not None and why in str(caught.value.fix))
+
+
+def test_what_a_region_has_not_is_the_reason_on_record() -> None:
+    """A collector says in the ledger that GovCloud has no Cost Explorer, and not that the network failed."""
+
+    class Client:
+        meta = client("ce", region="us-gov-west-1").meta
+
+        def get_anomaly_monitors(self) -> None:
+            raise botocore.exceptions.EndpointConnectionError(endpoint_url="https://ce.us-gov-west-1.amazonaws.com/")
+
+    fetch = Fetch(Client(), "ce")
+    assert fetch.one("GetAnomalyMonitors", {}) is None
+    assert "(boto3 knows of no ce in us-gov-west-1: aws-us-gov hasn't got it)" in fetch.problems[0]

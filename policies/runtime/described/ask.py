@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from averment.core.aws import error_code
 from averment.core.errors import IncompleteError
-from averment.core.regions import MAIN, partition_of
+from averment.core.regions import is_there, partition_of
 
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
@@ -72,7 +71,7 @@ class Ask:
                 if len(found) > MAX_RESOURCES:
                     raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
         except EndpointConnectionError:
-            if _there(service, self.region):
+            if is_there(service.partition("/")[0], self.region):
                 raise
             if service in _PAID_ELSEWHERE:
                 raise IncompleteError(
@@ -106,27 +105,6 @@ class Ask:
             "tags": tags or {},
             "configuration": {key: value for key, value in configuration.items() if value is not None},
         }
-
-
-def _there(service: str, region: str) -> bool:
-    """Whether botocore knows of ``service`` in ``region``, or knows of no place of it at all: that nothing answers there is no news otherwise.
-
-    A service of the whole partition (CloudFront, IAM, budgets) is where its rules for endpoints name the partition, which the older list of
-    places may lack.
-    """
-    import botocore.session
-
-    session, name = botocore.session.get_session(), service.partition("/")[0]
-    partition = session.get_partition_for_region(region)
-    known = session.get_available_regions(name, partition_name=partition)
-    if known:
-        return region in known
-    if session.get_available_regions(name, partition_name=partition, allow_non_regional=True):
-        return True
-    if session.get_available_regions(name):
-        return False
-    named = json.dumps(session.get_component("data_loader").load_service_model(name, "endpoint-rule-set-1"))
-    return f'"{partition}"' in named or f'"{MAIN}"' not in named
 
 
 def _under(answer: Mapping[str, Any], key: str) -> list[Any]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from averment import __version__
 from averment.core.errors import AvermentError, BadInputError, IncompleteError, SignedOutError
 from averment.core.extras import require
+from averment.core.regions import why_nobody_answers
 
 _making = threading.Lock()
 """boto3's sessions aren't meant to make clients in several threads at once; the clients themselves may be shared."""
@@ -303,5 +304,7 @@ def aws_errors(doing: str) -> Iterator[None]:
     except exceptions.ParamValidationError as error:
         told = " ".join(str(error).split())
         raise IncompleteError(f"could not {doing}: {told}", fix="correct what was given: AWS takes no such value") from error
+    except exceptions.EndpointConnectionError as error:
+        raise IncompleteError(f"could not {doing}: {error}", fix=why_nobody_answers(str(error.kwargs.get("endpoint_url")))) from error
     except (*broken_off(), parsers.ResponseParserError) as error:  # the last: a proxy answered, not the service
         raise IncompleteError(f"could not {doing}: {error}") from error

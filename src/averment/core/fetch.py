@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from averment.core.aws import broken_off, error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
+from averment.core.regions import why_nobody_answers
 
 T = TypeVar("T")
 
@@ -231,6 +232,9 @@ class Fetch:
             by = f", which {deny[1]} denies" if deny else ""
             return f"could not call {self._service}:{operation}: access denied; allow {named[1] if named else action}{by}"
         perhaps = " (perhaps the account hasn't enabled this region)" if code in _ELSEWHERE else ""
+        nobody = getattr(error, "kwargs", {}).get("endpoint_url") if code is None else None
+        if nobody and (why := why_nobody_answers(str(nobody))):
+            perhaps = f" ({why})"
         return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{message}{perhaps}"
 
 
