@@ -62,6 +62,17 @@ def callable_at_once(node: Any) -> bool:
     return inner is not None and inner.type in FUNCTIONS
 
 
+def places(node: Any) -> list[Any]:
+    """What stands at each place of an array or its pattern; None where one is left out (``[, second]``)."""
+    found: list[Any] = [None]
+    for part in node.children:
+        if part.type == ",":
+            found.append(None)
+        elif part.is_named and part.type != "comment":
+            found[-1] = part
+    return found
+
+
 def line_of(node: Any) -> int:
     """The line (from 1) on which ``node`` begins."""
     return int(node.start_point[0]) + 1

@@ -14,6 +14,7 @@ from averment.policies.surfaces.code.javascript_syntax import (
     key_of,
     leaves,
     line_of,
+    places,
     text_of,
     type_name,
 )
@@ -151,7 +152,14 @@ class ValueReader(Builder, ABC):
         """The names that a pattern binds, each with the key that it is taken from."""
         if node.type == "object_pattern":
             return [pair for part in node.named_children for pair in self._picked(part, function)]
-        if node.type in {"array_pattern", "rest_pattern"}:
+        if node.type == "array_pattern":
+            return [
+                (name, inner or f"#{index}")
+                for index, part in enumerate(places(node))
+                if part is not None
+                for name, inner in self.targets(part, function)
+            ]
+        if node.type == "rest_pattern":
             return [pair for part in node.named_children for pair in self.targets(part, function)]
         if node.type == "assignment_pattern":
             return self.targets(node.child_by_field_name("left"), function)

@@ -131,7 +131,7 @@ class Param:
 
 @dataclass(slots=True)
 class Bind:
-    """``targets = value``; each target with the key that it is taken from when the value is taken apart (else "")."""
+    """``targets = value``; each target with the key that it is taken from when the value is taken apart (else ""), or its place (``#0``)."""
 
     targets: list[tuple[str, str]]
     value: Value
@@ -304,7 +304,7 @@ class Builder:
                 scope, name = self.module.classes[function.owner].bindings, rest  # noqa: PLW2901  (the name within the class)
             bound = (
                 value
-                if not key
+                if not key or key.startswith("#")
                 else Value(value.line, name=f"{value.name}.{key}" if value.name else "", reads=list(value.reads), own=list(value.own))
             )
             scope.setdefault(name, []).append(bound)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from averment.policies.surfaces.code.apis import HARMLESS, MATCHES, RESULT, SESSION
+from averment.policies.surfaces.code.levels import Levels
 from averment.policies.surfaces.code.model import (
     Bind,
     Call,
@@ -27,18 +28,16 @@ from averment.policies.surfaces.code.model import (
     If,
     Inline,
     Loop,
-    Param,
     Raise,
     Return,
     Statement,
     Try,
     Value,
-    values_of,
 )
 from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
-from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence, tells, told_by
+from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence
 
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
@@ -55,11 +54,12 @@ class Budget:
     left: int = MAX_ALL_STEPS
 
 
-class Walker:
+class Walker(Levels):
     """Walks everything that begins at one entry point."""
 
     def __init__(self, reach: Reach, entry: Function, budget: Budget | None = None) -> None:
-        self.reach, self.entry = reach, entry
+        super().__init__(reach)
+        self.entry = entry
         left = (budget or Budget()).left
         self._limit = max(0, min(MAX_STEPS, left))
         scope = "from here" if left > MAX_STEPS else "in all of the code"
@@ -67,12 +67,9 @@ class Walker:
         self.cut = ""
         """Why not every path was walked; "" if every one was."""
         self.found: list[Match] = []
-        self._shared: dict[str, Level] = {}
         self._stack: list[Function] = []
         self._steps = 0
-        self._results: dict[int, Level] = {}
         self._before: dict[int, Seen] = {}
-        self._attributes: dict[Function, set[str]] = {}
         self._apart: set[int] = set()
         """Conditions whose operands are walked one by one."""
 
@@ -110,15 +107,18 @@ class Walker:
 
     def told(self, frame: Frame, ends: list[State], before: State) -> Level:
         """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""
-        unread = [answer for seen, answer in frame.answers if seen is Seen.NOTHING]
+        answers = [(seen, answer_of(value)) for seen, value in frame.answers]
+        unread = [answer for seen, answer in answers if seen is Seen.NOTHING]
         if True in unread and any(end.seen is not Seen.NOTHING for end in ends):
             return Level.NOTHING  # it says yes where there is no result, too
-        if {True, False} <= {answer for seen, answer in frame.answers if seen is Seen.CHECKED or answer is False}:
+        if {True, False} <= {answer for seen, answer in answers if seen is Seen.CHECKED or answer is False}:
             for end in (end for end in ends if before.seen < end.seen):
                 end.seen, end.best = min(end.seen, Seen.WEIGHED), max(before.best, Seen.WEIGHED)
-            return Level.TELLING
+            parted = self.parted([value for _, value in frame.answers if value is not None], frame.function)
+            return Level.RAW if parted else Level.TELLING
+        written = any(value is not None and isinstance(value.literal, dict | list) for _, value in frame.answers)
         refuses = unread and not any(answer is not False for answer in unread) and any(end.seen >= Seen.WEIGHED for end in ends)
-        return Level.TELLING if refuses else frame.returned
+        return Level.TELLING if refuses and not (written and all(end.seen < Seen.CHECKED for end in ends)) else frame.returned
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -158,7 +158,8 @@ class Walker:
             case Return(value):
                 if value is not None:
                     frame.returned = max(frame.returned, self.value(value, frame, state, top=True))
-                frame.answers.append((state.seen, answer_of(value)))
+                    self.returns(value, frame)
+                frame.answers.append((state.seen, value))
                 frame.ends.append(state)
                 return None
             case Raise(value):
@@ -170,8 +171,9 @@ class Walker:
     def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
         for name, key in targets:
-            self.set(name, told_by(level, [key]), frame)
-            if level is Level.NOTHING:
+            taken = self.taken(key, value, level, frame)
+            self.set(name, taken, frame)
+            if taken is Level.NOTHING:
                 self.replaced(name, value, frame)
 
     def branch(self, statement: If, frame: Frame, state: State) -> State | None:
@@ -264,54 +266,6 @@ class Walker:
                 self.tested(part, frame, state)
         return level
 
-    def deciding(self, test: Value, frame: Frame) -> list[Value]:
-        """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
-        if not test.logic:
-            return [test]
-        others = [part for part in test.operands if self.level(part, frame) is Level.NOTHING]
-        decided = any(not part.constant or test.logic == "and" for part in others)
-        return [part for part in test.operands if part not in others] if decided else []
-
-    def level(self, value: Value, frame: Frame, least: Level = Level.NOTHING) -> Level:
-        """The level of ``value`` by the names and keys in it, and ``least``."""
-        made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
-        level = max([least, *(self.get(name, frame) for name in value.own), *made])
-        return told_by(level, value.keys)
-
-    def get(self, name: str, frame: Frame) -> Level:
-        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
-        parts = name.split(".")
-        if parts[0] in frame.forged:
-            return Level.NOTHING
-        getter = frame.function.module.functions.get(f"{frame.function.owner}.{parts[1]}") if levels is self._shared else None
-        if getter is not None and getter.getter and self.looks_at_kept(getter):
-            return told_by(Level.RAW, (key for value in values_of(getter.body) for key in value.keys))
-        for end in range(len(parts), 0, -1):
-            level = levels.get(".".join(parts[:end]))
-            if level is not None:
-                return told_by(level, parts[end:])
-        return Level.NOTHING
-
-    def set(self, name: str, level: Level, frame: Frame) -> None:
-        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
-        if level is not Level.NOTHING:
-            levels[name] = max(level, levels.get(name, Level.NOTHING))
-            frame.placed[name] = frame.block
-            if frame.forged.get(name) == frame.block or frame.block == id(frame.function.body):
-                frame.forged.pop(name, None)
-
-    def replaced(self, name: str, value: Value, frame: Frame) -> None:
-        """``name`` is bound to something that has nothing of a result: where it had one in the same block, that is gone.
-
-        On a branch it may still be one, unless what takes its place is itself written as one.
-        """
-        if name.startswith(("self.", "this.")) or name in value.reads:
-            return
-        if frame.placed.get(name) == frame.block:
-            frame.levels.pop(name, None)
-        elif frame.block != id(frame.function.body) and tells(value.literal):
-            frame.forged[name] = frame.block
-
     def make(self, call: Call, frame: Frame, state: State) -> Level:
         """Make ``call``, if it is made at all; the level of its result."""
         if all(id(hinge) in self._apart for hinge in call.hinges):
@@ -359,9 +313,12 @@ class Walker:
             become(state, joined(ends))
             if call.receiver is not None:  # a method of what holds a result: fetch(session).is_live(90)
                 result = max(result, self.level(call.receiver, frame))
-        elif given is not Level.NOTHING:
+        made = self.instance(call, frame) if given is not Level.NOTHING else None
+        if made is not None:
+            result = made
+        elif given is not Level.NOTHING and not ends:
             result = given
-            if not targets and call.name not in HARMLESS and self.is_handed(call, frame) and not self.reach.makes(call, frame.function):
+            if not targets and call.name not in HARMLESS and self.is_handed(call, frame):
                 state.handed = state.handed or call.path
                 for test in (test for arg in [*call.args, *call.keywords.values()] for test in arg.tests):
                     self.tested(test, frame, state)  # invariant(result.Status === "SUCCEEDED")
@@ -370,36 +327,11 @@ class Walker:
             state.other = state.other or f"it calls {call.path}(){where}"
         return result
 
-    def is_handed(self, call: Call, frame: Frame) -> bool:
-        return any(self.level(arg, frame) is not Level.NOTHING for arg in [*call.args, *call.keywords.values()])
-
-    def looks_at_kept(self, function: Function) -> bool:
-        """Whether a method reads an attribute in which a result is kept (``self.result``)."""
-        if not self._shared or not function.owner:
-            return False
-        if function not in self._attributes:
-            read = (name.split(".") for value in values_of(function.body) for name in value.reads)
-            self._attributes[function] = {".".join(parts[:2]) for parts in read if parts[0] in {"self", "this"}}
-        return not self._attributes[function].isdisjoint(self._shared)
-
-    def bound(self, call: Call, target: Function, frame: Frame) -> dict[str, Level]:
-        """The levels of the parameters of ``target`` in this ``call``."""
-        found: dict[str, Level] = {}
-        for param, arg in zip(target.params, call.args, strict=False):
-            level = self.level(arg, frame)
-            if level is not Level.NOTHING:
-                _take(param, level, found)
-        for name, arg in call.keywords.items():
-            level = self.level(arg, frame)
-            if level is not Level.NOTHING:
-                found[name] = level
-        return found
-
     def inline(self, inline: Inline, frame: Frame, state: State, level: Level) -> Level:
         """Run a function literal; its parameters are what the call gives."""
         for param in inline.params:
             if level is not Level.NOTHING:
-                _take(param, level, frame.levels)
+                self.take(param, level, frame.levels)
         inner = Frame(frame.function, frame.levels)
         last = self.block(inline.body, inner, state.copy())
         ends = [*inner.ends, *([last] if last is not None else [])]
@@ -428,10 +360,3 @@ class Walker:
         elif not asked.operation:
             state.opaque = state.opaque or asked.reason
         return Level.NOTHING
-
-
-def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
-    if param.name:
-        levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
-    for name, key in param.picks:
-        levels[name] = told_by(level, [key])

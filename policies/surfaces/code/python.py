@@ -172,7 +172,12 @@ class _Reader(Builder):
 
     def targets(self, node: ast.expr) -> list[tuple[str, str]]:
         if isinstance(node, ast.Tuple | ast.List):
-            return [pair for item in node.elts for pair in self.targets(item)]
+            placed = not any(isinstance(item, ast.Starred) for item in node.elts)
+            return [
+                (name, inner or (f"#{index}" if placed else ""))
+                for index, item in enumerate(node.elts)
+                for name, inner in self.targets(item)
+            ]
         if isinstance(node, ast.Starred):
             return self.targets(node.value)
         name = dotted(node)
@@ -235,7 +240,7 @@ class _Reader(Builder):
         if not (isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None and last.guard is None):
             arms.append([])
         guards = [self.value(case.guard, function) for case in node.cases if case.guard is not None]
-        subject = self.value(node.subject, function).take(*guards).compared()
+        subject = Value(node.lineno).take(self.value(node.subject, function), *guards).compared()
         subject.keys |= {key for case in node.cases for key in keys_of(case.pattern)}
         return [If(subject, arms)]
 

@@ -16,7 +16,7 @@ from averment.policies.surfaces.code.apis import (
     by_command_line,
     by_target,
 )
-from averment.policies.surfaces.code.model import MODULE, Bind, Call, Function, Module, Value, calls_of, statements_of, values_of
+from averment.policies.surfaces.code.model import MODULE, Bind, Call, Class, Function, Module, Value, calls_of, statements_of, values_of
 from averment.policies.surfaces.code.names import ANOTHER_SERVICE, LOCAL_LIBRARIES, Kind, Project, is_stub
 
 MAX_CALLERS = 200
@@ -217,10 +217,10 @@ class Reach:
         base = self.project.value(call.receiver, function) if call.receiver is not None and call.name != "send" else None
         return base.kind if base is not None and (base.kind is Kind.CLIENT or base.detail == ANOTHER_SERVICE) else None
 
-    def makes(self, call: Call, function: Function) -> bool:
-        """Whether ``call`` makes an instance of a class of the project that has no code for it, such as a dataclass."""
+    def makes(self, call: Call, function: Function) -> tuple[Module, Class] | None:
+        """The class of the project of which ``call`` makes an instance; None if it makes none."""
         found = self.project.callee(call, function)
-        return found is not None and found.cls is not None
+        return found.cls if found is not None else None
 
     def _mark_relevant(self, functions: list[Function]) -> None:
         queue = [function for function in functions if function in self.asked or _names_liveness(function)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from averment.policies.surfaces.code.model import Function
+from averment.policies.surfaces.code.model import Function, Value
 from averment.policies.surfaces.code.reach import Asked
 from averment.policies.surfaces.code.telling import Level
 
@@ -82,7 +82,7 @@ class Frame:
 
     ``block`` is the list of statements that is walked, ``placed`` in which one a name got its level, ``forged`` in which one it was given a
     result that somebody wrote down (``{"Confidence": 100}``) on a branch, or where something failed. ``answers`` are, of each return, what
-    was done about liveness until then and whether it says yes or no (``answer_of``).
+    was done about liveness until then and what is returned.
     """
 
     function: Function
@@ -91,5 +91,5 @@ class Frame:
     placed: dict[str, int] = field(default_factory=dict)
     forged: dict[str, int] = field(default_factory=dict)
     returned: Level = Level.NOTHING
-    answers: list[tuple[Seen, bool | None]] = field(default_factory=list)
+    answers: list[tuple[Seen, Value | None]] = field(default_factory=list)
     ends: list[State] = field(default_factory=list)

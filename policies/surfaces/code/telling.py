@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import IntEnum
 
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
@@ -27,10 +26,8 @@ probable it is that the person was live is its Confidence.
 """
 
 
-def told_by(level: Level, keys: Iterable[str]) -> Level:
-    """The level of what is taken out of a value of ``level`` by ``keys``."""
-    return max((FIELDS.get(key.lower(), level) for key in keys), default=level) if level is Level.RAW else level
-
+PICTURES = frozenset({"referenceimage", "auditimages"})
+"""The fields of a liveness result that hold pictures of the session: what is found in them is no answer of the session's."""
 
 _SETTLED = frozenset({"fulfilled", "rejected"})
 _ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})
@@ -51,12 +48,20 @@ def tells(literal: object) -> bool:
 
 
 def answer_of(value: Value | None) -> bool | None:
-    """Whether a returned ``value`` says yes (True), or no (nothing, False, a map with such an entry); None if that can't be told."""
+    """Whether a returned ``value`` says yes (True), or no (nothing, False), itself or by an entry; None if that can't be told."""
     if value is None or value.name == "undefined" or (value.constant and (value.literal is None or value.literal is False)):
         return False
-    if isinstance(value.literal, dict):
-        return False if any(entry.constant and answer_of(entry) is False for entry in value.literal.values()) else None
+    if isinstance(value.literal, dict | list):
+        said = {answer_of(entry) for entry in parts_of(value).values() if entry.constant and isinstance(entry.literal, bool)}
+        return False if False in said else True if said else None
     return True if value.constant and value.literal is True else None
+
+
+def parts_of(value: Value) -> dict[str, Value]:
+    """The entries of a map that is written down; of a tuple, what stands first, where functions say yes or no (``#0``)."""
+    if isinstance(value.literal, list):
+        return {f"#{index}": item for index, item in enumerate(value.literal[:1])}
+    return {str(key): entry for key, entry in value.literal.items()} if isinstance(value.literal, dict) else {}
 
 
 def makes_up(inline: Inline) -> bool:

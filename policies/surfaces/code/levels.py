@@ -1,0 +1,221 @@
+"""How much of a liveness result a name or an expression is, on the way that is walked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from averment.policies.surfaces.code.model import Call, Class, Function, Module, Param, Value, values_of
+from averment.policies.surfaces.code.reach import Reach
+from averment.policies.surfaces.code.state import Frame
+from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, parts_of, tells
+
+_GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
+"""Calls that take out a field by its name."""
+
+
+class Levels:
+    """The levels of names and expressions in one walk.
+
+    A map or an object of the project that holds parts of a result is of it (``RAW``) and by itself says nothing: what its entries say is
+    kept under their names, so that ``live.isLive`` is telling where it was compared with the bar, and ``live.image`` is a picture.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self._shared: dict[str, Level] = {}
+        self._results: dict[int, Level] = {}
+        self._attributes: dict[Function, set[str]] = {}
+        self._entries: dict[str, Level] = {}
+        self._tuples: dict[Function, dict[int, Level]] = {}
+
+    # -- expressions -----------------------------------------------------------------------------------------------
+
+    def level(self, value: Value, frame: Frame, least: Level = Level.NOTHING) -> Level:
+        """The level of ``value`` by the names and keys in it, and ``least``."""
+        if isinstance(value.literal, dict):
+            return max(least, self.composed(value, frame))
+        if isinstance(value.literal, list):
+            return max([least, *(self.level(item, frame) for item in value.literal)])
+        if value.choices and not any(isinstance(choice.literal, dict) for choice in value.choices):
+            return max(least, self.told_by(self.made_of(value, frame), value.keys))
+        if value.choices:
+            tests = [test for test in value.decides if test is not value]
+            return max([least, *(self.level(part, frame) for part in [*value.choices, *tests])])
+        whole = max(least, self.made_of(value, frame))
+        argued = (
+            value.outer is not None and value.outer.name not in _GETTERS
+        )  # the keys in it are its arguments', and not what is taken out
+        return whole if argued else self.told_by(whole, value.keys)
+
+    def made_of(self, value: Value, frame: Frame) -> Level:
+        """The level of what ``value`` is made of: the names and calls that stand in no other call."""
+        made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
+        return max([Level.NOTHING, *(self.get(name, frame) for name in value.own), *made])
+
+    def composed(self, value: Value, frame: Frame) -> Level:
+        """The level of a map that is written down, whose entries are kept."""
+        entries = value.literal.items() if isinstance(value.literal, dict) else ()
+        return self.keep(((str(key), self.level(entry, frame)) for key, entry in entries), self.made_of(value, frame))
+
+    def keep(self, entries: Iterable[tuple[str, Level]], rest: Level = Level.NOTHING) -> Level:
+        """Keep what ``entries`` of one map or object hold; the level of the whole, with ``rest`` of it under other names."""
+        known = dict(entries)
+        if max([rest, *known.values()]) is Level.NOTHING:
+            return Level.NOTHING
+        for name, level in known.items():
+            self._entries[name.lower()] = max(level, self._entries.get(name.lower(), Level.NOTHING))
+        return Level.RAW
+
+    def told_by(self, level: Level, keys: Iterable[str]) -> Level:
+        """The level of what is taken out of a value of ``level`` by ``keys``, of Rekognition's or of the project's own maps."""
+        if level is not Level.RAW:
+            return level
+        lowered = [key.lower() for key in keys]
+        kept = [self._entries[key] for key in lowered if key in self._entries]
+        pictures = [Level.NOTHING for key in lowered if key in PICTURES]
+        return max([*kept, *pictures, *(FIELDS[key] for key in lowered if key in FIELDS)], default=level)
+
+    def instance(self, call: Call, frame: Frame) -> Level | None:
+        """The level of an object or map that ``call`` makes of its arguments, each under its name; None if it makes none."""
+        made = self.reach.makes(call, frame.function)
+        if made is None and not (call.keywords and (call.name == "dict" or call.name[:1].isupper()) and call.receiver is None):
+            return None
+        named = dict(zip(_fields(*made), call.args, strict=False)) if made is not None else {}
+        levels = {name: self.level(arg, frame) for name, arg in {**named, **call.keywords}.items()}
+        if made is not None:
+            for name, level in levels.items():
+                if level is not Level.NOTHING:
+                    for head in ("self", "this"):
+                        self._shared[f"{head}.{name}"] = max(level, self._shared.get(f"{head}.{name}", Level.NOTHING))
+        whole = self.keep(levels.items(), max((self.level(arg, frame) for arg in call.args), default=Level.NOTHING))
+        if made is not None and whole is not Level.NOTHING:
+            self.keep((getter.short, self.told_by(whole, _keys(getter))) for getter in _getters(*made))
+        return whole
+
+    def deciding(self, test: Value, frame: Frame) -> list[Value]:
+        """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
+        if not test.logic:
+            return [test]
+        others = [part for part in test.operands if self.level(part, frame) is Level.NOTHING]
+        decided = any(not part.constant or test.logic == "and" for part in others)
+        return [part for part in test.operands if part not in others] if decided else []
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def get(self, name: str, frame: Frame) -> Level:
+        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
+        parts = name.split(".")
+        if parts[0] in frame.forged:
+            return Level.NOTHING
+        getter = frame.function.module.functions.get(f"{frame.function.owner}.{parts[1]}") if levels is self._shared else None
+        if getter is not None and getter.getter and self.looks_at_kept(getter):
+            return self.told_by(Level.RAW, _keys(getter))
+        for end in range(len(parts), 0, -1):
+            level = levels.get(".".join(parts[:end]))
+            if level is not None:
+                return self.told_by(level, parts[end:])
+        return Level.NOTHING
+
+    def set(self, name: str, level: Level, frame: Frame) -> None:
+        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
+        if levels is self._shared:
+            self.keep([(name.split(".")[1], level)])
+        if level is not Level.NOTHING:
+            levels[name] = max(level, levels.get(name, Level.NOTHING))
+            frame.placed[name] = frame.block
+            head, _, rest = name.partition(".")
+            if rest and levels is frame.levels and any(isinstance(bound.literal, dict) for bound in frame.function.bindings.get(head, ())):
+                levels[head] = max(levels.get(head, Level.NOTHING), self.keep([(rest, level)]))
+            if frame.forged.get(name) == frame.block or frame.block == id(frame.function.body):
+                frame.forged.pop(name, None)
+
+    def replaced(self, name: str, value: Value, frame: Frame) -> None:
+        """``name`` is bound to something that has nothing of a result: where it had one in the same block, that is gone.
+
+        On a branch it may still be one, unless what takes its place is itself written as one.
+        """
+        if name.startswith(("self.", "this.")) or name in value.reads:
+            return
+        if frame.placed.get(name) == frame.block:
+            frame.levels.pop(name, None)
+        elif frame.block != id(frame.function.body) and tells(value.literal):
+            frame.forged[name] = frame.block
+
+    def returns(self, value: Value, frame: Frame) -> None:
+        """Keep what each place of a returned tuple holds."""
+        if isinstance(value.literal, list):
+            kept = self._tuples.setdefault(frame.function, {})
+            for index, item in enumerate(value.literal):
+                kept[index] = max(self.level(item, frame), kept.get(index, Level.NOTHING))
+
+    def parted(self, returned: list[Value], function: Function) -> bool:
+        """Whether a function that answers yes or no does so by an entry of what it ``returned``; by which one, is kept.
+
+        That is one that is written down, or that isn't in all of them (``{ok: false}``, ``{ok: true, image}``).
+        """
+        parts = [parts_of(value) for value in returned if isinstance(value.literal, dict | list)]
+        for entries in parts:
+            for name, entry in entries.items():
+                if name.startswith("#"):
+                    self._tuples.setdefault(function, {})[0] = Level.TELLING
+                elif entry.constant or not all(name in other for other in parts):
+                    self._entries[name.lower()] = Level.TELLING
+        return bool(parts)
+
+    def taken(self, key: str, value: Value, level: Level, frame: Frame) -> Level:
+        """The level of what is taken out of ``value``, which is of ``level``, by ``key``: a field, or a place (``#0``) of a tuple."""
+        if not key.startswith("#"):
+            return self.told_by(level, [key])
+        targets = self.reach.targets(value.outer, frame.function) if value.outer is not None else []
+        kept = [self._tuples[target].get(int(key[1:])) for target in targets if target in self._tuples]
+        known = [found for found in kept if found is not None]
+        return max(known) if known else level
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def is_handed(self, call: Call, frame: Frame) -> bool:
+        return any(self.level(arg, frame) is not Level.NOTHING for arg in [*call.args, *call.keywords.values()])
+
+    def looks_at_kept(self, function: Function) -> bool:
+        """Whether a method reads an attribute in which a result is kept (``self.result``)."""
+        if not self._shared or not function.owner:
+            return False
+        if function not in self._attributes:
+            read = (name.split(".") for value in values_of(function.body) for name in value.reads)
+            self._attributes[function] = {".".join(parts[:2]) for parts in read if parts[0] in {"self", "this"}}
+        return not self._attributes[function].isdisjoint(self._shared)
+
+    def bound(self, call: Call, target: Function, frame: Frame) -> dict[str, Level]:
+        """The levels of the parameters of ``target`` in this ``call``."""
+        found: dict[str, Level] = {}
+        for param, arg in zip(target.params, call.args, strict=False):
+            level = self.level(arg, frame)
+            if level is not Level.NOTHING:
+                self.take(param, level, found)
+        for name, arg in call.keywords.items():
+            level = self.level(arg, frame)
+            if level is not Level.NOTHING:
+                found[name] = level
+        return found
+
+    def take(self, param: Param, level: Level, levels: dict[str, Level]) -> None:
+        """Give ``param``, or the names that it takes out of an object, the level of an argument."""
+        if param.name:
+            levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
+        for name, key in param.picks:
+            levels[name] = self.told_by(level, [key])
+
+
+def _keys(function: Function) -> list[str]:
+    return [key for value in values_of(function.body) for key in value.keys]
+
+
+def _getters(module: Module, cls: Class) -> Iterator[Function]:
+    """The methods of ``cls`` that are read as attributes."""
+    return (function for function in module.functions.values() if function.owner == cls.name and function.getter)
+
+
+def _fields(module: Module, cls: Class) -> list[str]:
+    """The names under which an instance of ``cls`` keeps its arguments, in their order."""
+    maker = module.functions.get(f"{cls.name}.__init__") or module.functions.get(f"{cls.name}.constructor")
+    return [param.name for param in maker.params] if maker is not None else list(cls.types)

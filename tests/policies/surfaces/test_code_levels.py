@@ -1,0 +1,150 @@
+"""What of a liveness result counts as looked at, where code keeps it in maps, objects and tuples of its own, or doesn't wait for it.
+
+Origin of the data: written for these tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from averment.core.words import Verdict
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.code.surface import CodeSurface
+
+LIVE = 'rek.get_face_liveness_session_results(SessionId=event["s"])'
+COMPARE = 'rek.compare_faces(SourceImage=event["a"], TargetImage=event["b"])'
+READ = "client.send(new GetFaceLivenessSessionResultsCommand({ SessionId: e.s }))"
+MATCH = "client.send(new CompareFacesCommand({ SourceImage: e.a, TargetImage: e.b }))"
+
+
+def judged(folder: Path, name: str, text: str) -> tuple[Verdict, str]:
+    """The worst verdict on the file ``text``, with its message."""
+    (folder / name).write_text(text, encoding="utf-8")
+    subject = rule("face-call-after-liveness")
+    found = [*CodeSurface().graphs(folder)]
+    assert [problem for graph in found for problem in graph.problems] == []
+    outcome = worst_outcome(subject.evaluate(resource, Context(graph)) for graph in found for resource in graph)
+    return outcome.verdict, outcome.message
+
+
+def python(folder: Path, text: str, handler: str) -> tuple[Verdict, str]:
+    """A file with ``text`` at its top, and a handler that compares faces after ``handler``."""
+    lines = "".join(f"    {line}\n" for line in [*handler.split("\n"), f"return {COMPARE}"])
+    head = f'import boto3\nrek = boto3.client("rekognition")\n{text}'
+    kind = "async def" if "await" in handler else "def"
+    return judged(folder, "app.py", f"{head}{kind} handler(event, context):\n{lines}")
+
+
+def script(folder: Path, text: str, handler: str) -> tuple[Verdict, str]:
+    """The same in TypeScript."""
+    imported = (
+        'import { RekognitionClient, CompareFacesCommand, GetFaceLivenessSessionResultsCommand } from "@aws-sdk/client-rekognition";\n'
+    )
+    head = f"{imported}const client = new RekognitionClient({{}});\n{text}\n"
+    return judged(folder, "app.ts", f"{head}export async function handler(e) {{ {handler} return {MATCH}; }}\n")
+
+
+RECORD = "@dataclass\nclass Live:\n    status: str\n    score: float\n    image: bytes\n"
+RECORD_OF = f"def live(event):\n    r = {LIVE}\n    return Live({{}})\n"
+MAP = f'def live(event):\n    r = {LIVE}\n    return {{"status": r["Status"], "score": r["Confidence"], "image": r["ReferenceImage"]["Bytes"]}}\n'
+PLACES = RECORD + RECORD_OF.format('r["Status"], r["Confidence"], r["ReferenceImage"]["Bytes"]')
+NAMES = RECORD + RECORD_OF.format('status=r["Status"], score=r["Confidence"], image=r["ReferenceImage"]["Bytes"]')
+TUPLE = f'def live(event):\n    r = {LIVE}\n    return r["Status"], r["Confidence"]\n'
+
+
+@pytest.mark.parametrize("text", [PLACES, NAMES], ids=["by place", "by name"])
+@pytest.mark.parametrize(
+    ("test", "verdict"),
+    [
+        ('live.status != "SUCCEEDED"', Verdict.FAIL),
+        ("not live.image", Verdict.FAIL),
+        ("not live", Verdict.FAIL),
+        ("live.score < 90", Verdict.PASS),
+        ("not live.good", Verdict.PASS),
+        ("not live.ended", Verdict.FAIL),
+        ("not live.passed()", Verdict.PASS),
+    ],
+)
+def test_an_object_that_holds_a_result_says_what_its_fields_say(text: str, test: str, verdict: Verdict, tmp_path: Path):
+    """That a record has the confidence doesn't make a look at its status, or at its picture, one at the confidence."""
+    methods = "    @property\n    def good(self):\n        return self.score > 90\n    def passed(self):\n        return self.score > 90\n"
+    methods += '    @property\n    def ended(self):\n        return self.status == "SUCCEEDED"\n'
+    text = text.replace("    image: bytes\n", f"    image: bytes\n{methods}")
+    found, said = python(tmp_path, text.replace("def live(", "def fetch("), f"live = fetch(event)\nif {test}:\n    return None")
+    assert found is verdict, said
+
+
+@pytest.mark.parametrize(
+    ("text", "handler", "verdict"),
+    [
+        (MAP, 'r = live(event)\nif r["status"] != "SUCCEEDED":\n    return None', Verdict.FAIL),
+        (MAP, 'r = live(event)\nif not r["image"] or len(r["image"]) < 100:\n    return None', Verdict.FAIL),
+        (MAP, 'r = live(event)\nif r.get("score", 0) < 90:\n    return None', Verdict.PASS),
+        (TUPLE, 'status, score = live(event)\nif status != "SUCCEEDED":\n    return None', Verdict.FAIL),
+        (TUPLE, 'status, score = live(event)\nif status != "SUCCEEDED" or score < 90:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nout = {{}}\nout["is_live"] = r["Confidence"] > 90\nif not out["is_live"]:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nif not all([r["Status"] == "SUCCEEDED", r["Confidence"] > 90]):\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nface = detector.find(r["ReferenceImage"]["Bytes"])\nif face.confidence < 0.5:\n    return None', Verdict.FAIL),
+        (
+            f'from shapes import Check\ndef live(event):\n    r = {LIVE}\n    return Check(is_live=r["Confidence"] > 90, image=r["ReferenceImage"])\n',
+            "r = live(event)\nif not r.image:\n    return None",
+            Verdict.UNKNOWN,
+        ),
+        (
+            f'from shapes import Check\ndef live(event):\n    r = {LIVE}\n    return Check(is_live=r["Confidence"] > 90, image=r["ReferenceImage"])\n',
+            "r = live(event)\nif not r.is_live:\n    return None",
+            Verdict.PASS,
+        ),
+        (
+            f'class Told:\n    def __init__(self, raw):\n        self.passed = raw["Confidence"] > 90\ndef live(event):\n    return Told({LIVE})\n',
+            "r = live(event)\nif not r.passed:\n    return None",
+            Verdict.PASS,
+        ),
+        (
+            f'def live(event):\n    if {LIVE}["Confidence"] < 90:\n        return False, "low"\n    return True, None\n',
+            "live(event)",
+            Verdict.UNKNOWN,
+        ),
+        (
+            f'def live(event):\n    if {LIVE}["Confidence"] < 90:\n        return False, "low"\n    return True, None\n',
+            "ok, why = live(event)\nif not ok:\n    return None",
+            Verdict.PASS,
+        ),
+    ],
+)
+def test_maps_and_tuples_say_what_their_entries_say(text: str, handler: str, verdict: Verdict, tmp_path: Path):
+    found, said = python(tmp_path, text, handler)
+    assert found is verdict, said
+
+
+KEPT = f"async function live(e) {{ const r = await {READ}; return {{ status: r.Status, confidence: r.Confidence ?? 0, image: r.ReferenceImage?.Bytes || null, isLive: r.Confidence > 90 }}; }}"
+SAID = f"async function live(e) {{ const r = await {READ}; if (r.Confidence < 90) return {{ ok: false, error: 'low' }}; return {{ ok: true, image: r.ReferenceImage }}; }}"
+CAUGHT = f"async function live(e) {{ try {{ const r = await {READ}; return {{ success: true, isLive: r.Confidence > 90 }}; }} catch (x) {{ return {{ success: false }}; }} }}"
+PAIR = f"async function live(e) {{ const r = await {READ}; return [r.Confidence > 90, r.ReferenceImage]; }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "handler", "verdict"),
+    [
+        (KEPT, "const r = await live(e); if (r.status !== 'SUCCEEDED') throw 1;", Verdict.UNKNOWN),
+        (KEPT, "const { status, image } = await live(e); if (status !== 'SUCCEEDED' || !image) throw 1;", Verdict.UNKNOWN),
+        (KEPT, "const r = await live(e); if (!r.image || r.image.length < 100) throw 1;", Verdict.UNKNOWN),
+        (KEPT, "const r = await live(e); if (!r) throw 1;", Verdict.UNKNOWN),
+        (KEPT, "const r = await live(e); if (!r.isLive) throw 1;", Verdict.PASS),
+        (KEPT, "const { confidence } = await live(e); if (confidence < 90) throw 1;", Verdict.PASS),
+        (SAID, "await live(e);", Verdict.UNKNOWN),
+        (SAID, "const r = await live(e); if (!r.ok) throw 1;", Verdict.PASS),
+        (SAID, "const r = await live(e); if (r.error) throw 1;", Verdict.PASS),
+        (CAUGHT, "const r = await live(e); if (!r.success) throw 1;", Verdict.UNKNOWN),
+        (PAIR, "const [ok, image] = await live(e); if (!image) throw 1;", Verdict.UNKNOWN),
+        (PAIR, "const [ok] = await live(e); if (!ok) throw 1;", Verdict.PASS),
+        (PAIR, "const [, image] = await live(e); if (!image) throw 1;", Verdict.UNKNOWN),
+    ],
+)
+def test_maps_and_tuples_of_scripts_say_what_their_entries_say(text: str, handler: str, verdict: Verdict, tmp_path: Path):
+    found, said = script(tmp_path, text, handler)
+    assert found is verdict, said
