@@ -11,7 +11,7 @@ from typing import Any
 
 from averment.core.extras import require
 from averment.policies.surfaces.code.files import asks
-from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, dotted, key_of, required, text_of
+from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, apart, dotted, key_of, required, text_of
 from averment.policies.surfaces.code.javascript_values import ValueReader
 from averment.policies.surfaces.code.model import (
     Class,
@@ -184,6 +184,11 @@ class _Reader(ValueReader):
             for local, key in self.targets(name, function):
                 self.module.imports[local] = Import(asked.module, key or asked.name)
             return []
+        pairs = apart(name, plain)
+        if pairs:
+            return [
+                self.bind(function, self.targets(target, function) if target else [], self.value(item, function)) for target, item in pairs
+            ]
         value = self.value(right, function)
         wrapped = self.wrapped(value, plain, function, text_of(name)) if name.type == "identifier" else None
         if wrapped is not None:

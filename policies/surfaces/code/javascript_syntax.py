@@ -73,6 +73,27 @@ def places(node: Any) -> list[Any]:
     return found
 
 
+def apart(pattern: Any, node: Any) -> list[tuple[Any, Any]]:
+    """What each place of an array's pattern is bound to where that stands there; places that bind nothing have None for a pattern.
+
+    That is an array, or what is waited for at once: ``const [a, b] = await Promise.all([x, y])``.
+    """
+    while node.type in TRANSPARENT and node.named_children:
+        node = node.named_children[0]
+    if node.type == "call_expression" and text_of(node.child_by_field_name("function")) in {"Promise.all", "Promise.allSettled"}:
+        given = node.child_by_field_name("arguments").named_children
+        node = given[0] if len(given) == 1 else node
+    if pattern.type != "array_pattern" or node.type != "array":
+        return []
+    items, targets = places(node), places(pattern)
+    if len(targets) > len(items) or any(
+        part is not None and part.type in {"spread_element", "rest_pattern"} for part in [*items, *targets]
+    ):
+        return []
+    targets += [None] * (len(items) - len(targets))
+    return [(target, item) for target, item in zip(targets, items, strict=True) if item is not None]
+
+
 def line_of(node: Any) -> int:
     """The line (from 1) on which ``node`` begins."""
     return int(node.start_point[0]) + 1

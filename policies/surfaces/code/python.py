@@ -30,7 +30,7 @@ from averment.policies.surfaces.code.model import (
     Value,
     runs_over,
 )
-from averment.policies.surfaces.code.python_syntax import dotted, keys_of, lambdas, type_name
+from averment.policies.surfaces.code.python_syntax import apart, dotted, keys_of, lambdas, type_name
 from averment.policies.surfaces.code.telling import about_liveness, registers
 
 SUFFIXES = (".py",)
@@ -155,6 +155,9 @@ class _Reader(Builder):
         return self.block(rest, function)
 
     def stmt_Assign(self, node: ast.Assign, function: Function) -> list[Statement]:
+        pairs = apart(node.targets[0], node.value) if len(node.targets) == 1 else []
+        if pairs:
+            return [self.bind(function, self.targets(target), self.value(value, function)) for target, value in pairs]
         value = self.value(node.value, function)
         targets = [pair for target in node.targets for pair in self.targets(target)]
         return [self.bind(function, targets, value)] if targets else [Do(value)]

@@ -22,6 +22,19 @@ def lambdas(node: ast.Call) -> list[ast.Lambda]:
     return [arg for arg in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(arg, ast.Lambda)]
 
 
+def apart(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """What each part of ``target`` is bound to where that stands there: ``a, b = x, y``, ``a, b = await gather(x, y)``; else nothing."""
+    value = value.value if isinstance(value, ast.Await) else value
+    gathered = isinstance(value, ast.Call) and (dotted(value.func).rpartition(".")[2] == "gather")
+    items = value.args if gathered and isinstance(value, ast.Call) else value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+    if len(parts) != len(items) or any(isinstance(part, ast.Starred) for part in [*parts, *items]):
+        return []
+    bound = {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)}
+    read = {node.id for item in items for node in ast.walk(item) if isinstance(node, ast.Name)}
+    return list(zip(parts, items, strict=True)) if bound.isdisjoint(read) else []
+
+
 def dotted(node: ast.expr) -> str:
     """``a.b.c`` of an attribute chain (also with literal subscripts, ``a["b"]``); "" for anything else."""
     parts: list[str] = []

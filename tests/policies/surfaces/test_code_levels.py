@@ -148,3 +148,36 @@ PAIR = f"async function live(e) {{ const r = await {READ}; return [r.Confidence 
 def test_maps_and_tuples_of_scripts_say_what_their_entries_say(text: str, handler: str, verdict: Verdict, tmp_path: Path):
     found, said = script(tmp_path, text, handler)
     assert found is verdict, said
+
+
+TOGETHER = "asyncio.gather(asyncio.to_thread(rek.get_face_liveness_session_results, SessionId=1), asyncio.to_thread(rek.compare_faces, SourceImage=1, TargetImage=2))"
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        (f'live, match = await {TOGETHER}\nif match["SourceImageFace"]["Confidence"] < 90:\n    return None', Verdict.FAIL),
+        (f'live, match = await {TOGETHER}\nif live["Confidence"] < 90:\n    return None', Verdict.PASS),
+        (f'live, match = {LIVE}, {COMPARE}\nif match["SourceImageFace"]["Confidence"] < 90:\n    return None', Verdict.FAIL),
+        (f'live, match = {LIVE}, {COMPARE}\nmatch, live = live, match\nif match["Confidence"] < 90:\n    return None', Verdict.PASS),
+    ],
+)
+def test_what_is_asked_at_once_keeps_its_place(handler: str, verdict: Verdict, tmp_path: Path):
+    """The confidence that a comparison has found a face at all is none of the session's, though both came in one tuple."""
+    found, said = python(tmp_path, "import asyncio\n", handler)
+    assert found is verdict, said
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        (f"const [live, match] = await Promise.all([{READ}, {MATCH}]); if (match.SourceImageFace.Confidence < 90) throw 1;", Verdict.FAIL),
+        (f"const [live, match] = await Promise.all([{READ}, {MATCH}]); if (live.Confidence < 90) throw 1;", Verdict.PASS),
+        (f"const [live, match] = await Promise.all([{READ}, {MATCH},]); if (live.Confidence < 90) throw 1;", Verdict.PASS),
+        (f"const [, live] = await Promise.allSettled([note(e), {READ}]); if (live.value.Confidence < 90) throw 1;", Verdict.PASS),
+        (f"const [match] = await Promise.all([{MATCH}, {READ}]); if (match.SourceImageFace.Confidence < 90) throw 1;", Verdict.FAIL),
+    ],
+)
+def test_promises_that_are_awaited_at_once_keep_their_place(handler: str, verdict: Verdict, tmp_path: Path):
+    found, said = script(tmp_path, "", handler)
+    assert found is verdict, said
