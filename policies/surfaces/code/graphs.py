@@ -175,6 +175,8 @@ def liveness(match: Match) -> str | Unknown:
         if weighed:
             return Unknown(f"the liveness result ({state.read_at}) is compared with something, but nothing on the way is decided by that")
         return "ended" if state.ended or match.ended_later else "ignored"
+    if state.best is not Seen.NOTHING and state.left:
+        return Unknown(f"the liveness result ({state.read_at}) is read by {state.left}, which is asynchronous and isn't awaited")
     if state.best is not Seen.NOTHING:
         return Unknown(f"the liveness result ({state.read_at}) is read only on one branch before the comparison")
     if match.read_later is not None:

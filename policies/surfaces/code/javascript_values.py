@@ -78,6 +78,7 @@ class ValueReader(Builder, ABC):
         start, end = node.start_point[0] + 1, node.end_point[0] + 1
         entry = entry or ("a handler by its name" if name in _HANDLERS and not owner else "")
         function = self.add(Function(self.module, prefix + name, start, end, owner=owner or outer.owner, outer=outer, entry=entry))
+        function.waited = any(part.type == "async" for part in node.children)
         function.params = self.params(node, function)
         function.body = self.function_body(node.child_by_field_name("body"), function)
         return function
@@ -181,11 +182,15 @@ class ValueReader(Builder, ABC):
 
     def value(self, node: Any, function: Function) -> Value:
         """The expression at ``node``."""
+        awaited = False
         while node.type in TRANSPARENT and node.named_children:
+            awaited = awaited or node.type == "await_expression"
             node = next((part for part in node.named_children if part.type != "comment"), node.named_children[0])
         method = getattr(self, f"expr_{node.type}", None)
         if method is not None:
             found: Value = method(node, function)
+            if awaited and found.outer is not None:
+                found.outer.awaited = True
             return found
         if node.type in FUNCTIONS:
             self.make(node, function, f"function on line {node.start_point[0] + 1}")

@@ -85,7 +85,7 @@ class Value:
 @dataclass(slots=True)
 class Call:
     """``receiver.name(args, keyword=...)``. ``name`` is empty where it is computed (``client[operation]()``); ``chosen_by`` then
-    says by what. ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``). ``hinges`` are
+    says by what. ``awaited`` tells whether its answer is waited for where it is made. ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``). ``hinges`` are
     the conditional expressions around it that may leave it out."""
 
     name: str
@@ -97,6 +97,7 @@ class Call:
     new: bool = False
     chosen_by: str = ""
     inline: list[Inline] = field(default_factory=list)
+    awaited: bool = False
     hinges: list[Value] = field(default_factory=list)
 
     @property
@@ -192,7 +193,8 @@ class Function:
     """A function, method, or a module's own body (``<module>``). ``name`` is qualified by class and enclosing function.
 
     ``entry`` says what makes it an entry point by itself (a handler's name, a route, a decorator), or is "". ``guard`` is what stands around
-    it, or is put into it, and is called after liveness (``@require_liveness``), or is "". ``getter`` tells whether it is read as an attribute.
+    it, or is put into it, and is called after liveness (``@require_liveness``), or is "". ``getter`` tells whether it is read as an attribute,
+    ``waited`` whether it is asynchronous, so that a call of it gives only the promise of an answer.
     """
 
     module: Module
@@ -206,6 +208,7 @@ class Function:
     entry: str = ""
     guard: str = ""
     getter: bool = False
+    waited: bool = False
     bindings: dict[str, list[Value]] = field(default_factory=dict)
 
     @property

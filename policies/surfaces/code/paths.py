@@ -45,6 +45,8 @@ MAX_CALLS_DEEP = 25
 MAX_ALL_STEPS = 50_000
 """In a project."""
 MAX_PENDING = 200
+_TASKS = frozenset({"create_task", "ensure_future"})
+"""Functions of Python's asyncio that start a coroutine and don't wait for it."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class Walker(Levels):
         self._stack: list[Function] = []
         self._steps = 0
         self._before: dict[int, Seen] = {}
+        self._left: set[int] = set()
+        """Calls of what is asynchronous, for whose answer nothing waits."""
         self._apart: set[int] = set()
         """Conditions whose operands are walked one by one."""
 
@@ -146,6 +150,7 @@ class Walker(Levels):
             case Bind(targets, value):
                 self.assign(targets, value, self.value(value, frame, state, top=True), frame)
             case Do(value):
+                self.leaves(value, frame)
                 self.value(value, frame, state, top=True)
             case If():
                 return self.branch(statement, frame, state)
@@ -202,6 +207,7 @@ class Walker(Levels):
             yes, no = self.condition(test.operands[0], frame, state)
             return no, yes
         if not test.logic:
+            self.leaves(test, frame)
             self.value(test, frame, state, top=True)
             self.tested(test, frame, state)
             return state, state.copy()
@@ -281,6 +287,7 @@ class Walker(Levels):
             return Level.NOTHING
         self._steps += 1
         self._before[id(call)] = state.seen
+        before = state.copy() if id(call) in self._left else None
         given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
         asked = self.reach.of_call(call, frame.function)
         result = given
@@ -288,11 +295,31 @@ class Walker(Levels):
         self._results[id(call)] = result
         for inline in call.inline:
             result = max(result, self.inline(inline, frame, state, result))
-        if call.name == "catch" and call.receiver is not None and any(goes_on(inline) for inline in call.inline):
+        if call.name == "catch" and call.receiver is not None and self.goes_on(call, frame):
             state.seen = min([state.seen, *(self._before.get(id(tried), state.seen) for tried in call.receiver.calls)])
             result = Level.NOTHING if any(makes_up(inline) for inline in call.inline) else result
+        if before is not None:
+            become(state, joined([before, state.copy()]))
+            state.left = state.left or f"{call.path}()"
+            result = Level.NOTHING
         self._results[id(call)] = result
         return result
+
+    def leaves(self, value: Value, frame: Frame) -> None:
+        """Note that ``value``, a statement or a condition, calls what is asynchronous and waits for no answer: whatever it finds comes too late."""
+        call = value.outer
+        if call is not None and call.name in _TASKS and call.args:
+            call = call.args[0].outer  # asyncio.create_task(check(session))
+        if call is None or call.awaited:
+            return
+        targets = self.reach.targets(call, frame.function)
+        if targets and all(target.waited for target in targets):
+            self._left.add(id(call))
+
+    def goes_on(self, call: Call, frame: Frame) -> bool:
+        """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""
+        named = (self.reach.project.name(arg.name, frame.function).function for arg in call.args if arg.name)
+        return any(goes_on(inline.body) for inline in call.inline) or any(one is None or goes_on(one.body) for one in named)
 
     def run(self, call: Call, frame: Frame, state: State, given: Level) -> Level:
         """A call that isn't Rekognition's: followed if it may matter."""

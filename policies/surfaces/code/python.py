@@ -123,6 +123,7 @@ class _Reader(Builder):
         )
         function.owner = owner or outer.owner
         function.getter = any(text.endswith("property") for text in decorators)
+        function.waited = isinstance(node, ast.AsyncFunctionDef)
         function.params = self.params(node.args, function)
         injected = (name for param in function.params if param.default is not None for name in param.default.reads)
         function.guard = next((f"@{text}" for text in decorators if about_liveness(text)), "") or next(filter(about_liveness, injected), "")
@@ -352,7 +353,10 @@ class _Reader(Builder):
         return made.perhaps(body, other)
 
     def expr_Await(self, node: ast.Await, function: Function) -> Value:
-        return self.value(node.value, function)
+        made = self.value(node.value, function)
+        if made.outer is not None:
+            made.outer.awaited = True
+        return made
 
     def expr_NamedExpr(self, node: ast.NamedExpr, function: Function) -> Value:
         made = self.value(node.value, function)

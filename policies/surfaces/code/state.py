@@ -46,6 +46,8 @@ class State:
     other: str = ""
     handed: str = ""
     opaque: str = ""
+    left: str = ""
+    """What is asynchronous and was called without waiting for its answer."""
     opened: bool = False
     ended: bool = False
     """Whether something was decided by the result's ``Status``, which says that the session ended, and not how."""
@@ -64,6 +66,7 @@ def joined(states: list[State]) -> State:
         first.seen = min(first.seen, other.seen)
         first.read_at = first.read_at or other.read_at
         first.other, first.handed, first.opaque = first.other or other.other, first.handed or other.handed, first.opaque or other.opaque
+        first.left = first.left or other.left
         first.opened, first.ended = first.opened or other.opened, first.ended or other.ended
         known = {id(match) for match in first.matches}
         first.matches += tuple(match for match in other.matches if id(match) not in known)

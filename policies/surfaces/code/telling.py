@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
-from averment.policies.surfaces.code.model import Inline, Raise, Return, Value
+from averment.policies.surfaces.code.model import Inline, Raise, Return, Statement, Value
 
 
 class Level(IntEnum):
@@ -70,9 +70,9 @@ def makes_up(inline: Inline) -> bool:
     return any(tells(value.literal) for value in returned)
 
 
-def goes_on(inline: Inline) -> bool:
-    """Whether what follows a function literal goes on after it, as far as its last statement tells: it neither throws nor rejects."""
-    last = inline.body[-1] if inline.body else None
+def goes_on(body: list[Statement]) -> bool:
+    """Whether what follows a function goes on after it, as far as its last statement tells: it neither throws nor rejects."""
+    last = body[-1] if body else None
     value = last.value if isinstance(last, Return) else None
     return not isinstance(last, Raise) and not (value is not None and value.outer is not None and value.outer.name == "reject")
 

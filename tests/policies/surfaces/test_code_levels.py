@@ -181,3 +181,46 @@ def test_what_is_asked_at_once_keeps_its_place(handler: str, verdict: Verdict, t
 def test_promises_that_are_awaited_at_once_keep_their_place(handler: str, verdict: Verdict, tmp_path: Path):
     found, said = script(tmp_path, "", handler)
     assert found is verdict, said
+
+
+DEMANDS = f"const demand = async (e) => {{ const r = await {READ}; if (r.Confidence < 90) throw new Error('no'); }};\n"
+DEMANDS += f"const good = async (e) => (await {READ}).Confidence > 90;\n"
+DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x); throw x; }"
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict", "message"),
+    [
+        ("demand(e);", Verdict.UNKNOWN, "demand(), which is asynchronous and isn't awaited"),
+        ("if (!good(e)) throw 1;", Verdict.UNKNOWN, "good(), which is asynchronous and isn't awaited"),
+        ("await demand(e);", Verdict.PASS, ""),
+        ("if (!(await good(e))) throw 1;", Verdict.PASS, ""),
+        ("const asked = demand(e); await note(e); await asked;", Verdict.PASS, ""),
+        ("await Promise.all([demand(e), note(e)]);", Verdict.PASS, ""),
+        ("await demand(e).catch(console.error);", Verdict.UNKNOWN, "only on one branch"),
+        ("await demand(e).catch(told);", Verdict.UNKNOWN, "only on one branch"),
+        ("await demand(e).catch(again);", Verdict.PASS, ""),
+    ],
+)
+def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: Verdict, message: str, tmp_path: Path):
+    """A promise is true whatever becomes of it, and one that fails without being awaited, or into a log, stops nobody."""
+    found, said = script(tmp_path, DEMANDS, handler)
+    assert (found, message in said) == (verdict, True), said
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        ("if not good(event):\n    return await other()", Verdict.UNKNOWN),
+        ("asyncio.create_task(demand(event))\nawait other()", Verdict.UNKNOWN),
+        ("demand(event)\nawait other()", Verdict.UNKNOWN),
+        ("if not await good(event):\n    return None", Verdict.PASS),
+        ("await demand(event)", Verdict.PASS),
+        ("task = asyncio.create_task(demand(event))\nawait task", Verdict.PASS),
+    ],
+)
+def test_a_coroutine_that_nobody_waits_for_decides_nothing(handler: str, verdict: Verdict, tmp_path: Path):
+    text = f'import asyncio\nasync def good(event):\n    return {LIVE}["Confidence"] > 90\n'
+    text += f'async def demand(event):\n    if {LIVE}["Confidence"] < 90:\n        raise PermissionError\n'
+    found, said = python(tmp_path, text, handler)
+    assert found is verdict, said
