@@ -172,7 +172,7 @@ def liveness(match: Match) -> str | Unknown:
             return Unknown("the liveness result is returned to the caller, who has to look at it")
         if state.best is Seen.CHECKED:
             return Unknown(f"the liveness result ({state.read_at}) is looked at only on one branch before the comparison")
-        if weighed:
+        if weighed or state.noted or match.noted_later:
             return Unknown(f"the liveness result ({state.read_at}) is compared with something, but nothing on the way is decided by that")
         return "ended" if state.ended or match.ended_later else "ignored"
     if state.best is not Seen.NOTHING and state.left:

@@ -12,6 +12,9 @@ from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, par
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
 
+_TASKS = frozenset({"create_task", "ensure_future"})
+"""Functions of Python's asyncio that start a coroutine and don't wait for it."""
+
 
 class Levels:
     """The levels of names and expressions in one walk.
@@ -27,6 +30,8 @@ class Levels:
         self._attributes: dict[Function, set[str]] = {}
         self._entries: dict[str, Level] = {}
         self._tuples: dict[Function, dict[int, Level]] = {}
+        self._left: set[int] = set()
+        """Calls of what is asynchronous, for whose answer nothing waits."""
 
     # -- expressions -----------------------------------------------------------------------------------------------
 
@@ -184,6 +189,17 @@ class Levels:
             read = (name.split(".") for value in values_of(function.body) for name in value.reads)
             self._attributes[function] = {".".join(parts[:2]) for parts in read if parts[0] in {"self", "this"}}
         return not self._attributes[function].isdisjoint(self._shared)
+
+    def leaves(self, value: Value, frame: Frame) -> None:
+        """Note that ``value``, a statement or a condition, calls what is asynchronous and waits for no answer: whatever it finds comes too late."""
+        call = value.outer
+        if call is not None and call.name in _TASKS and call.args:
+            call = call.args[0].outer  # asyncio.create_task(check(session))
+        if call is None or call.awaited:
+            return
+        targets = self.reach.targets(call, frame.function)
+        if targets and all(target.waited for target in targets):
+            self._left.add(id(call))
 
     def bound(self, call: Call, target: Function, frame: Frame) -> dict[str, Level]:
         """The levels of the parameters of ``target`` in this ``call``."""

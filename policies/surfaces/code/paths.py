@@ -37,7 +37,7 @@ from averment.policies.surfaces.code.model import (
 from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
-from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence
+from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence, only_notes
 
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
@@ -45,8 +45,6 @@ MAX_CALLS_DEEP = 25
 MAX_ALL_STEPS = 50_000
 """In a project."""
 MAX_PENDING = 200
-_TASKS = frozenset({"create_task", "ensure_future"})
-"""Functions of Python's asyncio that start a coroutine and don't wait for it."""
 
 
 @dataclass(slots=True)
@@ -72,8 +70,8 @@ class Walker(Levels):
         self._stack: list[Function] = []
         self._steps = 0
         self._before: dict[int, Seen] = {}
-        self._left: set[int] = set()
-        """Calls of what is asynchronous, for whose answer nothing waits."""
+        self._noted = False
+        """Whether what is evaluated is a condition by which something is only written down."""
         self._apart: set[int] = set()
         """Conditions whose operands are walked one by one."""
 
@@ -182,7 +180,9 @@ class Walker(Levels):
                 self.replaced(name, value, frame)
 
     def branch(self, statement: If, frame: Frame, state: State) -> State | None:
+        around, self._noted = self._noted, self._noted or only_notes(statement.arms)
         yes, no = self.condition(statement.test, frame, state)
+        self._noted = around
         starts = (yes, no) if len(statement.arms) == 2 else [joined([yes, no])] * len(statement.arms)
         ends = [end for arm, start in zip(statement.arms, starts, strict=True) if (end := self.block(arm, frame, start.copy())) is not None]
         if ends and state.seen is not Seen.NOTHING and self.level(statement.test, frame) is not Level.NOTHING:
@@ -243,12 +243,23 @@ class Walker(Levels):
         level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
         state.ended = state.ended or level is Level.ENDED
         if level is Level.TELLING:
-            state.seen, state.best = max(state.seen, Seen.WEIGHED), max(state.best, Seen.WEIGHED)
-            for match in state.matches:
-                match.weighed_later = True
+            self.compared(state)
         self.other(test, state)
 
+    def compared(self, state: State) -> None:
+        if self._noted:
+            state.noted = True
+            for match in state.matches:
+                match.noted_later = True
+            return
+        state.seen, state.best = max(state.seen, Seen.WEIGHED), max(state.best, Seen.WEIGHED)
+        for match in state.matches:
+            match.weighed_later = True
+
     def checked(self, state: State) -> None:
+        if self._noted:
+            self.compared(state)
+            return
         state.seen = max(state.seen, Seen.CHECKED)
         state.best = Seen.CHECKED
         for match in state.matches:
@@ -304,17 +315,6 @@ class Walker(Levels):
             result = Level.NOTHING
         self._results[id(call)] = result
         return result
-
-    def leaves(self, value: Value, frame: Frame) -> None:
-        """Note that ``value``, a statement or a condition, calls what is asynchronous and waits for no answer: whatever it finds comes too late."""
-        call = value.outer
-        if call is not None and call.name in _TASKS and call.args:
-            call = call.args[0].outer  # asyncio.create_task(check(session))
-        if call is None or call.awaited:
-            return
-        targets = self.reach.targets(call, frame.function)
-        if targets and all(target.waited for target in targets):
-            self._left.add(id(call))
 
     def goes_on(self, call: Call, frame: Frame) -> bool:
         """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""

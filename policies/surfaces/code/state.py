@@ -33,6 +33,7 @@ class Match:
     weighed_later: bool = False
     checked_later: bool = False
     ended_later: bool = False
+    noted_later: bool = False
     answered: bool = False
 
 
@@ -51,6 +52,8 @@ class State:
     opened: bool = False
     ended: bool = False
     """Whether something was decided by the result's ``Status``, which says that the session ended, and not how."""
+    noted: bool = False
+    """Whether it was compared with something only to write that down."""
     matches: tuple[Match, ...] = ()
 
     def copy(self) -> State:
@@ -66,7 +69,7 @@ def joined(states: list[State]) -> State:
         first.seen = min(first.seen, other.seen)
         first.read_at = first.read_at or other.read_at
         first.other, first.handed, first.opaque = first.other or other.other, first.handed or other.handed, first.opaque or other.opaque
-        first.left = first.left or other.left
+        first.left, first.noted = first.left or other.left, first.noted or other.noted
         first.opened, first.ended = first.opened or other.opened, first.ended or other.ended
         known = {id(match) for match in first.matches}
         first.matches += tuple(match for match in other.matches if id(match) not in known)

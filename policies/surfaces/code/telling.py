@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
-from averment.policies.surfaces.code.model import Inline, Raise, Return, Statement, Value
+from averment.policies.surfaces.code.model import Do, If, Inline, Raise, Return, Statement, Value
 
 
 class Level(IntEnum):
@@ -32,6 +32,12 @@ PICTURES = frozenset({"referenceimage", "auditimages"})
 _SETTLED = frozenset({"fulfilled", "rejected"})
 _ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})
 """Functions that ask what kind of thing something is, or whether it is there."""
+_NOTING = frozenset(
+    {"print", "log", "info", "debug", "warn", "warning", "error", "exception", "trace", "critical"}
+    | {"increment", "incr", "count", "add_metric", "addMetric", "captureMessage"}
+)
+_NOTEBOOK = re.compile(r"(?:^|[._])(?:_?console|_?log(?:ger|ging)?|metrics?|statsd|sentry)$", re.IGNORECASE)
+"""Functions that write something down, and what they are called on."""
 _ROUTED = re.compile(r"""\(\s*["'`]/""")
 _REGISTERING = re.compile(
     r"(?:api_?)?routes?|get|post|put|patch|delete|head|options|all|websocket|(?:shared_|periodic_)?task|command|group|consumer|job|mutation"
@@ -75,6 +81,21 @@ def goes_on(body: list[Statement]) -> bool:
     last = body[-1] if body else None
     value = last.value if isinstance(last, Return) else None
     return not isinstance(last, Raise) and not (value is not None and value.outer is not None and value.outer.name == "reject")
+
+
+def only_notes(arms: list[list[Statement]]) -> bool:
+    """Whether whatever a condition says is only written down, in a log or a metric: nothing is decided by it."""
+    inside = [statement for arm in arms for statement in arm]
+    return bool(inside) and all(_notes(statement) for statement in inside)
+
+
+def _notes(statement: Statement) -> bool:
+    if isinstance(statement, If):
+        return only_notes(statement.arms)
+    call = statement.value.outer if isinstance(statement, Do) else None
+    if call is None or call.name not in _NOTING:
+        return False
+    return call.name == "print" if call.receiver is None else _NOTEBOOK.search(call.receiver.name) is not None
 
 
 def mere_presence(test: Value) -> bool:

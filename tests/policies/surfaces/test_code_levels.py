@@ -224,3 +224,42 @@ def test_a_coroutine_that_nobody_waits_for_decides_nothing(handler: str, verdict
     text += f'async def demand(event):\n    if {LIVE}["Confidence"] < 90:\n        raise PermissionError\n'
     found, said = python(tmp_path, text, handler)
     assert found is verdict, said
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        ("if r.Confidence < 90 {log}", Verdict.UNKNOWN),
+        ("if r and r.Confidence < 90 {log}", Verdict.UNKNOWN),
+        ("if r.Confidence < 50 {log} else if r.Confidence < 90 {log}", Verdict.UNKNOWN),
+        ("if r.Confidence < 90 {log} return{ confidence: r.Confidence, match: await compare };", Verdict.UNKNOWN),
+        ("if r.Confidence < 90 {log stop}", Verdict.PASS),
+        ("if r.Confidence < 90 {log} else {mark}", Verdict.PASS),
+        ("if r.Confidence < 90 {log}; if r.Confidence < 70 {stop}", Verdict.PASS),
+    ],
+)
+def test_a_low_confidence_that_is_only_written_down_decides_nothing(after: str, verdict: Verdict, tmp_path: Path):
+    """Whoever is no live person then goes on to the comparison like everybody else."""
+    parts = {"log": "console.warn('low', r.Confidence);", "stop": "throw new Error('no');", "mark": "e.live = true;", "compare": MATCH}
+    text = after.replace("if ", "if (").replace(" and ", " && ").replace(" {", ") {").replace("else) {", "else {")
+    for word, meant in parts.items():
+        text = text.replace(word, meant)
+    found, said = script(tmp_path, "", f"const r = await {READ}; {text}")
+    assert found is verdict, said
+    if verdict is Verdict.UNKNOWN:
+        assert "nothing on the way is decided" in said or "returned to the caller" in said
+
+
+@pytest.mark.parametrize(
+    ("noted", "verdict"),
+    [
+        ('logger.warning("low")', Verdict.UNKNOWN),
+        ('print("low")', Verdict.UNKNOWN),
+        ('self.metrics.add_metric(name="low", unit="Count", value=1)', Verdict.UNKNOWN),
+        ('form.error("low")', Verdict.PASS),
+        ('abort("low")', Verdict.PASS),
+    ],
+)
+def test_what_writes_down_is_told_from_what_may_refuse(noted: str, verdict: Verdict, tmp_path: Path):
+    found, said = python(tmp_path, "", f'r = {LIVE}\nif r["Confidence"] < 90:\n    {noted}')
+    assert found is verdict, said
