@@ -591,6 +591,43 @@ SCATTERED: dict[str, tuple[dict[str, str | bytes], Verdict]] = {
         },
         Verdict.FAIL,
     ),
+    "of a package of the shop's own that hands on the SDK": (
+        {
+            "index.ts": 'import { CompareFacesCommand, client } from "@shop/aws";\nexport const handler = (e) => client.send(new CompareFacesCommand({ SourceImage: e.a, TargetImage: e.b }));\n'
+        },
+        Verdict.FAIL,
+    ),
+    "of a package of the shop's own, with parameters from elsewhere": (
+        {
+            "index.js": 'const { CompareFacesCommand, client } = require("/opt/nodejs/aws");\nexports.handler = (e) => client.send(new CompareFacesCommand(e));\n'
+        },
+        Verdict.UNKNOWN,
+    ),
+    "under another name, imported where it is needed": (
+        {
+            "index.ts": f'export const handler = async (e) => {{ const {{ CompareFacesCommand: C }} = await import("{SDK}"); return client.send(new C(e)); }};\n'
+        },
+        Verdict.FAIL,
+    ),
+    "under another name, taken out of the whole": (
+        {
+            "index.js": f'const sdk = require("{SDK}");\nconst {{ CompareFacesCommand: C }} = sdk;\nexports.handler = (e) => client.send(new C(e));\n'
+        },
+        Verdict.FAIL,
+    ),
+    "under another name, as a member of the whole": (
+        {
+            "index.ts": f'import * as sdk from "{SDK}";\nconst C = sdk.CompareFacesCommand;\nexport const handler = (e) => client.send(new C(e));\n'
+        },
+        Verdict.FAIL,
+    ),
+    "that is a message on a bus of the project's own": (
+        {
+            "commands/compare.ts": "export class CompareFacesCommand { constructor(readonly a, readonly b) {} }\n",
+            "index.ts": '// rekognition is asked by the handler of it\nimport { CompareFacesCommand } from "./commands/compare";\nexport const handler = (e) => bus.execute(new CompareFacesCommand(e.a, e.b));\n',
+        },
+        Verdict.NOT_APPLICABLE,
+    ),
     "after a private method that looks": (
         {
             "index.js": f'const {{ CompareFacesCommand, GetFaceLivenessSessionResultsCommand }} = require("{SDK}");\n'

@@ -53,6 +53,24 @@ OPENING_WORD = re.compile(
 MATCH_WORD = re.compile(r"^(?:compare|match|verify|search)_?faces?(?:_?by_?image)?$|^face_?(?:match|compare|verify|search)$", re.IGNORECASE)
 """What a wrapper that compares faces is called."""
 
+LOCAL_LIBRARIES = frozenset(
+    {
+        "face_recognition",
+        "deepface",
+        "insightface",
+        "dlib",
+        "cv2",
+        "mtcnn",
+        "facenet_pytorch",
+        "keras",
+        "torch",
+        "face-api.js",
+        "faceapi",
+        "@vladmandic/face-api",
+    }
+)
+"""Libraries that compare faces by themselves, with functions of the same names as Rekognition's."""
+
 MARKS = (b"ekognition", b"REKOGNITION", b"ompareFaces", b"ompare_faces", b"acesByImage", b"aces_by_image", b"sersByImage", b"sers_by_image")
 """Bytes of which a file that is about Rekognition's faces has at least one."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.extras import require
+from averment.policies.surfaces.code.apis import BY_NAME
 from averment.policies.surfaces.code.files import asks
 from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, apart, dotted, key_of, required, text_of
 from averment.policies.surfaces.code.javascript_values import ValueReader
@@ -184,6 +185,7 @@ class _Reader(ValueReader):
             for local, key in self.targets(name, function):
                 self.module.imports[local] = Import(asked.module, key or asked.name)
             return []
+        self.from_namespace(self.targets(name, function), dotted(plain))
         pairs = apart(name, plain)
         if pairs:
             return [
@@ -195,6 +197,17 @@ class _Reader(ValueReader):
             return [Do(value)]
         targets = self.targets(name, function)
         return [self.bind(function, targets, value)] if targets else [Do(value)]
+
+    def from_namespace(self, targets: list[tuple[str, str]], held: str) -> None:
+        """Note what of an SDK gets another name here: ``const { CompareFacesCommand: Compare } = sdk``, ``const Compare = sdk.CompareFacesCommand``."""
+        head, _, member = held.partition(".")
+        whole = self.module.imports.get(head)
+        if whole is None or whole.name:
+            return
+        for local, key in targets:
+            taken = member or key
+            if taken in BY_NAME or taken.startswith("Rekognition"):
+                self.module.imports[local] = Import(whole.module, taken)
 
     def wrapped(self, value: Value, node: Any, function: Function, name: str) -> Function | None:
         """``const handler = middy(async () => ...)``: the function literal has the variable's name."""

@@ -26,11 +26,13 @@ def key_of(node: Any) -> str:
 
 
 def required(node: Any) -> Import | None:
-    """The import that ``require("./x")`` (or ``.y`` of it) is."""
+    """The import that ``require("./x")`` or ``await import("./x")`` (or ``.y`` of it) is."""
     name = ""
     if node.type == "member_expression":
         name, node = text_of(node.child_by_field_name("property")), node.child_by_field_name("object")
-    if node.type != "call_expression" or text_of(node.child_by_field_name("function")) != "require":
+    while node.type in TRANSPARENT and node.named_children:
+        node = node.named_children[0]
+    if node.type != "call_expression" or text_of(node.child_by_field_name("function")) not in {"require", "import"}:
         return None
     args = node.child_by_field_name("arguments").named_children
     return Import(text_of(args[0]).strip("'\"`"), name) if args and args[0].type == "string" else None

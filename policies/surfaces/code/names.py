@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from averment.policies.surfaces.code.apis import BY_NAME, OPERATIONS, SPECIFIC
+from averment.policies.surfaces.code.apis import BY_NAME, LOCAL_LIBRARIES, OPERATIONS, SPECIFIC
 from averment.policies.surfaces.code.model import Call, Class, Function, Module, Raise, Value, returned_values
 from averment.policies.surfaces.code.modules import Modules
 
@@ -19,23 +19,6 @@ _CLIENT_MAKERS = frozenset({"client", "create_client", "resource", "get_client",
 _CLIENT_CLASSES = frozenset({"Rekognition", "RekognitionClient"})
 _BY_OPERATION = frozenset({"_make_api_call", "makeRequest"})
 """Methods of a client to which the operation is named."""
-LOCAL_LIBRARIES = frozenset(
-    {
-        "face_recognition",
-        "deepface",
-        "insightface",
-        "dlib",
-        "cv2",
-        "mtcnn",
-        "facenet_pytorch",
-        "keras",
-        "torch",
-        "face-api.js",
-        "faceapi",
-        "@vladmandic/face-api",
-    }
-)
-"""Libraries that compare faces by themselves, with functions of the same names as Rekognition's."""
 
 
 class Kind(Enum):
@@ -334,6 +317,15 @@ class Project(Modules):
             return None
         return named if self._result(value.roots[0], function, 0).kind is Kind.CLIENT else None
 
+    def _command(self, operation: str, call: Call, function: Function) -> tuple[str, bool] | None:
+        """The operation whose command ``call`` makes; a class of the project that has its name (a message on a bus) is none."""
+        target = self.callee(call, function)
+        if target is not None and target.cls is not None:
+            return None
+        origin = self.origin(function.module, call.name) if call.receiver is None else None
+        known = origin is None or "rekognition" in origin.module
+        return operation, known or bool(_given(call, function) & SPECIFIC[operation])
+
     def operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
         """The Rekognition operation that ``call`` is, and whether that is certain; None if it is none."""
         origin = self.origin(function.module, call.name)
@@ -347,7 +339,7 @@ class Project(Modules):
         if operation is None:
             return self._kept_operation(call, function)
         if name.endswith("Command"):
-            return (operation, True) if origin is None or "rekognition" in origin.module or origin.module.startswith(".") else None
+            return self._command(operation, call, function)
         if call.receiver is None:
             return None
         base = self.value(call.receiver, function)

@@ -9,6 +9,7 @@ from averment.policies.surfaces.code.apis import (
     ATTRIBUTES,
     BY_NAME,
     LIVENESS_WORD,
+    LOCAL_LIBRARIES,
     MATCH_WORD,
     MATCHES,
     OPERATIONS,
@@ -17,7 +18,7 @@ from averment.policies.surfaces.code.apis import (
     by_target,
 )
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Class, Function, Module, Value, calls_of, statements_of, values_of
-from averment.policies.surfaces.code.names import ANOTHER_SERVICE, LOCAL_LIBRARIES, Kind, Project, is_stub
+from averment.policies.surfaces.code.names import ANOTHER_SERVICE, Kind, Project, is_stub
 
 MAX_CALLERS = 200
 
