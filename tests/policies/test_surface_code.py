@@ -762,6 +762,23 @@ def test_a_list_of_attributes_grows_in_scripts_too(tmp_path: Path):
     assert judged(tmp_path, {"a.js": text}, "face-attributes-limited")[0] is Verdict.FAIL
 
 
+@pytest.mark.parametrize(
+    ("imported", "asked", "verdict"),
+    [
+        ("import { DetectFacesCommand, Attribute }", "[Attribute.ALL]", Verdict.FAIL),
+        ("import { DetectFacesCommand, Attribute as A }", "[A.DEFAULT, A.EMOTIONS]", Verdict.FAIL),
+        ("import { DetectFacesCommand, Attribute }", "[Attribute.DEFAULT, Attribute.EYES_OPEN]", Verdict.PASS),
+        ("import { DetectFacesCommand, Attribute }", "[Attribute[e.wanted]]", Verdict.UNKNOWN),
+        ("import { DetectFacesCommand, Settings as Attribute }", "[Attribute.ALL]", Verdict.UNKNOWN),
+    ],
+)
+def test_attributes_by_the_enumeration_of_the_sdk_are_the_texts_that_they_are_called(
+    imported: str, asked: str, verdict: Verdict, tmp_path: Path
+):
+    text = f'{imported} from "@aws-sdk/client-rekognition";\nexport const handler = (e) => client.send(new DetectFacesCommand({{ Image: e, Attributes: {asked} }}));\n'
+    assert judged(tmp_path, {"index.ts": text}, "face-attributes-limited")[0] is verdict
+
+
 CHECKED = 'session = {0}\nif session["Status"] != "SUCCEEDED" or session["Confidence"] < 90:\n    raise PermissionError\n'
 LIVE_THREAD = 'asyncio.to_thread(rek.get_face_liveness_session_results, SessionId=event["s"])'
 

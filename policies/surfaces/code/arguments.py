@@ -13,6 +13,8 @@ from averment.policies.surfaces.code.reach import Asked
 _DEPTH = 6
 _ADDING = frozenset({"append", "extend", "insert", "push", "unshift", "splice", "add", "update"})
 """Methods by which lists and sets grow."""
+_ENUMERATIONS = frozenset({"Attribute", "FaceAttributes"})
+"""What the AWS SDK for JavaScript calls the attributes that can be asked for."""
 
 
 def attributes_asked(asked: Asked, function: Function, project: Project) -> list[str] | Unknown:
@@ -91,12 +93,22 @@ class _Arguments:
                 raise _OpenError(f"an entry of {name} is not a constant") from None
         if value.choices and depth < _DEPTH:
             return [text for choice in value.choices for text in self.texts(choice, name, depth + 1)]
+        if value.name and self.is_member(value.name):
+            return [value.name.rpartition(".")[2]]
         if value.name and depth < _DEPTH:
             bound = [*self.bound(value.name), *self.added(value.name)]
             parts = [self.texts(entry, name, depth + 1) for entry in bound if not (entry.constant and entry.literal is None)]
             if parts:
                 return sorted({text for part in parts for text in part})
         raise _OpenError(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
+
+    def is_member(self, name: str) -> bool:
+        """Whether ``name`` is a member of an enumeration of the SDK (``Attribute.ALL``), each of which is the text that it is called."""
+        *path, _ = name.split(".")
+        origin = self.project.origin(self.function.module, path[0]) if path else None
+        if origin is None or "rekognition" not in origin.module:
+            return False
+        return (origin.name if len(path) == 1 and origin.name else path[-1]) in _ENUMERATIONS
 
     def added(self, name: str) -> Iterator[Value]:
         """What is put into the list ``name`` after it was made."""
