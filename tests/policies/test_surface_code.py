@@ -930,6 +930,21 @@ def test_what_cannot_be_parsed_could_not_be_checked(name: str, text: bytes, tmp_
     assert all(problem.blocking and problem.where.file == str(tmp_path / name) for problem in found)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_file_of_a_windows_shell_is_read(encoding: str, tmp_path: Path):
+    """What PowerShell writes by ``>`` is UTF-16, and TypeScript's compiler takes it: its bytes hold no name of an operation as such."""
+    text = f"{SCRIPT}const client = new RekognitionClient({{}});\nexport const handler = (e) => client.send(new CompareFacesCommand(e));\n"
+    assert judged(tmp_path, {"index.ts": text.encode(encoding)})[0] is Verdict.FAIL
+    (tmp_path / "Match.cs").write_bytes("await rekognition.CompareFacesAsync(request);".encode(encoding))
+    assert any("in C#" in problem.reason for problem in discover(tmp_path).apps)
+
+
+def test_python_2_is_told_as_such(tmp_path: Path):
+    """A newer Python is no way to check it."""
+    (problem,) = problems(tmp_path, {"a.py": f"{PYTHON}def handler(event, context):\n    print 'x'\n    return {COMPARE}\n"})
+    assert (problem.blocking, problem.reason.endswith("as Python 2 it isn't read")) == (True, True)
+
+
 def test_broken_files_about_something_else_are_none_of_ours(tmp_path: Path):
     """A syntax error in a file that has nothing to do with faces isn't reported."""
     assert graphs(tmp_path, {"a.py": "def (", "b.js": "}}}", "c.py": "# rekognition\nprint 'labels'"}) == []

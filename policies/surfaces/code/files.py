@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +128,9 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
         if told and asks(data):
             found.skipped.append(f"{path} (mentions Rekognition, but is larger than {MAX_BYTES:,} bytes)")
         return None
-    return data.removeprefix(codecs.BOM_UTF8)  # which would part its first line from the line's beginning
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(BOM_UTF8)  # which would part its first line from the line's beginning
 
 
 def _is_minified(data: bytes) -> bool:

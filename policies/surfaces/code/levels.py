@@ -44,8 +44,8 @@ class Levels:
         if value.choices and not any(isinstance(choice.literal, dict) for choice in value.choices):
             return max(least, self.told_by(self.made_of(value, frame), value.keys))
         if value.choices:
-            tests = [test for test in value.decides if test is not value]
-            return max([least, *(self.level(part, frame) for part in [*value.choices, *tests])])
+            tests = (self.told_by(self.made_of(test, frame), test.keys) for test in value.decides if test is not value)
+            return max([least, *(self.level(choice, frame) for choice in value.choices), *tests])
         whole = max(least, self.made_of(value, frame))
         argued = (
             value.outer is not None and value.outer.name not in _GETTERS

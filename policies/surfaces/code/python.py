@@ -61,9 +61,9 @@ def parse(path: Path, data: bytes) -> Module:
         return _Reader(path, text).read(tree)
     except SyntaxError as error:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise SourceError(
-            error.lineno, f"is not valid Python {version}: {error.msg}; newer syntax needs a newer Python to be checked"
-        ) from error
+        older = (error.msg or "").startswith("Missing parentheses in call to")
+        hint = "as Python 2 it isn't read" if older else "newer syntax needs a newer Python to be checked"
+        raise SourceError(error.lineno, f"is not valid Python {version}: {error.msg}; {hint}") from error
     except (ValueError, LookupError) as error:
         raise SourceError(None, f"is not valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
