@@ -845,10 +845,11 @@ def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
         "node_modules/x/index.js": "rekognition.compareFaces({SourceImage: 1})",
         "static/app.min.js": "rekognition.compareFaces({SourceImage: 1})",
         "huge.py": bad + "#" * 1_100_000,
+        "dist/index.js": "// a library\n" * 200_000 + "rekognition.compareFaces({SourceImage: 1})",
     }
     assert judged(tmp_path, files)[0] is Verdict.NOT_APPLICABLE
     skipped = "\n".join(discover(tmp_path).skipped)
-    for name in ("test_faces.py", "vendor/faces.py", "app.min.js", "huge.py", "node_modules"):
+    for name in ("test_faces.py", "vendor/faces.py", "app.min.js", "huge.py", "dist/index.js", "node_modules"):
         assert name in skipped
 
 

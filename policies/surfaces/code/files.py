@@ -13,6 +13,8 @@ from averment.policies.graph.model import Problem
 from averment.policies.surfaces.code.apis import ASKS, MARKS
 
 MAX_BYTES = 1024 * 1024
+MAX_LOOKED = 64 * 1024 * 1024
+"""How much of a file that is too large to be parsed is looked through for a mention of Rekognition."""
 MAX_PARSED = 2_000
 ROUNDS = 4
 SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
@@ -120,6 +122,7 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
             return None
         with path.open("rb") as handle:
             data = handle.read(MAX_BYTES + 1)
+            data += handle.read(MAX_LOOKED) if len(data) > MAX_BYTES else b""  # what a bundle asks for stands after its libraries
     except OSError as error:
         if told:
             found.problems.append(Problem(f"can't be read: {error.strerror}", SourceRef(str(path))))
