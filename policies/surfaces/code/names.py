@@ -17,8 +17,7 @@ _DEPTH = 12
 _COMMON_NAME = 7
 _CLIENT_MAKERS = frozenset({"client", "create_client", "resource", "get_client", "aws_client", "getClient", "get_boto3_client"})
 _CLIENT_CLASSES = frozenset({"Rekognition", "RekognitionClient"})
-_BY_OPERATION = frozenset({"_make_api_call", "makeRequest"})
-"""Methods of a client to which the operation is named."""
+_BY_OPERATION = frozenset({"_make_api_call", "makeRequest"})  # methods of a client to which the operation is named
 
 
 class Kind(Enum):
@@ -61,11 +60,21 @@ class Project(Modules):
         head, _, rest = name.partition(".")
         if head in {"self", "this", "cls"} and rest:
             return self._attribute(function, rest, depth)
-        whole = self._bound(name, function, depth) if rest else None
+        whole = (self._bound(name, function, depth) or self._entry(head, rest, function, depth)) if rest else None
         if whole is not None:
             return whole
         found = self._bound(head, function, depth) or self._parameter(head, function) or self._global(name, function.module, depth)
         return self._member(found, rest, depth) if rest and found is not None else found or OPEN
+
+    def _entry(self, head: str, rest: str, function: Function, depth: int) -> Thing | None:
+        """What stands in the map ``head`` under the first name of ``rest``: ``faces.compare`` of ``const faces = { compare, live }``."""
+        key, _, more = rest.partition(".")
+        for value in self.bound(head, function):
+            entry = value.literal.get(key) if isinstance(value.literal, dict) else None
+            if isinstance(entry, Value) and entry.name and entry.name != head:
+                found = self.value(entry, function, depth + 1)
+                return self._member(found, more, depth) if more else found
+        return None
 
     def _bound(self, name: str, function: Function, depth: int) -> Thing | None:
         here: Function | None = function

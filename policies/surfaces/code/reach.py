@@ -19,6 +19,7 @@ from averment.policies.surfaces.code.apis import (
 )
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Class, Function, Module, Value, calls_of, statements_of, values_of
 from averment.policies.surfaces.code.names import ANOTHER_SERVICE, Kind, Project, is_stub
+from averment.policies.surfaces.code.tables import dispatched, registered
 
 MAX_CALLERS = 200
 
@@ -62,6 +63,8 @@ class Reach:
                     if target in self.dispatchers:
                         self._named.setdefault(target, []).append(any(part.texts for part in call.args))
                     self.callers.setdefault(target, {})[function] = None
+            for target, how in registered(self.project, function):
+                target.entry = target.entry or f"registered by {how}"
         for function, named in self._named.items():
             if all(named) and function in self.asked:  # every caller says which operation: it is counted there
                 self.asked[function] = [one for one in self.asked[function] if one.operation]
@@ -197,10 +200,11 @@ class Reach:
             maker = module.functions.get(f"{cls.name}.__init__") or module.functions.get(f"{cls.name}.constructor")
             if maker is not None:
                 yield maker
-        elif (found is None or (found.kind is Kind.OPEN and not found.detail)) and call.name:
-            yield from self.project.by_name(call)
-        if function.name == MODULE or (call.args and call.args[0].text is not None):
-            return  # at module level and by a name (a route, an event): registered, not run
+        elif found is None or (found.kind is Kind.OPEN and not found.detail):
+            yield from dispatched(self.project, call, function)
+            yield from self.project.by_name(call) if call.name else ()
+        if function.name == MODULE or (call.args and call.args[0].text is not None) or call.name == "get":
+            return  # at module level and by a name (a route, an event): registered, not run; or what a table gives for want of another
         for arg in [*call.args, *call.keywords.values()]:
             if arg.name and arg.outer is None and not arg.constant:
                 handed = self.project.name(arg.name, function)

@@ -32,6 +32,11 @@ PICTURES = frozenset({"referenceimage", "auditimages"})
 _SETTLED = frozenset({"fulfilled", "rejected"})
 _ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})
 """Functions that ask what kind of thing something is, or whether it is there."""
+_LISTENING = re.compile(
+    r"on|once|add_?(?:event_?)?(?:listener|handler)|add_\w*(?:rule|route)|register(?:_?(?:handler|route|task))?|subscribe|consume",
+    re.IGNORECASE,
+)
+"""Names of calls that register the functions that they are handed."""
 _NOTING = frozenset(
     {"print", "log", "info", "debug", "warn", "warning", "error", "exception", "trace", "critical"}
     | {"increment", "incr", "count", "add_metric", "addMetric", "captureMessage"}
@@ -118,6 +123,11 @@ def registers(decorator: str) -> bool:
     """
     name = decorator.lstrip("@").partition("(")[0].rpartition(".")[2]
     return bool(_ROUTED.search(decorator)) or _REGISTERING.fullmatch(name) is not None
+
+
+def registers_by(name: str, first: str | None) -> bool:
+    """Whether a call of ``name`` registers the functions that it is handed, by what it is called or by the route that comes ``first``."""
+    return (first or "").startswith("/") or _LISTENING.fullmatch(name) is not None
 
 
 def about_liveness(name: str) -> bool:

@@ -1,0 +1,114 @@
+"""Functions that are registered by name, or taken out of a table, are ways in (or are called there), whoever else calls them.
+
+Origin of the data: written for these tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from averment.core.words import Verdict
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.code.surface import CodeSurface
+
+PYTHON = """\
+import boto3
+rek = boto3.client("rekognition")
+def live(event):
+    if rek.get_face_liveness_session_results(SessionId=event["s"])["Confidence"] < 90:
+        raise PermissionError
+def match(event):
+    return rek.compare_faces(SourceImage=event["a"], TargetImage=event["b"])
+def verify(event):
+    live(event)
+    return match(event)
+"""
+SCRIPT = """\
+import { RekognitionClient, CompareFacesCommand, GetFaceLivenessSessionResultsCommand } from "@aws-sdk/client-rekognition";
+const client = new RekognitionClient({});
+async function live(e) {
+  const r = await client.send(new GetFaceLivenessSessionResultsCommand({ SessionId: e.s }));
+  if (r.Confidence < 90) throw new Error("no");
+}
+async function match(e) { return client.send(new CompareFacesCommand({ SourceImage: e.a, TargetImage: e.b })); }
+async function verify(e) { await live(e); return match(e); }
+"""
+
+
+def judged(folder: Path, files: dict[str, str]) -> tuple[Verdict, str]:
+    """The worst verdict on ``files``, with its message."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    subject = rule("face-call-after-liveness")
+    found = [*CodeSurface().graphs(folder)]
+    assert [problem for graph in found for problem in graph.problems] == []
+    outcome = worst_outcome(subject.evaluate(resource, Context(graph)) for graph in found for resource in graph)
+    return outcome.verdict, outcome.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'app.add_url_rule("/match", view_func=match)\n',
+        'router.add_api_route("/match", match, methods=["POST"])\n',
+        "consumer.consume(match)\n",
+        'def main(queue):\n    queue.subscribe("faces", match)\n',
+        'ROUTES = {"/match": match, "/verify": verify}\ndef handler(event, context):\n    return ROUTES[event["path"]](event)\n',
+        'ROUTES = {"/match": match}\ndef handler(event, context):\n    return ROUTES.get(event["path"], verify)(event)\n',
+        'def handler(event, context):\n    routes = {"/match": match, "/verify": verify}\n    run = routes.get(event["path"])\n    return run(event) if run else None\n',
+    ],
+)
+def test_what_a_framework_or_a_table_leads_to_is_reached_without_the_check_of_another(text: str, tmp_path: Path):
+    """That ``verify`` looks before it calls ``match`` helps nobody who comes to ``match`` by its route."""
+    verdict, said = judged(tmp_path, {"app.py": PYTHON + text})
+    assert (verdict, "match()" in said) == (Verdict.FAIL, True), said
+
+
+def test_the_views_of_django_are_ways_in(tmp_path: Path):
+    urls = 'from django.urls import path\nimport views\nurlpatterns = [path("match/", views.match), path("verify/", views.verify)]\n'
+    assert judged(tmp_path, {"views.py": PYTHON, "urls.py": urls})[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'app.post("/match", match);\napp.post("/verify", verify);\n',
+        'app.route("/match").post(match);\n',
+        'bus.on("match", match);\n',
+        "class A { constructor() { this.router.post('/m', this.run.bind(this)); } async run(e) { return match(e); } async full(e) { await live(e); return this.run(e); } }\n",
+        'const routes = { "/match": match, "/verify": verify };\nexport const handler = async (e) => routes[e.path](e);\n',
+        "const routes = { match, verify };\nexport const handler = async (e) => { const run = routes[e.op]; return run(e); };\n",
+    ],
+)
+def test_what_a_framework_or_a_table_of_scripts_leads_to_is_reached_too(text: str, tmp_path: Path):
+    assert judged(tmp_path, {"app.mjs": SCRIPT + text})[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "app.py",
+            'ROUTES = {"/match": match, "/other": print}\ndef handler(event, context):\n    live(event)\n    return ROUTES[event["path"]](event)\n',
+        ),
+        ("app.py", "retried = retry(match)\n"),
+        ("app.mjs", "const routes = { match, other };\nexport const handler = async (e) => { await live(e); return routes[e.op](e); };\n"),
+        (
+            "app.mjs",
+            "const routes = { again: async (e) => match(e), other: () => 1 };\nexport const handler = async (e) => { await live(e); return routes[e.op](e); };\n",
+        ),
+        (
+            "app.mjs",
+            "const faces = { match, live };\nexport const handler = async (e) => { await faces.live(e); return faces.match(e); };\n",
+        ),
+        ("app.mjs", "module.exports = { match, live, verify };\n"),
+    ],
+)
+def test_a_check_before_a_table_counts_for_what_is_in_it(name: str, text: str, tmp_path: Path):
+    """A table is called where it is looked up, and a map that is a service, or what a file exports, is no table."""
+    verdict, said = judged(tmp_path, {name: (PYTHON if name.endswith("py") else SCRIPT) + text})
+    assert verdict is Verdict.PASS, said
