@@ -21,6 +21,7 @@ from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
+from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
@@ -86,6 +87,8 @@ def discover(root: Path) -> Inputs:
     inputs.sources = select((path for path in found.files if is_source(path)), folder)
     inputs.apps += other_languages(found.files, folder, inputs.sources)
     inputs.skipped += inputs.sources.skipped
+    if inputs.sources.parsed:
+        inputs.sources.handlers = handlers_in(_infrastructure(inputs))
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     inputs.found = inputs.files
     return inputs
@@ -102,6 +105,12 @@ def beside_each_other(found: Sequence[Inputs]) -> None:
         if (top := tops.get(id(inputs))) is not None:
             inputs.calls = calls[top]
             inputs.beside = [other for other in found if other is not inputs and tops.get(id(other)) == top]
+            if inputs.sources.parsed:
+                inputs.sources.handlers |= handlers_in(path for other in inputs.beside for path in _infrastructure(other))
+
+
+def _infrastructure(inputs: Inputs) -> list[Path]:
+    return [*inputs.templates, *inputs.plans, *inputs.terraform]
 
 
 def _sort(path: Path, inputs: Inputs) -> None:

@@ -50,11 +50,15 @@ _LONG_LINE = 5_000
 
 @dataclass
 class Sources:
-    """What was found: the text of files to parse, what was left out although it mentions Rekognition, and what can't be read."""
+    """What was found: the text of files to parse, what was left out although it mentions Rekognition, and what can't be read.
+
+    ``handlers`` are the functions, by module and name, that the infrastructure beside them names as handlers.
+    """
 
     parsed: dict[Path, bytes] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    handlers: frozenset[tuple[str, str]] = frozenset()
 
 
 def is_source(path: Path) -> bool:

@@ -37,7 +37,7 @@ def parsed_graphs(sources: Sources, folder: Path, observer: Observer) -> Iterato
     for is_python, paths in sorted(families.items(), reverse=True):
         others = (path for path in families.get(not is_python, ()) if _READS.search(sources.parsed[path]))
         elsewhere = next((relative_posix(path, folder) for path in others), None)
-        yield _graph(Project(folder, observer=observer), paths, sources.parsed, elsewhere, is_python=is_python)
+        yield _graph(Project(folder, observer=observer, handlers=sources.handlers), paths, sources.parsed, elsewhere, is_python=is_python)
 
 
 def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes], elsewhere: str | None, *, is_python: bool) -> Graph:

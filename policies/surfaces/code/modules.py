@@ -21,6 +21,7 @@ class Modules:
     root: Path
     modules: dict[Path, Module] = field(default_factory=dict)
     observer: Observer = field(default_factory=Observer)
+    handlers: frozenset[tuple[str, str]] = frozenset()
 
     def __post_init__(self) -> None:
         self._files: dict[str, list[Path]] | None = None

@@ -55,6 +55,8 @@ class Reach:
         functions = list(self.project.functions())
         self.dispatchers = {function for function in functions if self._dispatches(function)}
         for function in functions:
+            if (function.module.path.stem, function.name) in self.project.handlers:
+                function.entry = function.entry or "a handler by the infrastructure"
             found = list(self._asked_by(function))
             if found:
                 self.asked[function] = found

@@ -29,6 +29,7 @@ class CodeSurface(Surface):
 def code_unit(sources: Sources, root: Path) -> Unit:
     """All of ``sources`` as one unit, for calls go across files. They were read already, so that their contents are part of its name."""
     told = [f"{path}\0{digest(data)}" for path, data in sorted(sources.parsed.items())] + [str(problem) for problem in sources.problems]
+    told += [".".join(handler) for handler in sorted(sources.handlers)]
     return Unit(
         f"code:{digest(chr(0).join(told).encode('utf-8', 'surrogateescape'))}", lambda observer: code_graphs(sources, root, observer)
     )

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
 from averment.core.words import Verdict
+from averment.policies.engine import check
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
@@ -112,3 +115,29 @@ def test_a_check_before_a_table_counts_for_what_is_in_it(name: str, text: str, t
     """A table is called where it is looked up, and a map that is a service, or what a file exports, is no table."""
     verdict, said = judged(tmp_path, {name: (PYTHON if name.endswith("py") else SCRIPT) + text})
     assert verdict is Verdict.PASS, said
+
+
+INFRASTRUCTURE = {
+    "template.yaml": "Resources:\n  Match:\n    Type: AWS::Lambda::Function\n    Properties:\n      Handler: src/app.match  # by its name\n      Code: {S3Bucket: b, S3Key: k}\n",
+    "template.json": '{"Resources": {"Match": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.match", "Code": {"S3Bucket": "b", "S3Key": "k"}}}}}',
+    "serverless.yml": "service: faces\nprovider: {name: aws, runtime: python3.12}\nfunctions:\n  match:\n    handler: app.match\n",
+    "main.tf": 'resource "aws_lambda_function" "match" {\n  function_name = "match"\n  role          = "r"\n  handler       = "app.match"\n  runtime = "python3.12"\n}\n',
+}
+
+
+@pytest.mark.parametrize("name", INFRASTRUCTURE)
+def test_what_the_infrastructure_names_as_a_handler_is_a_way_in(name: str, tmp_path: Path):
+    """A function of its own in Lambda that another one, which looks, calls as well is reached without the look."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "src" / "app.py").write_text(PYTHON)
+    (tmp_path / "infra" / name).write_text(INFRASTRUCTURE[name])
+    (tmp_path / ".git").mkdir()
+
+    def found(*paths: Path) -> list[str]:
+        result = check(list(paths), [rule("face-call-after-liveness")], Organisation(root=tmp_path), load_catalogue())
+        return [finding.resource.rpartition("/")[2] for finding in result.findings if finding.verdict is Verdict.FAIL]
+
+    assert found(tmp_path / "src") == []
+    assert found(tmp_path) == ["app.py:match"]
+    assert found(tmp_path / "infra", tmp_path / "src") == ["app.py:match"]
