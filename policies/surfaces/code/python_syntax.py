@@ -30,9 +30,15 @@ def apart(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
     parts = target.elts if isinstance(target, ast.Tuple | ast.List) else []
     if len(parts) != len(items) or any(isinstance(part, ast.Starred) for part in [*parts, *items]):
         return []
-    bound = {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)}
-    read = {node.id for item in items for node in ast.walk(item) if isinstance(node, ast.Name)}
-    return list(zip(parts, items, strict=True)) if bound.isdisjoint(read) else []
+    bound = {name for part in parts for name in _names(part)}
+    return list(zip(parts, items, strict=True)) if bound.isdisjoint(name for item in items for name in _names(item)) else []
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        yield node.id
+    for child in ast.iter_child_nodes(node):
+        yield from _names(child)
 
 
 def dotted(node: ast.expr) -> str:

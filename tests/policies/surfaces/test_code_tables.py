@@ -17,6 +17,8 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.code.surface import CodeSurface
+from averment.policies.surfaces.registry import discover, units_of
+from averment.policies.surfaces.units import Forgetful
 
 PYTHON = """\
 import boto3
@@ -141,3 +143,13 @@ def test_what_the_infrastructure_names_as_a_handler_is_a_way_in(name: str, tmp_p
     assert found(tmp_path / "src") == []
     assert found(tmp_path) == ["app.py:match"]
     assert found(tmp_path / "infra", tmp_path / "src") == ["app.py:match"]
+
+
+def test_a_change_of_the_handlers_is_a_change_of_the_source(tmp_path: Path):
+    """What is recalled of a check before a function got a handler of its own says nothing of it."""
+    (tmp_path / "app.py").write_text(PYTHON)
+    names = []
+    for handler in ("app.verify", "app.match"):
+        (tmp_path / "serverless.yml").write_text(INFRASTRUCTURE["serverless.yml"].replace("app.match", handler))
+        names.append(next(unit.name for unit in units_of(discover(tmp_path), Forgetful()) if unit.name.startswith("code:")))
+    assert names[0] != names[1]
