@@ -581,6 +581,18 @@ SCATTERED: dict[str, tuple[dict[str, str | bytes], Verdict]] = {
         },
         Verdict.FAIL,
     ),
+    "of a client from a package of the shop's own, with parameters from elsewhere": (
+        {"index.ts": 'import { rekognition } from "@shop/aws";\nexport const handler = (e) => rekognition.compareFaces(e);\n'},
+        Verdict.UNKNOWN,
+    ),
+    "of a client that a package hands on from a file within it": (
+        {
+            "clients/__init__.py": "from .aws import *\n",
+            "clients/aws.py": PYTHON,
+            "app.py": "from clients import rek\ndef run(**e):\n    return rek.compare_faces(**e)\n",
+        },
+        Verdict.FAIL,
+    ),
     "of a client to which the operation is named": (
         {"app.py": f'{PYTHON}def run(e):\n    return rek._make_api_call("CompareFaces", e)\n'},
         Verdict.FAIL,

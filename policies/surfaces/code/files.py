@@ -46,6 +46,8 @@ _TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "__mocks__", "spec", "e
 _TEST_NAME = re.compile(r"^(?:test_.*|.*_test|conftest)\.py$|\.(?:test|spec|mock|stories)\.[cm]?[jt]sx?$")
 _BUILT_NAME = re.compile(r"[.-]min\.[cm]?js$|\.bundle\.[cm]?js$|\.chunk\.js$|\.d\.[cm]?ts$")
 _LONG_LINE = 5_000
+_HANDING_ON = ("__init__.py", "index.ts", "index.js", "index.mts", "index.mjs")
+"""What a folder is for those who import it."""
 
 
 @dataclass
@@ -146,6 +148,10 @@ def _is_minified(data: bytes) -> bool:
 
 def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
     """Add files that name a file which is read (``import faces``, ``require("./faces")``), and so on."""
+    for path in list(found.parsed):  # a client may be handed on by the package in which it is made
+        for name in _HANDING_ON:
+            if (whole := path.with_name(name)) in others:
+                found.parsed[whole] = others.pop(whole)
     fresh = [path for path, data in found.parsed.items() if asks(data)]
     for _ in range(ROUNDS):
         python = _imports_of(fresh, python=True)

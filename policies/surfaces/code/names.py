@@ -360,7 +360,9 @@ class Project(Modules):
             and base.detail != ""
         ):
             foreign = base.detail.split(".")[0] not in LOCAL_LIBRARIES
-            return (operation, True) if foreign and _given(call, function) & SPECIFIC[operation] else None
+            if foreign and _given(call, function) & SPECIFIC[operation]:
+                return operation, True
+            return (operation, False) if foreign and "rek" in call.receiver.name.lower() else None
         target = self.callee(call, function)
         if target is not None and target.function is not None and not is_stub(target.function):
             return None
