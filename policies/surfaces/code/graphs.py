@@ -174,6 +174,8 @@ def liveness(match: Match) -> str | Unknown:
             return Unknown(f"the liveness result ({state.read_at}) is looked at only on one branch before the comparison")
         if weighed or state.noted or match.noted_later:
             return Unknown(f"the liveness result ({state.read_at}) is compared with something, but nothing on the way is decided by that")
+        if match.low:
+            return Unknown(f"the liveness result ({state.read_at}) is compared with {match.low}, and its Confidence counts from 0 to 100")
         return "ended" if state.ended or match.ended_later else "ignored"
     if state.best is not Seen.NOTHING and state.left:
         return Unknown(f"the liveness result ({state.read_at}) is read by {state.left}, which is asynchronous and isn't awaited")

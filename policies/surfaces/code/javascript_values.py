@@ -265,6 +265,7 @@ class ValueReader(Builder, ABC):
         """``parts`` with ``operator`` between them, at ``node``."""
         made = Value(line_of(node), choices=parts if operator in {"||", "??", "&&"} else []).take(*parts)
         nothing = any((part.constant and part.literal is None) or part.name == "undefined" for part in parts)  # asks only if it is there
+        made.bars = parts if operator in {"<", "<=", ">", ">="} else []
         if operator in _COMPARISONS and not nothing:
             made.tests = [*made.tests, made]
         elif operator in {"&&", "||"}:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from averment.policies.surfaces.code.model import Call, Class, Function, Module, Param, Value, values_of
+from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.reach import Reach
 from averment.policies.surfaces.code.state import Frame
 from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, parts_of, tells
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
+
+_SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|\b0\.01\b|\bpercent|normali[sz]e", re.IGNORECASE)
+"""What a line has that brings a confidence to another scale."""
 
 _TASKS = frozenset({"create_task", "ensure_future"})
 """Functions of Python's asyncio that start a coroutine and don't wait for it."""
@@ -30,6 +35,10 @@ class Levels:
         self._attributes: dict[Function, set[str]] = {}
         self._entries: dict[str, Level] = {}
         self._tuples: dict[Function, dict[int, Level]] = {}
+        self.low = ""
+        """The bar of at most 1 with which a confidence is compared, if it is."""
+        self._walked: dict[Function, None] = {}
+        self._scales: dict[Module, bool] = {}
         self._left: set[int] = set()
         """Calls of what is asynchronous, for whose answer nothing waits."""
 
@@ -41,16 +50,31 @@ class Levels:
             return max(least, self.composed(value, frame))
         if isinstance(value.literal, list):
             return max([least, *(self.level(item, frame) for item in value.literal)])
-        if value.choices and not any(isinstance(choice.literal, dict) for choice in value.choices):
-            return max(least, self.told_by(self.made_of(value, frame), value.keys))
+        if value.logic == "not":
+            return max(least, self.level(value.operands[0], frame))
         if value.choices:
-            tests = (self.told_by(self.made_of(test, frame), test.keys) for test in value.decides if test is not value)
-            return max([least, *(self.level(choice, frame) for choice in value.choices), *tests])
+            tests = [test for test in value.decides[-1:] if test is not value]  # that of `x if test else y`
+            return max([least, *(self.level(part, frame) for part in [*value.choices, *tests])])
         whole = max(least, self.made_of(value, frame))
         argued = (
             value.outer is not None and value.outer.name not in _GETTERS
         )  # the keys in it are its arguments', and not what is taken out
-        return whole if argued else self.told_by(whole, value.keys)
+        found = whole if argued else self.told_by(whole, value.keys)
+        return Level.RAW if found is Level.TELLING and value.bars and self.lets_all_through(value, frame) else found
+
+    def lets_all_through(self, value: Value, frame: Frame) -> bool:
+        """Whether ``value`` compares a confidence, which counts to 100, with a bar of at most 1, and nothing around it changes its scale."""
+        bars = [bar for side in value.bars if (bar := _number(side, frame.function, self.reach.project)) is not None]
+        if not bars or max(bars) > 1 or any(self.scales(module) for module in {one.module for one in self._walked}):
+            return False
+        self.low = self.low or f"{max(bars):g}"
+        return True
+
+    def scales(self, module: Module) -> bool:
+        """Whether a line of ``module`` may bring a confidence to another scale."""
+        if module not in self._scales:
+            self._scales[module] = any(_SCALED.search(line) for line in module.lines)
+        return self._scales[module]
 
     def made_of(self, value: Value, frame: Frame) -> Level:
         """The level of what ``value`` is made of: the names and calls that stand in no other call."""
@@ -220,6 +244,19 @@ class Levels:
             levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
         for name, key in param.picks:
             levels[name] = self.told_by(level, [key])
+
+
+def _number(value: Value, function: Function, project: Project) -> float | None:
+    """The number that ``value`` is, written there or under a name."""
+    if value.name and not value.constant:
+        bound = project.bound(value.name, function)
+        value = bound[0] if len(bound) == 1 else value
+    if not value.constant or isinstance(value.literal, bool) or not isinstance(value.literal, int | float | str):
+        return None
+    try:
+        return float(value.literal)
+    except ValueError:
+        return None
 
 
 def _keys(function: Function) -> list[str]:

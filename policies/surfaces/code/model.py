@@ -18,7 +18,7 @@ class Value:
     ``reads`` and ``keys`` are every dotted name and every property name or subscript in it; ``texts`` its string literals;
     ``own`` and ``roots`` are the names and calls that stand in no other call (what the value is made of, not what it asks).
     ``tests`` are the comparisons in it, ``decides`` the conditions that choose what else of it is evaluated, ``choices`` the alternatives
-    of ``a or b`` and ``x if t else y``. ``logic`` is "and", "or" or "not" where it is that of its ``operands``.
+    of ``a or b`` and ``x if t else y``. ``logic`` is "and", "or" or "not" where it is that of its ``operands``; ``bars`` are the sides of a comparison of more and less.
     ``literal`` is a constant, a list of values, or a map of values; ``constant`` tells whether there is one.
     """
 
@@ -35,6 +35,7 @@ class Value:
     choices: list[Value] = field(default_factory=list)
     operands: list[Value] = field(default_factory=list)
     logic: str = ""
+    bars: list[Value] = field(default_factory=list)
     outer: Call | None = None
     literal: object = None
     constant: bool = False

@@ -83,6 +83,8 @@ class Walker(Levels):
     def walk(self) -> list[Match]:
         """Every comparison of faces that is reached."""
         _, level = self.call(self.entry, {}, State())
+        for match in self.found:
+            match.low = self.low
         if level is not Level.NOTHING:
             for match in self.found:
                 match.answered = True
@@ -98,6 +100,7 @@ class Walker(Levels):
             state.opaque = state.opaque or self.cut
             return state, Level.NOTHING
         self._stack.append(function)
+        self._walked[function] = None
         if function.guard:
             state.other = state.other or f"{function.label} has {function.guard} before it"
         frame = Frame(function, levels)

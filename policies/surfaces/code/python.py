@@ -331,7 +331,9 @@ class _Reader(Builder):
         return made
 
     def expr_Compare(self, node: ast.Compare, function: Function) -> Value:
-        made = Value(node.lineno).take(*(self.value(part, function) for part in (node.left, *node.comparators)))
+        parts = [self.value(part, function) for part in (node.left, *node.comparators)]
+        made = Value(node.lineno).take(*parts)
+        made.bars = parts if all(isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for operator in node.ops) else []
         if not any(isinstance(part, ast.Constant) and part.value is None for part in node.comparators):  # that asks only if it is there
             made.tests = [*made.tests, made]
         return made

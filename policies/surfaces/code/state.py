@@ -35,6 +35,8 @@ class Match:
     ended_later: bool = False
     noted_later: bool = False
     answered: bool = False
+    low: str = ""
+    """A bar of at most 1 with which a confidence was compared, on the way or elsewhere in the walk."""
 
 
 @dataclass(slots=True)

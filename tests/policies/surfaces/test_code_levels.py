@@ -263,3 +263,39 @@ def test_a_low_confidence_that_is_only_written_down_decides_nothing(after: str, 
 def test_what_writes_down_is_told_from_what_may_refuse(noted: str, verdict: Verdict, tmp_path: Path):
     found, said = python(tmp_path, "", f'r = {LIVE}\nif r["Confidence"] < 90:\n    {noted}')
     assert found is verdict, said
+
+
+@pytest.mark.parametrize(
+    ("text", "handler", "verdict"),
+    [
+        ("", f'r = {LIVE}\nif r["Confidence"] < 0.9:\n    return None', Verdict.UNKNOWN),
+        (
+            "BAR = 0.8\n",
+            f'r = {LIVE}\nis_live = r["Status"] == "SUCCEEDED" and r["Confidence"] > BAR\nif not is_live:\n    return None',
+            Verdict.UNKNOWN,
+        ),
+        ("", f'r = {LIVE}\nif not r["Confidence"] > 0:\n    return None', Verdict.UNKNOWN),
+        ("", f'r = {LIVE}\nscore = r["Confidence"] / 100\nif score < 0.9:\n    return None', Verdict.PASS),
+        ("BAR = 80\n", f'r = {LIVE}\nif r["Confidence"] < BAR:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nif not 0 < r["Confidence"] < 101 or r["Confidence"] < 90:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nif r["Confidence"] < float(os.environ["BAR"]):\n    return None', Verdict.PASS),
+    ],
+)
+def test_a_bar_that_lets_everybody_through_is_none(text: str, handler: str, verdict: Verdict, tmp_path: Path):
+    """Rekognition's confidence counts to 100: one of 0.9 is that of somebody who is hardly there."""
+    found, said = python(tmp_path, f"import os\n{text}", handler)
+    assert (found, "counts from 0 to 100" in said) == (verdict, verdict is Verdict.UNKNOWN), said
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        (f"const r = await {READ}; if ((r.Confidence ?? 0) < 0.9) throw 1;", Verdict.UNKNOWN),
+        (f"const r = await {READ}; const isLive = r.Confidence > 0; if (!isLive) throw 1;", Verdict.UNKNOWN),
+        (f"const r = await {READ}; const score = (r.Confidence ?? 0) / 100; if (score < 0.9) throw 1;", Verdict.PASS),
+        (f"const r = await {READ}; if (!r.Confidence || r.Confidence < 85) throw 1;", Verdict.PASS),
+    ],
+)
+def test_a_bar_of_scripts_that_lets_everybody_through_is_none(handler: str, verdict: Verdict, tmp_path: Path):
+    found, said = script(tmp_path, "", handler)
+    assert (found, "counts from 0 to 100" in said) == (verdict, verdict is Verdict.UNKNOWN), said
