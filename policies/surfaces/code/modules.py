@@ -25,6 +25,8 @@ class Modules:
 
     def __post_init__(self) -> None:
         self._files: dict[str, list[Path]] | None = None
+        self.tables: dict[int, list[Function]] = {}
+        """The functions in each table of them, by the value that it is."""
         self._imported: dict[tuple[Path, str], Module | None] = {}
 
     def functions(self) -> Iterator[Function]:

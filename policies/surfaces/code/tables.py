@@ -53,9 +53,13 @@ def _in_tables(project: Project, value: Value, function: Function) -> Iterator[F
     yield from (one for one in others if one is not None)
     for name in dict.fromkeys(names):
         for bound in project.bound(name, function):
-            listed = bound.literal.values() if isinstance(bound.literal, dict) else bound.literal if isinstance(bound.literal, list) else ()
-            found = (_named(project, entry, function) for entry in listed)
-            yield from (one for one in found if one is not None)
+            if id(bound) not in project.tables:
+                listed = (
+                    bound.literal.values() if isinstance(bound.literal, dict) else bound.literal if isinstance(bound.literal, list) else ()
+                )
+                found = (_named(project, entry, function) for entry in listed)
+                project.tables[id(bound)] = list(dict.fromkeys(one for one in found if one is not None))
+            yield from project.tables[id(bound)]
         held = project.name(name, function).cls if "." not in name else None
         if held is not None and function.module.language != "python":  # const routes = { match: async (e) => ... }
             yield from (one for one in held[0].functions.values() if one.owner == held[1].name)
