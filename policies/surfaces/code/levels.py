@@ -217,7 +217,8 @@ class Levels:
     def leaves(self, value: Value, frame: Frame) -> None:
         """Note that ``value``, a statement or a condition, calls what is asynchronous and waits for no answer: whatever it finds comes too late."""
         call = value.outer
-        if call is not None and call.name in _TASKS and call.args:
+        grouped = call is not None and call.receiver is not None and call.receiver.name.rpartition(".")[2] not in {"asyncio", "loop"}
+        if call is not None and call.name in _TASKS and call.args and not grouped:  # a TaskGroup waits for its tasks
             call = call.args[0].outer  # asyncio.create_task(check(session))
         if call is None or call.awaited:
             return

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from averment.policies.surfaces.code.apis import HARMLESS, MATCHES, RESULT, SESSION
+from averment.policies.surfaces.code.apis import MATCHES, RESULT, SESSION
 from averment.policies.surfaces.code.levels import Levels
 from averment.policies.surfaces.code.model import (
     Bind,
@@ -37,7 +37,16 @@ from averment.policies.surfaces.code.model import (
 from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
-from averment.policies.surfaces.code.telling import Level, about_liveness, answer_of, goes_on, makes_up, mere_presence, only_notes
+from averment.policies.surfaces.code.telling import (
+    Level,
+    about_liveness,
+    answer_of,
+    decides_nothing,
+    goes_on,
+    makes_up,
+    mere_presence,
+    only_notes,
+)
 
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
@@ -329,7 +338,7 @@ class Walker(Levels):
         targets = self.reach.targets(call, frame.function)
         asked = self.reach.asks_else(call, frame.function) if given is not Level.NOTHING and not targets else None
         if asked is not None:
-            if asked is Kind.OTHER and call.name not in HARMLESS and self.is_handed(call, frame):
+            if asked is Kind.OTHER and not decides_nothing(call) and self.is_handed(call, frame):
                 state.handed = state.handed or call.path  # a queue, another function: whoever reads it may look
             return Level.NOTHING
         ends: list[State] = []
@@ -348,7 +357,7 @@ class Walker(Levels):
             result = made
         elif given is not Level.NOTHING and not ends:
             result = given
-            if not targets and call.name not in HARMLESS and self.is_handed(call, frame):
+            if not targets and not decides_nothing(call) and self.is_handed(call, frame):
                 state.handed = state.handed or call.path
                 for test in (test for arg in [*call.args, *call.keywords.values()] for test in arg.tests):
                     self.tested(test, frame, state)  # invariant(result.Status === "SUCCEEDED")

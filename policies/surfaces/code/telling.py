@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from averment.policies.surfaces.code.apis import LIVENESS_WORD, OPENING_WORD
-from averment.policies.surfaces.code.model import Do, If, Inline, Raise, Return, Statement, Value
+from averment.policies.surfaces.code.apis import HARMLESS, LIVENESS_WORD, OPENING_WORD
+from averment.policies.surfaces.code.model import Call, Do, If, Inline, Raise, Return, Statement, Value
 
 
 class Level(IntEnum):
@@ -101,6 +101,12 @@ def _notes(statement: Statement) -> bool:
     if call is None or call.name not in _NOTING:
         return False
     return call.name == "print" if call.receiver is None else _NOTEBOOK.search(call.receiver.name) is not None
+
+
+def decides_nothing(call: Call) -> bool:
+    """Whether ``call``, of somebody else's, decides nothing about what it is handed; a schema that parses it may refuse it (not so JSON's)."""
+    refuses = call.name == "parse" and call.receiver is not None and call.receiver.name != "JSON"
+    return call.name in HARMLESS and not refuses
 
 
 def mere_presence(test: Value) -> bool:

@@ -299,3 +299,24 @@ def test_a_bar_that_lets_everybody_through_is_none(text: str, handler: str, verd
 def test_a_bar_of_scripts_that_lets_everybody_through_is_none(handler: str, verdict: Verdict, tmp_path: Path):
     found, said = script(tmp_path, "", handler)
     assert (found, "counts from 0 to 100" in said) == (verdict, verdict is Verdict.UNKNOWN), said
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        (f"Live.parse(await {READ});", Verdict.UNKNOWN),
+        (f"const r = JSON.parse(JSON.stringify(await {READ}));", Verdict.FAIL),
+    ],
+)
+def test_a_schema_may_refuse_what_json_only_reads(handler: str, verdict: Verdict, tmp_path: Path):
+    """That a schema demands a confidence of 90 stands in its file; that it doesn't was said."""
+    found, said = script(tmp_path, "", handler)
+    assert found is verdict, said
+
+
+def test_a_group_of_tasks_waits_for_them(tmp_path: Path):
+    text = f'async def demand(event):\n    if {LIVE}["Confidence"] < 90:\n        raise PermissionError\n'
+    found, said = python(
+        tmp_path, text, "async with asyncio.TaskGroup() as group:\n    group.create_task(demand(event))\nawait note(event)"
+    )
+    assert found is Verdict.PASS, said
