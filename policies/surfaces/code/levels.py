@@ -14,6 +14,9 @@ from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, par
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
 
+NUMERIC = frozenset({"abs", "max", "min", "floor", "ceil", "trunc", "quantize", "clamp", "sum", "mean", "fround", "valueOf"})
+"""Calls that give a number for numbers, and say nothing of it."""
+
 _SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|\b0\.01\b|\bpercent|normali[sz]e", re.IGNORECASE)
 """What a line has that brings a confidence to another scale."""
 
@@ -60,7 +63,9 @@ class Levels:
             value.outer is not None and value.outer.name not in _GETTERS
         )  # the keys in it are its arguments', and not what is taken out
         found = whole if argued else self.told_by(whole, value.keys)
-        return Level.RAW if found is Level.TELLING and value.bars and self.lets_all_through(value, frame) else found
+        if found is not Level.SCORE or not value.tests:
+            return found
+        return Level.RAW if value.bars and self.lets_all_through(value, frame) else Level.TELLING
 
     def lets_all_through(self, value: Value, frame: Frame) -> bool:
         """Whether ``value`` compares a confidence, which counts to 100, with a bar of at most 1, and nothing around it changes its scale."""
@@ -118,8 +123,14 @@ class Levels:
                         self._shared[f"{head}.{name}"] = max(level, self._shared.get(f"{head}.{name}", Level.NOTHING))
         whole = self.keep(levels.items(), max((self.level(arg, frame) for arg in call.args), default=Level.NOTHING))
         if made is not None and whole is not Level.NOTHING:
-            self.keep((getter.short, self.told_by(whole, _keys(getter))) for getter in _getters(*made))
+            self.keep((getter.short, self.read(getter)) for getter in _getters(*made))
         return whole
+
+    def read(self, getter: Function) -> Level:
+        """The level of what a property of an object that holds parts of a result gives, by the fields that it looks at."""
+        values = list(values_of(getter.body))
+        level = self.told_by(Level.RAW, (key for value in values for key in value.keys))
+        return Level.TELLING if level is Level.SCORE and any(value.tests for value in values) else level
 
     def deciding(self, test: Value, frame: Frame) -> list[Value]:
         """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
@@ -138,7 +149,7 @@ class Levels:
             return Level.NOTHING
         getter = frame.function.module.functions.get(f"{frame.function.owner}.{parts[1]}") if levels is self._shared else None
         if getter is not None and getter.getter and self.looks_at_kept(getter):
-            return self.told_by(Level.RAW, _keys(getter))
+            return self.read(getter)
         for end in range(len(parts), 0, -1):
             level = levels.get(".".join(parts[:end]))
             if level is not None:
@@ -258,10 +269,6 @@ def _number(value: Value, function: Function, project: Project) -> float | None:
         return float(value.literal)
     except ValueError:
         return None
-
-
-def _keys(function: Function) -> list[str]:
-    return [key for value in values_of(function.body) for key in value.keys]
 
 
 def _getters(module: Module, cls: Class) -> Iterator[Function]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from averment.policies.surfaces.code.apis import MATCHES, RESULT, SESSION
-from averment.policies.surfaces.code.levels import Levels
+from averment.policies.surfaces.code.levels import NUMERIC, Levels
 from averment.policies.surfaces.code.model import (
     Bind,
     Call,
@@ -356,7 +356,8 @@ class Walker(Levels):
         if made is not None:
             result = made
         elif given is not Level.NOTHING and not ends:
-            result = given
+            judges = not targets and not decides_nothing(call) and call.name not in NUMERIC
+            result = Level.TELLING if given is Level.SCORE and judges else given  # score.gte(90)
             if not targets and not decides_nothing(call) and self.is_handed(call, frame):
                 state.handed = state.handed or call.path
                 for test in (test for arg in [*call.args, *call.keywords.values()] for test in arg.tests):

@@ -10,15 +10,16 @@ from averment.policies.surfaces.code.model import Call, Do, If, Inline, Raise, R
 
 
 class Level(IntEnum):
-    """How much of a liveness result a value is: all of it, that the session ended, or whether the person was live."""
+    """How much of a liveness result a value is: all of it, that the session ended, how probable it is that the person was live, or whether."""
 
     NOTHING = 0
     RAW = 1
     ENDED = 2
-    TELLING = 3
+    SCORE = 3
+    TELLING = 4
 
 
-FIELDS = {"status": Level.ENDED, "confidence": Level.TELLING}
+FIELDS = {"status": Level.ENDED, "confidence": Level.SCORE}
 """The fields of a liveness result that say what it was, in lower case.
 
 Source: the Amazon Rekognition API reference, "GetFaceLivenessSessionResults": a session whose Status is SUCCEEDED was analysed; how

@@ -320,3 +320,33 @@ def test_a_group_of_tasks_waits_for_them(tmp_path: Path):
         tmp_path, text, "async with asyncio.TaskGroup() as group:\n    group.create_task(demand(event))\nawait note(event)"
     )
     assert found is Verdict.PASS, said
+
+
+@pytest.mark.parametrize(
+    ("text", "handler", "verdict"),
+    [
+        ("", f'r = {LIVE}\nscore = r["Confidence"]\nif score is None:\n    return None', Verdict.FAIL),
+        ("", f'r = {LIVE}\nscore = float(r.get("Confidence") or 0)\nif not score:\n    return None', Verdict.FAIL),
+        (MAP, 'if not live(event)["score"]:\n    return None', Verdict.FAIL),
+        (f'def live(event):\n    return bool({LIVE}.get("Confidence"))\n', "if not live(event):\n    return None", Verdict.FAIL),
+        ("", f'r = {LIVE}\nscore = r["Confidence"]\nif score is None or score < 90:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nbad = [score for score in [r["Confidence"]] if score < 90]\nif bad:\n    return None', Verdict.PASS),
+        ("", f'r = {LIVE}\nif not Decimal(r["Confidence"]).gte(90):\n    return None', Verdict.PASS),
+    ],
+)
+def test_that_there_is_a_score_under_another_name_says_nothing(text: str, handler: str, verdict: Verdict, tmp_path: Path):
+    """A session that failed a spoof has a confidence, too: what counts is what it is compared with."""
+    found, said = python(tmp_path, text, handler)
+    assert found is verdict, said
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        f"const r = await {READ}; const score = r.Confidence; if (!score) throw 1;",
+        f"const {{ Confidence: score }} = await {READ}; if (!score) throw 1;",
+        f"const r = await {READ}; const isLive = !!r.Confidence; if (!isLive) throw 1;",
+    ],
+)
+def test_that_there_is_a_score_says_nothing_in_scripts_either(handler: str, tmp_path: Path):
+    assert script(tmp_path, "", handler)[0] is Verdict.FAIL
