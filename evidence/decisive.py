@@ -1,8 +1,9 @@
 """Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
 
 A state rests, for each collector and place (and stretch of time that it was collected for), on the latest record, on the latest that wasn't a
-failure, on the latest that was complete, as far as the question goes (``judges.judge_history``), and on the latest that found something of what is
-asked about (``places``); the comparison of code and deployment and
+failure, on the latest that was complete, as far as the question goes, on the parts that came after it (``judges.judge_history``), of which
+those that say the same are told by the last of them, and on the latest that found something of what is asked about (``places``); the comparison of
+code and deployment and
 the operation over time rest on the latest of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
 
@@ -10,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.period import Period
 from averment.evidence.assess import counts_in
 from averment.evidence.places import has_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record, stretch_of
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
-_Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, datetime] | None, str]
+_Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, datetime] | None]
+_Kept = tuple[tuple[datetime, datetime], int, Record]
+_COMPLETE = "complete"
 
 
 class Decisive:
@@ -30,7 +35,8 @@ class Decisive:
         self._period = period
         self._number = 0
         self._kept: list[tuple[int, Record]] = []
-        self._latest: dict[_Place, tuple[tuple[datetime, datetime], int, Record]] = {}
+        self._latest: dict[tuple[_Place, str], _Kept] = {}
+        self._parts: dict[_Place, dict[tuple[str, str], _Kept]] = {}
 
     def add(self, record: Record) -> None:
         """Look at ``record``, which comes after those before it in the ledger."""
@@ -43,17 +49,30 @@ class Decisive:
             return
         source = None if record.account or record.region else record.source
         stretch = stretch_of(record) if record.collector in LOOKING_BACK else None
-        for sort in _sorts(record):
-            place = (record.collector, record.kind, record.account, record.region, source, stretch, sort)
-            moment = (record.effective_at, record.collected_at)
-            known = self._latest.get(place)
-            if known is None or moment >= known[0]:  # of those of one second the one that came later counts, as in ``judges.in_order``
-                self._latest[place] = (moment, self._number, record)
+        place = (record.collector, record.kind, record.account, record.region, source, stretch)
+        kept = ((record.effective_at, record.collected_at), self._number, record)
+        sorts = list(_sorts(record))
+        for sort in sorts:
+            _keep_later(self._latest, (place, sort), kept)
+        complete = self._latest.get((place, _COMPLETE))
+        parts = self._parts.setdefault(place, {})
+        if _COMPLETE not in sorts and record.gathering is not Gathering.COULD_NOT and (complete is None or kept[0] >= complete[0]):
+            _keep_later(parts, (sorts[-1], sha256_hex(canonical_json(record.payload))), kept)
+        elif complete is not None and complete[1] == self._number:
+            self._parts[place] = {said: part for said, part in parts.items() if part[0] > kept[0]}
 
     def __iter__(self) -> Iterator[Record]:
         """Those that were kept, in the ledger's order, each once."""
-        kept = dict(self._kept) | {number: record for _, number, record in self._latest.values()}
+        parts = (part for parts in self._parts.values() for part in parts.values())
+        kept = dict(self._kept) | {number: record for _, number, record in (*self._latest.values(), *parts)}
         return (kept[number] for number in sorted(kept))
+
+
+def _keep_later(kept: dict[Any, _Kept], name: object, found: _Kept) -> None:
+    """Of those of one second the one that came later counts, as in ``judges.in_order``."""
+    known = kept.get(name)
+    if known is None or found[0] >= known[0]:
+        kept[name] = found
 
 
 def _sorts(record: Record) -> Iterator[str]:
@@ -67,4 +86,4 @@ def _sorts(record: Record) -> Iterator[str]:
                 yield f"some {field}"
     if record.gathering is Gathering.COLLECTED:
         cut = record.population is not None and record.population.truncated
-        yield f"cut, whole {record.payload.get('whole')}" if cut else "complete"
+        yield f"cut, whole {record.payload.get('whole')}" if cut else _COMPLETE

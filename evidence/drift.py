@@ -117,11 +117,12 @@ def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Re
     places = {(record.account, record.region): record for record in usable if record.kind is Kind.CONFIG_COMPLIANCE}
     if not checks or not places:
         return ()
+    said = tuple(check for _, check in sorted(checks.items()))  # by repository: which was first in the ledger says nothing
     rows = [
         row
         for control in catalogue
         for policy in dict.fromkeys(item.policy for item in control.assessments if item.collector == "config-compliance" and item.policy)
-        for row in _Comparison(control.id, policy, organisation, moment, tuple(checks.values())).rows(list(places.values()))
+        for row in _Comparison(control.id, policy, organisation, moment, said).rows(list(places.values()))
     ]
     return tuple(sorted(rows, key=lambda row: (row.control, row.rule, row.account or "", row.region or "", row.resource, row.code or "")))
 

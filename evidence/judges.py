@@ -26,8 +26,8 @@ from averment.core.words import ClaimVerdict, Status, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Record
-from averment.evidence.repositories import within
-from averment.evidence.states import AssessmentState, Deviation, Gap
+from averment.evidence.repositories import repository_of, within
+from averment.evidence.states import AssessmentState, Deviation, Gap, place_of
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
@@ -86,14 +86,18 @@ class Question:
         return f"the evidence of {iso(record.effective_at)} is {spell(age.total_seconds())} old, {spell(limit.total_seconds())} is allowed"
 
 
+_Thing = tuple[str, str]
+"""A resource, and where in the code it stands (nowhere, where AWS tells of it): copies in several stacks have one name."""
+
+
 @dataclass
 class Reading:
-    """What one record says of one assessment. ``right`` are the resources that passed, where the record names them."""
+    """What one record says of one assessment. ``right`` are the resources that passed, where the record names them, each with its place in the code."""
 
     deviations: list[Deviation] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     passed: int = 0
-    right: set[str] = field(default_factory=set)
+    right: set[_Thing] = field(default_factory=set)
     gap: Gap = Gap.UNDECIDED
     passed_because: str = ""
 
@@ -108,17 +112,17 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     if record is None:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", last)
     reading = read(question, record)
-    deviations = tuple(reading.deviations)
-    open_ones = _open(deviations)
-    also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
-    if open_ones:
-        return question.answer(Status.NOT_SATISFIED, _list_deviations(question, open_ones) + also, record, deviations=deviations)
-    earlier, short_of, standing = _standing(question, history, record, read, reading)
-    deviations += standing
-    if still := _open(standing):
-        when = f"seen {iso(earlier.effective_at)}, and not shown otherwise since: {short_of}"
-        why = f"{_list_deviations(question, still)} ({when}){also}"
-        return question.answer(Status.NOT_SATISFIED, why, earlier, record, deviations=deviations)
+    short = _shows_less(question, record)
+    standing = _standing(question, history, record, read, reading) if short else []
+    deviations = (*reading.deviations, *(deviation for _, deviation in standing))
+    if _open(deviations):
+        also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
+        seen = [item for item, deviation in standing if deviation.waiver is None]
+        told = [_list_deviations(question, shown)] if (shown := _open(reading.deviations)) else []
+        if seen:
+            when = f"seen {iso(min(item.effective_at for item in seen))}, and not shown otherwise since: {short}"
+            told.append(f"{_list_deviations(question, _open(deviation for _, deviation in standing))} ({when})")
+        return question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *seen, record, deviations=deviations)
     if last is not record:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last, accepted=deviations)
     if old := question.stale(record):
@@ -139,16 +143,27 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
 
 def _standing(
     question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading
-) -> tuple[Record, str, tuple[Deviation, ...]]:
-    """What the last complete record found wrong, where ``record`` after it brought a part alone, somebody's "unknown", or a run of a claim without
-    an answer, and its ``reading`` doesn't show these very resources to be right; with that record, and why ``record`` shows less."""
-    short = _shows_less(question, record)
-    before = (item for item in reversed(history) if item.gathering is Gathering.COLLECTED and not _shows_less(question, item))
-    earlier = next(before, None) if short else None
-    if earlier is None or short is None:
-        return record, "", ()
-    told = reading.right | {item.resource for item in reading.deviations}
-    return earlier, short, tuple(item for item in read(question, earlier).deviations if item.resource not in told)
+) -> list[tuple[Record, Deviation]]:
+    """What was found wrong up to ``record`` and since shown otherwise by none, each with the record that found it: ``record`` brought a part alone,
+    somebody's "unknown", or a run of a claim without an answer. The last complete record counts, and every part that came after it."""
+    told, found = _told(record, reading), []
+    usable = [item for item in history if item.gathering is not Gathering.COULD_NOT]
+    for item in reversed(usable[:-1]):  # the last of them is ``record``
+        earlier = read(question, item)
+        found += [(item, deviation) for deviation in earlier.deviations if _thing(item, deviation) not in told]
+        if not _shows_less(question, item):
+            break
+        told |= _told(item, earlier)
+    return found
+
+
+def _told(record: Record, reading: Reading) -> set[_Thing]:
+    """Of what ``record`` says whether it is right or wrong."""
+    return reading.right | {_thing(record, deviation) for deviation in reading.deviations}
+
+
+def _thing(record: Record, deviation: Deviation) -> _Thing:
+    return deviation.resource, deviation.place.removeprefix(f"{repository_of(record)}: ") if record.kind is Kind.CHECK else ""
 
 
 def _open(deviations: Iterable[Deviation]) -> list[Deviation]:
@@ -176,7 +191,7 @@ def read_check(question: Question, record: Record) -> Reading:
             reading.undecided.append(f"{resource}: {finding['message']}")
         elif verdict is Verdict.PASS:
             reading.passed += 1
-            reading.right.add(resource)
+            reading.right.add((resource, place_of(where)))
     for problem in record.payload.get("problems", ()):
         reading.undecided.append(f"{problem.get('where', '')}: {problem['reason']}".lstrip(": "))
     return reading
@@ -212,7 +227,7 @@ def _read_evaluation(question: Question, record: Record, rule: str, resource: Ma
         reading.deviations.append(question.deviation(name, text, f"AWS Config rule {rule}", record, also=(called, identity)))
     elif compliance == "COMPLIANT":
         reading.passed += 1
-        reading.right.update((name, identity))
+        reading.right.update({(name, ""), (identity, "")})
     elif compliance == "NOT_APPLICABLE" and not annotation.startswith(COULD_NOT_CHECK):
         return
     else:  # a rule that could not tell reports NOT_APPLICABLE with its reason, and Config itself INSUFFICIENT_DATA
@@ -246,7 +261,7 @@ def read_history(question: Question, record: Record) -> Reading:
             reading.undecided.append(f"{resource['id']}: not assessed for {_lasted(open_time)}: {why}")
         else:
             reading.passed += 1
-            reading.right.add(resource["id"])
+            reading.right.add((resource["id"], ""))
     return reading
 
 

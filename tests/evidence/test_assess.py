@@ -11,7 +11,7 @@ import pytest
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import from_iso, parse_period
+from averment.core.period import from_iso, iso, parse_period
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
@@ -306,6 +306,55 @@ def test_a_deviation_goes_once_the_resource_is_right_or_all_of_it_was_seen() -> 
     assert state_of(RUNTIME, broken, mended, partial("COMPLIANT")).gap is Gap.PARTIAL
     waived = Organisation(waivers=(waiver("2026-12-01"),))
     assert state_of(RUNTIME, broken, partial("COMPLIANT"), organisation=waived).gap is Gap.PARTIAL
+
+
+def test_what_a_part_found_stands_while_other_parts_come() -> None:
+    """Each run may be refused another page: what the one before found wrong went as soon as the next brought other resources."""
+    before = config("COMPLIANT", at=NOW - timedelta(hours=40))
+    found, other = partial("COMPLIANT", "NON_COMPLIANT", hours=20), partial("COMPLIANT", hours=2)
+    for history in ([found, other], [before, found, other], [before, found, partial("COMPLIANT", hours=9), other]):
+        state = state_of(RUNTIME, *history)
+        assert (state.status, [item.record for item in state.deviations]) == (Status.NOT_SATISFIED, [found.id])
+        assert f"bucket-1: non-compliant (seen {iso(found.effective_at)}, and not shown otherwise since: only part" in state.reason
+        assert set(state.records) == {found.id, other.id}
+    assert state_of(RUNTIME, found, config("COMPLIANT")).status is Status.SATISFIED
+
+
+def test_what_a_part_saw_to_be_right_is_right_while_other_parts_come() -> None:
+    """It had stood again with the next part, though the very resource was seen to be right."""
+    broken = config("COMPLIANT", "NON_COMPLIANT", at=NOW - timedelta(hours=40))
+    right, again = partial("COMPLIANT", "COMPLIANT", hours=20), partial("COMPLIANT", "NON_COMPLIANT", hours=4)
+    assert state_of(RUNTIME, broken, right, partial("COMPLIANT")).gap is Gap.PARTIAL
+    assert state_of(RUNTIME, broken, right, again, partial("COMPLIANT")).status is Status.NOT_SATISFIED
+
+
+def test_what_stands_is_listed_beside_what_a_part_shows() -> None:
+    """It was in no list of findings as long as something else was seen wrong: whoever compares periods read that it was gone."""
+    both = config("NON_COMPLIANT", "NON_COMPLIANT", at=NOW - timedelta(hours=40))
+    state = state_of(RUNTIME, both, partial("NON_COMPLIANT"))
+    assert [item.resource for item in state.deviations] == ["bucket-0", "bucket-1"]
+    assert state.reason.startswith(f"bucket-0: non-compliant; bucket-1: non-compliant (seen {iso(both.effective_at)}, and not shown")
+    accepted = Organisation(waivers=(waiver("2026-12-01", resource="bucket-1"),))
+    assert [item.waiver is None for item in state_of(RUNTIME, both, partial("NON_COMPLIANT"), organisation=accepted).deviations] == [
+        True,
+        False,
+    ]
+
+
+def test_the_copy_of_another_stack_does_not_show_a_resource_to_be_right() -> None:
+    """Two stacks call a bucket alike: as the one's file couldn't be read, the other's copy cleared what was found wrong in it."""
+
+    def stacks(*found: tuple[str, str], **more: Any) -> Record:
+        seen = check(*(verdict for _, verdict in found), **more)
+        for item, (stack, _) in zip(seen.payload["findings"], found, strict=True):
+            item |= {"resource": "aws_s3_bucket.media", "where": f"{stack}/main.tf:3"}
+        return seen
+
+    before = stacks(("dev", "pass"), ("prod", "fail"), at=NOW - timedelta(hours=9))
+    unread = {"gathering": Gathering.PARTIAL, "reason": "prod/main.tf: is not valid HCL"}
+    state = state_of(IAC, before, stacks(("dev", "pass"), **unread))
+    assert (state.status, [item.where for item in state.deviations]) == (Status.NOT_SATISFIED, ["prod/main.tf:3"])
+    assert state_of(IAC, before, stacks(("dev", "pass"), ("prod", "pass"), **unread)).gap is Gap.PARTIAL
 
 
 def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:

@@ -164,3 +164,26 @@ def test_however_long_a_quarter_is_few_are_kept() -> None:
             )
         )
     assert [record.query["hour"] for record in decisive] == [1_998, 1_999]
+
+
+def test_parts_are_kept_until_something_complete_came_and_once_for_what_they_say() -> None:
+    """Each may have found what no later one speaks of; those that say the same are one, so that a page that is refused every day costs no memory."""
+    decisive, parts = Decisive(Q4), [*range(300), *[7] * 300]
+    for hour, said in enumerate([0, None, *parts]):
+        at = Q4.start + timedelta(hours=hour)
+        decisive.add(
+            Record(
+                kind=Kind.ALARMS,
+                collector="alarms",
+                collector_version="1",
+                source="s",
+                query={"hour": hour},
+                effective_at=at,
+                collected_at=at,
+                payload={"said": said},
+                gathering=Gathering.COLLECTED if said is None else Gathering.PARTIAL,
+                reason=None if said is None else "AccessDenied",
+            )
+        )
+    hours = [record.query["hour"] for record in decisive]
+    assert hours == [1, *(hour for hour in range(2, 302) if hour != 9), 601]
