@@ -118,7 +118,9 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     latest = [found[-1] for found in places.values()]
     missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
     if missing and state.status is not Status.NOT_SATISFIED:
-        return question.unassessed(Gap.MISSING, f"{FROM_NOWHERE} {collector} from {', '.join(missing)}", *latest)
+        reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
+        open_ = question.unassessed(Gap.MISSING, reason, *latest, accepted=state.deviations)
+        return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))))
     return state
 
 

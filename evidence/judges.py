@@ -114,7 +114,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     reading = read(question, record)
     short = _shows_less(question, record)
     standing = _standing(question, history, record, read, reading) if short else []
-    deviations = (*reading.deviations, *(deviation for _, deviation in standing))
+    rests_on, deviations = (*(item for item, _ in standing), record), (*reading.deviations, *(deviation for _, deviation in standing))
     if _open(deviations):
         also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
         seen = [item for item, deviation in standing if deviation.waiver is None]
@@ -122,15 +122,15 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         if seen:
             when = f"seen {iso(min(item.effective_at for item in seen))}, and not shown otherwise since: {short}"
             told.append(f"{_list_deviations(question, _open(deviation for _, deviation in standing))} ({when})")
-        return question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *seen, record, deviations=deviations)
+        return question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *rests_on, deviations=deviations)
     if last is not record:
-        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last, accepted=deviations)
+        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", *rests_on, last, accepted=deviations)
     if old := question.stale(record):
-        return question.unassessed(Gap.STALE, old, record, accepted=deviations)
+        return question.unassessed(Gap.STALE, old, *rests_on, accepted=deviations)
     if short := cut_short(question, record):
-        return question.unassessed(Gap.PARTIAL, short, record, accepted=deviations)
+        return question.unassessed(Gap.PARTIAL, short, *rests_on, accepted=deviations)
     if reading.undecided:
-        return question.unassessed(reading.gap, list_some(reading.undecided), record, accepted=deviations)
+        return question.unassessed(reading.gap, list_some(reading.undecided), *rests_on, accepted=deviations)
     if deviations:
         until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
         return question.answer(

@@ -397,6 +397,22 @@ def test_an_accepted_deviation_is_told_though_the_assessment_came_to_no_decision
     assert state_of(assessment, *records).status is Status.NOT_SATISFIED
 
 
+def test_an_accepted_deviation_is_told_though_an_account_handed_in_nothing() -> None:
+    """Whoever listed one account more had no accepted deviation left in findings, OSCAL and waivers."""
+    held, scope = waiver("2027-01-01"), Scope(accounts=("111122223333", "999900001111"))
+    state = state_of(RUNTIME, config("NON_COMPLIANT"), organisation=Organisation(scope=scope, waivers=(held,)))
+    assert (state.gap, [item.waiver for item in state.deviations]) == (Gap.MISSING, [held])
+    assert state_of(RUNTIME, config("NON_COMPLIANT"), organisation=Organisation(scope=scope)).status is Status.NOT_SATISFIED
+
+
+def test_a_state_rests_on_the_record_of_each_deviation_that_it_lists() -> None:
+    """In OSCAL a deviation that stood, accepted, from an earlier record was a risk that no observation told of."""
+    organisation = Organisation(waivers=(waiver("2027-01-01"),))
+    for assessment, records, _ in (case[1:] for case in ACCEPTED):
+        state = state_of(assessment, *records, organisation=organisation)
+        assert {item.record for item in state.deviations} <= set(state.records)
+
+
 def test_a_role_is_told_by_its_name_and_waived_by_it() -> None:
     """AWS Config knows a role by an id that says nothing. A waiver of either counts, as where code and deployment are compared."""
     made = config("NON_COMPLIANT", annotation="allows signing with every key")
