@@ -18,6 +18,9 @@ LATELY = timedelta(days=92)
 """How long ago something may have been in a place for its lack to be missed: as far as a quarter looks back, where all of time is asked about."""
 
 
+_Stretch = tuple[datetime, datetime]
+
+
 @dataclass(frozen=True)
 class _Place:
     """The evidence of one account and region, of a stretch of time if it was collected for several, and the question as it is put to it."""
@@ -59,24 +62,42 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     )
 
 
-def _in_parts(question: Question, history: Sequence[Record]) -> bool:
-    """Whether the latest record was collected for a part of the period alone, and the figure hangs on the rest of it."""
-    return question.period is not None and is_of_a_part(history[-1], question.period) and not is_whole(question, history[-1])
-
-
 def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:
-    """The evidence by the stretches of time that it was collected for, where that is in parts; each is judged as a period of its own."""
-    if not _in_parts(question, history):
+    """The evidence by the stretches of time that it was collected for, where that is in parts and the figure hangs on all of the period; each
+    is judged as a period of its own."""
+    period = question.period
+    if period is None or is_whole(question, history[-1]) or not any(is_of_a_part(record, period) for record in history):
         yield _Place(name, question, history)
         return
-    stretches: dict[tuple[datetime, datetime], list[Record]] = {}
+    stretches: dict[_Stretch, list[Record]] = {}
     for record in history:
         stretches.setdefault(stretch_of(record), []).append(record)
-    for (start, end), records in sorted(stretches.items(), key=lambda item: item[0]):
+    counting = {
+        stretch: records for stretch, records in stretches.items() if not _told_again(question, period, stretch, stretches, history)
+    }
+    if len(counting) == 1 and not is_of_a_part((records := next(iter(counting.values())))[-1], period):
+        yield _Place(name, question, records)
+        return
+    for (start, end), records in sorted(counting.items(), key=lambda item: item[0]):
         last = end - timedelta(seconds=1)
         label = f"{start.date()}..{last.date()}"
         put = replace(question, period=Period(label, start, end), moment=min(question.moment, last))
         yield _Place(f"{name} {label}", put, records)
+
+
+def _told_again(
+    question: Question, period: Period, stretch: _Stretch, stretches: Mapping[_Stretch, Sequence[Record]], history: Sequence[Record]
+) -> bool:
+    """Whether what was found in ``stretch`` is out of date: a complete record of a longer one, which was asked for later, tells of all of it."""
+    last, order = stretches[stretch][-1], {record.id: number for number, record in enumerate(history)}
+    start, end = max(stretch[0], period.start), min(stretch[1], period.end)
+    for (begun, ended), records in stretches.items():
+        whole = next((item for item in reversed(records) if item.gathering is Gathering.COLLECTED and not cut_short(question, item)), None)
+        if whole is None or (begun, ended) == stretch or begun > start or ended < end:
+            continue
+        if order[whole.id] > order[last.id] and whole.collected_at >= last.collected_at:
+            return True
+    return False
 
 
 def _unasked(question: Question, history: Sequence[Record]) -> AssessmentState | None:

@@ -627,6 +627,37 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     )
 
 
+BY_OTHERS = Assessment("calls", Method.EXAMINE, collector="signing-calls", expect={"field": "summary.by_others", "at_most": 0})
+
+
+def calls(period: str, by_others: int, at: str, **more: Any) -> Record:
+    """What was signed in ``period``, as it was asked about ``at`` a moment."""
+    asked, moment = parse_period(period), from_iso(at)
+    told = {"population": Population("calls", 3, 3), "period_start": asked.start, "period_end": asked.end, "account": "1", "region": "r"}
+    made = record(Kind.SIGNING_CALLS, {"summary": {"by_others": by_others}}, at=moment, **{**told, **more})
+    return replace(made, effective_at=min(moment, asked.end - timedelta(seconds=1)))
+
+
+@pytest.mark.parametrize("failed", [COULD_NOT, {"gathering": Gathering.PARTIAL, "reason": "page 2 was refused"}])
+def test_what_was_wrong_in_a_month_stands_after_an_attempt_for_the_quarter(failed: dict[str, Any]) -> None:
+    """It was gone as soon as somebody asked about the quarter and was refused: the month after it was taken for the last word."""
+    later = "2027-01-05T00:00:00Z"
+    months = [calls("2026-10", 2, "2026-11-02T00:00:00Z"), calls("2026-11", 0, "2026-12-02T00:00:00Z")]
+    attempt = calls("2026Q4", 0, "2026-12-20T00:00:00Z", **failed)
+    assert state_of(BY_OTHERS, *months, attempt, period=Q4, as_of=from_iso(later)).status is Status.NOT_SATISFIED
+    again = calls("2026Q4", 0, "2027-01-04T00:00:00Z")
+    assert state_of(BY_OTHERS, *months, attempt, again, period=Q4, as_of=from_iso(later)).status is Status.SATISFIED
+
+
+def test_what_was_found_in_a_month_afterwards_is_not_cleared_by_the_quarter_before() -> None:
+    """Of October nothing was known when the quarter was collected, and its calls came in late; once the quarter is collected anew that counts,
+    and no later month brings October back."""
+    quarter, october = calls("2026Q4", 0, "2026-11-18T00:00:00Z"), calls("2026-10", 2, "2026-11-19T00:00:00Z")
+    assert state_of(BY_OTHERS, quarter, october, period=Q4).status is Status.NOT_SATISFIED
+    anew, november = calls("2026Q4", 0, "2026-11-20T00:00:00Z"), calls("2026-11", 0, "2026-11-20T08:00:00Z")
+    assert state_of(BY_OTHERS, quarter, october, anew, november, period=Q4).status is Status.SATISFIED
+
+
 def test_a_record_of_the_beginning_of_a_period_does_not_tell_of_its_end() -> None:
     """July and August were collected, and stood for all of the quarter as long as they were young enough at its end."""
     asked, quarter = parse_period("2026-07-01..2026-08-31"), parse_period("2026Q3")
