@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from averment.controls.model import Assessment, Control
@@ -37,13 +37,15 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Question:
-    """One assessment put to the evidence at ``moment`` (UTC), of a ``period`` or of all time."""
+    """One assessment put to the evidence at ``moment`` (UTC), of a ``period`` or of all time. ``today`` is the day on which a waiver has to be
+    valid: that of ``moment``, unless that is the end of a part of what is asked about."""
 
     control: Control
     assessment: Assessment
     organisation: Organisation
     moment: datetime
     period: Period | None = None
+    today: date | None = None
 
     @property
     def id(self) -> str:
@@ -72,7 +74,7 @@ class Question:
     ) -> Deviation:
         """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``, ``also`` what else the
         resource is called."""
-        control, day, policy = self.control.id, self.moment.date(), self.assessment.policy
+        control, day, policy = self.control.id, self.today or self.moment.date(), self.assessment.policy
         found = (waiver_for(self.organisation, control, policy, name, day, noted=noted, where=where) for name in (resource, *also))
         waiver = next(filter(None, found), None)
         place = " ".join(part for part in (record.account, record.region) if part)

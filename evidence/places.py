@@ -64,7 +64,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
 
 def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:
     """The evidence by the stretches of time that it was collected for, where that is in parts and the figure hangs on all of the period; each
-    is judged as a period of its own."""
+    is judged as a period of its own, by the waivers of today."""
     period = question.period
     if period is None or is_whole(question, history[-1]) or not any(is_of_a_part(record, period) for record in history):
         yield _Place(name, question, history)
@@ -81,7 +81,8 @@ def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Ite
     for (start, end), records in sorted(counting.items(), key=lambda item: item[0]):
         last = end - timedelta(seconds=1)
         label = f"{start.date()}..{last.date()}"
-        put = replace(question, period=Period(label, start, end), moment=min(question.moment, last))
+        today = question.today or question.moment.date()
+        put = replace(question, period=Period(label, start, end), moment=min(question.moment, last), today=today)
         yield _Place(f"{name} {label}", put, records)
 
 

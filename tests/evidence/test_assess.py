@@ -658,6 +658,14 @@ def test_what_was_found_in_a_month_afterwards_is_not_cleared_by_the_quarter_befo
     assert state_of(BY_OTHERS, quarter, october, anew, november, period=Q4).status is Status.SATISFIED
 
 
+def test_a_waiver_that_has_expired_accepts_nothing_of_an_earlier_month() -> None:
+    """Of a quarter that was collected month by month, what was wrong in October stayed accepted by a waiver that ended in November."""
+    months = [calls("2026-10", 2, "2026-11-02T00:00:00Z"), calls("2026-11", 0, "2026-11-20T00:00:00Z")]
+    expired, valid = (Organisation(waivers=(waiver(until),)) for until in ("2026-11-15", "2026-11-20"))
+    assert state_of(BY_OTHERS, *months, period=Q4, organisation=expired).status is Status.NOT_SATISFIED
+    assert state_of(BY_OTHERS, *months, period=Q4, organisation=valid).status is Status.WAIVED
+
+
 def test_a_record_of_the_beginning_of_a_period_does_not_tell_of_its_end() -> None:
     """July and August were collected, and stood for all of the quarter as long as they were young enough at its end."""
     asked, quarter = parse_period("2026-07-01..2026-08-31"), parse_period("2026Q3")
