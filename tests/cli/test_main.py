@@ -123,6 +123,28 @@ def test_what_programs_read_is_utf_8_under_any_locale(arguments: tuple[str, ...]
     assert "Größe 北京" in done.stdout.decode("utf-8"), done.stderr
 
 
+def test_names_of_files_are_the_same_under_any_locale(tmp_path: Path) -> None:
+    """A baseline of one machine holds on another whose locale has no UTF-8, and a module is found by the name that stands in the code. The terminal
+    gets what it can show."""
+    if sys.platform != "linux":
+        pytest.skip("elsewhere names of files are UTF-8 whatever the locale says")
+    (tmp_path / "größe").mkdir()
+    (tmp_path / "größe" / "main.tf").write_text('resource "aws_s3_bucket" "uploads" {}\n')
+    (tmp_path / "main.tf").write_text('module "m" {\n  source = "./größe"\n}\n', encoding="utf-8")
+
+    def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "averment", "check", ".", "--no-cache", *arguments]
+        return subprocess.run(command, check=False, capture_output=True, cwd=tmp_path, env={**os.environ, **environment})
+
+    latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
+    found = check("--format", "json", **latin)
+    assert found.returncode == 1
+    assert '"größe/main.tf"' in found.stdout.decode("utf-8")
+    assert "größe/main.tf:1" in check(**latin).stdout.decode("latin-1")
+    assert check("--write-baseline", "known.json").returncode == 0
+    assert check("--baseline", "known.json", **latin).returncode == 0
+
+
 @pytest.mark.parametrize(("arguments", "meant"), [(["chek"], "check"), (["rules", "lst"], "list"), (["media", "scn"], "scan")])
 def test_a_mistyped_command_is_told_what_was_meant(arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     """At the top and in groups, also in those that import a command when it is called."""

@@ -16,7 +16,7 @@ from averment import __version__
 from averment.cli.lazy import PipeClosedError, lazy_group
 from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
-from averment.cli.streams import FULL, prepare_streams
+from averment.cli.streams import FULL, begin_in_utf8, prepare_streams
 from averment.core.errors import AvermentError, ExitCode
 from averment.core.showing import harmless, printable
 from averment.core.stopping import Terminated, told
@@ -186,6 +186,7 @@ def main() -> NoReturn:
     """The console script."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # how timeout, systemd and containers stop a job
         signal.signal(signal.SIGTERM, _terminated)
+    begin_in_utf8()
     prepare_streams()
     try:
         code = run()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
+import locale
 import os
 import sys
 from pathlib import Path
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a device says that takes no more."""
+_TERMINAL = "averment-terminal"
+"""The option of Python's (``-X``) in which a process that begins anew is told what encoding the terminal has."""
 _STDERR = 2
 """Its number among a process's open files."""
 
@@ -31,8 +35,23 @@ class _Forgiving(io.FileIO):
             return memoryview(data).nbytes
 
 
+def begin_in_utf8() -> None:
+    """Begin this process anew where the locale would have names of files read in another encoding than UTF-8.
+
+    What is written of a file (a finding, a baseline, evidence) has to be the same on every machine, and a module's folder has to be found by the
+    name that stands in the code. Python decides that before anything of ours runs. What a terminal is shown stays in its encoding.
+    """
+    if os.name != "posix" or not sys.executable or _TERMINAL in sys._xoptions:
+        return
+    if codecs.lookup(sys.getfilesystemencoding()).name == "utf-8":
+        return
+    terminal = sys.stdout.encoding if sys.stdout is not None else locale.getencoding()
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", "-X", f"{_TERMINAL}={terminal}", *sys.orig_argv[1:]])  # noqa: S606
+
+
 def prepare_streams() -> None:
     """Have all three open, whatever was closed (``>&-``), and able to take whatever is written: nothing that is noted ends a run."""
+    encoding = sys._xoptions.get(_TERMINAL)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # in this order each gets the number that is its own, and no file that is opened later
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
@@ -42,4 +61,4 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks, or a file name that is no text, becomes '?' and not a traceback.
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(encoding=encoding, errors="replace")
