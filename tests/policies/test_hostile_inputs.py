@@ -106,7 +106,7 @@ def test_a_link_to_itself_among_the_files_of_terraform_leaves_the_others_checked
     (tmp_path / "loop.tf").symlink_to("loop.tf")
     result = run(tmp_path)
     said = [(problem.where.file, problem.reason) for problem in result.problems]
-    assert said == [(str(tmp_path / "loop.tf"), "is a link that leads to no file")]
+    assert said == [(str(tmp_path / "loop.tf"), "does not exist")]
     assert result.counts.resources == 1
 
 

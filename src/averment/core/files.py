@@ -32,8 +32,8 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
     where = SourceRef(file=str(path))
     try:
         if not path.is_file():
-            absent = "is a link that leads to no file" if path.is_symlink() else "does not exist"
-            raise BadInputError("is not a regular file" if path.exists() else absent, where=where, fix="check the path")
+            reason = "is not a regular file" if path.exists() else "does not exist"
+            raise BadInputError(f"{reason}", where=where, fix="check the path")
         with path.open("rb") as handle:
             expected = min(os.fstat(handle.fileno()).st_size, limit) + 1
             data = handle.read(expected)  # memory is taken for as much as is asked for: not for the limit, of which files have little
