@@ -154,8 +154,9 @@ class _Examination:
             self._guard(f"{layout.KEYS}{name}", lambda name=name: self._own.append(self._own_key(name)))  # type: ignore[misc]
         if self._given:
             origin = self._guard(layout.SIGNATURE, self._claimed_origin) or ""
-            self._trusted = [make(origin) for make in self._given]
-            self._guard(layout.KEYS, lambda: self._trusted.extend(self._vouched_for(origin)))
+            if layout.SIGNATURE not in self._unread:  # else the log's name isn't known, under which what is signed verifies
+                self._trusted = [make(origin) for make in self._given]
+                self._guard(layout.KEYS, lambda: self._trusted.extend(self._vouched_for(origin)))
         else:
             self._trusted = list(self._own)
         none = f"{WITHOUT} a key, none of which could be read" if self._unread else "holds no key, so nothing that follows can be checked"
@@ -306,6 +307,7 @@ class _Examination:
     def _proof(self, record_id: str) -> int:
         envelope = self._read(layout.record_name(record_id))
         proof = InclusionProof.parse(self._read(layout.proof_name(record_id)))
+        self._require(bool(self._trusted), f"{WITHOUT} a key")
         checkpoint = proof.verify(envelope, self._known_manifest()["log"]["origin"], self._trusted)
         self._require(checkpoint.checkpoint == self._known_head(), "proves its place under another checkpoint")
         self._require(self._known_leaves()[proof.index] == leaf_hash(envelope), f"{layout.LEAVES} has another entry at {proof.index}")

@@ -290,14 +290,16 @@ def test_a_folder_that_may_not_be_looked_into_is_no_pass_and_no_finding(shared, 
     assert (code, name in files) == (1, True)
 
 
-def test_no_file_that_may_not_be_read_accuses_anybody(shared):
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_no_file_that_may_not_be_read_accuses_anybody(shared, handed_over):
     """Whichever it is, and with an earlier checkpoint at hand: hashes that could not be read were told as proofs that are malformed, and as a log
-    that was rewritten."""
+    that was rewritten; with a key that was handed over, and the signature's file unread, the package was called somebody else's."""
     earlier = (shared / "checkpoint.txt").read_bytes()
+    given = [read_key(path) for path in (shared / "keys").glob("*.pub.pem")] if handed_over else []
     for name in sorted(bytes_of(shared)):
         (shared / name).chmod(0o600 if os.geteuid() == 0 else 0)
         with as_nobody():
-            result = Verified.of(verify_package(shared, (), [earlier]))
+            result = Verified.of(verify_package(shared, given, [earlier]))
         (shared / name).chmod(0o644)
         assert result.conclusion is Conclusion.INCOMPLETE, (name, result.problems)
         assert Problem(name, "can't be read: Permission denied") in result.problems
