@@ -152,7 +152,7 @@ class FileLog:
         """
         head = Head(0, FIRST)
         with self._open() as handle:
-            for number, line in enumerate(iter(lambda: handle.readline(MAX_LINE_BYTES), b""), start=1):
+            for number, line in enumerate(iter(lambda: self._next(handle), b""), start=1):
                 if line.endswith(b"\n") or len(line) == MAX_LINE_BYTES:
                     entry, head = self._check(line.removesuffix(b"\n"), number, head)
                     yield entry, head
@@ -173,9 +173,17 @@ class FileLog:
         try:
             return self._path.open("rb")
         except OSError as error:
-            raise BadInputError(
-                f"the provenance log can't be read: {error.strerror}", where=SourceRef(str(self._path)), fix="check the path"
-            ) from error
+            raise self._unread(error) from error
+
+    def _next(self, handle: BinaryIO) -> bytes:
+        """The next line, or as much of it as a line may have."""
+        try:
+            return handle.readline(MAX_LINE_BYTES)
+        except OSError as error:
+            raise self._unread(error) from error
+
+    def _unread(self, error: OSError) -> BadInputError:
+        return BadInputError(f"the provenance log can't be read: {error.strerror}", where=SourceRef(str(self._path)), fix="check the path")
 
     def head(self) -> Head:
         """The log's head; every line was checked. Raises as ``lines``."""
@@ -191,7 +199,10 @@ class FileLog:
             BadInputError: there is no such file.
         """
         with self._open() as handle:
-            return _begun(_last_line(handle)[2])
+            try:
+                return _begun(_last_line(handle)[2])
+            except OSError as error:
+                raise self._unread(error) from error
 
     def torn(self) -> bool:
         """``unfinished``, of a log that need not be there yet."""

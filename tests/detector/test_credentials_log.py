@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -138,6 +139,22 @@ def test_an_entry_without_its_end_of_line_stays_one(tmp_path: Path, count: int) 
     log.append(entry(count))
     assert [item.sha256 for item in log.entries()] == [f"{number:064x}" for number in range(count + 1)]
     assert log.check_heads(heads) == []
+
+
+def test_a_disk_that_fails_while_the_log_is_read_is_told_with_its_name(log: FileLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told as a result that could not be written, with the advice to free space."""
+
+    class Failing(io.BytesIO):
+        def readline(self, *_: object) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        read = readline
+
+    monkeypatch.setattr(Path, "open", lambda *_: Failing(bytes(100)))
+    for look in (log.head, log.unfinished):
+        with pytest.raises(BadInputError, match="the provenance log can't be read: Input/output error") as caught:
+            look()
+        assert str(caught.value.where).endswith("log.jsonl")
 
 
 @pytest.mark.parametrize("text", ["remember the milk", '{"entry":{}}', '{"note": "no log"', "{}"])
