@@ -21,7 +21,7 @@ from averment.detector.corpus import load
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind
-from averment.evidence.stores.interface import StoreError
+from averment.evidence.stores.interface import HeldError, StoreError
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.state import read_incidents
 from averment.governance.incidents.words import Step
@@ -156,7 +156,8 @@ def test_wrong_use_is_told_and_leaves_no_record(command: Command, tmp_path: Path
 @pytest.mark.parametrize(
     ("failure", "code", "says", "ends"),
     [
-        (StoreError("the disk is full"), 3, "is NOT in the ledger", "the disk is full"),
+        (StoreError("the disk is full"), 3, "may NOT be in the ledger, where the next record brings in what was begun", "the disk is full"),
+        (HeldError("another writes"), 3, "is NOT in the ledger", "another writes"),
         (KeyboardInterrupt(), 130, "may NOT be in the ledger", "interrupted"),
         (Terminated(143), 143, "may NOT be in the ledger", "}\n"),
     ],

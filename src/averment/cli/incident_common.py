@@ -134,13 +134,22 @@ def take_step(
             appended = ledger.append([record])[0]
         except (AvermentError, *STOPPED) as error:
             # What was done outside of the ledger is done: it must not be lost with the record that failed, or that somebody didn't wait for.
-            known = "is NOT" if isinstance(error, AvermentError) else "may NOT be"
-            stderr.print(f"this was done and {known} in the ledger; keep it, and record it once the ledger can be written:", markup=False)
+            stderr.print(f"this was done and {_whether_filed(error)}; keep it, and record it once the ledger can be written:", markup=False)
             stderr.print(json.dumps(record.payload, indent=2, ensure_ascii=False), markup=False)
             raise
         now = found.followed_by(ledger.entry(index) for index in range(size, appended.index + 1))
     stderr.print(f"{found.id}: recorded as entry {appended.index} of the ledger", markup=False)
     return now, record
+
+
+def _whether_filed(error: BaseException) -> str:
+    """Whether the ledger has what could not be appended because of ``error``."""
+    from averment.evidence.stores.interface import HeldError, StoreError
+
+    if isinstance(error, AvermentError) and (isinstance(error, HeldError) or not isinstance(error, StoreError)):
+        return "is NOT in the ledger"
+    # What was decided before a store refused is brought in by the next writer: recorded once more it would be there twice.
+    return "may NOT be in the ledger, where the next record brings in what was begun, and averment incident show tells"
 
 
 def _by_now(ledger: Ledger, incident: Incident, size: int) -> Incident:
