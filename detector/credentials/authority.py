@@ -167,7 +167,7 @@ def making(folder: Path) -> Iterator[None]:
             with suppress(IncompleteError):
                 lock(ignored)
             if ignored.tell() == 0:
-                ignored.write("# private keys stay here\n*.key\n")
+                ignored.write("# private keys stay here, and what a killed run left of one\n*.key\n*.key.*\n")
                 ignored.flush()
             yield
     except OSError as error:

@@ -537,6 +537,9 @@ def test_an_authority_is_kept_and_found_again(tmp_path: Path) -> None:
     assert inspect(data, TestAuthority.open(folder).anchors).state is State.TRUSTED
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.key")} == {"test-authority.key": 0o600, "signer.key": 0o600}
     assert "*.key" in (folder / ".gitignore").read_text()
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    for name in ("signer.key", ".signer.key.0123456789abcdef"):  # the second is what a killed run leaves
+        subprocess.run(["git", "check-ignore", "-q", name], cwd=folder, check=True)
 
 
 _OPENS = """
