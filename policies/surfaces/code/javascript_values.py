@@ -279,7 +279,7 @@ class ValueReader(Builder, ABC):
     def expr_ternary_expression(self, node: Any, function: Function) -> Value:
         names = ("condition", "consequence", "alternative")
         test, body, other = (self.value(node.child_by_field_name(name), function) for name in names)
-        made = Value(line_of(node), choices=[body, other]).take(test, body, other)
+        made = Value(line_of(node), choices=[body, other], operands=[test]).take(test, body, other)
         made.decides = [*made.decides, test]
         return made.perhaps(body, other)
 
@@ -369,7 +369,8 @@ class ValueReader(Builder, ABC):
         before = dict(self.settlers)
         if call.new and call.name == "Promise":
             self.settlers.update({param.name: index == 0 for index, param in enumerate(params[:2])})
-        made = Inline(params, self.function_body(node.child_by_field_name("body"), function))
+        waited = any(part.type == "async" for part in node.children)
+        made = Inline(params, self.function_body(node.child_by_field_name("body"), function), waited)
         self.settlers = before
         return made
 

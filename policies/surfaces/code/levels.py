@@ -8,11 +8,29 @@ from collections.abc import Iterable, Iterator
 from averment.policies.surfaces.code.model import Call, Class, Function, Module, Param, Value, values_of
 from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.reach import Reach
-from averment.policies.surfaces.code.state import Frame
-from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, parts_of, tells
+from averment.policies.surfaces.code.state import Frame, Seen, State
+from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, answer_of, goes_on, parts_of, tells
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
+
+_LATER = frozenset(
+    {
+        "setTimeout",
+        "setImmediate",
+        "setInterval",
+        "nextTick",
+        "queueMicrotask",
+        "add_task",
+        "submit",
+        "call_soon",
+        "call_later",
+        "start_soon",
+    }
+)
+"""Calls that run later what they are handed, where nobody asks them for its answer."""
+THREADS = frozenset({"Thread", "Timer", "Process"})
+"""Classes of Python that run what they are handed where its failure stops nobody."""
 
 NUMERIC = frozenset({"abs", "max", "min", "floor", "ceil", "trunc", "quantize", "clamp", "sum", "mean", "fround", "valueOf"})
 """Calls that give a number for numbers, and say nothing of it."""
@@ -55,8 +73,10 @@ class Levels:
             return max([least, *(self.level(item, frame) for item in value.literal)])
         if value.logic == "not":
             return max(least, self.level(value.operands[0], frame))
+        if value.logic and any(part.constant and part.literal is (value.logic == "or") for part in value.operands):
+            return least  # `r["Confidence"] > 90 or True`
         if value.choices:
-            tests = [test for test in value.decides[-1:] if test is not value]  # that of `x if test else y`
+            tests = value.operands if not value.logic else []
             return max([least, *(self.level(part, frame) for part in [*value.choices, *tests])])
         whole = max(least, self.made_of(value, frame))
         argued = (
@@ -188,6 +208,21 @@ class Levels:
             for index, item in enumerate(value.literal):
                 kept[index] = max(self.level(item, frame), kept.get(index, Level.NOTHING))
 
+    def told(self, frame: Frame, ends: list[State], before: State) -> Level:
+        """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""
+        answers = [(seen, answer_of(value)) for seen, value in frame.answers]
+        unread = [answer for seen, answer in answers if seen is Seen.NOTHING]
+        if True in unread and any(end.seen is not Seen.NOTHING for end in ends):
+            return Level.NOTHING  # it says yes where there is no result, too
+        if {True, False} <= {answer for seen, answer in answers if seen is Seen.CHECKED or answer is False}:
+            for end in (end for end in ends if before.seen < end.seen):
+                end.seen, end.best = min(end.seen, Seen.WEIGHED), max(before.best, Seen.WEIGHED)
+            parted = self.parted([value for _, value in frame.answers if value is not None], frame.function)
+            return Level.RAW if parted else Level.TELLING
+        written = any(value is not None and isinstance(value.literal, dict | list) for _, value in frame.answers)
+        refuses = unread and not any(answer is not False for answer in unread) and any(end.seen >= Seen.WEIGHED for end in ends)
+        return Level.TELLING if refuses and not (written and all(end.seen < Seen.CHECKED for end in ends)) else frame.returned
+
     def parted(self, returned: list[Value], function: Function) -> bool:
         """Whether a function that answers yes or no does so by an entry of what it ``returned``; by which one, is kept.
 
@@ -233,9 +268,16 @@ class Levels:
             call = call.args[0].outer  # asyncio.create_task(check(session))
         if call is None or call.awaited:
             return
+        if call.name in _LATER:
+            self._left.add(id(call))
         targets = self.reach.targets(call, frame.function)
         if targets and all(target.waited for target in targets):
             self._left.add(id(call))
+
+    def goes_on(self, call: Call, frame: Frame) -> bool:
+        """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""
+        named = (self.reach.project.name(arg.name, frame.function).function for arg in call.args if arg.name)
+        return any(goes_on(inline.body) for inline in call.inline) or any(one is None or goes_on(one.body) for one in named)
 
     def bound(self, call: Call, target: Function, frame: Frame) -> dict[str, Level]:
         """The levels of the parameters of ``target`` in this ``call``."""

@@ -18,7 +18,8 @@ class Value:
     ``reads`` and ``keys`` are every dotted name and every property name or subscript in it; ``texts`` its string literals;
     ``own`` and ``roots`` are the names and calls that stand in no other call (what the value is made of, not what it asks).
     ``tests`` are the comparisons in it, ``decides`` the conditions that choose what else of it is evaluated, ``choices`` the alternatives
-    of ``a or b`` and ``x if t else y``. ``logic`` is "and", "or" or "not" where it is that of its ``operands``; ``bars`` are the sides of a comparison of more and less.
+    of ``a or b`` and ``x if t else y``. ``logic`` is "and", "or" or "not" where it is that of its ``operands``
+    (of ``x if t else y``, without one, the operand is ``t``); ``bars`` are the sides of a comparison of more and less.
     ``literal`` is a constant, a list of values, or a map of values; ``constant`` tells whether there is one.
     """
 
@@ -115,10 +116,11 @@ class Call:
 
 @dataclass(slots=True)
 class Inline:
-    """A function literal that its call runs: parameters and body, within the names of the function around it."""
+    """A function literal that its call runs: parameters and body, within the names of the function around it; ``waited`` if asynchronous."""
 
     params: list[Param]
     body: list[Statement]
+    waited: bool = False
 
 
 @dataclass(slots=True)

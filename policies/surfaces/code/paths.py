@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from averment.policies.surfaces.code.apis import MATCHES, RESULT, SESSION
-from averment.policies.surfaces.code.levels import NUMERIC, Levels
+from averment.policies.surfaces.code.levels import NUMERIC, THREADS, Levels
 from averment.policies.surfaces.code.model import (
     Bind,
     Call,
@@ -33,6 +33,7 @@ from averment.policies.surfaces.code.model import (
     Statement,
     Try,
     Value,
+    calls_of,
 )
 from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
@@ -40,9 +41,7 @@ from averment.policies.surfaces.code.state import Frame, Match, Seen, State, bec
 from averment.policies.surfaces.code.telling import (
     Level,
     about_liveness,
-    answer_of,
     decides_nothing,
-    goes_on,
     makes_up,
     mere_presence,
     only_notes,
@@ -79,6 +78,8 @@ class Walker(Levels):
         self._stack: list[Function] = []
         self._steps = 0
         self._before: dict[int, Seen] = {}
+        self._labelled: Value | None = None
+        """The value that is bound to a name, where it is one of two."""
         self._noted = False
         """Whether what is evaluated is a condition by which something is only written down."""
         self._apart: set[int] = set()
@@ -113,26 +114,13 @@ class Walker(Levels):
         if function.guard:
             state.other = state.other or f"{function.label} has {function.guard} before it"
         frame = Frame(function, levels)
+        around, self._noted = self._noted, False  # what a function decides, it decides, though its answer is only written down
         last = self.block(function.body, frame, state.copy())
+        self._noted = around
         self._stack.pop()
         ends = [*frame.ends, *([last] if last is not None else [])]
         level = self.told(frame, ends, state) if self._stack else frame.returned
         return (joined(ends) if ends else state), level
-
-    def told(self, frame: Frame, ends: list[State], before: State) -> Level:
-        """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""
-        answers = [(seen, answer_of(value)) for seen, value in frame.answers]
-        unread = [answer for seen, answer in answers if seen is Seen.NOTHING]
-        if True in unread and any(end.seen is not Seen.NOTHING for end in ends):
-            return Level.NOTHING  # it says yes where there is no result, too
-        if {True, False} <= {answer for seen, answer in answers if seen is Seen.CHECKED or answer is False}:
-            for end in (end for end in ends if before.seen < end.seen):
-                end.seen, end.best = min(end.seen, Seen.WEIGHED), max(before.best, Seen.WEIGHED)
-            parted = self.parted([value for _, value in frame.answers if value is not None], frame.function)
-            return Level.RAW if parted else Level.TELLING
-        written = any(value is not None and isinstance(value.literal, dict | list) for _, value in frame.answers)
-        refuses = unread and not any(answer is not False for answer in unread) and any(end.seen >= Seen.WEIGHED for end in ends)
-        return Level.TELLING if refuses and not (written and all(end.seen < Seen.CHECKED for end in ends)) else frame.returned
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -158,10 +146,14 @@ class Walker(Levels):
     def statement(self, statement: Statement, frame: Frame, state: State) -> State | None:
         match statement:
             case Bind(targets, value):
+                self._labelled = value if not value.logic and value.operands else None
                 self.assign(targets, value, self.value(value, frame, state, top=True), frame)
+                self._labelled = None
             case Do(value):
                 self.leaves(value, frame)
+                around, self._noted = self._noted, self._noted or only_notes([[statement]])
                 self.value(value, frame, state, top=True)
+                self._noted = around
             case If():
                 return self.branch(statement, frame, state)
             case Loop(test, body, maybe):
@@ -208,6 +200,8 @@ class Walker(Levels):
         ends = [self.block(statement.body, frame, state.copy())]
         ends += [self.block(handler, frame, before.copy()) for handler in statement.handlers]
         live = [end for end in ends if end is not None]
+        if live and any(self.reach.compares(call, frame.function) for call in calls_of(statement.final)):
+            self.block(statement.final, frame, before.copy())  # it runs also after what left early
         if not live:
             self.block(statement.final, frame, before)
             return None
@@ -290,7 +284,8 @@ class Walker(Levels):
         level = self.level(value, frame, level)
         for test in value.tests:
             self.weighed(test, frame, state)
-        for test in value.decides:
+        labelled = value is self._labelled and all(choice.constant for choice in value.choices)
+        for test in value.decides[:-1] if labelled else value.decides:  # `label = "live" if score > 90 else "spoof"` decides nothing yet
             for part in self.deciding(test, frame):
                 self.tested(part, frame, state)
         return level
@@ -310,13 +305,15 @@ class Walker(Levels):
             return Level.NOTHING
         self._steps += 1
         self._before[id(call)] = state.seen
-        before = state.copy() if id(call) in self._left else None
+        before = state.copy() if id(call) in self._left or call.name in THREADS else None
         given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
         asked = self.reach.of_call(call, frame.function)
         result = given
         result = self.asks(asked, frame, state) if asked is not None else self.run(call, frame, state, given)
         self._results[id(call)] = result
         for inline in call.inline:
+            if inline.waited and call.name == "forEach":  # which waits for none of its promises
+                before = before or state.copy()
             result = max(result, self.inline(inline, frame, state, result))
         if call.name == "catch" and call.receiver is not None and self.goes_on(call, frame):
             state.seen = min([state.seen, *(self._before.get(id(tried), state.seen) for tried in call.receiver.calls)])
@@ -327,11 +324,6 @@ class Walker(Levels):
             result = Level.NOTHING
         self._results[id(call)] = result
         return result
-
-    def goes_on(self, call: Call, frame: Frame) -> bool:
-        """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""
-        named = (self.reach.project.name(arg.name, frame.function).function for arg in call.args if arg.name)
-        return any(goes_on(inline.body) for inline in call.inline) or any(one is None or goes_on(one.body) for one in named)
 
     def run(self, call: Call, frame: Frame, state: State, given: Level) -> Level:
         """A call that isn't Rekognition's: followed if it may matter."""

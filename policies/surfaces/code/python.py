@@ -350,7 +350,7 @@ class _Reader(Builder):
 
     def expr_IfExp(self, node: ast.IfExp, function: Function) -> Value:
         test, body, other = (self.value(part, function) for part in (node.test, node.body, node.orelse))
-        made = Value(node.lineno, choices=[body, other]).take(test, body, other)
+        made = Value(node.lineno, choices=[body, other], operands=[test]).take(test, body, other)
         made.decides = [*made.decides, test]
         return made.perhaps(body, other)
 

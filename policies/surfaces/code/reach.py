@@ -224,6 +224,11 @@ class Reach:
         base = self.project.value(call.receiver, function) if call.receiver is not None and call.name != "send" else None
         return base.kind if base is not None and (base.kind is Kind.CLIENT or base.detail == ANOTHER_SERVICE) else None
 
+    def compares(self, call: Call, function: Function) -> bool:
+        """Whether ``call`` compares faces, or runs something that asks Rekognition about them."""
+        asked = self.of_call(call, function)
+        return (asked is not None and asked.operation in MATCHES) or any(target in self.asked for target in self.targets(call, function))
+
     def makes(self, call: Call, function: Function) -> tuple[Module, Class] | None:
         """The class of the project of which ``call`` makes an instance; None if it makes none."""
         found = self.project.callee(call, function)

@@ -350,3 +350,46 @@ def test_that_there_is_a_score_under_another_name_says_nothing(text: str, handle
 )
 def test_that_there_is_a_score_says_nothing_in_scripts_either(handler: str, tmp_path: Path):
     assert script(tmp_path, "", handler)[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        f"const r = await {READ}; setTimeout(() => {{ if (r.Confidence < 90) throw 1; }}, 0);",
+        f"e.sessions.forEach(async (s) => {{ if ((await {READ}).Confidence < 90) throw 1; }});",
+        "process.nextTick(demand, e);",
+        f"const r = await {READ}; const label = r.Confidence > 90 ? 'live' : 'spoof'; console.log(label);",
+        f"const r = await {READ}; console.log(r.Confidence > 90 ? 'live' : 'spoof');",
+        f"try {{ const r = await {READ}; if (r.Confidence < 90) return null; }} finally {{ await {MATCH}; }}",
+    ],
+)
+def test_what_comes_later_or_is_only_a_label_decides_nothing(handler: str, tmp_path: Path):
+    """A timer, a loop over promises and a label stop nobody, and ``finally`` runs also for whoever was refused."""
+    found, said = script(tmp_path, DEMANDS, handler)
+    assert found is (Verdict.FAIL if "finally" in handler else Verdict.UNKNOWN), said
+
+
+@pytest.mark.parametrize(
+    ("handler", "verdict"),
+    [
+        ("tasks.add_task(demand, event)", Verdict.UNKNOWN),
+        ("pool.submit(demand, event)", Verdict.UNKNOWN),
+        ("Thread(target=demand, args=(event,)).start()", Verdict.UNKNOWN),
+        (f'ok = {LIVE}["Confidence"] > 90 or True\nif not ok:\n    return None', Verdict.UNKNOWN),
+        ("pool.submit(demand, event).result()", Verdict.PASS),
+        ("list(pool.map(demand, [event]))", Verdict.PASS),
+        (f'label = "live" if {LIVE}["Confidence"] > 90 else "spoof"\nif label != "live":\n    return None', Verdict.PASS),
+        ("try:\n    demand(event)\nfinally:\n    rek.close()", Verdict.PASS),
+    ],
+)
+def test_what_runs_beside_the_handler_stops_nobody(handler: str, verdict: Verdict, tmp_path: Path):
+    text = f'def demand(event):\n    if {LIVE}["Confidence"] < 90:\n        raise PermissionError\n'
+    found, said = python(tmp_path, text, handler)
+    assert found is verdict, said
+
+
+def test_what_a_function_decides_counts_though_its_answer_is_written_down(tmp_path: Path):
+    """``print(demand(event))`` raises where ``demand`` does."""
+    text = f'def demand(event):\n    if {LIVE}["Confidence"] < 90:\n        raise PermissionError\n    return "live"\n'
+    found, said = python(tmp_path, text, "print(demand(event))")
+    assert found is Verdict.PASS, said
