@@ -203,10 +203,14 @@ class Levels:
 
     def returns(self, value: Value, frame: Frame) -> None:
         """Keep what each place of a returned tuple holds."""
-        if isinstance(value.literal, list):
-            kept = self._tuples.setdefault(frame.function, {})
-            for index, item in enumerate(value.literal):
-                kept[index] = max(self.level(item, frame), kept.get(index, Level.NOTHING))
+        made = self.reach.makes(value.outer, frame.function) if value.outer is not None else None
+        if made is not None:  # a NamedTuple, perhaps
+            levels = [self._entries.get(name.lower(), Level.NOTHING) for name in _fields(*made)]
+        else:
+            levels = [self.level(item, frame) for item in value.literal] if isinstance(value.literal, list) else []
+        kept = self._tuples.setdefault(frame.function, {}) if levels else {}
+        for index, level in enumerate(levels):
+            kept[index] = max(level, kept.get(index, Level.NOTHING))
 
     def told(self, frame: Frame, ends: list[State], before: State) -> Level:
         """The level of what a function returns; where it answers yes or no by what a result was, whoever calls it decides by that."""

@@ -86,6 +86,11 @@ def test_an_object_that_holds_a_result_says_what_its_fields_say(text: str, test:
         (MAP, 'r = live(event)\nif r.get("score", 0) < 90:\n    return None', Verdict.PASS),
         (TUPLE, 'status, score = live(event)\nif status != "SUCCEEDED":\n    return None', Verdict.FAIL),
         (TUPLE, 'status, score = live(event)\nif status != "SUCCEEDED" or score < 90:\n    return None', Verdict.PASS),
+        (
+            f'class Told(NamedTuple):\n    ok: bool\n    image: bytes\ndef live(event):\n    r = {LIVE}\n    return Told(r["Confidence"] > 90, r["ReferenceImage"])\n',
+            "ok, image = live(event)\nif not ok:\n    return None",
+            Verdict.PASS,
+        ),
         ("", f'r = {LIVE}\nout = {{}}\nout["is_live"] = r["Confidence"] > 90\nif not out["is_live"]:\n    return None', Verdict.PASS),
         ("", f'r = {LIVE}\nif not all([r["Status"] == "SUCCEEDED", r["Confidence"] > 90]):\n    return None', Verdict.PASS),
         ("", f'r = {LIVE}\nface = detector.find(r["ReferenceImage"]["Bytes"])\nif face.confidence < 0.5:\n    return None', Verdict.FAIL),
