@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_NAMED = re.compile(rb"""\bhandler["']?\s*[:=]\s*["']?([\w./-]*?)(\w+)\.(\w+)["']?(?=[\s,}#]|\Z)""", re.IGNORECASE)
+_NAMED = re.compile(rb"""\bhandler["']?\s*[:=]\s*["']?([\w./-]{0,300}?)(\w{1,100})\.(\w{1,100})["']?(?=[\s,}#]|\Z)""", re.IGNORECASE)
 _MAX_BYTES = 8 * 1024 * 1024
 
 

@@ -5,6 +5,7 @@ Origin of the data: written for these tests.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from averment.policies.engine import check
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
+from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.registry import discover, units_of
 from averment.policies.surfaces.units import Forgetful
@@ -153,3 +155,11 @@ def test_a_change_of_the_handlers_is_a_change_of_the_source(tmp_path: Path):
         (tmp_path / "serverless.yml").write_text(INFRASTRUCTURE["serverless.yml"].replace("app.match", handler))
         names.append(next(unit.name for unit in units_of(discover(tmp_path), Forgetful()) if unit.name.startswith("code:")))
     assert names[0] != names[1]
+
+
+def test_a_name_of_any_length_is_looked_at_in_its_time(tmp_path: Path):
+    """A megabyte of letters in a handler's place keeps nobody waiting, and is none."""
+    (tmp_path / "a.yaml").write_text("Handler: " + "a" * 1_000_000 + "\nhandler: src/app.match\n")
+    began = time.monotonic()
+    assert handlers_in([tmp_path / "a.yaml", tmp_path / "missing.yaml"]) == {("app", "match")}
+    assert time.monotonic() - began < 5
