@@ -12,12 +12,10 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from averment.detector.video.refused import RefusedError
+
 TOLERATED = 0.1
 """Share of what is shown that may be left out, beside a second: the delay of an encoder, or what the sound is longer by, is no cut."""
-
-
-class OddEditsError(Exception):
-    """What the list makes of the film can't be said; the message is the reason."""
 
 
 class Entry(NamedTuple):
@@ -65,25 +63,27 @@ def hidden(shown: Iterable[Entry], everything: Iterable[Entry], interval: float)
     return Hidden(starts[seen[0]] - starts[0], between, starts[-1] - starts[seen[-1] + 1], whole)
 
 
-def check(left_out: Hidden, told: Mapping[str, Any] | None, shown: float) -> float | None:
-    """Where in the track what is shown begins, if one stretch is and much is left out; None where nothing much is.
+def check(left_out: Hidden, told: Mapping[str, Any] | None, shown: float, delay: float) -> float | None:
+    """Where in the track what is shown begins, if one stretch is and much is left out; None where nothing much is. ``delay`` is by how much the first frame
+    is shown after it is decoded: the list counts by the one, and the index by the other.
 
     Raises:
-        OddEditsError: it is shown in another way than as one stretch, or FFmpeg makes something else of the list than it says.
+        RefusedError: it is shown in another way than as one stretch, or FFmpeg makes something else of the list than it says.
     """
     most = tolerated(shown)
     told = told or {}
     if "odd" in told:
-        raise OddEditsError(f"{told['odd']}, and what is shown then depends on the player")
+        raise RefusedError(f"{told['odd']}, and what is shown then depends on the player")
     parts = told.get("parts", 0)
     cut = left_out.total > most
     if cut and (parts != 1 or left_out.between > most):
-        raise OddEditsError(f"its edit list leaves out {left_out.total:,.1f} s of it, which some players show all the same")
+        raise RefusedError(f"its edit list leaves out {left_out.total:,.1f} s of it, which some players show all the same")
     if not parts:
         return None
     if told["again"] is None or told["again"] > most:
-        raise OddEditsError("its edit list shows parts of it again or in another order, and what is shown then depends on the player")
-    behind = 0.0 if told["end"] is None else max(0.0, left_out.whole - told["end"])
-    if abs(told["start"] - left_out.before) > most or abs(behind - left_out.behind) > most:
-        raise OddEditsError("its edit list says something else than what is decoded here, and what is shown depends on the player")
+        raise RefusedError("its edit list shows parts of it again or in another order, and what is shown then depends on the player")
+    before = max(0.0, told["start"] - delay)
+    behind = 0.0 if told["end"] is None else max(0.0, left_out.whole + delay - told["end"])
+    if abs(before - left_out.before) > most or abs(behind - left_out.behind) > most:
+        raise RefusedError("its edit list says something else than what is decoded here, and what is shown depends on the player")
     return float(told["start"]) if cut else None

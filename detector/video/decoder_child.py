@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import math
-import struct
 import sys
 from array import array
 from collections.abc import Iterator
@@ -23,15 +22,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from averment.detector.video.cuts import Entry, OddEditsError, check, hidden
-from averment.detector.video.tones import ToneError, standard, tone
+from averment.detector.video.cuts import Entry, check, hidden
+from averment.detector.video.pictures import TRANSPARENT, as_png
+from averment.detector.video.refused import RefusedError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-    from PIL import Image
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf"
 """Demuxers that may look at the file. None of them follows references: playlists (HLS, DASH, concat) are not among them."""
@@ -57,19 +56,8 @@ and some packets hold what is never shown by itself. What is later than that isn
 BEHIND = 64 * 1024
 """Bytes behind the last frame, besides a tenth of the file, that an index and the end of the sound may take."""
 
-SOLID = 242
-"""How solid a pixel is, of 255, through which nothing is seen."""
-TRANSPARENT = "it is transparent, and what is shown depends on what it lies on"
-
-ASLANT = 0.02
-"""Of a pixel's way across or down, by which a turned picture may lie aslant."""
-
 SEEKS = 3
 """Key frames from which a frame is looked for, each before the other, where nothing comes of the last one before it."""
-
-
-class RefusedError(Exception):
-    """The clip can't be scored; the message is the reason."""
 
 
 class SpentError(Exception):
@@ -104,7 +92,7 @@ def main() -> int:
         return 0
     try:
         _work(asked)
-    except (RefusedError, OddEditsError) as error:
+    except RefusedError as error:
         _say({"kind": "refused", "reason": str(error)})
     except (MemoryError, av.error.MemoryError):
         _say({"kind": "refused", "reason": f"decoding it takes more than {asked['memory_bytes'] // 2**20:,} MiB of memory"})
@@ -321,7 +309,7 @@ def _cut(
     where the list leaves out nothing to speak of.
 
     Raises:
-        OddEditsError: what the list makes of it can't be said.
+        RefusedError: what the list makes of it can't be said.
     """
     stream, survey = shown
     _check_size(everything, asked["max_pixels"])
@@ -329,7 +317,9 @@ def _cut(
         _survey(whole, everything, asked["max_frames"])
     seconds = _data_seconds(stream, survey)
     left_out = hidden(_entries(stream), _entries(everything), survey.interval)
-    start = check(left_out, asked["edits"].get(str(stream.id)), seconds)
+    first = next((entry.seconds for entry in _entries(stream) if not entry.hidden), 0.0)
+    delay = float(survey.first * _base(stream)) - first
+    start = check(left_out, asked["edits"].get(str(stream.id)), seconds, delay)
     if start is None:
         return survey, None
     uncut = _survey(whole, everything, asked["max_frames"])
@@ -510,8 +500,8 @@ def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) ->
             continue
         when, frame = found
         try:
-            width, height, body = _png(frame, reader, asked["frame_pixels"])
-        except (RefusedError, ToneError) as error:
+            width, height, body = as_png(frame, reader.stream, reader.transfer, asked["frame_pixels"])
+        except RefusedError as error:
             _say({"kind": "missed", "wanted": wanted + reader.shift, "reason": str(error)})
             continue
         _say({"kind": "frame", "seconds": when + reader.shift, "width": width, "height": height}, body)
@@ -524,81 +514,6 @@ def _places(count: int, seed: str) -> list[float]:
         return [part + 0.5 for part in range(count)]
     chances = (hashlib.sha256(f"{seed} {part}".encode()).digest() for part in range(count))
     return [part + int.from_bytes(chance[:6], "big") / 2**48 for part, chance in enumerate(chances)]
-
-
-def _png(frame: VideoFrame, reader: Reader, most: int) -> tuple[int, int, bytes]:
-    """The frame as people see it (square pixels, upright, of ordinary dynamic range) with at most ``most`` pixels, as PNG, and its size."""
-    from PIL import Image
-
-    stream = reader.stream
-    aspect = float(stream.sample_aspect_ratio or 1)
-    if not 0.25 <= aspect <= 4:
-        raise RefusedError(f"its pixels are {aspect:.3g} times as wide as high")
-    width, height = max(1, round(frame.width * aspect)), frame.height
-    shrink = min(1.0, math.sqrt(most / (width * height)))
-    width, height = max(1, math.floor(width * shrink)), max(1, math.floor(height * shrink))
-    interpolation: Any = "AREA" if shrink < 1 else "BICUBIC"
-    matrix = int(frame.colorspace)
-    if any(part.is_alpha for part in frame.format.components):
-        ground: Any = frame.reformat(format="rgba", threads=1)
-        if ground.to_ndarray()[:, :, 3].min() < SOLID:
-            raise RefusedError(TRANSPARENT)
-    _check_profile(frame)
-    metadata = any(name in frame.side_data for name in ("DOVI_METADATA", "DOVI_RPU_BUFFER"))
-    kind = tone(int(frame.color_trc), reader.transfer, matrix, str(stream.codec_context.codec_tag), metadata=metadata)
-    if kind:
-        deep = frame.reformat(width, height, "rgb48le", interpolation=interpolation, threads=1)
-        picture = Image.fromarray(standard(deep.to_ndarray(), kind, matrix, int(frame.color_primaries)))
-    else:
-        # Unspecified is what most high-definition files say; players then take ITU-R BT.709.
-        colours = "itu709" if matrix == 2 and frame.height >= 720 else None
-        shown: Any = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=interpolation, threads=1)
-        picture = shown.to_image()
-    for turn in _turns(frame):
-        picture = picture.transpose(turn)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
-    return picture.width, picture.height, buffer.getvalue()
-
-
-def _check_profile(frame: VideoFrame) -> None:
-    """Refuse a frame that players which know its colour profile show in other colours.
-
-    Raises:
-        RefusedError: they do, or the profile can't be read.
-    """
-    beside: Any = frame.side_data
-    if "ICC_PROFILE" not in beside:
-        return
-    from averment.detector.imaging import UnreadableError
-    from averment.detector.shown import check_profile
-
-    try:
-        check_profile(bytes(beside["ICC_PROFILE"]), "RGB")
-    except UnreadableError as error:
-        raise RefusedError(str(error)) from error
-
-
-def _turns(frame: VideoFrame) -> list[Image.Transpose]:
-    """What makes of the frame what people see: a quarter turn, mirrors, in any order of both.
-
-    Raises:
-        RefusedError: it is turned by another angle, or slanted.
-    """
-    from PIL import Image
-
-    beside: Any = frame.side_data
-    if "DISPLAYMATRIX" not in beside:
-        return []
-    across, across_down, _, down_across, down, *_ = struct.unpack("=9i", bytes(beside["DISPLAYMATRIX"])[:36])
-    straight, crossed = (abs(across), abs(down)), (abs(across_down), abs(down_across))
-    if max(crossed) <= ASLANT * min(straight):  # also of zeros, which say nothing
-        turned, mirrored, upset = [], across < 0, down < 0
-    elif max(straight) <= ASLANT * min(crossed):
-        turned, mirrored, upset = [Image.Transpose.TRANSPOSE], down_across < 0, across_down < 0
-    else:
-        raise RefusedError("it is turned by an angle that is no quarter, or slanted, which not every player does")
-    return turned + [Image.Transpose.FLIP_LEFT_RIGHT] * mirrored + [Image.Transpose.FLIP_TOP_BOTTOM] * upset
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from averment.detector.video.refused import RefusedError
+
 PQ, HLG = 16, 18
 """Transfer characteristics of ITU-T H.273."""
 
@@ -47,27 +49,23 @@ MOST_CUT_OFF = 0.05
 """Share of a frame's pixels that may be brighter than that screen. The sun and lamps are less; a picture that is drawn up there would be one white patch."""
 
 
-class ToneError(Exception):
-    """What people see of it can't be said; the message is the reason."""
-
-
 def tone(transfer: int, stated: int, matrix: int, tag: str, *, metadata: bool) -> int:
     """``PQ``, ``HLG``, or 0 for ordinary range, of a frame that says so of itself and whose container says ``stated``; ``tag`` is the codec's name
     there, and ``metadata`` whether it comes with Dolby Vision's.
 
     Raises:
-        ToneError: it is shown in a way that isn't known here, or not by every player in the same one.
+        RefusedError: it is shown in a way that isn't known here, or not by every player in the same one.
     """
     if transfer == _UNSTATED and (metadata or tag.lower() in _NEEDS_METADATA):
-        raise ToneError("it is Dolby Vision that can't be seen without its metadata, which are not applied here")
+        raise RefusedError("it is Dolby Vision that can't be seen without its metadata, which are not applied here")
     if matrix in _UNREAD_MATRICES:
-        raise ToneError(f"its colours are written in a way that is not read here (matrix {matrix} of H.273)")
+        raise RefusedError(f"its colours are written in a way that is not read here (matrix {matrix} of H.273)")
     for number in (transfer, stated):
         if number in _NOT_ORDINARY:
-            raise ToneError(f"its brightness is written in a way that is not read here (transfer {number} of H.273)")
+            raise RefusedError(f"its brightness is written in a way that is not read here (transfer {number} of H.273)")
     kinds = {number if number in (PQ, HLG) else 0 for number in (transfer, stated) if number != _UNSTATED}
     if len(kinds) > 1:
-        raise ToneError("its container says another dynamic range than its frames, and which is shown depends on the player")
+        raise RefusedError("its container says another dynamic range than its frames, and which is shown depends on the player")
     return kinds.pop() if kinds else 0
 
 
@@ -75,12 +73,12 @@ def standard(signal: Any, kind: int, matrix: int, primaries: int) -> Any:
     """A picture of ordinary range, 8 bits in BT.709, from red, green and blue of ``kind`` in 16 bits.
 
     Raises:
-        ToneError: in colours that aren't known, or too much of it is brighter than what is shown.
+        RefusedError: in colours that aren't known, or too much of it is brighter than what is shown.
     """
     import numpy
 
     if matrix not in _WIDE_MATRICES or primaries not in (*PRIMARIES, _UNSTATED):
-        raise ToneError(
+        raise RefusedError(
             f"its high dynamic range comes in colours that are not known here (primaries {primaries}, matrix {matrix} of H.273)"
         )
     own = 9 if primaries == _UNSTATED else primaries
@@ -88,7 +86,7 @@ def standard(signal: Any, kind: int, matrix: int, primaries: int) -> Any:
     if kind == PQ:
         light = pq_light(written).astype(numpy.float32)[signal]
         if float((light.max(axis=-1) > _PEAK).mean()) > MOST_CUT_OFF:
-            raise ToneError(f"much of it is brighter than {_PEAK:,.0f} cd/m2, which is not told apart here")
+            raise RefusedError(f"much of it is brighter than {_PEAK:,.0f} cd/m2, which is not told apart here")
         hybrid = hlg_of_light(light, own)
     else:
         hybrid = written.astype(numpy.float32)[signal]

@@ -220,6 +220,23 @@ def test_lists_that_leave_out_next_to_nothing_are_no_cut(film: Film, parts: Any)
     assert facts.seconds == pytest.approx(19.5, abs=0.7)
 
 
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+delay_moov"}])
+def test_a_frame_a_second_whose_order_is_mended_by_the_list_is_no_cut(tmp_path: Path, options: dict[str, str]) -> None:
+    """The list begins where the first frame is shown, which is two seconds after it is decoded."""
+    path = tmp_path / "slow.mp4"
+    with av.open(str(path), "w", options=options) as out:
+        track = out.add_stream("libx264", rate=1, options={"x264-params": "bframes=3:b-pyramid=normal"})
+        track.width, track.height, track.pix_fmt = 160, 120, "yuv420p"
+        for index, picture in enumerate(numbered(9)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = index
+            out.mux(track.encode(frame))
+        out.mux(track.encode())
+    assert edit_lists(path)["1"]["start"] >= 1
+    facts, seen = sampled(path, frames=9)
+    assert (facts.cut, len(seen)) == (None, 9)
+
+
 def test_what_is_left_out_of_the_sound_is_no_cut_of_the_film(film: Film, tmp_path: Path) -> None:
     """Only the list of the track that is shown counts."""
     path = tmp_path / "sound.mp4"

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from averment.detector.video.frames import Frame, Missed, Sampling, frames
-from averment.detector.video.tones import HLG, PQ, ToneError, between, hlg_of_light, hlg_signal, pq_light, standard, tone
+from averment.detector.video.refused import RefusedError
+from averment.detector.video.tones import HLG, PQ, between, hlg_of_light, hlg_signal, pq_light, standard, tone
 
 Array = np.ndarray[Any, Any]
 
@@ -172,7 +173,7 @@ def test_dolby_vision_without_a_picture_of_its_own_is_not_judged(tmp_path: Path)
     for kind in (2, HLG):
         recoloured(path, 9, kind, 9)
         assert (seen(path)[0] == "it is Dolby Vision that can't be seen without its metadata, which are not applied here") is (kind == 2)
-    with pytest.raises(ToneError, match="Dolby Vision"):
+    with pytest.raises(RefusedError, match="Dolby Vision"):
         tone(2, 2, 2, "hvc1", metadata=True)
     assert tone(HLG, HLG, 9, "hvc1", metadata=True) == HLG
 

@@ -1,0 +1,5 @@
+"""How the program that decodes says no."""
+
+
+class RefusedError(Exception):
+    """A clip, or a frame of it, can't be judged; the message is the reason."""
