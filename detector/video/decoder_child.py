@@ -18,17 +18,16 @@ import math
 import sys
 from array import array
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from averment.detector.video.cuts import Entry, check, hidden
 from averment.detector.video.pictures import TRANSPARENT, as_png
 from averment.detector.video.refused import RefusedError
+from averment.detector.video.surveys import DEPENDABLE, Survey, base_of, data_seconds, seconds_of, shown_at, survey_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -46,9 +45,6 @@ NOT_FILMS = ("attached_pic", "still_image", "dependent")
 FILMS = ("default", "timed_thumbnails")
 """unless they have one of these: it is the one to play, or some other stream calls it the pictures of its chapters, which takes twenty bytes."""
 
-DEPENDABLE = 1.1
-"""A header that promises up to a tenth (and a second) more than there is may count the sound; beyond that, something is missing."""
-
 LATE = 4
 """Frames by which what comes out of a decoder may be later than its packet: some containers say when a packet is decoded and not when it is shown,
 and some packets hold what is never shown by itself. What is later than that isn't the frame that was looked for."""
@@ -62,22 +58,6 @@ SEEKS = 3
 
 class SpentError(Exception):
     """The bound on decoded pixels is reached."""
-
-
-class Survey(NamedTuple):
-    """What the packets show: times in units of the stream's time base, ``times`` of all frames and ``keys`` ascending, ``interval`` between
-    frames in seconds. ``end`` is when the last frame is over, by the container's own word. ``holes`` are where by that word something else was than
-    what could be read: beginnings and ends in turn. ``reached`` is where in the file the last of them ends."""
-
-    first: int
-    last: int
-    end: int
-    packets: int
-    times: array[int]
-    keys: array[int]
-    interval: float
-    holes: array[int]
-    reached: int
 
 
 def main() -> int:
@@ -126,8 +106,8 @@ def _work(asked: dict[str, Any]) -> None:
     with Path(asked["path"]).open("rb") as file, _opened(file, asked) as container:
         stream = _film(container)
         _check_size(stream, asked["max_pixels"])
-        survey = _survey(container, stream, asked["max_frames"])
-        seconds = _seconds(container, stream, survey)
+        survey = survey_of(container, stream, asked["max_frames"])
+        seconds = seconds_of(container, stream, survey)
         _check_behind(asked, container, survey)
         if "mp4" not in container.format.name.split(","):
             _tell(asked, Reader(container, stream, survey, asked), seconds)
@@ -158,7 +138,7 @@ def _tell(
         {
             "kind": "clip",
             "seconds": seconds,
-            "read_seconds": _data_seconds(reader.stream, survey),
+            "read_seconds": data_seconds(reader.stream, survey),
             "width": context.width,
             "height": context.height,
             "codec": context.name,
@@ -230,71 +210,6 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
     stream.codec_context.options = {"max_pixels": str(max_pixels)}
 
 
-def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
-    first = last = before = until = None
-    packets = backward = end = reached = 0
-    times, keys, holes = array("q"), array("q"), array("q")
-    lasts = "mp4" in container.format.name.split(",")  # which says of each frame how long it does; elsewhere one lasts until the next
-    for packet in _packets(container, stream):
-        if packet.dts is not None:
-            backward += 0 if before is None else max(0, before - packet.dts)
-            before = packet.dts
-            if until is not None and packet.dts > until >= (holes[-1] if holes else until):
-                holes.extend((until, packet.dts))
-            until = packet.dts + packet.duration if lasts and packet.duration else None
-        reached = max(reached, (packet.pos or 0) + packet.size)
-        when = _when(packet)
-        if when is None or packet.is_discard:
-            continue
-        packets += 1
-        if packets > max_frames:
-            raise RefusedError(f"it has more than {max_frames:,} frames")
-        times.append(when)
-        if last is None or when >= last:
-            end = when + max(0, packet.duration or 0)
-        first, last = (when, when) if first is None or last is None else (min(first, when), max(last, when))
-        if packet.is_keyframe:
-            keys.append(when)
-    if first is None or last is None:
-        raise RefusedError("there is no frame in it")
-    if (again := float(backward * _base(stream))) > float((last - first) * _base(stream)) * (DEPENDABLE - 1) + 1:
-        # Two clips behind one another, say: players show both, and to a time that is there twice a seek comes in one of them.
-        raise RefusedError(f"its times run backward, {again:,.1f} s in all, so that some of it would not be looked at")
-    rate = float(stream.average_rate or stream.guessed_rate or 0)
-    interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    return Survey(first, last, end, packets, array("q", sorted(times)), array("q", sorted(keys)), interval, holes, reached)
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    try:
-        yield from container.demux(stream)
-    except IndexError as error:  # PyAV knows the streams that there were when the file was opened
-        raise RefusedError("a stream begins in the midst of it, and what is shown then depends on the player") from error
-
-
-def _when(packet: Packet[VideoStream]) -> int | None:
-    return packet.pts if packet.pts is not None else packet.dts
-
-
-def _base(stream: VideoStream) -> Fraction:
-    if not stream.time_base:
-        raise RefusedError("its frames have no times")
-    return stream.time_base
-
-
-def _data_seconds(stream: VideoStream, survey: Survey) -> float:
-    base = _base(stream)
-    return max(float((survey.last - survey.first) * base) + survey.interval, float((survey.end - survey.first) * base))
-
-
-def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> float:
-    """How long the clip lasts: as long as there are frames, or as the header says where that is much longer: then the end is missing."""
-    there = _data_seconds(stream, survey)
-    whole = (container.duration or 0) / 1_000_000
-    stated = whole if stream.duration is None else float(stream.duration * _base(stream))
-    return stated if stated > there * DEPENDABLE + 1 else there
-
-
 def _check_behind(asked: dict[str, Any], container: InputContainer, survey: Survey) -> None:
     """Refuse a file with another film behind the first (of an MP4 ``frames`` does): FFmpeg shows the first alone, and nobody says that all players do."""
     size = Path(asked["path"]).stat().st_size
@@ -314,24 +229,24 @@ def _cut(
     stream, survey = shown
     _check_size(everything, asked["max_pixels"])
     if len(everything.index_entries) < len(stream.index_entries):  # its parts are indexed as they are read
-        _survey(whole, everything, asked["max_frames"])
-    seconds = _data_seconds(stream, survey)
+        survey_of(whole, everything, asked["max_frames"])
+    seconds = data_seconds(stream, survey)
     left_out = hidden(_entries(stream), _entries(everything), survey.interval)
     first = next((entry.seconds for entry in _entries(stream) if not entry.hidden), 0.0)
-    delay = float(survey.first * _base(stream)) - first
+    delay = float(survey.first * base_of(stream)) - first
     start = check(left_out, asked["edits"].get(str(stream.id)), seconds, delay)
     if start is None:
         return survey, None
-    uncut = _survey(whole, everything, asked["max_frames"])
-    begin = bisect.bisect_left(uncut.times, start / _base(everything) - 0.5)
+    uncut = survey_of(whole, everything, asked["max_frames"])
+    begin = bisect.bisect_left(uncut.times, start / base_of(everything) - 0.5)
     if begin == len(uncut.times):
         raise RefusedError("its edit list shows nothing of it")
-    before = float((uncut.times[begin] - uncut.first) * _base(everything))
-    return uncut, (before, before + seconds, max(_seconds(whole, everything, uncut), before + seconds))
+    before = float((uncut.times[begin] - uncut.first) * base_of(everything))
+    return uncut, (before, before + seconds, max(seconds_of(whole, everything, uncut), before + seconds))
 
 
 def _entries(stream: VideoStream) -> Iterator[Entry]:
-    base = float(_base(stream))
+    base = float(base_of(stream))
     return (Entry(entry.timestamp * base, entry.pos, entry.is_discard) for entry in stream.index_entries)
 
 
@@ -364,7 +279,7 @@ class Reader:
         before, wanted = self._last_before(self.survey.keys, seconds), self._shown_at(seconds)
         if wanted is None:
             return None
-        if bisect.bisect_right(self.survey.holes, self.survey.first + math.floor(seconds / _base(self.stream))) % 2:
+        if bisect.bisect_right(self.survey.holes, self.survey.first + math.floor(seconds / base_of(self.stream))) % 2:
             self.lost = True
             return None
         if before is not None and before > self._position + self.survey.interval / 2:
@@ -382,7 +297,7 @@ class Reader:
 
     def within(self, start: float, end: float) -> int:
         """How many frames there are between two times."""
-        first, last = (self.survey.first + seconds / _base(self.stream) for seconds in (start, end))
+        first, last = (self.survey.first + seconds / base_of(self.stream) for seconds in (start, end))
         return bisect.bisect_left(self.survey.times, last) - bisect.bisect_left(self.survey.times, first)
 
     def _from_key(self, before: float, wanted: float) -> tuple[float, VideoFrame] | None:
@@ -433,23 +348,23 @@ class Reader:
     @property
     def _tick(self) -> float:
         """Half a unit of time: what rounding may take away."""
-        return float(_base(self.stream)) / 2
+        return float(base_of(self.stream)) / 2
 
     def _shown_at(self, seconds: float) -> float | None:
         """When the frame that is shown at ``seconds`` began to be; None after the end."""
-        if seconds > _data_seconds(self.stream, self.survey):
+        if seconds > data_seconds(self.stream, self.survey):
             return None
         return self._last_before(self.survey.times, seconds) or 0.0
 
     def _last_before(self, times: array[int], seconds: float) -> float | None:
-        place = bisect.bisect_right(times, self.survey.first + math.floor(seconds / _base(self.stream)))
+        place = bisect.bisect_right(times, self.survey.first + math.floor(seconds / base_of(self.stream)))
         return self._seconds(times[place - 1]) if place else None
 
     def _seconds(self, stamp: int) -> float:
-        return float((stamp - self.survey.first) * _base(self.stream))
+        return float((stamp - self.survey.first) * base_of(self.stream))
 
     def _seek(self, seconds: float) -> None:
-        self.container.seek(self.survey.first + round(seconds / _base(self.stream)), stream=self.stream, backward=True)
+        self.container.seek(self.survey.first + round(seconds / base_of(self.stream)), stream=self.stream, backward=True)
         self._frames = self._decoded()
 
     def _time_of(self, frame: VideoFrame) -> float:
@@ -468,7 +383,7 @@ class Reader:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self.damaged = True
-                if (stamp := _when(packet)) is not None:
+                if (stamp := shown_at(packet)) is not None:
                     self._failed.add(self._seconds(stamp))
                 continue
             for frame in frames:
