@@ -61,6 +61,12 @@ def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resou
     return _named(match["bucket"] if template else match["bucket"].lower(), template, distribution, graph)  # a host's case means nothing
 
 
+def bucket_of_host(host: str) -> str | None:
+    """The name of the bucket that an S3 host is of; None if it is none of S3."""
+    match = _S3_HOST.fullmatch(host)
+    return match["bucket"].lower() if match is not None else None
+
+
 def _named(name: str, template: bool, distribution: Resource, graph: Graph) -> Resource:
     for bucket in graph.of_type("AWS::S3::Bucket"):
         known = bucket_name(bucket)

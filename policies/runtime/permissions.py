@@ -81,6 +81,7 @@ ELSEWHERE_ACTIONS: Mapping[str, tuple[str, ...]] = {
 """By type: the actions with which it is asked of its service in regions whose AWS Config has no items of it."""
 
 ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudFront::Distribution": ("s3:GetBucketTagging",),
     "AWS::CloudTrail::Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
     "AWS::DynamoDB::Table": ("dynamodb:DescribeTimeToLive",),
     "AWS::KMS::Key": ("kms:ListGrants",),

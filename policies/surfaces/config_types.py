@@ -88,7 +88,9 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::CE::AnomalyMonitor": _asked("AWS::CE::AnomalyMonitor"),
     "AWS::CE::AnomalySubscription": _asked("AWS::CE::AnomalySubscription"),
     "AWS::CloudFront::Distribution": _recorded(
-        "AWS::CloudFront::Distribution", _SDK, lacks="In us-east-1 only; in other regions CloudFront is asked."
+        "AWS::CloudFront::Distribution",
+        _SDK,
+        lacks="In us-east-1 only; in other regions CloudFront is asked. The tags of its origins' buckets: asked of S3.",
     ),
     "AWS::CloudTrail::EventDataStore": _recorded("AWS::CloudTrail::EventDataStore", _CFN, API),
     "AWS::CloudTrail::Trail": _recorded(

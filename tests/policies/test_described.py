@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
 from averment.core.errors import IncompleteError
-from averment.core.scope import Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.interface import Context, Kind
@@ -873,6 +873,26 @@ def recorded(kind: str, where: str, configuration: Mapping[str, Any]) -> dict[st
 
 
 ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], dict[tuple[str | int, ...], Any]]] = {
+    "AWS::CloudFront::Distribution": (
+        recorded(
+            "AWS::CloudFront::Distribution",
+            f"arn:aws:cloudfront::{OWN}:distribution/E2",
+            {
+                "distributionConfig": {
+                    "origins": {
+                        "quantity": 2,
+                        "items": [
+                            {"id": "a", "domainName": "acme-stuff.s3.eu-west-1.amazonaws.com"},
+                            {"id": "b", "domainName": "api.acme.example"},
+                        ],
+                    },
+                    "cacheBehaviors": {"quantity": 0},
+                }
+            },
+        ),
+        {"s3": {"GetBucketTagging": {"TagSet": [{"Key": "data-class", "Value": "ugc"}]}}},
+        {("OriginTags", "acme-stuff", 0, "Value"): "ugc"},
+    ),
     "AWS::CloudTrail::Trail": (
         recorded("AWS::CloudTrail::Trail", arn("cloudtrail", "trail/all"), {"name": "all", "hasCustomEventSelectors": True}),
         {
@@ -1027,6 +1047,40 @@ def test_a_grant_on_a_deployed_key_lets_sign_as_one_in_the_code_does(grants: lis
     assert rule("signing-key-fit").evaluate(found, Context(Graph([found]), Scope((OWN,)))).verdict is verdict
     other = {**key, "configuration": {**key["configuration"], "keyUsage": "ENCRYPT_DECRYPT"}}
     assert Services({}).source().complete(other, "signing-key-fit", subject=True) is other  # it signs nothing
+
+
+def _tags(sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of one bucket there are none, another is another account's."""
+    codes = {"acme-plain": "NoSuchTagSet", "theirs": "AccessDenied"}
+    if sent["Bucket"] in codes:
+        raise ClientError({"Error": {"Code": codes[sent["Bucket"]], "Message": "no"}}, "GetBucketTagging")
+    return {"TagSet": [{"Key": "data-class", "Value": "ugc"}]}
+
+
+@pytest.mark.parametrize(
+    ("names", "verdict"),
+    [
+        (["acme-stuff"], Verdict.FAIL),
+        (["acme-plain"], Verdict.NOT_APPLICABLE),
+        (["acme-plain", "theirs"], Verdict.UNKNOWN),
+        (["theirs"], Verdict.UNKNOWN),
+        (["theirs", "acme-stuff"], Verdict.FAIL),
+    ],
+)
+def test_the_bucket_of_another_region_is_known_by_its_tags(names: list[str], verdict: Verdict):
+    """In us-east-1, which has the distributions, no bucket of Ireland could be told from one with media; of no name that speaks, it passed."""
+    origins = [{"id": name, "domainName": f"{name}.s3.eu-west-1.amazonaws.com", "originAccessControlId": "E1"} for name in names]
+    default, *others = ({"targetOriginId": name, "pathPattern": name} for name in names)
+    config = {
+        "origins": {"quantity": len(names), "items": origins},
+        "defaultCacheBehavior": default,
+        "cacheBehaviors": {"quantity": len(others), "items": others},
+    }
+    item = recorded("AWS::CloudFront::Distribution", f"arn:aws:cloudfront::{OWN}:distribution/E2", {"distributionConfig": config})
+    complete = Services({"s3": {"GetBucketTagging": _tags}}).source().complete(item, "cdn-media-gated", subject=True)
+    scope = Scope((OWN,), media=(MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}),))
+    (found,) = graph_from_items([complete])
+    assert rule("cdn-media-gated").evaluate(found, Context(Graph([found]), scope)).verdict is verdict
 
 
 def test_what_is_gone_or_not_recorded_is_not_asked_about():

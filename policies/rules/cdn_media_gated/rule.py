@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
+from averment.policies.iam.resources import bucket_name
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
@@ -48,10 +49,11 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
             continue
         if origin.bucket is None:
             continue
-        found = media_role(origin.bucket, context.scope, context.graph)
+        bucket, tagged = _with_tags(origin.bucket, distribution, context.graph)
+        found = media_role(bucket, context.scope, context.graph)
         if found is not None:
             media[origin.id] = _Media(origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
-        elif (doubt := _untagged(origin.bucket, context)) is not None:
+        elif not tagged and (doubt := _untagged(bucket, context)) is not None:
             media[origin.id] = _Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt)
     outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context.graph)) for entry in media.values()]
     for behaviour, path in _behaviours(distribution):
@@ -78,6 +80,15 @@ class _Media:
         if outcome.verdict is Verdict.FAIL:
             return unknown(f"{outcome.message}; whether that bucket holds media: {self.doubt.reason}", where=outcome.where)
         return NOT_APPLICABLE
+
+
+def _with_tags(bucket: Resource, distribution: Resource, graph: Graph) -> tuple[Resource, bool]:
+    """``bucket``, with the tags that S3 told of it where it isn't among what was read, and whether they are known by that."""
+    told = distribution.get("OriginTags")
+    tags = told.get(bucket_name(bucket)) if isinstance(told, Mapping) else None
+    if not isinstance(tags, list) or any(known is bucket for known in graph.of_type(BUCKET)):
+        return bucket, False
+    return replace(bucket, properties={**bucket.properties, "Tags": tags}), True
 
 
 def _untagged(bucket: Resource, context: Context) -> Unknown | None:

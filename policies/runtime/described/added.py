@@ -8,9 +8,10 @@ from typing import Any
 
 from averment.core.aws import aws_errors
 from averment.core.errors import IncompleteError
+from averment.policies.rules.origins import bucket_of_host
 from averment.policies.runtime.described.access_points import NO_POLICY
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, answer_or_none
-from averment.policies.surfaces.config_items import ADDED, WHY, Item, decoded, field, read_item
+from averment.policies.surfaces.config_items import ADDED, WHY, Item, decoded, field, items_of, read_item
 
 Facts = dict[str, Any]
 
@@ -127,11 +128,36 @@ def _key(ask: Ask, item: Item) -> Facts:
 def _grant(entry: Mapping[str, Any]) -> Facts:
     who = str(entry.get("GranteePrincipal"))  # KMS gives a service's name where a service has the grant
     actions = [f"kms:{operation}" for operation in entry.get("Operations") or ()]
-    principal = {"Service" if who.endswith((".amazonaws.com", ".amazonaws.com.cn")) else "AWS": who}
+    principal = {"Service" if who.endswith((".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")) else "AWS": who}
     return {"Statement": [{"Sid": entry.get("GrantId"), "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}]}
 
 
+def _distribution(ask: Ask, item: Item) -> Facts:
+    """The tags of the buckets behind a distribution, which may be in other regions than the inventory is of.
+
+    Raises:
+        botocore.exceptions.ClientError: none of them could be asked; one alone that is denied, another account's say, is left out.
+    """
+    from botocore.exceptions import ClientError
+
+    origins = items_of(field(field(item.configuration, "distributionConfig"), "origins"))
+    names = {name for origin in origins if (name := bucket_of_host(str(field(origin, "domainName"))))}
+    found: Facts = {}
+    refused: list[ClientError] = []
+    for name in sorted(names):
+        try:
+            answer = answer_or_none(ask.client("s3").get_bucket_tagging, "NoSuchTagSet", Bucket=name)
+        except ClientError as error:
+            refused.append(error)
+        else:
+            found[name] = (answer or {}).get("TagSet") or []
+    if refused and not found:
+        raise refused[0]
+    return {"OriginTags": found}
+
+
 ADDITIONS: Mapping[str, Addition] = {
+    "AWS::CloudFront::Distribution": Addition(_distribution, rules=frozenset({"cdn-media-gated"}), subjects=True),
     "AWS::CloudTrail::Trail": Addition(_trail),
     "AWS::DynamoDB::Table": Addition(_table),
     "AWS::KMS::Key": Addition(

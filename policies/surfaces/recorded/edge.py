@@ -31,4 +31,5 @@ def distribution(item: Item) -> list[Resource]:
         for key in _SWITCHED:
             if isinstance(behaviour, dict) and isinstance(behaviour.get(key), Mapping):
                 behaviour[key] = behaviour[key].get("Items", []) if behaviour[key].get("Enabled") is True else []
-    return [resource(item, {"DistributionConfig": plain, "Tags": tag_list(item.tags)})]
+    tags = item.added("OriginTags", "the tags of the buckets behind a distribution")
+    return [resource(item, {"DistributionConfig": plain, "Tags": tag_list(item.tags), "OriginTags": tags})]
