@@ -306,3 +306,12 @@ def test_what_a_region_has_not_is_the_reason_on_record() -> None:
     fetch = Fetch(Client(), "ce")
     assert fetch.one("GetAnomalyMonitors", {}) is None
     assert "(boto3 knows of no ce in us-gov-west-1: aws-us-gov hasn't got it)" in fetch.problems[0]
+
+
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "UnrecognizedClientException"])
+def test_credentials_that_hold_elsewhere_come_with_a_next_step(code: str) -> None:
+    """A region of GovCloud with credentials of the commercial partition: nothing said that these are two worlds."""
+    refusal = botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "The security token is invalid"}}, "GetCallerIdentity")
+    with pytest.raises(IncompleteError, match=code) as caught, aws_errors("find out whose credentials these are"):
+        raise refusal
+    assert "one partition alone, and in regions that the account has enabled" in str(caught.value.fix)

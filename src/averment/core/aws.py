@@ -53,6 +53,10 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired",
 _STALE = "Credentials were refreshed, but the refreshed credentials are still expired."
 """What botocore raises, as a bare RuntimeError, where the environment says that its credentials have ended (AWS_CREDENTIAL_EXPIRATION)."""
 
+HELD_ELSEWHERE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "InvalidToken"})
+"""What services say to credentials that hold elsewhere: in another partition, or where the account has enabled the region (Account Management
+reference guide)."""
+
 _SIGN_IN = "the credentials have expired: sign in again, then run this again"
 
 
@@ -254,6 +258,16 @@ _SETTINGS = (
 _PROFILES = "correct AWS_PROFILE (aws configure list-profiles names those that there are)"
 
 
+def _after_refusal(error: Exception, code: str | None) -> str | None:
+    """What to do about a service's refusal, where that is known."""
+    denied = missing_permission(error)
+    if denied:
+        return f"allow {_ACTIONS.get(denied, denied)} for this identity"
+    if code in HELD_ELSEWHERE:
+        return "correct the region or the profile: credentials hold in one partition alone, and in regions that the account has enabled"
+    return "check the bucket's name: none is called this, or no longer" if code == "NoSuchBucket" else None
+
+
 @contextmanager
 def _credentials_read(doing: str) -> Iterator[None]:
     """Tell what the system says of where botocore is to take credentials from: a program, or the file of a token that a job is given."""
@@ -282,18 +296,14 @@ def aws_errors(doing: str) -> Iterator[None]:
     except AvermentError:
         raise
     except exceptions.ClientError as error:
-        denied = missing_permission(error)
-        fix = f"allow {_ACTIONS.get(denied, denied)} for this identity" if denied else None
         code = error.response.get("Error", {}).get("Code")
         if code in _EXPIRED:
             raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
-        if code == "NoSuchBucket":
-            fix = "check the bucket's name: none is called this, or no longer"
         if code == _ARCHIVED:
             kind = error.response["Error"].get("StorageClass")
             told = f"it is archived{f' ({kind})' if kind else ''}, and can't be read before it is restored"
             raise IncompleteError(f"could not {doing}: {told}", fix="restore it (s3:RestoreObject), then run this again") from error
-        raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
+        raise IncompleteError(f"could not {doing}: {error}", fix=_after_refusal(error, code)) from error
     except (exceptions.CredentialRetrievalError, exceptions.SSOError, exceptions.TokenRetrievalError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and str(error) != _STALE:
             raise

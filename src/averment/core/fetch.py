@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
-from averment.core.aws import broken_off, error_code, missing_permission
+from averment.core.aws import HELD_ELSEWHERE, broken_off, error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
 from averment.core.regions import why_nobody_answers
@@ -40,9 +40,6 @@ _PERFORM = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 _DENY = re.compile(r"with an explicit deny in (an? [a-z -]*(?:policy|boundary))")
 """How services name the action that is missing, which may be another one's (``kms:Decrypt`` for s3 GetObject), and where it is denied (IAM user
 guide, "Troubleshoot access denied error messages")."""
-
-_ELSEWHERE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "InvalidToken"})
-"""What services say to credentials that hold elsewhere, where the account hasn't enabled the region (Account Management reference guide)."""
 
 
 def iam_action(service: str, operation: str) -> str:
@@ -231,7 +228,7 @@ class Fetch:
             named, deny = _PERFORM.search(message), _DENY.search(message)
             by = f", which {deny[1]} denies" if deny else ""
             return f"could not call {self._service}:{operation}: access denied; allow {named[1] if named else action}{by}"
-        perhaps = " (perhaps the account hasn't enabled this region)" if code in _ELSEWHERE else ""
+        perhaps = " (perhaps the account hasn't enabled this region)" if code in HELD_ELSEWHERE else ""
         nobody = getattr(error, "kwargs", {}).get("endpoint_url") if code is None else None
         if nobody and (why := why_nobody_answers(str(nobody))):
             perhaps = f" ({why})"
