@@ -225,3 +225,47 @@ def test_only_what_comes_before_the_service_changes() -> None:
         None,
         3,
     ]
+
+
+@pytest.mark.parametrize(
+    ("default", "verdict"), [("", Verdict.UNKNOWN), ("default = true", Verdict.FAIL), ("default = false", Verdict.FAIL)]
+)
+def test_guests_of_one_partition_or_another_are_not_nobody(default: str, verdict: Verdict, tmp_path: Path) -> None:
+    """Modules for several partitions choose the pool's principal by a variable; what isn't known of it was taken for nobody."""
+    (tmp_path / "main.tf").write_text(
+        f"""
+variable "gov" {{
+  type = bool
+  {default}
+}}
+locals {{
+  pools = var.gov ? "cognito-identity-us-gov.amazonaws.com" : "cognito-identity.amazonaws.com"
+}}
+data "aws_iam_policy_document" "trust" {{
+  statement {{
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    principals {{
+      type        = "Federated"
+      identifiers = [local.pools]
+    }}
+    condition {{
+      test     = "ForAnyValue:StringLike"
+      variable = "${{local.pools}}:amr"
+      values   = ["unauthenticated"]
+    }}
+  }}
+}}
+resource "aws_iam_role" "guest" {{
+  name               = "guest"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  inline_policy {{
+    name   = "faces"
+    policy = jsonencode({{ Version = "2012-10-17", Statement = [{{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*" }}] }})
+  }}
+}}
+""",
+        encoding="utf-8",
+    )
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("inference-least-privilege")
+    assert worst_outcome(subject.evaluate(one, Context(graph, SCOPE)) for one in graph.of_type(*subject.types)).verdict is verdict

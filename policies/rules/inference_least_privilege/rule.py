@@ -198,7 +198,8 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
     """What a role allows to people outside: guests of an identity pool, or other accounts."""
     guests = _guests(role, context)
     outsider = None if guests else _outsider(role, context)
-    if not guests and outsider is None:
+    doubt = None if guests or outsider is not None else _perhaps_guests(role)
+    if not guests and outsider is None and doubt is None:
         return
     grants = [grant for grant in grants_of(all_of_holder(role, context.graph), _GUARDED) if guests or not grant.everything]
     grant = next((found for found in grants if not found.everything), grants[0] if grants else None)
@@ -210,6 +211,8 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
         yield fail(
             f"{what} to a role for guests ({guests}): {words}", where=grant.where, fix=f"remove {grant.text}; call it from your own server"
         )
+    elif doubt is not None:
+        yield unknown(f"{what}, and guests of an identity pool may assume this role: {doubt.reason}", where=role.source)
     elif outsider is not None and isinstance(outsider.who, Unknown):
         yield unknown(f"{what}, and {outsider.text} may assume this role: {outsider.who.reason}", where=role.source)
     elif outsider is not None:
@@ -229,6 +232,16 @@ def _guests(role: Resource, context: Context) -> str | None:
         closed = isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
         if not closed and context.graph.target(attachment.get("Roles", "unauthenticated")) is role:
             return f"{attachment.address} gives it to unauthenticated identities"
+    return None
+
+
+def _perhaps_guests(role: Resource) -> Unknown | None:
+    """Why the role may be one for guests: conditions of its trust policy, of which an identity pool is seen, could not be resolved."""
+    for statement in trust(role).of_effect("Allow"):
+        named = [value for _, value in statement.principals or () if isinstance(value, Unknown)]
+        seen = any("cognito-identity" in (value.template or "") for value in (statement.conditions_unknown, *named) if value is not None)
+        if statement.conditions_unknown is not None and seen:
+            return statement.conditions_unknown
     return None
 
 
