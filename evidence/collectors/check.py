@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError
 from averment.core.files import relative_posix
+from averment.core.regions import partition_of
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
@@ -143,7 +144,8 @@ def _remote_name(url: str) -> str | None:
     """Host and path of a remote, without who asks for it and by which protocol; None for a folder, which is called differently on each machine."""
     if in_codecommit := _CODECOMMIT.fullmatch(url):
         region, path = in_codecommit.groups()
-        host = f"git-codecommit.{region}.amazonaws.com/v1/repos" if region else "codecommit"
+        suffix = "amazonaws.com.cn" if partition_of(region) == "aws-cn" else "amazonaws.com"
+        host = f"git-codecommit.{region}.{suffix}/v1/repos" if region else "codecommit"
     elif shorthand := _AS_SCP.fullmatch(url):
         host, path = shorthand.groups()
     else:

@@ -91,6 +91,8 @@ def gate(records: Sequence[Record], organisation: Organisation) -> AssessmentSta
         ("ssh://git@example.com:2222/shop/infra", "example.com/shop/infra"),
         ("https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/infra", "git-codecommit.eu-west-1.amazonaws.com/v1/repos/infra"),
         ("codecommit::eu-west-1://work@infra", "git-codecommit.eu-west-1.amazonaws.com/v1/repos/infra"),
+        ("https://git-codecommit.cn-north-1.amazonaws.com.cn/v1/repos/infra", "git-codecommit.cn-north-1.amazonaws.com.cn/v1/repos/infra"),
+        ("codecommit::cn-north-1://infra", "git-codecommit.cn-north-1.amazonaws.com.cn/v1/repos/infra"),
         ("codecommit://work@infra", "codecommit/infra"),
         ("/srv/git/infra.git", None),
         ("file:///srv/git/infra.git", None),
