@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
+from averment.core.regions import partition_of
 from averment.policies.graph.model import Unknown
 from averment.policies.runtime.described import access_points, account, apis, elsewhere, inference
 from averment.policies.runtime.described.added import with_added
@@ -297,7 +298,10 @@ def recorded_elsewhere(resource_type: str, region: str) -> str | None:
     """Why AWS Config in ``region`` has no items of ``resource_type``, however many of them there are; None if it may have."""
     only = _ONE_REGION.get(resource_type, region)
     if only != region:
-        return f"AWS Config has {resource_type} in {only} only, not in {region}"
+        where = (
+            f"in {only} only, not in {region}" if partition_of(region) == partition_of(only) else f"in no region of {partition_of(region)}"
+        )
+        return f"AWS Config has {resource_type} {where}"
     if resource_type in _GLOBAL and region not in _WITH_GLOBAL:
         return f"AWS Config doesn't record {resource_type} in {region}, as in no region that it came to after February 2022"
     return None

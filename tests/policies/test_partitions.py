@@ -19,6 +19,7 @@ from averment.policies.iam.partitions import is_identity_pools, names_own_identi
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, rule
+from averment.policies.runtime.neighbours import recorded_elsewhere
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.plan import read_plan
@@ -269,3 +270,16 @@ resource "aws_iam_role" "guest" {{
     (graph,) = TerraformSurface().graphs(tmp_path)
     subject = rule("inference-least-privilege")
     assert worst_outcome(subject.evaluate(one, Context(graph, SCOPE)) for one in graph.of_type(*subject.types)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        ("eu-west-1", "in us-east-1 only, not in eu-west-1"),
+        ("us-gov-west-1", "in no region of aws-us-gov"),
+        ("cn-north-1", "in no region of aws-cn"),
+    ],
+)
+def test_what_is_recorded_elsewhere_is_said_to_be_in_a_region_that_there_is(region: str, said: str) -> None:
+    """``us-east-1`` is in no reach of GovCloud."""
+    assert recorded_elsewhere("AWS::CloudFront::Distribution", region) == f"AWS Config has AWS::CloudFront::Distribution {said}"
