@@ -298,10 +298,9 @@ def recorded_elsewhere(resource_type: str, region: str) -> str | None:
     """Why AWS Config in ``region`` has no items of ``resource_type``, however many of them there are; None if it may have."""
     only = _ONE_REGION.get(resource_type, region)
     if only != region:
-        where = (
-            f"in {only} only, not in {region}" if partition_of(region) == partition_of(only) else f"in no region of {partition_of(region)}"
-        )
-        return f"AWS Config has {resource_type} {where}"
+        if partition_of(region) != partition_of(only):
+            return f"AWS Config isn't known to have {resource_type} in {region}"
+        return f"AWS Config has {resource_type} in {only} only, not in {region}"
     if resource_type in _GLOBAL and region not in _WITH_GLOBAL:
         return f"AWS Config doesn't record {resource_type} in {region}, as in no region that it came to after February 2022"
     return None

@@ -275,11 +275,11 @@ resource "aws_iam_role" "guest" {{
 @pytest.mark.parametrize(
     ("region", "said"),
     [
-        ("eu-west-1", "in us-east-1 only, not in eu-west-1"),
-        ("us-gov-west-1", "in no region of aws-us-gov"),
-        ("cn-north-1", "in no region of aws-cn"),
+        ("eu-west-1", "AWS Config has AWS::CloudFront::Distribution in us-east-1 only, not in eu-west-1"),
+        ("us-gov-west-1", "AWS Config isn't known to have AWS::CloudFront::Distribution in us-gov-west-1"),
+        ("cn-north-1", "AWS Config isn't known to have AWS::CloudFront::Distribution in cn-north-1"),
     ],
 )
 def test_what_is_recorded_elsewhere_is_said_to_be_in_a_region_that_there_is(region: str, said: str) -> None:
     """``us-east-1`` is in no reach of GovCloud."""
-    assert recorded_elsewhere("AWS::CloudFront::Distribution", region) == f"AWS Config has AWS::CloudFront::Distribution {said}"
+    assert recorded_elsewhere("AWS::CloudFront::Distribution", region) == said
