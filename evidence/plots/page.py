@@ -228,12 +228,17 @@ def _figures(record: Record, file: str) -> str:
         ("Source", shown(record.source)),
     ]
     if payload.get("estimate") is not None:
-        span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
-        rows.append(("Estimate", shown(f"{payload['estimate']:.4g}{span}")))
+        rows.append(("Estimate", shown(estimate_told(payload["estimate"], interval))))
     if "samples" in payload:
         units = counted(payload["clusters"], "independent unit")
         rows.append(("Sample", shown(f"{payload['samples']:,} media, {units}; seed {payload['seed']}")))
     return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows)}</table>\n"
+
+
+def estimate_told(estimate: float, interval: Mapping[str, Any]) -> str:
+    """A claim's figure with its interval (``low``, ``high``, ``confidence``, ``method``; empty where there is none), in words."""
+    span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
+    return f"{estimate:.4g}{span}"
 
 
 def _level(interval: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from markupsafe import Markup
 
-from averment.evidence.plots.page import drawn_of, is_jpeg, plot_file, worst_examples, worst_told
+from averment.evidence.plots.page import drawn_of, estimate_told, is_jpeg, plot_file, worst_examples, worst_told
 from averment.evidence.record import Record
 from averment.evidence.rows import ClaimRow
 from averment.governance.site.words import text
@@ -55,6 +55,15 @@ def interval(row: ClaimRow) -> Markup:
         last=f"{end:g}",
         bar_text=text(f"bar {row.bar:g}") if 0.08 < (row.bar - start) / (end - start) < 0.92 else Markup(""),
     )
+
+
+def figures(row: ClaimRow) -> str:
+    """The estimate of a claim with its interval in words, as in a package; empty where there is no estimate."""
+    if row.estimate is None:
+        return ""
+    span = {"low": row.low, "high": row.high, "confidence": row.confidence, "method": row.interval_method}
+    known = row.low is not None and row.high is not None
+    return f"Estimate {estimate_told(row.estimate, span if known else {})}."
 
 
 def _scale(low: float, high: float) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from averment.governance.site import words
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.pages import all_pages
 from averment.governance.site.pages.controls import control_page
+from averment.governance.site.pages.evidence import claims_page
 from averment.governance.site.pages.home import home_page, owed
 from averment.governance.site.pages.law import framework_page, law_page
 from averment.governance.site.pages.rules import rules_page
@@ -306,6 +307,16 @@ def test_plot_has_a_text_alternative_and_stays_in_its_frame(site_data: View) -> 
         assert f"bar {row.bar:.4g}" in html.unescape(picture)
         for found in re.findall(r'(?:x1|x2|cx|x)="([\d.]+)"', picture):
             assert 0 <= float(found) <= 400
+
+
+def test_a_claims_figure_and_interval_are_read_and_not_measured(site_data: View) -> None:
+    """In words, with the confidence and the method, as in a package: a picture alone showed them to whoever sees it, without a number."""
+    assert "## Words" not in claims_page(site_data(filled=False))
+    page = html.unescape(claims_page(site_data()))
+    assert "Estimate 0.81, 95 % interval 0.72 to 0.88 (Clopper-Pearson)." in page
+    words = page.split("## Words")[1]
+    assert "<dt>ROC</dt><dd>attacks that are found against" in words
+    assert "<dt>APCER</dt>" not in words
 
 
 def test_a_claim_shows_its_checks_plots_and_worst_errors(site_data: View) -> None:

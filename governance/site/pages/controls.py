@@ -11,7 +11,7 @@ from averment.governance.remediation.runbooks import runbook_names
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages.places import blueprint_names, runbook_place
 from averment.governance.site.pages.rendering import render
-from averment.governance.site.plots import interval, pictures
+from averment.governance.site.plots import figures, interval, pictures
 from averment.governance.site.services import services_of
 
 
@@ -37,6 +37,7 @@ def control_page(data: SiteData, control: Control) -> str:
         blueprint=f"../blueprints/{control.blueprint}.md" if control.blueprint in blueprint_names() else None,
         history=data.history,
         interval=interval,
+        figures=figures,
         pictures=lambda record: pictures(data.claim_records.get(record), "../"),
     )
 

@@ -11,12 +11,13 @@ from markupsafe import Markup
 
 from averment.controls.model import Control
 from averment.evidence.package import layout
+from averment.evidence.plots.terms import explained
 from averment.evidence.rows import ClaimRow, EvidenceRow
 from averment.governance.site.data import SiteData
 from averment.governance.site.history import quarter_of
 from averment.governance.site.package import PACKAGE, Enclosed
 from averment.governance.site.pages.rendering import render
-from averment.governance.site.plots import interval, pictures
+from averment.governance.site.plots import figures, interval, pictures
 
 MAX_LISTED = 500
 """So many records are described one by one; of more, those that a state rests on are, and the rest are counted."""
@@ -105,7 +106,7 @@ def claims_page(data: SiteData) -> str:
     ]
     shown = {row.record for claim in claims for row in claim.runs}
     by_itself = [row for row in data.report.claims if row.record not in shown]
-    return render(
+    page = render(
         "claims.md",
         data=data,
         root="",
@@ -114,8 +115,11 @@ def claims_page(data: SiteData) -> str:
         by_itself=sorted(by_itself, key=lambda row: row.effective_at, reverse=True),
         verdicts=sorted(Counter(claim.runs[0].verdict for claim in claims if claim.runs).items()),
         interval=interval,
+        figures=figures,
         pictures=lambda record: pictures(data.claim_records.get(record), "", unfolded=True),
     )
+    meanings = explained(page)
+    return page + render("words.md", meanings=meanings) if meanings and data.report.claims else page
 
 
 def verify_page(data: SiteData) -> str:
