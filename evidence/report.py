@@ -99,6 +99,12 @@ class PeriodReport:
         """What was not run, is stale, expired, partial, or came to no decision."""
         return tuple(row for row in self.assessments if row.status is Status.NOT_ASSESSED)
 
+    def told(self, row: FindingRow) -> str:
+        """What is wrong, for who doesn't know the fields of records: of a count of everything, what should be so stands before the figure."""
+        if row.resource != row.assessment:
+            return row.message
+        return f"not so: {next(item.title for item in self.assessments if item.id == row.assessment)} ({row.message})"
+
     @property
     def caveat(self) -> str | None:
         """What whoever makes something of the report has to be told, if anything: that its states are older than the period's end."""

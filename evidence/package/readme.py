@@ -186,7 +186,7 @@ def _findings(report: PeriodReport) -> str:
             row.control,
             row.severity,
             row.resource,
-            row.message,
+            report.told(row),
             row.where,
             f"waived until {row.waived_until}" if row.waived_until else "open",
         )

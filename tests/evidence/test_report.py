@@ -159,6 +159,15 @@ def test_exceptions_show_open_and_waived_and_waivers_show_what_they_are_worth() 
     ]
 
 
+def test_a_count_that_is_wrong_is_told_with_what_should_be_so() -> None:
+    """ "summary.silent is 3, expected at most 0" says nothing to who doesn't know the record; of a resource its message says enough."""
+    whole = report()
+    [assessment, *_], [found, *_] = whole.assessments, whole.findings
+    counted = replace(found, assessment=assessment.id, resource=assessment.id, message="summary.silent is 3, expected at most 0")
+    assert whole.told(counted) == f"not so: {assessment.title} (summary.silent is 3, expected at most 0)"
+    assert whole.told(found) == found.message
+
+
 def test_what_a_comment_accepts_is_among_the_waivers() -> None:
     """A deviation that a comment next to the resource accepts is told as waived: so is who accepts it, until when and why, and not "none"."""
     comment = "averment:waive=SM-UPL-03 until=2027-01-31 owner=media reason=migration ends in January"
