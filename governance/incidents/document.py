@@ -12,6 +12,9 @@ from averment.governance.incidents.words import visible
 _SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
 _LINK = re.compile(r"[A-Za-z0-9_./#-]{1,200}", re.ASCII)
 
+_TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+"""A moment, which no line breaks at its hyphens."""
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -19,6 +22,18 @@ table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-si
 th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 td { min-width: 5rem; }
 th { overflow-wrap: normal; }
+h1, h2, p, li { overflow-wrap: anywhere; }
+tbody th { font-weight: normal; }
+time { white-space: nowrap; }
+/* A cell of a row that stands on a narrow screen says by itself what it is. */
+@media screen and (max-width: 60rem) {
+  table, tbody, tr, th, td { display: block; }
+  thead { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
+  th, td { border: 0; min-width: 0; padding: 0.1rem 0; }
+  td[data-head]::before { content: attr(data-head) ": "; opacity: 0.75; }
+  tbody th { font-weight: 600; }
+}
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
 @page { size: A4; margin: 14mm; }
 @media print {
@@ -124,7 +139,8 @@ def html(document: Document) -> str:
     for section in document.sections:
         body.append(f'<h2 id="{_anchor(section.name)}">{_html(section.title)}</h2>')
         body += [_block_html(block) for block in section.blocks]
-    head = f'<meta charset="utf-8">\n<title>{_html(document.title)}</title>\n<style>{_STYLE}</style>'
+    window = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">\n{window}\n<title>{_html(document.title)}</title>\n<style>{_STYLE}</style>'
     return "\n".join(["<!doctype html>", '<html lang="en">', "<head>", head, "</head>", "<body>", *body, "</body>", "</html>", ""])
 
 
@@ -136,9 +152,20 @@ def _block_html(block: Block) -> str:
             kind = "ol" if ordered else "ul"
             return f"<{kind}>" + "".join(f"<li>{_html(item)}</li>" for item in items) + f"</{kind}>"
         case Table(head, rows):
-            top = "".join(f"<th>{_html(cell) if cell else ''}</th>" for cell in head)
-            lines = "".join("<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-            return f"<table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>"
+            top = "".join(f'<th scope="col">{_html(cell) if cell else ""}</th>' for cell in head)
+            named = f"<thead><tr>{top}</tr></thead>\n" if any(head) else ""
+            lines = "".join(f"<tr>{''.join(_cells_html(head, row))}</tr>\n" for row in rows)
+            return f"<table>\n{named}<tbody>\n{lines}</tbody>\n</table>"
+
+
+def _cells_html(head: Sequence[str], row: Sequence[str]) -> Iterable[str]:
+    """The cells of a row, each with the name of its column; in a table without names the first cell is the name of its row."""
+    for place, (name, cell) in enumerate(zip(head, row, strict=True)):
+        shown = _TIME.sub(r"<time>\g<0></time>", _html(cell))
+        if any(head):
+            yield f'<td data-head="{_html(name)}">{shown}</td>' if name else f"<td>{shown}</td>"
+        else:
+            yield f"<td>{shown}</td>" if place else f'<th scope="row">{shown}</th>'
 
 
 def _html(text: str) -> str:
