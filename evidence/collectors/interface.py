@@ -181,16 +181,18 @@ class Collector(ABC):
             )
         if self.by_media and gathered.payload is not None:
             payload["media_scope"] = media_asked(scope.organisation.scope)
-        gathering = Gathering.COLLECTED
+        gathering, effective_at = Gathering.COLLECTED, gathered.effective_at or now
         if gathered.problems:
             gathering = Gathering.COULD_NOT if gathered.payload is None else Gathering.PARTIAL
+        if gathering is Gathering.COULD_NOT and self.looks_back:  # of the period that was asked about, and of no other
+            effective_at = end_of_history(scope, effective_at)
         return Record(
             kind=self.kind,
             collector=self.name,
             collector_version=self.version,
             source=clean(gathered.source),
             query=clean(dict(gathered.query)),
-            effective_at=gathered.effective_at or now,
+            effective_at=effective_at,
             collected_at=now,
             payload=clean(payload),
             gathering=gathering,

@@ -15,6 +15,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
+from averment.core.period import from_iso
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
@@ -376,6 +377,19 @@ def test_a_collector_that_fails_leaves_a_record_and_the_others_go_on(
     assert words in str(failed.reason)
 
 
+@pytest.mark.parametrize(("period", "speaks_of"), [("2026Q3", "2026-09-30T23:59:59Z"), ("2026Q4", "2026-11-20T12:00:00Z")])
+def test_an_attempt_for_a_past_period_says_nothing_of_the_present(
+    period: str, speaks_of: str, scope_of: Callable[..., CollectScope]
+) -> None:
+    """Where a source with history failed for the quarter before, the present one could not be collected either, as it seemed, and that one had
+    never been asked about. What tells of the present alone failed now."""
+    looking, present = Breaking(IncompleteError("the source is down")), Breaking(IncompleteError("the source is down"))
+    looking.looks_back = True
+    made = list(collect([looking, present], scope_of(now="2026-11-20T12:00:00Z", period=period), ["eu-west-1"]))
+    failed = [record.effective_at for record in made if record.gathering is Gathering.COULD_NOT]
+    assert failed == [from_iso(speaks_of), from_iso("2026-11-20T12:00:00Z")]
+
+
 def test_a_wrong_setting_is_the_users_to_mend(scope_of: Callable[..., CollectScope]) -> None:
     """A parameter of the wrong kind stops with an error that names it, instead of becoming evidence."""
     for wrong in ({"media-states": {"objects_per_bucket": 0}}, {"media-states": {"objects_per_bucket": "many"}}, {"media-states": 3}):
@@ -423,6 +437,4 @@ def test_the_registry_is_consistent() -> None:
 )
 def test_the_present_quarter(moment: str, label: str) -> None:
     """The default period is the calendar quarter of now."""
-    from averment.core.period import from_iso
-
     assert present_quarter(from_iso(moment)).label == label
