@@ -64,7 +64,7 @@ def since(
         if position:
             found.update({name: Since(later) for name in search.settle(before_next)})
         changed = search.settle(moment)
-        found.update({name: Since(at) for name, at in search.between(changed, moment, before_next).items()})
+        found.update(search.between(changed, moment, before_next))
         later = moment
     if runs and search.open:
         # Before the first record nothing was known of any control: what is still open changed with the first run, or never.
@@ -110,12 +110,12 @@ class _Search:
         self.open = [name for name in self.open if name not in other]
         return other
 
-    def between(self, names: Sequence[str], start: datetime, end: datetime) -> dict[str, datetime]:
-        """When the states of ``names``, other at ``start`` and as now at ``end``, changed: to the minute."""
+    def between(self, names: Sequence[str], start: datetime, end: datetime) -> dict[str, Since]:
+        """When the states of ``names``, other at ``start`` and as now at ``end``, changed: to the minute, or at least since when at the bound."""
         if not names:
             return {}
         if end - start <= _CLOSE or self.exhausted:
-            return dict.fromkeys(names, end)
+            return dict.fromkeys(names, Since(end, at_least=end - start > _CLOSE))
         middle = start + (end - start) / 2
         middle = middle.replace(microsecond=0)
         still = self._others(names, middle)

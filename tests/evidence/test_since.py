@@ -105,6 +105,14 @@ def test_beyond_the_bound_it_says_at_least(bound: str, value: int, monkeypatch: 
     assert found["SM-UPL-01"].at <= NOW - 6 * DAY
 
 
+def test_a_moment_that_was_not_searched_to_the_end_is_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stale five days after its evidence: where the bound was reached in the search, hours later was told as the moment itself."""
+    monkeypatch.setattr(module, "MAX_STEPS", 6)
+    _, found = held(check(10))
+    stale = found["SM-UPL-02"]
+    assert (stale.at_least, stale.at > NOW - 5 * DAY + timedelta(minutes=1)) == (True, True)
+
+
 def test_the_work_does_not_grow_with_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred and fifty runs that all say the same are judged so many times and no more."""
     times = []
