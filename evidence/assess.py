@@ -117,7 +117,9 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     state = judge_places(question, places, reader)
     latest = [found[-1] for found in places.values()]
     missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
-    if missing and state.status is not Status.NOT_SATISFIED:
+    if missing and state.status is Status.NOT_SATISFIED:
+        return replace(state, beside=tuple(dict.fromkeys((*state.beside, Gap.MISSING))))
+    if missing:
         reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
         open_ = question.unassessed(Gap.MISSING, reason, *latest, accepted=state.deviations)
         return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))))

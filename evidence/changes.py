@@ -1,7 +1,7 @@
 """What changed since the period before, by the same ledger: states of assessments, and deviations that came, went or were waived. Pure.
 
 Both periods are judged by the controls and waivers of today, so that a change is one in the facts. A tailored control shows in the
-control matrix instead. A deviation is ``not there`` where it was looked for: of an assessment without a decision nobody can say so.
+control matrix instead. A deviation is ``not there`` where it was looked for: of an assessment without a decision, or beside whose deviations something was not looked at, nobody can say so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from averment.core.words import Status
-from averment.evidence.states import AssessmentState, ControlState, Deviation
+from averment.evidence.states import AssessmentState, ControlState, Deviation, gaps_of
 
 STATE = "state of the assessment"
 DEVIATION = "deviation"
@@ -73,5 +73,5 @@ def _by_name(deviations: Iterable[Deviation]) -> dict[tuple[str, str], dict[str,
 
 def _worth(deviation: Deviation | None, state: AssessmentState) -> str:
     if deviation is None:
-        return str(state.status) if state.status is Status.NOT_ASSESSED else ABSENT  # nobody saw it gone
+        return str(Status.NOT_ASSESSED) if gaps_of(state) else ABSENT  # nobody saw it gone
     return "waived" if deviation.waiver else "open"

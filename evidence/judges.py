@@ -14,7 +14,7 @@ The order in which each of them decides, worst first, so that nothing hides behi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -117,6 +117,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     short = _shows_less(question, record)
     standing = _standing(question, history, record, read, reading) if short else []
     rests_on, deviations = (*(item for item, _ in standing), record), (*reading.deviations, *(deviation for _, deviation in standing))
+    lacking = _lacking(question, record, last, reading)
     if _open(deviations):
         also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
         seen = [item for item, deviation in standing if deviation.waiver is None]
@@ -124,15 +125,10 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         if seen:
             when = f"seen {iso(min(item.effective_at for item in seen))}, and not shown otherwise since: {short}"
             told.append(f"{_list_deviations(question, _open(deviation for _, deviation in standing))} ({when})")
-        return question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *rests_on, deviations=deviations)
-    if last is not record:
-        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", *rests_on, last, accepted=deviations)
-    if old := question.stale(record):
-        return question.unassessed(Gap.STALE, old, *rests_on, accepted=deviations)
-    if short := cut_short(question, record):
-        return question.unassessed(Gap.PARTIAL, short, *rests_on, accepted=deviations)
-    if reading.undecided:
-        return question.unassessed(reading.gap, list_some(reading.undecided), *rests_on, accepted=deviations)
+        state = question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *rests_on, deviations=deviations)
+        return state if lacking is None else replace(state, beside=(lacking[0],))
+    if lacking is not None:
+        return question.unassessed(*lacking, *rests_on, last, accepted=deviations)
     if deviations:
         until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
         return question.answer(
@@ -141,6 +137,17 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     if reading.passed:
         return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
     return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
+
+
+def _lacking(question: Question, record: Record, last: Record, reading: Reading) -> tuple[Gap, str] | None:
+    """What keeps ``record``, after which ``last`` failed if it is another one, from telling all that is asked, and why; None where nothing does."""
+    if last is not record:
+        return Gap.COULD_NOT, last.reason or "could not be collected"
+    if old := question.stale(record):
+        return Gap.STALE, old
+    if short := cut_short(question, record):
+        return Gap.PARTIAL, short
+    return (reading.gap, list_some(reading.undecided)) if reading.undecided else None
 
 
 def _standing(

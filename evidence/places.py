@@ -12,7 +12,7 @@ from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import redact
 from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
-from averment.evidence.states import AssessmentState, Gap
+from averment.evidence.states import AssessmentState, Gap, gaps_of
 
 LATELY = timedelta(days=92)
 """How long ago something may have been in a place for its lack to be missed: as far as a quarter looks back, where all of time is asked about."""
@@ -59,6 +59,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         min((state.effective_at for _, state in states if state.effective_at), default=None),
         deciding[0][1].gap,
         tuple(deviation for _, state in states for deviation in state.deviations),
+        tuple(dict.fromkeys(gap for _, state in states for gap in gaps_of(state))) if status is Status.NOT_SATISFIED else (),
     )
 
 

@@ -266,6 +266,7 @@ def _assessment_rows(state: ControlState) -> Iterable[AssessmentRow]:
             _owner(state.control, item.assessment.attestation),
             item.effective_at,
             item.records,
+            item.beside,
         )
 
 

@@ -31,7 +31,8 @@ class ControlRow:
 
 @dataclass(frozen=True)
 class AssessmentRow:
-    """One assessment: how it was done, what came of it, and the evidence (record ids) that it rests on."""
+    """One assessment: how it was done, what came of it, and the evidence (record ids) that it rests on. ``beside`` is what could not be told
+    beside what is not satisfied."""
 
     id: str
     control: str
@@ -44,6 +45,7 @@ class AssessmentRow:
     owner: str
     effective_at: datetime | None
     records: tuple[str, ...]
+    beside: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True)

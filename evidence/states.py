@@ -61,7 +61,8 @@ class AssessmentState:
     """What is known of one assessment of one control.
 
     ``records`` are the ids of the evidence that it rests on (also for a failure or a gap); ``effective_at`` is when the oldest
-    decisive fact among them held. ``gap`` is set exactly when the status is ``NOT_ASSESSED``.
+    decisive fact among them held. ``gap`` is set exactly when the status is ``NOT_ASSESSED``. ``beside`` are the gaps beside what is not
+    satisfied: of what isn't listed among the deviations there, nobody can say that it is gone.
     """
 
     control: str
@@ -72,11 +73,17 @@ class AssessmentState:
     effective_at: datetime | None = None
     gap: Gap | None = None
     deviations: tuple[Deviation, ...] = ()
+    beside: tuple[Gap, ...] = ()
 
     @property
     def id(self) -> str:
         """``CONTROL/assessment``, as records name it."""
         return f"{self.control}/{self.assessment.id}"
+
+
+def gaps_of(state: AssessmentState) -> tuple[Gap, ...]:
+    """What keeps ``state`` from telling all that is asked."""
+    return state.beside if state.gap is None else (state.gap,)
 
 
 @dataclass(frozen=True)

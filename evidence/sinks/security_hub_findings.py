@@ -68,8 +68,8 @@ def content_of(finding: Mapping[str, JSON]) -> str | None:
 
 def still_open(finding: Mapping[str, JSON], report: PeriodReport) -> bool:
     """Whether an imported deviation that ``report`` doesn't have isn't mended by that: the period has no evidence, or too little, of its assessment,
-    as at the beginning of each. Of what was looked at and could not be told, what was known before is out of date."""
-    lacking = {row.id for row in report.gaps if row.gap in _NO_EVIDENCE}
+    as at the beginning of each, be it of another account than that in which something is wrong. Of what was looked at and could not be told, what was known before is out of date."""
+    lacking = {row.id for row in report.assessments if not _NO_EVIDENCE.isdisjoint((row.gap, *row.beside))}
     deviates = (finding.get("Compliance") or {}).get("Status") in {"FAILED", "WARNING"}
     return deviates and (finding.get("ProductFields") or {}).get("averment/assessment") in lacking
 

@@ -344,6 +344,22 @@ def test_one_name_in_two_accounts_is_two_things_to_do() -> None:
     ]
 
 
+@pytest.mark.parametrize("how", ["refused", "in part", "not asked"])
+def test_what_was_not_looked_at_beside_a_deviation_is_not_told_as_gone(how: str) -> None:
+    """One account is wrong, the other, which was, could not be looked at: it was told as gone, since the assessment had come to a decision."""
+    control = CATALOGUE.controls[0]
+    runtime = Assessment("runtime", Method.EXAMINE, policy="gated", collector=str(Kind.CONFIG_COMPLIANCE))
+    catalogue = replace(CATALOGUE, controls=(replace(control, assessments=(runtime,)),))
+    organisation = replace(ORGANISATION, waivers=(), scope=Scope(accounts=("111122223333", "444455556666"), regions=("eu-west-1",)))
+    then = _in_accounts(from_iso("2026-08-01T00:00:00Z"), "111122223333", "444455556666")
+    here, there = _in_accounts(NOW, "111122223333")
+    gathering = {"refused": Gathering.COULD_NOT, "in part": Gathering.PARTIAL}.get(how)
+    seen = [here] if gathering is None else [here, replace(there, gathering=gathering, reason="denied", payload={})]
+    made = build_report(catalogue, organisation, [Entry(index, item) for index, item in enumerate([*then, *seen])], Q4, NOW)
+    assert made.assessments[0].status is Status.NOT_SATISFIED
+    assert [(row.where[-22:], row.before, row.after) for row in made.changes] == [("444455556666 eu-west-1", "open", "not-assessed")]
+
+
 def test_an_action_keeps_its_id_when_something_is_written_above_it() -> None:
     """The line is no part of it: whoever keeps the plan in a tracker finds the same thing again. Copies in two stacks are two."""
     first, second = (

@@ -157,6 +157,21 @@ def test_a_new_period_without_evidence_mends_nothing(hub: Any, monkeypatch: pyte
     assert active(hub) == []
 
 
+def test_what_could_not_be_looked_at_beside_a_deviation_stays_open(hub: Any) -> None:
+    """One repository's check found something and another's failed: what that one had open was archived, as if it were mended."""
+    mine = dataclasses.replace(check("aws_s3_bucket.a"), source="one")
+    theirs = dataclasses.replace(check("aws_s3_bucket.b"), source="two")
+    push(report(mine, theirs))
+    year, first = parse_period("2027Q1"), datetime(2027, 1, 2, tzinfo=UTC)
+    now = [dataclasses.replace(item, effective_at=first, collected_at=first) for item in (mine, theirs)]
+    failed = dataclasses.replace(now[1], gathering=Gathering.COULD_NOT, reason="no checkout", payload={})
+    push(report(mine, theirs, now[0], failed, period=year, as_of=first))
+    assert {item["Resources"][0]["Id"] for item in active(hub)} == {"aws_s3_bucket.a", "aws_s3_bucket.b"}
+    mended = dataclasses.replace(now[1], payload=check().payload)
+    push(report(mine, theirs, now[0], mended, period=year, as_of=first))
+    assert {item["Resources"][0]["Id"] for item in active(hub)} == {"aws_s3_bucket.a"}
+
+
 def test_a_waived_deviation_is_a_warning_that_says_until_when(hub: Any) -> None:
     """A waiver that is in force turns the same finding into a warning with its end."""
     push(report(check("aws_s3_bucket.a")))
