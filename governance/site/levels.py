@@ -91,7 +91,9 @@ def _table(**fields: str) -> Mapping[str, Shown]:
 
 FIELDS: Mapping[type, Mapping[str, Shown]] = {
     ControlRow: _table(kept="id severity status", scrubbed="title references", told="reason", withheld="owner weakened tailored"),
-    AssessmentRow: _table(kept="id control method status gap effective_at records beside", own="title means", told="reason", withheld="owner"),
+    AssessmentRow: _table(
+        kept="id control method status gap effective_at records beside", own="title means", told="reason", withheld="owner"
+    ),
     EvidenceRow: _table(
         kept="record index kind effective_at collected_at gathering total examined truncated sha256 used_by",
         scrubbed="collector unit",
