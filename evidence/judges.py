@@ -3,8 +3,8 @@
 The order in which each of them decides, worst first, so that nothing hides behind something else:
 
 1. A deviation that was seen and that no valid waiver accepts: not satisfied. It stands until complete evidence shows
-   otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, a later "unknown" of a person, a later
-   run of a claim that decided nothing, or age, does not make it go away.
+   otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, a later "unknown" of a person or an answer
+   of another role or to another question, a later run of a claim that decided nothing, or age, does not make it go away.
 2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
 3. Deviations that valid waivers accept: waived.
 4. Something was looked at and was right: satisfied.
@@ -407,13 +407,22 @@ def is_whole(question: Question, record: Record) -> bool:
 
 def _shows_less(question: Question, record: Record) -> str | None:
     """Why ``record`` can't show that what was wrong before is right, if so."""
-    if record.kind is Kind.ATTESTATION and record.payload.get("answer") == "unknown":
-        return f'the answer of {record.effective_at.date()} is "unknown"'
+    if record.kind is Kind.ATTESTATION:
+        return _answers_less(question, record)
     if record.kind is Kind.CLAIM and record.query.get("claim") != dict(question.assessment.claim or {}):
         return f"the run of {record.effective_at.date()} was of another claim"
     if record.kind is Kind.CLAIM and record.payload.get("verdict") == ClaimVerdict.INCONCLUSIVE:
         return f"the run of {record.effective_at.date()} was inconclusive"
     return cut_short(question, record)
+
+
+def _answers_less(question: Question, record: Record) -> str | None:
+    payload, asked, given = record.payload, question.assessment.attestation or {}, f"the answer of {record.effective_at.date()}"
+    if payload.get("question") != asked.get("question"):
+        return f"{given} was to another question"
+    if asked.get("role") not in (None, role := payload.get("by", {}).get("role")):
+        return f"{given} is by the role {role}"
+    return f'{given} is "unknown"' if payload.get("answer") == "unknown" else None
 
 
 def _list_deviations(question: Question, deviations: Sequence[Deviation]) -> str:

@@ -532,6 +532,16 @@ def test_a_run_that_decides_nothing_does_not_clear_a_refuted_claim() -> None:
     assert state_of(MARKED, refuted, supported, claim("inconclusive", at=NOW)).gap is Gap.UNDECIDED
 
 
+def test_an_answer_to_another_question_or_of_another_role_does_not_clear_a_no() -> None:
+    """A question that was changed, answered and changed back, or put to somebody else for a day, made "not satisfied" into "not assessed"."""
+    no = attestation("no", at=NOW - timedelta(days=3))
+    for other, words in (({"question": "All of them?"}, "was to another question"), ({"role": "intern"}, "is by the role intern")):
+        state = state_of(TERMS, no, attestation("yes", **other))
+        assert (state.status, f"the answer of 2026-11-20 {words}" in state.reason) == (Status.NOT_SATISFIED, True)
+        assert state_of(TERMS, no, attestation("yes", **other), attestation("yes")).status is Status.SATISFIED
+        assert state_of(TERMS, attestation("yes", at=NOW - timedelta(days=3)), attestation("yes", **other)).status is Status.NOT_ASSESSED
+
+
 def test_a_failed_attempt_does_not_hide_a_failure_that_was_seen() -> None:
     """After a failure, "could not collect" keeps it not satisfied; after a pass, it is no longer known."""
     later = config(**COULD_NOT, at=NOW)
