@@ -36,7 +36,7 @@ def assess(
 ) -> list[ControlState]:
     """The state of every control of ``catalogue``, in its order."""
     moment = moment_of(period, as_of)
-    evidence = Evidence(records, period=period, as_of=as_of)
+    evidence = Evidence(records, period=period, as_of=as_of, accounts=organisation.scope.accounts)
     return [_control_state(control, organisation, evidence, moment, period) for control in catalogue]
 
 
@@ -48,15 +48,16 @@ def moment_of(period: Period | None, as_of: datetime) -> datetime:
 
 
 class Evidence:
-    """The records that count, oldest first, found by what they speak of."""
+    """The records that count, oldest first, found by what they speak of. ``accounts`` are those that averment.yaml lists, as some may have handed
+    in nothing by their whole ids."""
 
-    def __init__(self, records: Iterable[Record], *, period: Period | None, as_of: datetime) -> None:
+    def __init__(self, records: Iterable[Record], *, period: Period | None, as_of: datetime, accounts: Sequence[str] = ()) -> None:
         moment = moment_of(period, as_of)
         known = [record for record in records if record.collected_at <= as_of and record.effective_at <= moment]
         self._all = list(in_order([record for record in known if counts_in(record, period)]))
         self._places: dict[str, dict[str, list[Record]]] = {}
         self._named: dict[tuple[Kind, str], list[Record]] = {}
-        whole, source = _whole_ids(self._all), source_by_repository(self._all)
+        whole, source = _whole_ids(self._all, accounts), source_by_repository(self._all)
         for record in self._all:  # found once for all assessments, which are more than a hundred
             account = whole.get(record.account or "", record.account)
             place = " ".join(part for part in (account, record.region) if part) or source(record)
@@ -76,10 +77,10 @@ class Evidence:
         return self._named.get((kind, assessment_id), [])
 
 
-def _whole_ids(records: Iterable[Record]) -> dict[str, str]:
+def _whole_ids(records: Iterable[Record], listed: Iterable[str]) -> dict[str, str]:
     """Of accounts whose ids some records hide and others don't, the id by how it is hidden, unless it may be of two: they are one place."""
-    seen = {record.account for record in records if record.account}
-    hidden = Counter(map(hide_account, found := [account for account in seen if ACCOUNT_ID.fullmatch(account)]))
+    found = [account for account in {record.account for record in records if record.account} if ACCOUNT_ID.fullmatch(account)]
+    hidden = Counter(map(hide_account, {*found, *listed}))
     return {hide_account(account): account for account in found if hidden[hide_account(account)] == 1}
 
 

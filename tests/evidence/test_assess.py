@@ -865,6 +865,13 @@ def test_a_hidden_id_that_may_be_of_two_accounts_satisfies_neither() -> None:
     assert state_of(RUNTIME, *whole, organisation=organisation).status is Status.SATISFIED
 
 
+def test_a_hidden_id_that_may_be_of_two_accounts_is_not_taken_for_the_one_that_is_known() -> None:
+    """Of two listed accounts one was wrong by its whole id; what came in with hidden ids, from the other maybe, cleared it."""
+    listed = Organisation(scope=Scope(accounts=("111111113333", "222222223333")))
+    wrong = config("NON_COMPLIANT", account="111111113333", at=NOW - timedelta(hours=3))
+    assert state_of(RUNTIME, wrong, config("COMPLIANT", account="********3333"), organisation=listed).status is Status.NOT_SATISFIED
+
+
 def test_a_period_is_judged_by_its_own_evidence_as_of_its_end() -> None:
     """Later evidence doesn't mend a past quarter, earlier evidence doesn't count, and age is measured at the quarter's end."""
     in_q4 = config("NON_COMPLIANT", at=from_iso("2026-12-31T20:00:00Z"))
