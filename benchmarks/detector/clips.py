@@ -70,7 +70,7 @@ def measure(folder: Path, detector: Detector, count: int) -> None:
     """Print the tables of the clips in ``folder``, ``count`` frames of each."""
     clips = of_folder(folder)
     scores = {
-        "whole clip": [score_clip(path, detector, Sampling(frames=count)) for path, _, _ in clips],
+        "whole clip": [score_clip(path, detector, Sampling(frames=count, drawn=True)) for path, _, _ in clips],
         "its middle frame": [middle_frame(path, detector) for path, _, _ in clips],
     }
     report("all clips", [medium for _, medium, _ in clips], scores, detector, list(Family))
