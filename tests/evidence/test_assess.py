@@ -406,7 +406,7 @@ def test_an_accepted_deviation_is_told_though_an_account_handed_in_nothing() -> 
 
 
 def test_a_state_rests_on_the_record_of_each_deviation_that_it_lists() -> None:
-    """In OSCAL a deviation that stood, accepted, from an earlier record was a risk that no observation told of."""
+    """Of the earlier record of a deviation that stands, accepted, the index of evidence said that nothing rests on it."""
     organisation = Organisation(waivers=(waiver("2027-01-01"),))
     for assessment, records, _ in (case[1:] for case in ACCEPTED):
         state = state_of(assessment, *records, organisation=organisation)
