@@ -44,6 +44,10 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     states = [(place.name, judge_history(place.question, place.history, read)) for place in filled]
     states += [(place.name, state) for place in empty if (state := _gone(place, read) or _no_more(place, read)) is not None]
     states += [(name, state) for name, history in histories.items() if (state := _unasked(question, history)) is not None]
+    going_on = [place for name, history in histories.items() for place in _going_on(name, question, history)]
+    found = [(place.name, judge_history(place.question, place.history, read)) for place in going_on]
+    told = {deviation for _, state in states for deviation in state.deviations}
+    states += [(name, state) for name, state in found if state.status is Status.NOT_SATISFIED and not told.issuperset(state.deviations)]
     if (state := _named_nowhere(question, [place.history[-1] for place in places])) is not None:
         states.append(("all places" if len(places) > 1 else places[0].name, state))
     if len(states) == 1:
@@ -70,9 +74,7 @@ def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Ite
     if period is None or is_whole(question, history[-1]) or not any(is_of_a_part(record, period) for record in history):
         yield _Place(name, question, history)
         return
-    stretches: dict[_Stretch, list[Record]] = {}
-    for record in history:
-        stretches.setdefault(stretch_of(record), []).append(record)
+    stretches = _stretches(history)
     counting = {
         stretch: records for stretch, records in stretches.items() if not _told_again(question, period, stretch, stretches, history)
     }
@@ -85,6 +87,25 @@ def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Ite
         today = question.today or question.moment.date()
         put = replace(question, period=Period(label, start, end), moment=min(question.moment, last), today=today)
         yield _Place(f"{name} {label}", put, records)
+
+
+def _going_on(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:
+    """Where no period is asked about, the stretches that aren't over and of which the latest record tells a part alone: a month that is right
+    says nothing of what was wrong before it in the quarter."""
+    if question.period is not None or history[-1].collector not in LOOKING_BACK or is_whole(question, history[-1]):
+        return
+    stretches = _stretches(history)
+    for (start, end), records in sorted(stretches.items(), key=lambda item: item[0]):
+        period = Period(f"{start.date()}..{(end - timedelta(seconds=1)).date()}", start, end)
+        if question.moment in period and not _told_again(question, period, (start, end), stretches, history):
+            yield _Place(f"{name} {period.label}", question, records)
+
+
+def _stretches(history: Sequence[Record]) -> dict[_Stretch, list[Record]]:
+    stretches: dict[_Stretch, list[Record]] = {}
+    for record in history:
+        stretches.setdefault(stretch_of(record), []).append(record)
+    return stretches
 
 
 def _told_again(

@@ -668,6 +668,16 @@ def test_what_was_found_in_a_month_afterwards_is_not_cleared_by_the_quarter_befo
     assert state_of(BY_OTHERS, quarter, october, anew, november, period=Q4).status is Status.SATISFIED
 
 
+def test_a_month_that_is_right_does_not_clear_the_quarter_that_goes_on() -> None:
+    """Without a period the last record decided: after a look at November alone, what the quarter's record had found in October was satisfied."""
+    quarter, november = calls("2026Q4", 2, "2026-11-18T00:00:00Z"), calls("2026-11", 0, "2026-11-19T00:00:00Z")
+    found = state_of(BY_OTHERS, quarter, november)
+    assert (found.status, [item.record for item in found.deviations]) == (Status.NOT_SATISFIED, [quarter.id])
+    assert state_of(BY_OTHERS, quarter, november, calls("2026Q4", 0, "2026-11-20T00:00:00Z")).status is Status.SATISFIED
+    assert state_of(BY_OTHERS, calls("2026Q3", 2, "2026-09-30T23:59:59Z"), november).status is Status.SATISFIED, "that quarter is over"
+    assert state_of(BY_OTHERS, calls("2026Q4", 0, "2026-10-01T00:00:00Z"), november).status is Status.SATISFIED
+
+
 def test_a_waiver_that_has_expired_accepts_nothing_of_an_earlier_month() -> None:
     """Of a quarter that was collected month by month, what was wrong in October stayed accepted by a waiver that ended in November."""
     months = [calls("2026-10", 2, "2026-11-02T00:00:00Z"), calls("2026-11", 0, "2026-11-20T00:00:00Z")]

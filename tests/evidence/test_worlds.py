@@ -22,7 +22,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.assess import assess, moment_of
 from averment.evidence.decisive import Decisive
-from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.record import Gathering, Kind, Population, Record, stretch_of
 from averment.evidence.report import build_report
 from averment.evidence.states import AssessmentState
 
@@ -231,6 +231,11 @@ def test_what_was_seen_in_a_stretch_of_a_quarter_stands_and_all_of_it_is_looked_
             state = judged(CALLS, Organisation(), records, Q4, as_of)
             assert (state.status is Status.NOT_SATISFIED) is any(told for _, told in known), (seed, as_of, state.reason)
             assert judged(CALLS, Organisation(), kept(records, Q4, as_of), Q4, as_of) == state
+            so_far = [(record, told) for record, told in made if record.collected_at <= as_of and record.effective_at <= as_of]
+            going_on = any(told for record, told in so_far if stretch_of(record)[0] <= as_of < stretch_of(record)[1])
+            now = judged(CALLS, Organisation(), records, None, as_of)
+            assert now.status is Status.NOT_SATISFIED or not going_on, (seed, as_of, now.reason)
+            assert judged(CALLS, Organisation(), kept(records, None, as_of), None, as_of) == now
             until = Q4.start
             whole = ((record.period_start, record.effective_at) for record, _ in known if record.gathering is Gathering.COLLECTED)
             for start, looked in sorted((start or moment, looked) for start, looked in whole):
