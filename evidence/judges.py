@@ -155,15 +155,31 @@ def _standing(
 ) -> list[tuple[Record, Deviation]]:
     """What was found wrong up to ``record`` and since shown otherwise by none, each with the record that found it: ``record`` brought a part alone,
     somebody's "unknown", or a run of a claim without an answer. The last complete record counts, and every part that came after it."""
-    told, found = _told(record, reading), []
+    told: set[_Thing] = _told(record, reading)
+    found: list[tuple[Record, Deviation]] = []
+    right: list[Record] = []  # read once something older is wrong: of a place of which each look brought a part, there may be thousands
     usable = [item for item in history if item.gathering is not Gathering.COULD_NOT]
     for item in reversed(usable[:-1]):  # the last of them is ``record``
-        earlier = read(question, item)
-        found += [(item, deviation) for deviation in earlier.deviations if _thing(item, deviation) not in told]
-        if not _shows_less(question, item):
+        whole = not _shows_less(question, item)
+        if _nothing_wrong(question, item):
+            right.append(item)
+        else:
+            told.update(*(read(question, later).right for later in right))
+            right, earlier = [], read(question, item)
+            found += [(item, deviation) for deviation in earlier.deviations if _thing(item, deviation) not in told]
+            told |= _told(item, earlier)
+        if whole:
             break
-        told |= _told(item, earlier)
     return found
+
+
+def _nothing_wrong(question: Question, record: Record) -> bool:
+    """Whether ``record`` shows no deviation, where that is seen at a glance."""
+    if record.kind is not Kind.CONFIG_COMPLIANCE or question.assessment.expect is not None:
+        return False
+    policy = question.assessment.policy
+    asked = [rule["resources"] for rule in record.payload.get("rules", ()) if rule["rule"] == policy]
+    return "NON_COMPLIANT" not in [item["compliance"] for resources in asked for item in resources]
 
 
 def _told(record: Record, reading: Reading) -> set[_Thing]:
