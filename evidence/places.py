@@ -161,10 +161,6 @@ def _no_more(place: _Place, read: Reader) -> AssessmentState | None:
     question, record = place.question, place.history[-1]
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
-    # What was forgotten can only add to a figure that has to be reached.
-    counts_up = "at_least" in (question.assessment.expect or {})
-    if not counts_up and (short := cut_short(question, record)):
-        return question.unassessed(Gap.PARTIAL, short, record)
     reading = read(question, record)
     return question.unassessed(reading.gap, list_some(reading.undecided), record) if reading.gap is Gap.SUPERSEDED else None
 
@@ -211,7 +207,9 @@ def _empty(place: _Place) -> bool:
     record = place.history[-1]
     population, of = record.population, out_of(place.question, record)
     nothing = of == 0 if of is not None else population is not None and population.total == 0
-    return record.gathering is Gathering.COLLECTED and nothing
+    # What was cut short can only add to a figure that has to be reached; else it doesn't tell that there is nothing, nor clear what was wrong.
+    counts_up = "at_least" in (place.question.assessment.expect or {})
+    return record.gathering is Gathering.COLLECTED and nothing and (counts_up or not cut_short(place.question, record))
 
 
 def out_of(question: Question, record: Record) -> int | None:

@@ -829,6 +829,15 @@ def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
     assert (waived.status, "waived until 2026-12-31" in waived.reason) == (Status.WAIVED, True)
 
 
+def test_a_listing_that_was_cut_short_and_holds_nothing_does_not_clear_what_was_wrong() -> None:
+    """As long as another region had something, what had been wrong here was not assessed any more."""
+    there, wrong = states(0, region="us-east-1"), states(2, at=NOW - timedelta(hours=3))
+    nothing = states(0, total=0, examined=0, truncated=True)
+    assert state_of(STATES, nothing, there).gap is Gap.PARTIAL
+    assert state_of(STATES, wrong, nothing, there).status is Status.NOT_SATISFIED
+    assert state_of(STATES, wrong, states(0, total=0, examined=0), there).status is Status.SATISFIED
+
+
 def test_a_listing_that_was_cut_short_does_not_tell_that_a_place_is_empty() -> None:
     """The sources of a region forgot the first days of the quarter: that no face was matched there since is not that none was."""
     order = Assessment("order", Method.EXAMINE, collector="face-calls", expect={"field": "summary.alone", "at_most": 0})
