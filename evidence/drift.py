@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from averment.controls.model import Catalogue
 from averment.core.organisation import Organisation
@@ -18,6 +18,7 @@ from averment.core.words import Verdict
 from averment.evidence.judges import in_order
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.repositories import source_by_repository, within
+from averment.evidence.states import place_of
 from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
@@ -109,12 +110,13 @@ def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Re
     """Every resource that a run-time rule of a selected control speaks of, on either side, in order of control, rule and resource.
 
     ``records`` are those to go by; of the check of each repository, and of AWS Config in each account and region, the last that came about
-    counts. Without both kinds there is nothing to compare, and no row.
+    counts, and before one that brought a part alone the last that was complete: what it doesn't speak of is as it was. Without both kinds there is
+    nothing to compare, and no row.
     """
     usable = [record for record in in_order(list(records)) if record.gathering is not Gathering.COULD_NOT]
     source = source_by_repository(usable)
-    checks = {source(record): record for record in usable if record.kind is Kind.CHECK}
-    places = {(record.account, record.region): record for record in usable if record.kind is Kind.CONFIG_COMPLIANCE}
+    checks = _histories((source(record), record) for record in usable if record.kind is Kind.CHECK)
+    places = _histories(((record.account, record.region), record) for record in usable if record.kind is Kind.CONFIG_COMPLIANCE)
     if not checks or not places:
         return ()
     said = tuple(check for _, check in sorted(checks.items()))  # by repository: which was first in the ledger says nothing
@@ -127,6 +129,17 @@ def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Re
     return tuple(sorted(rows, key=lambda row: (row.control, row.rule, row.account or "", row.region or "", row.resource, row.code or "")))
 
 
+Name = TypeVar("Name")
+
+
+def _histories(records: Iterable[tuple[Name, Record]]) -> dict[Name, list[Record]]:
+    """Of each place the last complete record and the parts that came after it, or the parts alone."""
+    found: dict[Name, list[Record]] = {}
+    for name, record in records:
+        found[name] = [record] if record.gathering is Gathering.COLLECTED else [*found.get(name, ()), record]
+    return found
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """One rule of one control."""
@@ -135,16 +148,16 @@ class _Comparison:
     policy: str
     organisation: Organisation
     moment: datetime
-    checks: Sequence[Record]
+    checks: Sequence[Sequence[Record]]
 
-    def rows(self, places: Sequence[Record]) -> Iterator[DriftRow]:
+    def rows(self, places: Iterable[Sequence[Record]]) -> Iterator[DriftRow]:
         code = self.code()
         matched: set[Key] = set()
-        for record in places:
-            deployed = self.deployed(record)
+        for history in places:
+            deployed = self.deployed(history)
             links = _linked(code.named, deployed)
             matched.update(links.values())
-            for key, side in deployed.items():
+            for key, (side, record) in deployed.items():
                 named = links.get(key)
                 yield self.row(key, code.named[named] if named is not None else None, side, record)
         for key, side in code.named.items():
@@ -156,9 +169,8 @@ class _Comparison:
     def code(self) -> _Code:
         """What the checks said."""
         found = _Code()
-        said = ((check, item) for check in self.checks for item in check.payload.get("findings", ()))
-        for check, item in said:
-            if item["rule"] != self.policy or item["verdict"] not in _WORST_FIRST:
+        for check, item in (said for history in self.checks for said in self.said(history)):
+            if item["verdict"] not in _WORST_FIRST:
                 continue
             noted, where = item.get("waived_by"), item.get("where", "")
             waived = self.waived(item["resource"], noted, where)
@@ -170,20 +182,39 @@ class _Comparison:
                 found.nameless.append((item.get("resource_type", ""), side))
         return found
 
-    def deployed(self, record: Record) -> dict[Key, _Side]:
-        """What AWS Config said in one account and region."""
-        found: dict[Key, _Side] = {}
-        for rule in record.payload.get("rules", ()):
-            for item in rule["resources"] if rule["rule"] == self.policy else ():
+    def said(self, history: Sequence[Record]) -> list[tuple[Record, Any]]:
+        """The findings of one repository under the rule, each with its check."""
+        found: list[tuple[Record, Any]] = []
+        for check in history:
+            told = [item for item in check.payload.get("findings", ()) if item["rule"] == self.policy]
+            again = set(map(_copy, told))
+            found = [*(said for said in found if _copy(said[1]) not in again), *((check, item) for item in told)]
+        return found
+
+    def deployed(self, history: Sequence[Record]) -> dict[Key, tuple[_Side, Record]]:
+        """What AWS Config said in one account and region, each with the record that said it last."""
+        said: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any], Record]]] = {}
+        names: dict[Key, str] = {}
+        for record in history:
+            here: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any], Record]]] = {}
+            for rule in record.payload.get("rules", ()):
+                for item in rule["resources"] if rule["rule"] == self.policy else ():
+                    identity = (item["type"], item["id"])
+                    here.setdefault(identity, []).append((rule, item, record))
+                    names[identity] = item.get("name") or names.get(identity) or item["id"]  # a part may lack the names that another has
+            said |= here
+        found: dict[Key, tuple[_Side, Record]] = {}
+        for identity, results in said.items():
+            for rule, item, record in results:
                 verdict = _verdict(item)
                 if verdict is None:
                     continue
                 if verdict is Verdict.PASS and rule.get("failing"):
                     verdict = Verdict.UNKNOWN  # AWS Config shows what it said before its last run failed
-                name = item.get("name") or item["id"]
+                name = names[identity]
                 side = _Side(verdict, any(self.waived(text, None, "") for text in dict.fromkeys((name, item["id"]))))
                 key = (item["type"], name)
-                found[key] = found[key].worse(side) if key in found else side
+                found[key] = (found[key][0].worse(side) if key in found else side, record)
         return found
 
     def waived(self, resource: str, noted: str | None, where: str) -> bool:
@@ -217,7 +248,11 @@ def _verdict(item: Mapping[str, Any]) -> Verdict | None:
     return _RUN_TIME.get(compliance, Verdict.UNKNOWN)
 
 
-def _linked(code: Mapping[Key, _Side], deployed: Mapping[Key, _Side]) -> dict[Key, Key]:
+def _copy(finding: Mapping[str, Any]) -> tuple[str, str]:
+    return finding["resource"], place_of(finding.get("where", ""))
+
+
+def _linked(code: Mapping[Key, _Side], deployed: Mapping[Key, object]) -> dict[Key, Key]:
     """Which deployed resource is which of the code's: by the same name, else by the only pattern that fits it, and it alone."""
     links = {key: key for key in deployed if key in code}
     open_ones = [key for key in deployed if key not in links]

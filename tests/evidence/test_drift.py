@@ -98,6 +98,22 @@ def test_the_two_sides_stand_beside_each_other(
     assert (row.control, row.rule, row.resource, row.code, row.where) == ("SM-UPL-03", "gated", "uploads", "aws_s3_bucket.b", "main.tf:3")
 
 
+def test_a_part_says_nothing_of_what_it_does_not_speak_of() -> None:
+    """A page was refused, or a file couldn't be read: what differed there was told as not deployed, or as made by hand."""
+    part = {"gathering": Gathering.PARTIAL, "reason": "page 2 was refused", "effective_at": NOW, "collected_at": NOW}
+    checked = code(("aws_s3_bucket.b", "pass", "uploads"), ("aws_s3_bucket.c", "pass", "media"))
+    seen = deployed(("uploads", "NON_COMPLIANT", "uploads"), ("AROA1", "NON_COMPLIANT", "media"))
+    both = [("media", "pass", "fail"), ("uploads", "pass", "fail")]
+    assert [(row.resource, row.before, row.at_run_time) for row in rows(checked, seen)] == both
+    mended = deployed(("AROA1", "COMPLIANT", None), **part)
+    found = rows(checked, seen, mended)
+    assert [(row.resource, row.before, row.at_run_time) for row in found] == [("media", "pass", "pass"), ("uploads", "pass", "fail")]
+    assert [row.seen_at for row in found] == [NOW, NOW - timedelta(hours=1)]
+    unread = replace(code(("aws_s3_bucket.c", "fail", "media")), **part)
+    found = rows(checked, unread, seen)
+    assert [(row.resource, row.before, row.at_run_time) for row in found] == [("media", "fail", "fail"), ("uploads", "pass", "fail")]
+
+
 @pytest.mark.parametrize(("compliance", "after"), [("COMPLIANT", "unknown"), ("NON_COMPLIANT", "fail")])
 def test_a_pass_of_a_rule_whose_last_run_failed_is_none(compliance: str, after: str) -> None:
     """AWS Config goes on showing what the rule said before, which status doesn't assess either."""
