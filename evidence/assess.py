@@ -21,8 +21,9 @@ from averment.core.words import Status, worst
 from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
-from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history
+from averment.evidence.judges import Question, Reader, in_order, judge_history
 from averment.evidence.places import judge_places
+from averment.evidence.readers import READERS
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.repositories import repository_of, source_by_repository
 from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap

@@ -8,8 +8,9 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading, cut_short, is_whole, other_media
+from averment.evidence.judges import Question, Reading, cut_short, is_whole
 from averment.evidence.places import out_of
+from averment.evidence.readers import other_media
 from averment.evidence.record import Record
 from averment.evidence.states import Deviation, Gap
 
