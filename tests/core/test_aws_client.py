@@ -64,6 +64,8 @@ def test_aws_region_is_the_region_where_boto3_has_none(
         ("eusc-de-east-1", "aws-eusc"),
         ("us-iso-east-1", "aws-iso"),
         ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
         ("us-west-1", "aws"),
         (None, "aws"),
     ],
@@ -71,6 +73,13 @@ def test_aws_region_is_the_region_where_boto3_has_none(
 def test_a_region_s_partition_is_botocore_s(region: str | None, partition: str) -> None:
     assert partition_of(region) == partition
     assert region is None or botocore.session.get_session().get_partition_for_region(region) == partition
+
+
+def test_every_region_that_botocore_has_is_in_its_partition() -> None:
+    """A role in another account was looked for in ``aws``, which its own region knows nothing of."""
+    session = botocore.session.get_session()
+    known = {name: session.get_available_regions("s3", partition_name=name) for name in session.get_available_partitions()}
+    assert {name: {partition_of(region) for region in regions} for name, regions in known.items()} == {name: {name} for name in known}
 
 
 def test_an_endpoint_that_is_no_address_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:

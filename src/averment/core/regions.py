@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from averment.core.extras import require
 
 MAIN = "aws"
-_PARTITIONS = {"cn-": "aws-cn", "eusc-": "aws-eusc", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+}
 """By how the names of their regions begin; every other region of customers' is in ``aws``."""
 
 _ENDPOINT = re.compile(r"(?P<service>[a-z0-9-]+)\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)\.[a-z.]+")
