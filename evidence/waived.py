@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from averment.core.organisation import Organisation, Waiver
+from averment.core.organisation import Organisation, Waiver, matches
 from averment.core.source import SourceRef
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account
 from averment.policies.waivers import checkov_id, comment_waivers
@@ -21,10 +21,9 @@ def waiver_for(
     ``noted`` is what the check wrote down as the acceptance. Only a comment ``averment:waive=...`` with its own expiry is taken from
     there, and its expiry is looked at anew: an acceptance without an end (a Checkov skip) is none.
     """
-    names = [control, *([policy, checkov_id(policy)] if policy else [])]
+    names = named_by(control, policy)
     for waiver in organisation.waivers:
-        called = (resource, _told(resource, waiver.resource))
-        if any(waiver.covers(name, other, today) for name in names for other in called):
+        if waiver.control in names and today <= waiver.until and stands_for(waiver.resource, resource):
             return waiver
     for comment in comment_waivers(_EACH.split(noted or ""), today):
         if comment.id in names and comment.void is None and comment.until:
@@ -38,6 +37,16 @@ def waiver_for(
                 SourceRef(where or None),
             )
     return None
+
+
+def named_by(control: str, policy: str | None) -> tuple[str, ...]:
+    """What a waiver may name as that which it accepts a deviation from."""
+    return (control, policy, checkov_id(policy)) if policy else (control,)
+
+
+def stands_for(pattern: str, resource: str) -> bool:
+    """Whether a waiver's ``pattern`` is or stands for ``resource``, as its record tells of it."""
+    return any(matches(pattern, called) for called in (resource, _told(resource, pattern)))
 
 
 def _told(resource: str, pattern: str) -> str:

@@ -14,11 +14,11 @@ from datetime import datetime
 
 from averment.controls.model import Catalogue
 from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
-from averment.core.organisation import matches
 from averment.core.period import iso
 from averment.evidence.report import PeriodReport
 from averment.evidence.rows import AssessmentRow, FindingRow
 from averment.evidence.states import Gap
+from averment.evidence.waived import named_by, stands_for
 
 GENERATOR = "averment"
 ORGANISATION = "averment/organisation"
@@ -32,6 +32,7 @@ MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 2
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
 
 _ARN_REGION = re.compile(r"arn:[^:]+:[^:]+:([a-z0-9-]+):")
+_NAME_AND_ID = re.compile(r"(\S+) \((\S+)\)")
 _HEAD = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
 _NO_EVIDENCE = frozenset({Gap.MISSING, Gap.COULD_NOT, Gap.PARTIAL, Gap.STALE})
 
@@ -91,9 +92,16 @@ def waiver_ended(finding: Mapping[str, JSON], report: PeriodReport, catalogue: C
     if not until or until >= report.judged_at.date().isoformat():
         return False
     control, assessment = catalogue.get(str(fields.get("averment/control"))), str(fields.get("averment/assessment")).rpartition("/")[2]
-    policies = {item.policy for item in (control.assessments if control else ()) if item.id == assessment}
-    names, resource, day = {fields.get("averment/control"), *policies}, str(finding["Resources"][0]["Id"]), report.judged_at.date()
-    return not any(row.control in names and row.until >= day and matches(row.resource, resource) for row in report.waivers)
+    policy = next((item.policy for item in (control.assessments if control else ()) if item.id == assessment), None)
+    names, day = named_by(str(fields.get("averment/control")), policy), report.judged_at.date()
+    valid = [row.resource for row in report.waivers if row.control in names and row.until >= day]
+    return not any(stands_for(pattern, called) for pattern in valid for called in _called(str(finding["Resources"][0]["Id"])))
+
+
+def _called(resource: str) -> tuple[str, ...]:
+    """What a waiver may call ``resource``: of one that is told as its name with AWS's id behind it, either is enough."""
+    both = _NAME_AND_ID.fullmatch(resource)
+    return (resource, *both.groups()) if both else (resource,)
 
 
 def no_longer_waived(finding: Mapping[str, JSON], judged_at: datetime) -> Finding:

@@ -202,6 +202,25 @@ def test_a_warning_whose_waiver_is_over_fails_again_without_new_evidence(hub: An
     assert [item["Id"] for item in active(hub)] == [before["Id"]]
 
 
+@pytest.mark.parametrize(
+    ("named", "resource", "seen"),
+    [
+        pytest.param("AVERMENT_S3_PUT_OBJECT_GATED", "aws_s3_bucket.a", "aws_s3_bucket.a", id="rule in Checkov"),
+        pytest.param("SM-UPL-03", "upload-role", "upload-role (AROAEXAMPLE)", id="name beside an id"),
+        pytest.param("SM-UPL-03", "AROAEXAMPLE", "upload-role (AROAEXAMPLE)", id="id beside a name"),
+        pytest.param("SM-UPL-03", "arn:aws:s3:::up-123456789012", "arn:aws:s3:::up-********9012", id="hidden account"),
+    ],
+)
+def test_a_waiver_that_was_renewed_holds_however_it_names_what_it_accepts(hub: Any, named: str, resource: str, seen: str) -> None:
+    """Whatever a deviation's waiver may be written as, its renewal may: the finding failed, while averment.yaml accepts it."""
+    waiver = Waiver("SM-UPL-03", seen, "o", "a", "accepted for now", date(2026, 12, 31), SourceRef("averment.yaml", 3))
+    push(report(check(seen), waivers=(waiver,)))
+    renewed = dataclasses.replace(waiver, control=named, resource=resource, until=date(2027, 3, 31))
+    year, day = parse_period("2027Q1"), datetime(2027, 1, 2, tzinfo=UTC)
+    push(report(check(), waivers=(renewed,), period=year, as_of=day))
+    assert (len(active(hub)), len(active(hub, "WARNING"))) == (0, 1)
+
+
 def test_what_people_decided_stays(hub: Any) -> None:
     """The workflow of a finding is the customer's: an update leaves it as it is."""
     from moto.securityhub.models import securityhub_backends
