@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -214,6 +215,24 @@ def test_a_region_that_answers_nobody_keeps_no_other_back(
     assert [(record["region"], record["account"]) for record in records] == [("eu-west-9", "123456789012"), ("eu-west-1", "123456789012")]
     assert run(["collect", *arguments, "--region", "eu-west-9"]) == 3
     assert "could not find out whose credentials" in capsys.readouterr().err
+
+
+def test_regions_that_answer_nobody_are_waited_for_at_once(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a network each took half a minute to give up, one after the other, before anything was said."""
+    others = threading.Barrier(3)
+
+    def whose(_client: Any, region: str | None) -> str:
+        if region != "eu-west-1":
+            others.wait(timeout=20)  # which breaks where they come one by one
+        raise IncompleteError(f"nobody answers in {region}")
+
+    monkeypatch.setattr("averment.api.collecting.whose_credentials", whose)
+    regions = [f"--region={region}" for region in ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1")]
+    assert run(["collect", "--collector", "config-compliance", *regions]) == 3
+    assert not others.broken
+    assert "nobody answers in eu-west-1" in capsys.readouterr().err
 
 
 def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, period_of, several
-from averment.core.aws import patient_client
+from averment.core.aws import client, patient_client
 from averment.core.errors import AvermentError, BadInputError, IncompleteError, MissingExtraError, SignedOutError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
+from averment.core.threads import Unawaited
 from averment.evidence.collectors.accounts import (
     RoleToAssume,
     accounts_of_organisation,
@@ -38,6 +39,9 @@ from averment.evidence.record import Gathering, Record
 
 PROGRESS = ".averment/collect"
 """Where it stands how far long listings came, below the folder of averment.yaml."""
+
+_AT_ONCE = 16
+"""Regions that are asked at a time whose the credentials are."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,21 @@ def _own_account(places: Sequence[str | None]) -> tuple[str, str | None]:
     Raises:
         IncompleteError: none of them answers; what the first said.
     """
-    failed: list[IncompleteError] = []
-    for place in places:
-        try:
-            return whose_credentials(patient_client, place), place
-        except SignedOutError:
-            raise
-        except IncompleteError as error:
-            failed.append(error)
-    raise failed[0]
+    try:
+        return whose_credentials(patient_client, places[0]), places[0]
+    except SignedOutError:
+        raise
+    except IncompleteError as error:
+        failed = error
+    with Unawaited(_AT_ONCE, name="whose-credentials") as threads:  # without a network each is long in giving up
+        for place, answer in [(place, threads.submit(whose_credentials, client, place)) for place in places[1:]]:
+            try:
+                return answer.result(), place
+            except SignedOutError:
+                raise
+            except IncompleteError:
+                continue
+    raise failed
 
 
 @dataclass(frozen=True)
