@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from averment.cli.main import run
 from averment.cli.status import next_step
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json
@@ -180,3 +181,28 @@ def test_what_comes_next_is_to_collect_where_nothing_came_from(shop: Shop, scope
     good = of("shop/site", organisation := shop(NAMED), scope_of, "2026-11-20T11:00:00Z")
     listed = replace(organisation, parameters={"check": {"repositories": ["shop/site", "shop/uploads"]}})
     assert next_step(gate([good], listed)) == "averment collect --collector check"
+
+
+def test_a_repository_that_is_called_otherwise_now_is_told_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It got its first remote, or another one: what was wrong under the former name stood for good after it was mended, and nothing said why."""
+    settings = tmp_path / "averment.yaml"
+    settings.write_text("version: 1\norganisation: {name: Shop}\niac: [shop.yaml]\n", encoding="utf-8")
+    at = ["--config", str(settings)]
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "shop.yaml").write_text(OPEN, encoding="utf-8")
+    assert run(["collect", "--collector", "check", *at]) == 0
+    run(["status", *at])
+    assert "repositories" not in capsys.readouterr().out
+    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", "https://example.com/shop/infra.git"], check=True)
+    (tmp_path / "shop.yaml").write_text(NAMED, encoding="utf-8")
+    assert run(["collect", "--collector", "check", *at]) == 0
+    run(["status", *at])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "judged by their checks, each by itself: infrastructure as code, infrastructure as code of example.com/shop/infra; those" in told
+    assert "iac: infrastructure as code: " in told, "what the line names is called so where it is wrong"
+    with settings.open("a", encoding="utf-8") as handle:
+        handle.write("parameters: {check: {repositories: [example.com/shop/infra]}}\n")
+    run(["status", *at])
+    told = capsys.readouterr().out
+    assert "each by itself" not in told
+    assert "infrastructure as code: " not in told

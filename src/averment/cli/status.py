@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr
-from averment.cli.status_table import show, show_deadlines, show_drift, show_left_out, show_scope
+from averment.cli.status_table import show, show_checked, show_deadlines, show_drift, show_left_out, show_scope
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
@@ -51,7 +51,8 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         records = [entry.record for entry in ledger.records()]
     judged_at = moment_of(period, now)
     states = assess(catalogue, organisation, records, period=period, as_of=now)
-    parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), judged_at)
+    evidence = Evidence(records, period=period, as_of=now)
+    parted = drift(catalogue, organisation, evidence, judged_at)
     held = since(catalogue, organisation, records, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
     facts = rests_on(states, records)
@@ -75,6 +76,8 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_scope(period, judged_at, facts)
         show(states, next_step, everything=everything, held=held)
         show_left_out(catalogue.left_out, everything=everything)
+        if organisation.parameter("check.repositories") is None:
+            show_checked(list(evidence.by_place("check")))
         show_drift(parted, everything=everything)
         show_deadlines(coming, everything=everything)
         if not records:

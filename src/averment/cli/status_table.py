@@ -89,6 +89,15 @@ def show_left_out(controls: Sequence[str], *, everything: bool = False) -> None:
     console.print(f"{counted(len(controls), 'more control')} not selected in averment.yaml, so not assessed{named}")
 
 
+def show_checked(sources: Sequence[str]) -> None:
+    """Print what is checked, where that is more than one thing (``sources``): a repository that has another remote since, or one for the first time, is
+    a new one, and what was wrong in the former stands until somebody says that it counts no more."""
+    if len(sources) > 1:
+        text = f"{len(sources)} repositories are judged by their checks, each by itself: {', '.join(sources)}"
+        how = "those that still count are to be listed in averment.yaml (parameters: {check: {repositories: [...]}})"
+        stdout(width=None if sys.stdout.isatty() else WIDE).print(escape(f"{text}; {how}"))
+
+
 def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
     """Print where the verdicts on the code and on the deployment differ; with ``everything`` also what is on one side only."""
     differing = {(row.rule, row.resource, row.account, row.region): row for row in reversed(rows) if row.differs}
