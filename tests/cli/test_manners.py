@@ -426,3 +426,26 @@ def test_completing_a_command_imports_none_of_them() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["['media']", "[] []"]
     assert issubclass(type(cli), LazyGroup)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="where a pipe is closed otherwise")
+@pytest.mark.parametrize(
+    ("command", "stream"),
+    [
+        pytest.param("status", "stdout", id="table"),
+        pytest.param("status", "stderr", id="note"),
+        pytest.param("explain nothing-such", "stderr", id="error"),
+    ],
+)
+def test_nobody_reading_is_no_finding(tmp_path: Path, command: str, stream: str) -> None:
+    """Rich's console ended the program with 1: ``averment status | head -1`` told of findings, under ``set -o pipefail`` to a script. Of what
+    nobody reads of stderr, Python itself made 120."""
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\n", encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writer}
+        done = subprocess.run([sys.executable, "-m", "averment", *command.split()], cwd=tmp_path, check=False, timeout=60, **streams)
+    finally:
+        os.close(writer)
+    assert done.returncode == 141

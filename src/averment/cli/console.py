@@ -21,6 +21,14 @@ class GuardedConsole(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(emoji=False, **options)
 
+    def on_broken_pipe(self) -> None:
+        """Have the program end as with any other reader that has gone; Rich would end it with 1, which here means findings.
+
+        Raises:
+            BrokenPipeError: always.
+        """
+        raise BrokenPipeError
+
     def render_str(self, text: str, **options: Any) -> Text:
         """As ``Console.render_str``, which every string goes through before it is laid out, with harmless text."""
         return super().render_str(harmless(text), **options)

@@ -193,7 +193,8 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has gone (| head): nothing is left to say, and nothing must be said at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         code = _PIPE_CLOSED
     except OSError as error:
         if error.errno not in FULL or error.filename is not None:
