@@ -444,8 +444,9 @@ def test_nobody_reading_is_no_finding(tmp_path: Path, command: str, stream: str)
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writer}
-        done = subprocess.run([sys.executable, "-m", "averment", *command.split()], cwd=tmp_path, check=False, timeout=60, **streams)
+        out, err = (writer if stream == name else subprocess.DEVNULL for name in ("stdout", "stderr"))
+        asked = [sys.executable, "-m", "averment", *command.split()]
+        done = subprocess.run(asked, cwd=tmp_path, check=False, timeout=60, stdout=out, stderr=err)
     finally:
         os.close(writer)
     assert done.returncode == 141
