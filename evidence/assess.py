@@ -110,7 +110,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     collector = assessment.collector or "check"
     scope = question.organisation.scope
     files = question.organisation.parameter("check.repositories" if collector == "check" else f"{collector}.files")
-    places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope, files)}
+    places = {place: found for place, found in evidence.by_place(collector).items() if in_scope(found[-1], scope, files)}
     if not places:
         return question.unassessed(Gap.MISSING, f"no evidence was collected by {collector}")
     reader = _reader(assessment, next(iter(places.values())))
@@ -173,7 +173,7 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
     return READERS.get(history[-1].kind) if assessment.policy is not None else None
 
 
-def _in_scope(record: Record, scope: Scope, files: JSON) -> bool:
+def in_scope(record: Record, scope: Scope, files: JSON) -> bool:
     """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere, or is one of the ``files``
     or repositories that averment.yaml names (None: none are). One that it names no more speaks of nothing any more."""
     if isinstance(files, list) and record.account is None and _named(record) not in map(_hidden_name, files):

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from averment.controls.model import Catalogue
 from averment.core.organisation import Organisation
 from averment.core.words import Verdict
+from averment.evidence.assess import in_scope
 from averment.evidence.judges import in_order
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.repositories import source_by_repository, within
@@ -109,13 +110,15 @@ class _Code:
 def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Record], moment: datetime) -> tuple[DriftRow, ...]:
     """Every resource that a run-time rule of a selected control speaks of, on either side, in order of control, rule and resource.
 
-    ``records`` are those to go by; of the check of each repository, and of AWS Config in each account and region, the last that came about
-    counts, and before one that brought a part alone the last that was complete: what it doesn't speak of is as it was. Without both kinds there is
-    nothing to compare, and no row.
+    ``records`` are those to go by; of the check of each repository (of those listed, where averment.yaml lists them), and of AWS Config in each
+    account and region, the last that came about counts, and before one that brought a part alone the last that was complete: what it doesn't speak of
+    is as it was. Without both kinds there is nothing to compare, and no row.
     """
     usable = [record for record in in_order(list(records)) if record.gathering is not Gathering.COULD_NOT]
     source = source_by_repository(usable)
-    checks = _histories((source(record), record) for record in usable if record.kind is Kind.CHECK)
+    checked = _histories((source(record), record) for record in usable if record.kind is Kind.CHECK)
+    listed = organisation.parameter("check.repositories")
+    checks = {name: history for name, history in checked.items() if in_scope(history[-1], organisation.scope, listed)}
     places = _histories(((record.account, record.region), record) for record in usable if record.kind is Kind.CONFIG_COMPLIANCE)
     if not checks or not places:
         return ()

@@ -206,3 +206,21 @@ def test_a_repository_that_is_called_otherwise_now_is_told_with_the_way_out(tmp_
     told = capsys.readouterr().out
     assert "each by itself" not in told
     assert "infrastructure as code: " not in told
+
+
+def test_the_code_of_a_repository_that_is_not_listed_is_beside_nothing(shop: Shop, scope_of: Scopes) -> None:
+    """It was given up, or is somebody's fork: it counts for nothing, and was told as what the deployment parts from."""
+    fork = of("somebody/site", organisation := shop(OPEN), scope_of, "2026-11-20T10:00:00Z")
+    ours = of("shop/site", shop(NAMED), scope_of, "2026-11-20T11:00:00Z")
+    deployed = [{"id": "shop-uploads", "type": "AWS::S3::Bucket", "compliance": "COMPLIANT", "annotation": None}]
+    rules = [
+        {"rule": "s3-put-object-gated", "config_rule": "averment-s3-put-object-gated", "compliance": "COMPLIANT", "resources": deployed}
+    ]
+    place = {"account": "111122223333", "region": "eu-west-1"}
+    config = replace(ours, kind=Kind.CONFIG_COMPLIANCE, collector="config-compliance", payload={"rules": rules}, id="", **place)
+    told = [
+        {str(row.where).partition(":")[0] for row in drift(load_catalogue(), asked, [fork, ours, config], from_iso(NOW)) if row.where}
+        for listed in (None, ["shop/site"])
+        for asked in (replace(organisation, parameters={"check": {"repositories": listed}}),)
+    ]
+    assert told == [{"shop/site", "somebody/site"}, {"shop/site"}]
