@@ -26,6 +26,11 @@ _AS_SCP = re.compile(r"(?:[^@/:]+@)?([^@/:]{2,}):(?!//)(.+)")
 """``git@example.com:shop/infra.git``; a single letter before the colon is a drive."""
 _CODECOMMIT = re.compile(r"codecommit(?:::([\w-]+))?://(?:[^@/]*@)?([\w.-]+)")
 """AWS CodeCommit's own form, in which region and profile may stand: the profile is whoever asks."""
+_AZURE_BY_SSH = re.compile(r"ssh\.dev\.azure\.com/v3/([^/]+)/([^/]+)/([^/]+)")
+_AZURE_SHORT = re.compile(r"dev\.azure\.com/([^/]+)/_git/([^/]+)")
+"""Of a repository that is called like its project."""
+_FOR_SSH = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com", "altssh.bitbucket.org": "bitbucket.org"}
+"""Hosts that services have where port 443 alone is open, each with that of its addresses over HTTPS."""
 
 
 class Check(Collector):
@@ -157,7 +162,17 @@ def _remote_name(url: str) -> str | None:
         if parts.scheme == "file":
             return None
     path = path.strip("/").removesuffix(".git").rstrip("/")
-    return f"{host}/{path}".lower() if host and path else None
+    return _by_one_name(f"{host}/{path}".lower()) if host and path else None
+
+
+def _by_one_name(place: str) -> str:
+    """``place`` as it is called over HTTPS, where a service has another host, or another path, for SSH."""
+    host, _, path = place.partition("/")
+    if over_ssh := _AZURE_BY_SSH.fullmatch(place):
+        return "dev.azure.com/{}/{}/_git/{}".format(*over_ssh.groups())
+    if short := _AZURE_SHORT.fullmatch(place):
+        return "dev.azure.com/{0}/{1}/_git/{1}".format(*short.groups())
+    return f"{_FOR_SSH.get(host, host)}/{path}"
 
 
 def _revision(root: Path) -> dict[str, JSON] | None:
