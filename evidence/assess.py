@@ -176,7 +176,7 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
 def in_scope(record: Record, scope: Scope, files: JSON) -> bool:
     """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere, or is one of the ``files``
     or repositories that averment.yaml names (None: none are). One that it names no more speaks of nothing any more."""
-    if isinstance(files, list) and record.account is None and _named(record) not in map(_hidden_name, files):
+    if isinstance(files, list) and record.account is None and not any(_is_from(record, name) for name in files):
         return False
     account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
     return account and (not scope.regions or record.region is None or record.region in scope.regions)
@@ -184,13 +184,16 @@ def in_scope(record: Record, scope: Scope, files: JSON) -> bool:
 
 def _missing_files(latest: Sequence[Record], files: JSON) -> list[str]:
     """The ``files`` or repositories that averment.yaml names and that no record is from: what stands in them, nobody has taken over."""
-    sources = set(map(_named, latest))
-    return [str(name) for name in files if _hidden_name(name) not in sources] if isinstance(files, list) else []
+    listed = files if isinstance(files, list) else []
+    return [str(name) for name in listed if not any(_is_from(record, name) for record in latest)]
 
 
-def _named(record: Record) -> JSON:
-    """What averment.yaml calls the place of a ``record`` that is from no account."""
-    return _hidden_name(repository_of(record) or record.source)
+def _is_from(record: Record, name: JSON) -> bool:
+    """Whether ``record``, which is from no account, is from the file or repository that averment.yaml calls ``name``; a repository's is in any case."""
+    repository, wanted = repository_of(record), _hidden_name(name)
+    if repository is None:
+        return _hidden_name(record.source) == wanted
+    return str(_hidden_name(repository)).casefold() == str(wanted).casefold()
 
 
 def _hidden_name(name: JSON) -> JSON:

@@ -231,3 +231,12 @@ def test_the_code_of_a_repository_that_is_not_listed_is_beside_nothing(shop: Sho
         for asked in (replace(organisation, parameters={"check": {"repositories": listed}}),)
     ]
     assert told == [{"shop/site", "somebody/site"}, {"shop/site"}]
+
+
+def test_a_listed_repository_is_found_in_whatever_case_it_is_written(shop: Shop, scope_of: Scopes) -> None:
+    """As its address has it, where a record has small letters: it had handed in nothing then, and its check counted for nothing."""
+    good = of("example.com/shop/infra", organisation := shop(NAMED), scope_of, "2026-11-20T11:00:00Z")
+    listed = replace(organisation, parameters={"check": {"repositories": ["example.com/Shop/Infra"]}})
+    assert gate([good], listed).status is Status.SATISFIED
+    both = replace(organisation, parameters={"check": {"repositories": ["example.com/Shop/Infra", "example.com/Shop/Site"]}})
+    assert gate([good], both).reason == "no evidence of check from example.com/Shop/Site"
