@@ -192,7 +192,7 @@ def _is_from(record: Record, name: JSON) -> bool:
     """Whether ``record``, which is from no account, is from the file or repository that averment.yaml calls ``name``; a repository's is in any case."""
     repository, wanted = repository_of(record), _hidden_name(name)
     if repository is None:
-        return _hidden_name(record.source) == wanted
+        return bool(_hidden_name(record.source) == wanted)
     return str(_hidden_name(repository)).casefold() == str(wanted).casefold()
 
 
