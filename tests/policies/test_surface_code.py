@@ -593,6 +593,25 @@ SCATTERED: dict[str, tuple[dict[str, str | bytes], Verdict]] = {
         },
         Verdict.FAIL,
     ),
+    "of a package whose own file hands it on to a caller that looks at liveness before": (
+        {
+            "faces/__init__.py": "from .looking import ensure\nfrom .matching import match\n",
+            "faces/looking.py": f"{PYTHON}def ensure(event):\n    if {LIVE}['Confidence'] < 90:\n        raise PermissionError\n",
+            "faces/matching.py": f"{PYTHON}def match(event):\n    return {COMPARE}\n",
+            "app.py": "import faces\ndef handler(event, context):\n    faces.ensure(event)\n    return faces.match(event)\n",
+        },
+        Verdict.PASS,
+    ),
+    "of a folder whose index hands it on to a caller that looks at liveness before": (
+        {
+            "faces/index.ts": 'export * from "./looking";\nexport * from "./matching";\n',
+            "faces/looking.ts": f'import {{ Rekognition }} from "{SDK}";\nconst c = new Rekognition({{}});\nexport const ensure = async (id) => {{\n'
+            "  const r = await c.getFaceLivenessSessionResults({ SessionId: id });\n  if (r.Confidence < 90) throw new Error();\n};\n",
+            "faces/matching.ts": f'import {{ Rekognition }} from "{SDK}";\nconst c = new Rekognition({{}});\nexport const match = (e) => c.compareFaces(e);\n',
+            "app.ts": 'import { ensure, match } from "./faces";\nexport const handler = async (e) => { await ensure(e.id); return match(e); };\n',
+        },
+        Verdict.PASS,
+    ),
     "of a client to which the operation is named": (
         {"app.py": f'{PYTHON}def run(e):\n    return rek._make_api_call("CompareFaces", e)\n'},
         Verdict.FAIL,

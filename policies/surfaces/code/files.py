@@ -48,6 +48,8 @@ _BUILT_NAME = re.compile(r"[.-]min\.[cm]?js$|\.bundle\.[cm]?js$|\.chunk\.js$|\.d
 _LONG_LINE = 5_000
 _HANDING_ON = ("__init__.py", "index.ts", "index.js", "index.mts", "index.mjs")
 """What a folder is for those who import it."""
+_TAKING = (b"import", b"require", b"export")
+"""What a file has that takes something out of another one, to hand it on or for itself."""
 
 
 @dataclass
@@ -91,7 +93,12 @@ def select(files: Iterable[Path], root: Path) -> Sources:
     if not any(asks(data) for data in found.parsed.values()):
         found.parsed.clear()  # nothing about faces: no need to parse anything
         return found
+    marked = list(found.parsed)
     _add_importers(found, others)
+    for path in marked:  # a client may be handed on by the package in which it is made; after those who import it, of whom this may be one
+        for name in _HANDING_ON:
+            if (whole := path.with_name(name)) in others:
+                found.parsed[whole] = others.pop(whole)
     return found
 
 
@@ -148,10 +155,6 @@ def _is_minified(data: bytes) -> bool:
 
 def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
     """Add files that name a file which is read (``import faces``, ``require("./faces")``), and so on."""
-    for path in list(found.parsed):  # a client may be handed on by the package in which it is made
-        for name in _HANDING_ON:
-            if (whole := path.with_name(name)) in others:
-                found.parsed[whole] = others.pop(whole)
     fresh = [path for path, data in found.parsed.items() if asks(data)]
     for _ in range(ROUNDS):
         python = _imports_of(fresh, python=True)
@@ -159,7 +162,7 @@ def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
         fresh = []
         for path, data in others.items():
             pattern = python if path.suffix == ".py" else script
-            if pattern is not None and (b"import" in data or b"require" in data) and pattern.search(data):
+            if pattern is not None and any(word in data for word in _TAKING) and pattern.search(data):
                 fresh.append(path)
         if not fresh:
             return
