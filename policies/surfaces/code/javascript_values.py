@@ -350,6 +350,7 @@ class ValueReader(Builder, ABC):
             if part.type == "spread_element":
                 call.spread = True
             call.args.append(Value(line_of(part)) if part.type in FUNCTIONS else self.value(part, function))
+        call.rejects = any(self.settlers.get(arg.name) is False for arg in call.args if arg.outer is None)
         registered = bool(call.args) and call.args[0].text is not None
         in_place = call.name in _IN_PLACE or (function.name != MODULE and not registered) or callable_at_once(node)
         for part in literals:

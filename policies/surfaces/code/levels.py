@@ -280,6 +280,8 @@ class Levels:
 
     def goes_on(self, call: Call, frame: Frame) -> bool:
         """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""
+        if call.rejects:
+            return False
         named = (self.reach.project.name(arg.name, frame.function).function for arg in call.args if arg.name)
         return any(goes_on(inline.body) for inline in call.inline) or any(one is None or goes_on(one.body) for one in named)
 

@@ -205,6 +205,7 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
         ("await demand(e).catch(console.error);", Verdict.UNKNOWN, "only on one branch"),
         ("await demand(e).catch(told);", Verdict.UNKNOWN, "only on one branch"),
         ("await demand(e).catch(again);", Verdict.PASS, ""),
+        ("await new Promise((yes, no) => { demand(e).then(yes).catch(no); });", Verdict.PASS, ""),
     ],
 )
 def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: Verdict, message: str, tmp_path: Path):
