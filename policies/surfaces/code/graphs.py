@@ -178,7 +178,7 @@ def liveness(match: Match) -> str | Unknown:
             return Unknown(f"the liveness result ({state.read_at}) is compared with {match.low}, and its Confidence counts from 0 to 100")
         return "ended" if state.ended or match.ended_later else "ignored"
     if state.best is not Seen.NOTHING and state.left:
-        return Unknown(f"the liveness result ({state.read_at}) is read by {state.left}, which is asynchronous and isn't awaited")
+        return Unknown(f"the liveness result ({state.read_at}) is read by {state.left}")
     if state.best is not Seen.NOTHING:
         return Unknown(f"the liveness result ({state.read_at}) is read only on one branch before the comparison")
     if match.read_later is not None:

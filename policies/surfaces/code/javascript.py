@@ -27,12 +27,14 @@ from averment.policies.surfaces.code.model import (
     Statement,
     Try,
     Value,
+    calls_of,
     runs_over,
 )
 from averment.policies.surfaces.code.python import SourceError
 
 _GRAMMARS = {".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx"}
 _MAX_FAULTS = 50
+_CHAINED = frozenset({"then", "catch", "finally"})
 
 
 def parse(path: Path, data: bytes) -> Module:
@@ -106,6 +108,8 @@ class _Reader(ValueReader):
         inner = node.named_children[0] if node.named_children else None
         if inner is None or inner.type == "string":
             return []
+        while inner.type == "unary_expression" and text_of(inner.child_by_field_name("operator")) == "void":
+            inner = inner.child_by_field_name("argument")
         if inner.type == "sequence_expression":
             return [Do(self.value(part, function)) for part in inner.named_children]
         if inner.type == "assignment_expression":
@@ -117,6 +121,8 @@ class _Reader(ValueReader):
         if call is not None and call.receiver is None and call.name in self.settlers:
             settled = call.args[0] if call.args else None
             return [Return(settled) if self.settlers[call.name] else Raise(settled)]
+        if call is not None:
+            call.floating = call.name in _CHAINED and not call.awaited and not self.settlers and not _goes_back(value, function)
         return [Raise(value)] if call is not None and call.path == "process.exit" else [Do(value)]
 
     def assignment(self, node: Any, function: Function) -> list[Statement]:
@@ -356,6 +362,14 @@ class _Reader(ValueReader):
         return []
 
     stmt_continue_statement = stmt_break_statement
+
+
+def _goes_back(chain: Value, function: Function) -> bool:
+    """Whether a chain of promises tells what it found to whoever called ``function``, by a function that was handed in (``.catch(next)``)."""
+    handed = {param.name for param in function.params if param.name}
+    calls = list(calls_of([Do(chain)]))
+    called = {call.name for call in calls if call.receiver is None}
+    return not handed.isdisjoint(called | {arg.name for call in calls if call.name in _CHAINED for arg in call.args})
 
 
 def _exported_name(name: str) -> str | None:

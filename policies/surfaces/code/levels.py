@@ -41,6 +41,8 @@ _SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|\b0\.01\b|\bpercent|normali[sz]e", r
 _TASKS = frozenset({"create_task", "ensure_future"})
 """Functions of Python's asyncio that start a coroutine and don't wait for it."""
 
+UNAWAITED = "which is asynchronous and isn't awaited"
+
 
 class Levels:
     """The levels of names and expressions in one walk.
@@ -277,6 +279,18 @@ class Levels:
         targets = self.reach.targets(call, frame.function)
         if targets and all(target.waited for target in targets):
             self._left.add(id(call))
+
+    def drops(self, value: Value) -> str:
+        """By what ``value``, a statement, lets go on whoever was refused in it: promises for which nothing waits, or whose failures come as
+        answers at which nothing looks; "" if it doesn't."""
+        call = value.outer
+        if call is None:
+            return ""
+        if call.floating:
+            return f"a chain that ends in {call.name}(), {UNAWAITED}"
+        flag = call.keywords.get("return_exceptions") if call.name == "gather" else None
+        settled = call.path == "Promise.allSettled" or (flag is not None and flag.constant and flag.literal is True)
+        return f"{call.path}(), at whose answers nothing looks" if settled else ""
 
     def goes_on(self, call: Call, frame: Frame) -> bool:
         """Whether what follows ``.catch(...)`` goes on where the promise failed: what is handed to it neither throws nor rejects."""

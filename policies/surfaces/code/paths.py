@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from averment.policies.surfaces.code.apis import MATCHES, RESULT, SESSION
-from averment.policies.surfaces.code.levels import NUMERIC, THREADS, Levels
+from averment.policies.surfaces.code.levels import NUMERIC, THREADS, UNAWAITED, Levels
 from averment.policies.surfaces.code.model import (
     Bind,
     Call,
@@ -152,7 +152,11 @@ class Walker(Levels):
             case Do(value):
                 self.leaves(value, frame)
                 around, self._noted = self._noted, self._noted or only_notes([[statement]])
+                before, dropped = state.copy(), self.drops(value)
                 self.value(value, frame, state, top=True)
+                if dropped:
+                    become(state, joined([before, state.copy()]))
+                    state.left = state.left or dropped
                 self._noted = around
             case If():
                 return self.branch(statement, frame, state)
@@ -320,7 +324,7 @@ class Walker(Levels):
             result = Level.NOTHING if any(makes_up(inline) for inline in call.inline) else result
         if before is not None:
             become(state, joined([before, state.copy()]))
-            state.left = state.left or f"{call.path}()"
+            state.left = state.left or f"{call.path}(), {UNAWAITED}"
             result = Level.NOTHING
         self._results[id(call)] = result
         return result

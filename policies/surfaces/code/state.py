@@ -50,7 +50,7 @@ class State:
     handed: str = ""
     opaque: str = ""
     left: str = ""
-    """What is asynchronous and was called without waiting for its answer."""
+    """What was called without waiting for its answer, or looking at it, and which of the two."""
     opened: bool = False
     ended: bool = False
     """Whether something was decided by the result's ``Status``, which says that the session ended, and not how."""

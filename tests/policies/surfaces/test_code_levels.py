@@ -205,7 +205,13 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
         ("await demand(e).catch(console.error);", Verdict.UNKNOWN, "only on one branch"),
         ("await demand(e).catch(told);", Verdict.UNKNOWN, "only on one branch"),
         ("await demand(e).catch(again);", Verdict.PASS, ""),
+        ("void demand(e);", Verdict.UNKNOWN, "demand(), which is asynchronous and isn't awaited"),
+        ("demand(e).then(() => console.log('live'));", Verdict.UNKNOWN, "then(), which is asynchronous and isn't awaited"),
+        ("demand(e).then(note).catch(again);", Verdict.UNKNOWN, "catch(), which is asynchronous and isn't awaited"),
+        ("await demand(e).then(note);", Verdict.PASS, ""),
         ("await new Promise((yes, no) => { demand(e).then(yes).catch(no); });", Verdict.PASS, ""),
+        (f"demand(e).then(() => {MATCH}).then(note);", Verdict.UNKNOWN, "then(), which is asynchronous and isn't awaited"),
+        ("await Promise.allSettled([demand(e), note(e)]);", Verdict.UNKNOWN, "Promise.allSettled(), at whose answers nothing looks"),
     ],
 )
 def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: Verdict, message: str, tmp_path: Path):
@@ -223,6 +229,8 @@ def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: 
         ("if not await good(event):\n    return None", Verdict.PASS),
         ("await demand(event)", Verdict.PASS),
         ("task = asyncio.create_task(demand(event))\nawait task", Verdict.PASS),
+        ("await asyncio.gather(demand(event), other(), return_exceptions=True)", Verdict.UNKNOWN),
+        ("await asyncio.gather(demand(event), other())", Verdict.PASS),
     ],
 )
 def test_a_coroutine_that_nobody_waits_for_decides_nothing(handler: str, verdict: Verdict, tmp_path: Path):
