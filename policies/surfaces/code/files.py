@@ -93,9 +93,9 @@ def select(files: Iterable[Path], root: Path) -> Sources:
     if not any(asks(data) for data in found.parsed.values()):
         found.parsed.clear()  # nothing about faces: no need to parse anything
         return found
-    marked = list(found.parsed)
+    about = list(found.parsed)
     _add_importers(found, others)
-    for path in marked:  # a client may be handed on by the package in which it is made; after those who import it, of whom this may be one
+    for path in about:  # a client may be handed on by the package in which it is made; after those who import it, of whom this may be one
         for name in _HANDING_ON:
             if (whole := path.with_name(name)) in others:
                 found.parsed[whole] = others.pop(whole)
