@@ -6,6 +6,7 @@ Origin of the data: written for these tests.
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.surfaces.code import python
-from averment.policies.surfaces.code.files import MAX_BYTES
+from averment.policies.surfaces.code.files import MAX_BYTES, select
 from averment.policies.surfaces.code.javascript import parse as parse_script
 from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.registry import discover
@@ -913,6 +914,18 @@ def test_what_in_another_language_could_not_be_looked_at_is_named(tmp_path: Path
     found = discover(tmp_path)
     assert [Path(problem.where.file or "").name for problem in found.sources.problems] == ["Match.java"]
     assert any("Big.go (mentions Rekognition, but is larger than" in text for text in found.skipped)
+
+
+def test_of_large_files_that_are_left_out_anyway_only_the_beginning_is_read(tmp_path: Path):
+    """Nothing is said of a library's bundle, whatever stands at its end: reading thirty of them took longer than the check."""
+    (tmp_path / "vendor").mkdir()
+    with (tmp_path / "vendor" / "bundle.js").open("wb") as handle:
+        handle.truncate(32 * MAX_BYTES)
+    tracemalloc.start()
+    found = select([tmp_path / "vendor" / "bundle.js"], tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.skipped, found.problems, peak < 8 * MAX_BYTES) == ([], [], True)
 
 
 def test_a_service_in_another_language_alone_is_nothing_to_check_and_said(tmp_path: Path):

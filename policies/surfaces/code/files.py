@@ -135,7 +135,7 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
             return None
         with path.open("rb") as handle:
             data = handle.read(MAX_BYTES + 1)
-            data += handle.read(MAX_LOOKED) if len(data) > MAX_BYTES else b""  # what a bundle asks for stands after its libraries
+            data += handle.read(MAX_LOOKED) if told and len(data) > MAX_BYTES else b""  # what a bundle asks for stands after its libraries
     except OSError as error:
         if told:
             found.problems.append(Problem(f"can't be read: {error.strerror}", SourceRef(str(path))))
