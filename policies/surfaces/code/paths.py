@@ -154,7 +154,7 @@ class Walker(Levels):
                 around, self._noted = self._noted, self._noted or only_notes([[statement]])
                 before, dropped = state.copy(), self.drops(value)
                 self.value(value, frame, state, top=True)
-                if dropped:
+                if dropped and before.seen < state.seen:
                     become(state, joined([before, state.copy()]))
                     state.left = state.left or dropped
                 self._noted = around

@@ -209,6 +209,8 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
         ("demand(e).then(() => console.log('live'));", Verdict.UNKNOWN, "then(), which is asynchronous and isn't awaited"),
         ("demand(e).then(note).catch(again);", Verdict.UNKNOWN, "catch(), which is asynchronous and isn't awaited"),
         ("await demand(e).then(note);", Verdict.PASS, ""),
+        ("await demand(e); note(e).then(told).catch(told);", Verdict.PASS, ""),
+        ("if (e.s) { await demand(e); } note(e).catch(told);", Verdict.UNKNOWN, "is read only on one branch"),
         ("await new Promise((yes, no) => { demand(e).then(yes).catch(no); });", Verdict.PASS, ""),
         (f"demand(e).then(() => {MATCH}).then(note);", Verdict.UNKNOWN, "then(), which is asynchronous and isn't awaited"),
         ("await Promise.allSettled([demand(e), note(e)]);", Verdict.UNKNOWN, "Promise.allSettled(), at whose answers nothing looks"),
