@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS seen (
   name BLOB PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER, version_id TEXT, etag TEXT, modified TEXT
 ) WITHOUT ROWID;
 """
+_WAYS = {Medium.IMAGE: "image", Medium.CLIP: "clip/2"}
+"""In which way bytes are read. A number is counted up where the same ones come to be read in another way within a release: what was said of a video
+before its frames were drawn, and its colours and edits followed, is said of other pictures."""
+
 _SAVE_EVERY = 1.0
 """Seconds of work that a killed run loses at most."""
 
@@ -50,7 +54,7 @@ class ScanMemory:
     def __init__(self, path: Path, info: DetectorInfo) -> None:
         self.path = path
         key = detector_key(info)
-        self._said_by = {medium: f"{key}/{medium}" for medium in Medium}
+        self._said_by = {medium: f"{key}/{way}" for medium, way in _WAYS.items()}
         self._saved = time.monotonic()
         self._connection = self._open()
 

@@ -142,6 +142,23 @@ def test_what_an_earlier_release_remembered_is_not_misread(tmp_path: Path, count
     assert result.finding is Finding.FLAGGED
 
 
+def test_what_was_said_of_a_video_when_other_frames_of_it_were_looked_at_doesn_t_count(tmp_path: Path, counting: Any) -> None:
+    """Frames in known places, in the colours of another dynamic range: a clip that was clean by these is scored anew, and a still isn't."""
+    clip = Scanned("a.mp4", Finding.CLEAN, Score({Family.SYNTHETIC_IMAGE: 0.1}), 0.5, sha256_hex(b"a film"), FILE)
+    still = Scanned("a.jpg", Finding.CLEAN, Score({Family.SYNTHETIC_IMAGE: 0.1}), 0.5, sha256_hex(b"a still"), FILE)
+    with ScanMemory(tmp_path / "m", INFO) as memory:
+        memory.keep(clip, Medium.CLIP)
+        memory.keep(still, Medium.IMAGE)
+        assert memory.score(sha256_hex(b"a film"), Medium.CLIP) is not None
+    with sqlite3.connect(tmp_path / "m") as connection:
+        connection.execute("UPDATE scores SET detector = ? || '/clip' WHERE detector LIKE '%/clip%'", (detector_key(INFO),))
+        connection.execute("UPDATE scores SET detector = ? || '/image' WHERE detector LIKE '%/image%'", (detector_key(INFO),))
+    connection.close()
+    with ScanMemory(tmp_path / "m", INFO) as memory:
+        assert memory.score(sha256_hex(b"a film"), Medium.CLIP) is None
+        assert memory.score(sha256_hex(b"a still"), Medium.IMAGE) is not None
+
+
 def test_what_another_model_said_doesn_t_count(tmp_path: Path, counting: Any) -> None:
     """Another hash, version, or release of Averment; each model's own results are still there."""
     one = item("s3://b/a.jpg", b"good")
