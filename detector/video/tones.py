@@ -21,6 +21,9 @@ PQ, HLG = 16, 18
 """Transfer characteristics of ITU-T H.273."""
 
 _UNSTATED = 2
+_AS_ORDINARY = frozenset({14, 15})
+"""BT.2020's own curves, by whose name HLG goes where it says of itself in another place what it is (H.265, alternative transfer characteristics): a player that knows
+but the name shows the same signal as it is, which is what HLG was made for."""
 _NOT_ORDINARY = frozenset({8, 9, 10, 17})
 """Light that is written linearly, in logarithms, or for cinemas: a player that obeys shows something else than one that doesn't."""
 
@@ -63,6 +66,8 @@ def tone(transfer: int, stated: int, matrix: int, tag: str, *, metadata: bool) -
     for number in (transfer, stated):
         if number in _NOT_ORDINARY:
             raise RefusedError(f"its brightness is written in a way that is not read here (transfer {number} of H.273)")
+    if transfer == HLG and stated in _AS_ORDINARY:
+        return HLG
     kinds = {number if number in (PQ, HLG) else 0 for number in (transfer, stated) if number != _UNSTATED}
     if len(kinds) > 1:
         raise RefusedError("its container says another dynamic range than its frames, and which is shown depends on the player")

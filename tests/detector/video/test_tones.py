@@ -150,6 +150,13 @@ def test_frames_and_container_that_say_different_ranges_are_not_judged(tmp_path:
     assert seen(path) == ["its container says another dynamic range than its frames, and which is shown depends on the player"]
 
 
+@pytest.mark.parametrize("stated", [14, 15])
+def test_hlg_under_the_name_of_ordinary_video_in_its_colours_is_hlg(tmp_path: Path, stated: int) -> None:
+    """As broadcasters write it, for receivers that don't know HLG: they show the same signal, as every screen of ordinary range does."""
+    path = recoloured(wide(tmp_path / "a.mp4", [narrow_to_wide(np.array(colour)) for colour in SKIN], HLG), 9, stated, 9)
+    assert np.array(seen(path)) == pytest.approx(np.array(SKIN), abs=2)
+
+
 def test_a_range_that_the_container_alone_says_is_taken(tmp_path: Path) -> None:
     """Frames that say nothing of it are what their container says."""
     signal = narrow_to_wide(np.array(SKIN[0]))
