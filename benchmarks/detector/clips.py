@@ -21,7 +21,7 @@ from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.video.frames import Frame, Sampling, frames
-from averment.detector.video.scoring import score_clip
+from averment.detector.video.scoring import by_hash, score_clip
 
 FEWEST = 3
 """Real and fake clips that a source needs for figures of its own."""
@@ -70,7 +70,7 @@ def measure(folder: Path, detector: Detector, count: int) -> None:
     """Print the tables of the clips in ``folder``, ``count`` frames of each."""
     clips = of_folder(folder)
     scores = {
-        "whole clip": [score_clip(path, detector, Sampling(frames=count, drawn=True)) for path, _, _ in clips],
+        "whole clip": [score_clip(path, detector, by_hash(path, count)) for path, _, _ in clips],
         "its middle frame": [middle_frame(path, detector) for path, _, _ in clips],
     }
     report("all clips", [medium for _, medium, _ in clips], scores, detector, list(Family))

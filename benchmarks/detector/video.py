@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -28,8 +29,7 @@ from stages import run
 from averment.detector import corpus
 from averment.detector.interface import Detector, DetectorInfo, Score
 from averment.detector.opening import open_detector
-from averment.detector.video.frames import Sampling
-from averment.detector.video.scoring import score_clip
+from averment.detector.video.scoring import by_hash, score_clip
 
 RATE, LOOP = 25, 10
 """Frames a second, and seconds that are encoded once and then repeated packet by packet: making the clip costs little."""
@@ -84,7 +84,7 @@ def scan(path: Path, detector: str, key_frames: bool) -> dict[str, object]:
     """Scan in this process; the figures of the run."""
     timed = Timed(open_detector(detector))
     start = time.process_time()
-    score = score_clip(path, timed, Sampling(key_frames=key_frames))
+    score = score_clip(path, timed, replace(by_hash(path), key_frames=key_frames))
     ours = time.process_time() - start - timed.seconds
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))

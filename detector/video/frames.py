@@ -22,7 +22,6 @@ from averment.core.extras import require
 from averment.detector.imaging import UnreadableError
 from averment.detector.video.edit_lists import edit_lists
 from averment.detector.video.editions import has_ordered_chapters
-from averment.detector.video.lending import sha256_of
 
 MAX_PIXELS = 36_000_000
 """Width times height of a clip that is decoded: 8K (7680 x 4320) is within."""
@@ -63,7 +62,7 @@ _CHILD = Path(__file__).with_name("decoder_child.py")
 class Sampling:
     """Which frames of a clip are looked at.
 
-    ``frames`` are in so many equal parts of the clip, at the middle of each or, if they are ``drawn``, where in it the hash of the file has it. With ``key_frames``, each is the key frame before that time, where
+    ``frames`` are in so many equal parts of the clip, at the middle of each or, with ``seed``, where in it that has it. With ``key_frames``, each is the key frame before that time, where
     there is one that wasn't taken yet: quick, but whoever made the file chose where key frames are. With ``at``, one frame, at so many seconds.
 
     Of a clip that is cut (``Facts.cut``) they are of what is shown or, with ``view``, of all that is in the file between two times.
@@ -73,7 +72,7 @@ class Sampling:
     key_frames: bool = False
     at: float | None = None
     view: tuple[float, float] | None = None
-    drawn: bool = False
+    seed: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
         "key_frames": sampling.key_frames,
         "at": sampling.at,
         "view": sampling.view,
-        "seed": _seed(path) if sampling.drawn else "",
+        "seed": sampling.seed,
         "edits": edit_lists(path),
         "cpu_seconds": CPU_SECONDS,
         "memory_bytes": MEMORY_BYTES,
@@ -152,13 +151,6 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
             yield from _told(child)
         finally:
             child.kill()
-
-
-def _seed(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise UnreadableError(f"can't be read: {error.strerror}") from error
 
 
 def _check_one_film(path: Path) -> None:

@@ -30,6 +30,7 @@ from averment.detector.imaging import MIN_SIDE, UnreadableError
 from averment.detector.interface import Clip, Detector, FaceScore, Family, Moment, Score, Track
 from averment.detector.video.aggregate import FEWEST, highest_median
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
+from averment.detector.video.lending import sha256_of
 from averment.detector.video.tracks import Sight, tracks
 
 if TYPE_CHECKING:
@@ -90,14 +91,27 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
         MissingExtraError: PyAV isn't installed.
         IncompleteError: the detector is out of reach or broken.
     """
-    finding, wanted = finder or FaceFinder(), sampling or Sampling(drawn=True)
+    finding = finder or FaceFinder()
     try:
+        wanted = sampling or by_hash(path)
         seen = _look(path, detector, wanted, finding)
         others = [_look(path, detector, replace(wanted, view=view), finding) for view in _views(seen.facts)]
     except UnreadableError as error:
         return Score(cannot_say=str(error))
     score, *rest = [_finished(each, detector) for each in (seen, *others)]
     return _of_a_cut([score, *rest], seen.facts, detector.info.threshold) if seen.facts and seen.facts.cut else score
+
+
+def by_hash(path: Path, count: int = Sampling.frames) -> Sampling:
+    """So many frames, drawn by the hash of the file at ``path``.
+
+    Raises:
+        UnreadableError: it can't be read.
+    """
+    try:
+        return Sampling(count, seed=sha256_of(path))
+    except OSError as error:
+        raise UnreadableError(f"can't be read: {error.strerror}") from error
 
 
 def _look(path: Path, detector: Detector, sampling: Sampling, finder: FaceFinder) -> _Seen:

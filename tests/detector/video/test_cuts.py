@@ -20,6 +20,7 @@ from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Family, Score
 from averment.detector.scanning import Finding, finding_of
 from averment.detector.serving import score_from_json, score_to_json
+from averment.detector.video import scoring
 from averment.detector.video.edit_lists import edit_lists
 from averment.detector.video.frames import Facts, Frame, Sampling, frames
 from averment.detector.video.scoring import score_clip
@@ -144,6 +145,17 @@ def test_a_clip_that_was_cut_is_flagged_for_whatever_some_player_shows(
         assert clip.worst is not None
         assert fake[0] - 0.05 <= clip.worst.seconds <= fake[1] + 0.05
     assert score_from_json(json.loads(json.dumps(score_to_json(score)))) == score
+
+
+def test_a_clip_that_was_cut_is_hashed_once(film: Film, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose frames are drawn for each way of showing it; of four gigabytes a hash takes seconds."""
+    hashed: list[Path] = []
+    monkeypatch.setattr(scoring, "sha256_of", lambda path: hashed.append(path) or "a" * 64)
+    path = cut(film("cut.mp4", pictures=forged(0, 0), prepare=bframes), (4, 8, NORMAL))
+    clip = score_clip(path, told(bright)).clip
+    assert clip is not None
+    assert clip.judged == 4 * 32
+    assert hashed == [path]
 
 
 def test_what_is_left_open_in_some_way_of_showing_a_clip_leaves_it_open(film: Film, told: Any) -> None:

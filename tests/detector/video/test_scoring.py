@@ -24,14 +24,14 @@ from averment.detector.serving import score_from_json, score_to_json
 from averment.detector.video import frames as module
 from averment.detector.video import scoring
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling
-from averment.detector.video.scoring import score_clip
+from averment.detector.video.scoring import by_hash, score_clip
 
 SYNTHETIC, FACE = Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE
 Told = Callable[..., Any]
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """``shown(32, missed=...)``: the clip consists of so many frames, a second apart, whose colour is their number; nothing is decoded."""
 
     def clip(count: int, *, missed: int = 0, picture: Callable[[int], Image.Image] | None = None) -> Path:
@@ -46,7 +46,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
                 yield Missed(float(count + index), "the file ends before it")
 
         monkeypatch.setattr(scoring, "frames", frames)
-        return Path("clip.mp4")
+        path = tmp_path / "clip.mp4"
+        path.touch()
+        return path
 
     return clip
 
@@ -105,7 +107,7 @@ def test_where_frames_are_looked_at_is_drawn_by_the_file(film: Callable[..., Pat
     path = film("a.mp4", frames=320)
 
     def times() -> list[float]:
-        return [item.seconds for item in module.frames(path, Sampling(drawn=True)) if isinstance(item, Frame)]
+        return [item.seconds for item in module.frames(path, by_hash(path)) if isinstance(item, Frame)]
 
     drawn = times()
     assert drawn == times() == sorted(drawn)
