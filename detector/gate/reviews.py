@@ -261,13 +261,11 @@ class Reviews:
             self._admit(case.target.key)
         # Again: admitting takes seconds, in which a newer upload may have been scanned and published; this one would lie over it for good.
         self._check_releasable(case)
-        self._say(
-            case, _decision(case)
-        )  # before it: what was published and couldn't be logged would be served without a line until somebody came back
+        # Before it: what was published and couldn't be logged would be served without a line until somebody came back.
+        self._say(case, _decision(case))
         self.gate.publish(case.target, head, judgement, case.content_type)
-        if not self.gate.store.is_latest(
-            case.target, head["ETag"]
-        ):  # nothing here scans, so the newer one can't be done again, as the gate does
+        # Nothing here scans, so the newer one can't be done again, as the gate does.
+        if not self.gate.store.is_latest(case.target, head["ETag"]):
             why = f"a newer version of {case.target.key} was uploaded while this one was published, which may lie over it now"
             raise IncompleteError(why, fix="reject this one, then scan the newer one again: runbook rescan-since")
 
