@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from averment.detector.video.cuts import Entry, check, hidden
-from averment.detector.video.pictures import TRANSPARENT, as_png
+from averment.detector.video.pictures import as_png
 from averment.detector.video.refused import RefusedError
 from averment.detector.video.surveys import DEPENDABLE, Survey, base_of, data_seconds, seconds_of, shown_at, survey_of
+from averment.detector.video.veils import Veil
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -195,8 +196,6 @@ def _film(container: InputContainer) -> VideoStream:
     if films[0].codec_context is None or films[0].codec_context.name not in DECODERS.split(","):
         known = films[0].codec_context.name if films[0].codec_context is not None else "unknown"
         raise RefusedError(f"its codec ({known}) is not decoded here")
-    if films[0].metadata.get("alpha_mode") == "1":  # of WebM, whose transparency is a second picture beside the first, and not decoded
-        raise RefusedError(TRANSPARENT)
     return films[0]
 
 
@@ -263,6 +262,7 @@ class Reader:
         self.shift = shift
         self.transfer = int(stream.codec_context.color_trc)  # by the container's word, until the first frame is decoded
         self.pixels_left: int = asked["decoded_pixels"]
+        self.veil = Veil(stream, asked["max_pixels"]) if stream.metadata.get("alpha_mode") == "1" else None
         self.damaged = self.lost = False
         self._failed: set[float] = set()
         self._position = -math.inf
@@ -366,6 +366,8 @@ class Reader:
     def _seek(self, seconds: float) -> None:
         self.container.seek(self.survey.first + round(seconds / base_of(self.stream)), stream=self.stream, backward=True)
         self._frames = self._decoded()
+        if self.veil:
+            self.veil.begin()
 
     def _time_of(self, frame: VideoFrame) -> float:
         stamp = frame.pts if frame.pts is not None else frame.dts
@@ -377,6 +379,8 @@ class Reader:
         import av
 
         for packet in self.container.demux(self.stream):
+            if self.veil:
+                self.veil.follow(packet)
             try:
                 frames = packet.decode()
             except (av.error.MemoryError, MemoryError):
@@ -415,6 +419,8 @@ def _sample(reader: Reader, view: tuple[float, float], asked: dict[str, Any]) ->
             continue
         when, frame = found
         try:
+            if reader.veil:
+                reader.veil.check(frame)
             width, height, body = as_png(frame, reader.stream, reader.transfer, asked["frame_pixels"])
         except RefusedError as error:
             _say({"kind": "missed", "wanted": wanted + reader.shift, "reason": str(error)})

@@ -7,7 +7,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any
 
-from averment.detector.video.refused import RefusedError
+from averment.detector.video.refused import TRANSPARENT, RefusedError
 from averment.detector.video.tones import standard, tone
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SOLID = 242
 """How solid a pixel is, of 255, through which nothing is seen."""
-TRANSPARENT = "it is transparent, and what is shown depends on what it lies on"
 
 ASLANT = 0.02
 """Of a pixel's way across or down, by which a turned picture may lie aslant."""
@@ -40,10 +39,7 @@ def as_png(frame: VideoFrame, stream: VideoStream, stated: int, most: int) -> tu
     width, height = max(1, math.floor(width * shrink)), max(1, math.floor(height * shrink))
     interpolation: Any = "AREA" if shrink < 1 else "BICUBIC"
     matrix = int(frame.colorspace)
-    if any(part.is_alpha for part in frame.format.components):
-        ground: Any = frame.reformat(format="rgba", threads=1)
-        if ground.to_ndarray()[:, :, 3].min() < SOLID:
-            raise RefusedError(TRANSPARENT)
+    check_solid(frame)
     _check_profile(frame)
     metadata = any(name in frame.side_data for name in ("DOVI_METADATA", "DOVI_RPU_BUFFER"))
     kind = tone(int(frame.color_trc), stated, matrix, str(stream.codec_context.codec_tag), metadata=metadata)
@@ -60,6 +56,18 @@ def as_png(frame: VideoFrame, stream: VideoStream, stated: int, most: int) -> tu
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return picture.width, picture.height, buffer.getvalue()
+
+
+def check_solid(frame: VideoFrame) -> None:
+    """Refuse a frame through which something else is seen.
+
+    Raises:
+        RefusedError: it is one.
+    """
+    if any(part.is_alpha for part in frame.format.components):
+        ground: Any = frame.reformat(format="rgba", threads=1)
+        if ground.to_ndarray()[:, :, 3].min() < SOLID:
+            raise RefusedError(TRANSPARENT)
 
 
 def _check_profile(frame: VideoFrame) -> None:
