@@ -159,16 +159,16 @@ def _own_account(places: Sequence[str | None]) -> tuple[str, str | None]:
     except SignedOutError:
         raise
     except IncompleteError as error:
-        failed = error
+        failures = [error]
     with Unawaited(_AT_ONCE, name="whose-credentials") as threads:  # without a network each is long in giving up
         for place, answer in [(place, threads.submit(whose_credentials, client, place)) for place in places[1:]]:
             try:
                 return answer.result(), place
             except SignedOutError:
                 raise
-            except IncompleteError:
-                continue
-    raise failed
+            except IncompleteError as error:
+                failures.append(error)
+    raise failures[0]
 
 
 @dataclass(frozen=True)
