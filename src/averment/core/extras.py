@@ -9,8 +9,8 @@ from types import ModuleType
 from averment.core.errors import MissingExtraError
 
 _QUIET = {"onnxruntime": "ORT_DISABLE_TELEMETRY"}
-"""The variable by which a library, before it is imported, is told to report nothing to its maker. ONNX Runtime otherwise makes an id for the
-device in the user's home, counts what is run, and sends it to Microsoft (since 1.32 on Linux, too)."""
+"""The variable by which a library, before it is imported, is told to report nothing to its maker. ONNX Runtime otherwise leaves an id for the
+device and a file of events in the user's home (since 1.32 on Linux, too); its library names a collector of Microsoft's, and no sending was seen."""
 
 
 def require(module: str, *, extra: str, needed_for: str) -> ModuleType:
