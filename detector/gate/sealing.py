@@ -42,7 +42,7 @@ from averment.detector.credentials.s3 import (
     log_event,
     prepare_log,
 )
-from averment.detector.credentials.signing import Edit, Statement, carries, sign_media
+from averment.detector.credentials.signing import Edit, Signed, Statement, carries, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
 from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
@@ -133,13 +133,9 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             raise IncompleteError(error.message, where=SourceRef(settings.certificate), fix=error.fix) from error
         except BadInputError as error:
             raise IncompleteError(f"{target} {error.message}", fix=error.fix) from error
-        moment, verdict = utc_now(), str(GateVerdict.DISCLOSED)
-        ours = {
-            META_SOURCE: quote(f"{target.bucket}/{target.version or fetched.head['ETag'].strip(chr(34))}"),
-            **(verdict_seal(_signer(settings.seal_key), target.key, len(signed.data), verdict, iso(moment)) if settings.seal_key else {}),
-        }
-        provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
-        tags = {TAG_VERDICT: verdict, TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
+        moment = utc_now()
+        metadata = _metadata(settings, target, fetched, signed, iso(moment))
+        tags = {TAG_VERDICT: str(GateVerdict.DISCLOSED), TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
         event, logs = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json(), client("logs")
         prepare_log(logs, settings.log_group, moment, "nothing was published")
         # Before it is published: what is logged and then not published is logged anew with what the next delivery signs.
@@ -149,11 +145,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             Key=target.key,
             Body=signed.data,
             ContentType=signed.media_type,
-            Metadata={
-                **kept_metadata(fetched.metadata, {**ours, PROVENANCE_METADATA: provenance}),
-                **ours,
-                PROVENANCE_METADATA: provenance,
-            },
+            Metadata=metadata,
             Tagging=urlencode(tags),
         )
         # As in the gate: a takedown first forbids and then withdraws, so one of the two sees the other.
@@ -162,6 +154,18 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
         _catch_up(settings, store, target, fetched)
     return {"event": "sealed", **event}
+
+
+def _metadata(settings: SealSettings, target: ObjectVersion, fetched: Fetched, signed: Signed, moment: str) -> dict[str, str]:
+    """What the published object says of itself: where it is from, how it was marked and, for the edge, the verdict's seal; and of what the
+    generated one said as much as there is room for."""
+    verdict = str(GateVerdict.DISCLOSED)
+    ours = {
+        META_SOURCE: quote(f"{target.bucket}/{target.version or fetched.head['ETag'].strip(chr(34))}"),
+        **(verdict_seal(_signer(settings.seal_key), target.key, len(signed.data), verdict, moment) if settings.seal_key else {}),
+        PROVENANCE_METADATA: f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}",
+    }
+    return {**kept_metadata(fetched.metadata, ours), **ours}
 
 
 def _statement(data: bytes, title: str) -> Statement:

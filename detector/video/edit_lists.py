@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from averment.detector.imaging import UnreadableError
+
 MAX_BOXES = 100_000
 """Boxes that are walked through in search of them."""
 
@@ -63,13 +65,20 @@ class _Walk:
 def edit_lists(path: Path) -> dict[str, Any]:
     """By the number of each track that has one, what its list shows of it: how many ``parts``, where the first of them has its ``start`` and the last its
     ``end`` in seconds of the track (None: where the track has), and how many seconds are shown ``again``, or before what they come after; or in ``odd`` why it
-    can't be followed. Empty where the file is none of these, or too damaged to tell: FFmpeg's word stands then."""
+    can't be followed. Empty where the file is none of these, or too damaged to tell: FFmpeg's word stands then.
+
+    Raises:
+        UnreadableError: it has so many boxes that a list may stand behind those that were looked at.
+    """
     found: dict[str, Any] = {}
     with suppress(OSError, OverflowError, struct.error), path.open("rb") as file:
         walk = _Walk(file, path.stat().st_size)
         for box in walk.boxes(0, walk.size):
-            if box.kind == b"moov":
+            if box.kind == b"moov":  # the only one: a file with two is refused before
                 _film(walk, box, found)
+                break
+        if not walk.left:
+            raise UnreadableError(f"what it says of itself is written in more than {MAX_BOXES:,} parts, which are not read")
     return found
 
 

@@ -185,7 +185,11 @@ def _of_a_cut(scores: Sequence[Score], facts: Facts, threshold: float) -> Score:
     return (
         Score(said, silent=silent, clip=clip, refused=any(score.refused for score in scores))
         if said
-        else Score(cannot_say="; ".join(f"{family}: {reason}" for family, reason in silent.items()), clip=clip)
+        else Score(
+            cannot_say="; ".join(f"{family}: {reason}" for family, reason in silent.items()),
+            clip=clip,
+            refused=any(score.refused for score in scores),
+        )
     )
 
 

@@ -202,6 +202,16 @@ def test_lists_that_show_more_than_one_stretch_or_change_its_pace_are_refused(fi
         list(frames(cut(film("odd.mp4", frames=500), *parts), Sampling()))
 
 
+def test_a_list_behind_more_boxes_than_are_read_is_no_list_that_is_not_there(film: Film) -> None:
+    """Boxes of nothing take 8 bytes each: behind enough of them the list would not be read, and FFmpeg leaves out the frame that it holds."""
+    path = cut(film("odd.mp4", frames=50), (2, 0, NORMAL), (600, 1, 0))
+    data, nothing = path.read_bytes(), struct.pack(">I4s", 8, b"free") * 100_000
+    place = data.index(b"moov") - 4
+    path.write_bytes(data[:place] + nothing + data[place:])
+    with pytest.raises(UnreadableError, match="written in more than 100,000 parts"):
+        list(frames(path, Sampling()))
+
+
 def test_several_lists_of_one_track_are_refused(film: Film) -> None:
     """Which of them counts depends on the player."""
     with pytest.raises(UnreadableError, match="it has several edit lists"):
