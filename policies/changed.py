@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.repository import GIT_HARMLESS
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding
@@ -34,8 +35,6 @@ _TERRAFORM = (".tf", ".tofu")
 _BLOCK = re.compile(r"(resource|module|data|variable|locals|provider)\b")
 _FOR_ALL = re.compile(r"(data|variable|locals|provider)\b")
 """Blocks of Terraform that other blocks of the module go by."""
-_HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull)
-"""A repository's own settings don't get to run programs."""
 _OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 """What Git tells its hooks of the repository that it works on, which need not be that of the folder: it finds that one by itself."""
 
@@ -133,10 +132,12 @@ def _no_repository(start: Path, said: str) -> BadInputError:
         return BadInputError(f"--changed-since needs a Git repository, and {start} is in none", fix="leave --changed-since out")
     told = next((line.removeprefix("fatal: ") for line in said.splitlines() if line.startswith("fatal: ")), "it doesn't say why")
     strange = re.search(r"dubious ownership in repository at '(.+)'", told)
-    return BadInputError(
-        f"--changed-since needs a Git repository, and Git refuses the one of {start}: {told}",
-        fix=f"git config --global --add safe.directory '{strange[1]}'" if strange else "mend that, or leave --changed-since out",
-    )
+    fix = f"git config --global --add safe.directory '{strange[1]}'" if strange else "mend that, or leave --changed-since out"
+    if "cannot use bare repository" in told:
+        fix = (
+            "HEAD, config, objects and refs there pass for a repository of their own, and no checkout has them: look at who put them there"
+        )
+    return BadInputError(f"--changed-since needs a Git repository, and Git refuses the one of {start}: {told}", fix=fix)
 
 
 def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str], ignored: Sequence[str] = ()) -> Changed:
@@ -161,7 +162,7 @@ def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:
     told = () if "GIT_WORK_TREE" in os.environ else _OF_A_HOOK  # with both named, somebody means what they say
     environment = {name: value for name, value in os.environ.items() if name not in told}
     try:
-        command = ["git", "-C", str(folder), *_HARMLESS, *arguments]
+        command = ["git", "-C", str(folder), *GIT_HARMLESS, *arguments]
         return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env={**environment, "LC_ALL": "C"})
     except (OSError, subprocess.SubprocessError) as error:
         raise IncompleteError(f"--changed-since needs Git, which could not be run: {error}", fix="install Git") from error

@@ -13,6 +13,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError
 from averment.core.files import relative_posix
 from averment.core.regions import partition_of
+from averment.core.repository import GIT_HARMLESS
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
@@ -186,6 +187,7 @@ def _revision(root: Path) -> dict[str, JSON] | None:
 def _git(root: Path, *command: str) -> str | None:
     """What Git says in ``root``; None where it can't."""
     try:
-        return subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout
+        arguments = ["git", "-C", str(root), *GIT_HARMLESS, *command]
+        return subprocess.run(arguments, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout
     except (OSError, UnicodeDecodeError, subprocess.SubprocessError):
         return None

@@ -142,3 +142,39 @@ def test_the_revision_says_which_code_was_checked(shop: Callable[[str], Organisa
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": False}
     (organisation.root / "infra" / "shop.yaml").write_text(OPEN, encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
+
+
+def test_the_revision_is_asked_without_running_what_the_checkout_names(
+    shop: Callable[[str], Organisation], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Files of a branch can make up a repository whose settings name a program: collecting in that folder ran it, and told of its commit."""
+    organisation = shop(NAMED)
+    git = ["git", "-C", str(organisation.root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    ran = organisation.root / "was-run"
+    for command in (
+        ["init", "-q", "--bare", "."],
+        ["config", "core.bare", "false"],
+        ["config", "core.worktree", "."],
+        ["config", "remote.origin.url", "https://example.com/another/repository"],
+        ["add", "infra"],
+        ["commit", "-q", "-m", "x"],
+        ["config", "core.fsmonitor", f"touch '{ran}'; false"],
+    ):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    record = collected(scope_of, organisation)
+    assert not ran.exists()
+    assert record.payload["revision"] is None
+    assert record.source == "infrastructure as code"
+
+
+def test_the_revision_of_a_checkout_with_a_file_system_monitor(
+    shop: Callable[[str], Organisation], scope_of: Callable[..., CollectScope]
+) -> None:
+    """What an earlier job left as the repository's monitor is not asked which files differ: it could say that none does."""
+    organisation = shop(NAMED)
+    git = ["git", "-C", str(organisation.root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    ran = organisation.root.parent / "monitor-was-run"
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"], ["config", "core.fsmonitor", f"touch '{ran}'; false"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    collected(scope_of, organisation)
+    assert not ran.exists()

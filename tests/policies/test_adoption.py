@@ -529,6 +529,26 @@ def test_a_repository_does_not_run_its_own_programs(repository: Path) -> None:
     assert not (repository / "was-run").exists()
 
 
+def test_files_of_a_branch_that_make_up_a_repository_are_obeyed_in_nothing(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder may hold what Git takes for a repository, with settings that run a program and a history in which nothing changed: both were
+    believed, so that a flaw passed and a stranger's command was run."""
+    git("init", "-q", "--bare", "-b", "main", "a")
+    git("-C", "a", "config", "core.bare", "false")
+    git("-C", "a", "config", "core.worktree", ".")
+    git("-C", "a", "add", "main.tf")
+    git("-C", "a", "commit", "-q", "-m", "all that there ever was")
+    git("-C", "a", "config", "filter.x.clean", f"touch '{tmp_path}/was-run'; cat")
+    Path("a", ".gitattributes").write_text("* filter=x\n")
+    Path("a", "main.tf").touch()
+    assert check("--changed-since", "main", "a") == 2
+    told = capsys.readouterr().err
+    assert "Git refuses the one of a: cannot use bare repository" in told
+    assert "HEAD, config, objects and refs there pass for a repository of their own" in told
+    assert not (tmp_path / "was-run").exists()
+
+
 def settings(text: str) -> None:
     Path("averment.yaml").write_text(f"version: 1\ncheck: {text}\n")
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from averment.core.files import real
 from averment.core.organisation import FILE_NAME
+
+GIT_HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull, "-c", "safe.bareRepository=explicit")
+"""Options with which Git runs no program for the settings of what is checked. The last one is about files of a branch that make up a
+repository by themselves (``HEAD``, ``config``, ``objects``): Git would take the folder with them for the repository, and obey its settings."""
 
 
 def repository_around(path: Path) -> Path:
