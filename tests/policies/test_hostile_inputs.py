@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from averment.core.errors import ExitCode
 from averment.core.organisation import Organisation
 from averment.policies.engine import CheckResult, check
 from averment.policies.surfaces.registry import load_graphs
+from averment.policies.surfaces.terraform.functions.text import FUNCTIONS
 
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = %s\n}\n'
 
@@ -82,6 +84,52 @@ def test_numbers_that_explode_are_unknown(tmp_path: Path):
     lines = "".join(f"  a{i} = local.a{i - 1} * local.a{i - 1}\n" for i in range(1, 60))
     (tmp_path / "m.tf").write_text(f'locals {{\n  a0 = 99999999999\n{lines}}}\nresource "test_x" "b" {{\n  v = local.a59 > 1\n}}\n')
     run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("a?" * 18 + "a" * 18, "a" * 18),
+        (r"\\*" * 6 + "x", "\\" * 20),
+        (r"\[" + "a*" * 6 + r"b\]", "[" + "a" * 20),
+        ("((a+))+b", "a" * 20),
+        ("(?:a?){18}a{18}", "a" * 18),
+        ("(a|a)" * 18 + "b", "a" * 18),
+        ("(?ix)#[\n" + "a*" * 6 + "b#]", "a" * 20),
+    ],
+)
+def test_patterns_that_could_take_hours_are_not_tried(pattern: str, text: str) -> None:
+    """Python's engine goes back on what Terraform's never does. Optional signs, escapes before a star, brackets that are none, and groups within a
+    repeated one hid how long it could take: a line in a pull request kept a check busy until its job was ended."""
+    with pytest.raises(ValueError, match=r"could take too long|isn't evaluated"):
+        FUNCTIONS["regex"](pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("^([a-z0-9-]+)-(dev|prod)$", "shop-uploads-prod", ["shop-uploads", "prod"]),
+        ("([0-9]{2}:){5}[0-9]{2}", "00:11:22:33:44:55", ["44:"]),
+        (r"^(?P<major>\d+)\.(\d+)?", "1.23", {"major": "1"}),
+        (r"[*+?{(|]+\.", "a*+?.", "*+?."),
+        ("(?i)UPLOADS?(/.*)?$", "uploads/x", ["/x"]),
+    ],
+)
+def test_patterns_that_people_write_are_evaluated(pattern: str, text: str, found: object) -> None:
+    assert FUNCTIONS["regex"](pattern, text) == found
+
+
+def test_a_pattern_of_names_takes_no_longer_for_its_stars(tmp_path: Path) -> None:
+    """``fileset`` with many stars was tried in every way that they can share a long name out."""
+    name = "a" * 60
+    (tmp_path / name).write_text("")
+    patterns = ("*a" * 40 + "b", "**/" * 40 + "b", "*?" * 40 + "b", "{" * 200 + "}" * 200, "{a,b}" * 40, "x/{a" * 100, "x/*[a]", "x/*")
+    calls = ", ".join(f'fileset(path.module, "{pattern}")' for pattern in patterns)
+    (tmp_path / "m.tf").write_text(f'resource "aws_s3_bucket" "b" {{\n  bucket = join("", concat({calls}))\n}}\n')
+    began = time.monotonic()
+    result = run(tmp_path)
+    assert time.monotonic() - began < 20
+    assert result.counts.resources == 1
 
 
 def test_links_in_circles_pipes_and_devices_are_not_read(tmp_path: Path):

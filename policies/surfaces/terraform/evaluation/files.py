@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from fnmatch import translate
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ FILE_FUNCTIONS = frozenset(
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_LISTED = 10_000
 MAX_TEMPLATE_DEPTH = 8
+_MAX_GLOB = 500
+_MAX_ALTERNATIVES = 100
+_ANY = re.compile("")
+"""Stands for ``**``: any number of folders."""
 
 
 def call_file_function(function: str, arguments: list[Any], env: Env) -> Any:
@@ -113,24 +118,43 @@ def _fileset(arguments: list[Any], module: Scope) -> Any:
     names = observer.below(base, limit=MAX_LISTED)
     if names is None:
         return Unknown(f"{arguments[0]} holds too many files to list")
-    pattern = _pattern(arguments[1])
-    return [name for name in names if pattern.fullmatch(name)]
+    patterns = _patterns(arguments[1])
+    if patterns is None:
+        return Unknown(f"the pattern '{arguments[1][:80]}' of fileset is not read")
+    return [name for name in names if any(_matches(pattern, name.split("/")) for pattern in patterns)]
 
 
-def _pattern(glob: str) -> re.Pattern[str]:
-    """``*`` within a name, ``**`` across folders, ``?``, ``{a,b}``: Terraform's own syntax."""
-    out, position, depth = "", 0, 0
-    while position < len(glob):
-        char = glob[position]
-        if glob.startswith("**/", position):
-            out, position = out + r"(?:[^/]+/)*", position + 3
-            continue
-        if glob.startswith("**", position):
-            out, position = out + ".*", position + 2
-            continue
-        opened, closed = char == "{", char == "}" and depth > 0
-        depth += opened - closed
-        special = {"*": "[^/]*", "?": "[^/]", "{": "(?:"}.get(char)
-        out += ")" if closed else "|" if char == "," and depth else special or re.escape(char)
-        position += 1
-    return re.compile(out + ")" * depth)
+def _patterns(glob: str) -> list[list[re.Pattern[str]]] | None:
+    """What the parts of a name have to match, for each of the alternatives ``{a,b}`` that ``glob`` has; None for one that isn't read.
+
+    ``*`` and ``?`` stay within a part, ``**`` is ``_ANY``. No pattern takes long on any name, as those from a stranger's file mustn't:
+    ``translate`` never goes back behind a star.
+    """
+    if len(glob) > _MAX_GLOB or re.search(r"[\[\\]", glob):
+        return None
+    spelled, waiting = [], [glob]
+    while waiting:
+        text = waiting.pop()
+        inner = re.search(r"\{([^{}]*)\}", text)
+        if inner is not None:
+            waiting += [text[: inner.start()] + choice + text[inner.end() :] for choice in inner[1].split(",")]
+        elif "{" in text or "}" in text:
+            return None
+        else:
+            spelled.append(text)
+        if len(spelled) + len(waiting) > _MAX_ALTERNATIVES:
+            return None
+    return [[_ANY if part == "**" else re.compile(translate(part)) for part in text.split("/")] for text in spelled]
+
+
+def _matches(pattern: list[re.Pattern[str]], parts: list[str]) -> bool:
+    reached = {0}
+    """How many of ``parts`` the pattern so far may have taken."""
+    for wanted in pattern:
+        if wanted is _ANY:
+            reached = set(range(min(reached), len(parts) + 1))
+        else:
+            reached = {at + 1 for at in reached if at < len(parts) and wanted.match(parts[at])}
+        if not reached:
+            return False
+    return len(parts) in reached

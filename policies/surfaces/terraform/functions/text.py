@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 import unicodedata
 import urllib.parse
@@ -20,6 +21,9 @@ MAX_PATTERN = 500
 
 MAX_PATTERN_WORK = 1_000_000
 """Steps that a pattern may need in the worst case: Terraform's engine takes linear time on any, ours doesn't."""
+
+
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?:\?(?:P<\w*>|[ims]*:)?)?|(?P<loop>(?:[*+?]|\{\d*,?\d*\})[?+]?)|.", re.DOTALL)
 
 
 def graphemes(text: str) -> int:
@@ -39,13 +43,34 @@ def _pattern(source: str, text: str) -> re.Pattern[str]:
     Raises:
         ValueError: it isn't a pattern both engines read alike, or could take too long.
     """
-    if len(source) > MAX_PATTERN or re.search(r"\\[pPQCzZGKXkR]|\(\?[^:imsP]|\(\?P[^<]|\[\[:|\\x\{", source):
+    if len(source) > MAX_PATTERN or re.search(r"\\[pPQCzZGKXkR]|\(\?(?!:|P<|[ims]+[:)])|\[\[:|\\x\{", source):
         raise ValueError("a pattern that isn't evaluated here")
-    loops = len(re.findall(r"(?<!\\)[*+]|\{\d*,\d*\}", re.sub(r"\[[^\]]*\]", "x", source)))
-    nested = re.search(r"[*+}][^()]*\)[*+{]|\([^()]*\|[^()]*\)[*+{]", source) is not None
-    if nested or max(1, len(text)) ** (1 + loops) > MAX_PATTERN_WORK:
+    if _work(source, len(text)) > MAX_PATTERN_WORK:
         raise ValueError("a pattern that could take too long")
     return re.compile(source.replace(r"\z", r"\Z"))
+
+
+def _work(source: str, length: int) -> float:
+    """How many ways there may be to try the pattern ``source`` on a text of ``length`` signs: from each place, a loop may end anywhere, and what may be
+    left out or has alternatives goes two ways. There is no bound where a group repeats that holds one of these."""
+    work, length = float(max(1, length)), max(2, length)
+    groups, closed = [False], False
+    """Whether each open group holds a choice, and whether the group that ended just now did."""
+    for token in _TOKEN.finditer(source):
+        sign = token[0]
+        if token["loop"] is not None:
+            exact = re.fullmatch(r"\{(\d+)\}[?+]?", sign)
+            if closed and not sign.startswith("?"):
+                return math.inf
+            work *= int(exact[1]) or 1 if exact else 2 if sign.startswith("?") else length
+            groups[-1] = groups[-1] or exact is None
+        elif sign == "|":
+            work, groups[-1] = work * 2, True
+        elif sign.startswith("("):
+            groups.append(False)
+        closed = sign == ")" and len(groups) > 1 and groups.pop()
+        groups[-1] = groups[-1] or closed
+    return work
 
 
 def _replace(text: str, old: str, new: str) -> str:
