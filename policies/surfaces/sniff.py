@@ -30,12 +30,23 @@ _RESOURCES = re.compile(rb"(?<![A-Za-z])Resources\b")
 """The section, or ``Fn::ForEach`` of it; not a key that ends so (``DataResources`` of a trail)."""
 
 
-_ESCAPED = re.compile(rb"\\(?:u00|x)([2-7][0-9a-fA-F])")
+_ESCAPED = re.compile(rb"\\(?:u00|x|U000000)([2-7][0-9a-fA-F])|\\(?:\r\n?|\n)[ \t]*")
+_ESCAPES = (b"\\u00", b"\\x", b"\\U000000", b"\\\n", b"\\\r")
+_DOCUMENT_OF_SSM = re.compile(rb"(?:^|\r)(?:\{\s*)?[\"']?schemaVersion[\"']?\s*:", re.MULTILINE)
+"""At the left edge, or first between the outermost braces: the key that documents of Systems Manager begin with, and templates may not have."""
+_RESOURCES_AT_THE_EDGE = re.compile(rb"(?:^|\r)(?![ \t\r\n#])[^\r\n]*\bResources\b", re.MULTILINE)
 
 
 def _unescaped(data: bytes) -> bytes:
-    """``data`` with the escapes of plain characters resolved, by which the words that tell a template could be written."""
-    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), data) if b"\\u00" in data or b"\\x" in data else data
+    """``data`` with the escapes of plain characters resolved, and lines joined, by which the words that tell a template could be written."""
+    return _ESCAPED.sub(lambda found: bytes.fromhex((found[1] or b"").decode()), data) if any(mark in data for mark in _ESCAPES) else data
+
+
+def _is_document_of_ssm(data: bytes) -> bool:
+    """Whether a file that names resources is a document of Systems Manager. A comment or some other key that says so doesn't make it one: who wants
+    a template not to be looked at could write it."""
+    found = _DOCUMENT_OF_SSM.search(data[:400])
+    return found is not None and not (_RESOURCES_AT_THE_EDGE.search(data) or (data.lstrip()[:1] == b"{" and data[: found.start()].strip()))
 
 
 def is_template(data: bytes, path: Path) -> bool:
@@ -45,7 +56,7 @@ def is_template(data: bytes, path: Path) -> bool:
         return True
     if path.name == _SERVERLESS_JSON and b'"service"' in data and b'"provider"' in data:
         return True
-    return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
+    return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and not _is_document_of_ssm(data)
 
 
 def may_nest(data: bytes) -> bool:

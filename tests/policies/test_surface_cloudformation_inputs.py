@@ -419,6 +419,8 @@ def test_a_macro_beside_properties_is_said(tmp_path: Path):
     [
         ("t.json", '{"Res\\u006furces": {"B": {"Type": "AW\\u0053::S3::Bucket"}}}'),
         ("t.yaml", '"Resourc\\x65s":\n  B: {Type: "\\u0041WS::S3::Bucket"}\n'),
+        ("t.yaml", '"\\U00000052esources":\n  B: {Type: "\\U00000041WS::S3::Bucket"}\n'),
+        ("t.yaml", '"Resour\\\n  ces":\n  B: {Type: "AWS:\\\n    :S3::Bucket"}\n'),
     ],
 )
 def test_a_template_is_known_however_its_words_are_written(tmp_path: Path, name: str, text: str):
@@ -426,3 +428,33 @@ def test_a_template_is_known_however_its_words_are_written(tmp_path: Path, name:
     (tmp_path / name).write_text(text)
     (graph,) = load_graphs(tmp_path)
     assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.yaml", "# not a schemaVersion\nResources:\n  B: {Type: AWS::S3::Bucket}\n"),
+        ("t.yaml", "Metadata:\n  schemaVersion: '0.3'\nResources:\n  B: {Type: AWS::S3::Bucket}\n"),
+        ("t.yaml", "Description: '\nschemaVersion: 0.3'\nResources:\n  B: {Type: AWS::S3::Bucket}\n"),
+        ("t.json", '{"Metadata": {"schemaVersion": "0.3"}, "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}'),
+        ("t.json", '{"Metadata": {\n"schemaVersion": "0.3"}, "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}'),
+    ],
+)
+def test_a_template_is_no_document_of_systems_manager_for_a_word_in_it(tmp_path: Path, name: str, text: str):
+    """A comment with that word had the whole template passed over, and the check of a folder with another one in it was clean."""
+    (tmp_path / name).write_text(text)
+    (graph,) = load_graphs(tmp_path)
+    assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("d.yaml", "---\nschemaVersion: '0.3'\nmainSteps:\n  - inputs: {Resources: [AWS::S3::Bucket]}\n"),
+        ("d.yaml", "description: of ours\nschemaVersion: '0.3'\nmainSteps:\n  - inputs: {Resources: [AWS::S3::Bucket]}\n"),
+        ("d.json", '{\n  "schemaVersion": "0.3",\n  "mainSteps": [{"Resources": ["AWS::S3::Bucket"]}]\n}\n'),
+    ],
+)
+def test_a_document_of_systems_manager_is_no_template(tmp_path: Path, name: str, text: str):
+    (tmp_path / name).write_text(text)
+    assert not load_graphs(tmp_path)
