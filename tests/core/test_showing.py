@@ -26,6 +26,24 @@ def test_nothing_that_a_terminal_obeys_is_left(show: object) -> None:
     assert shown.startswith("\\x1b]0;title\\x07\\x1b[2K\\x0d\\x202egpj.exe\\x9b31m")
 
 
+@pytest.mark.parametrize("show", [printable, harmless])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x ##vso[task.complete result=Succeeded;]", "x \\x23#vso[task.complete result=Succeeded;]"),
+        ("###teamcity[buildStatus status='SUCCESS']", "#\\x23#teamcity[buildStatus status='SUCCESS']"),
+        ("a##[add-path]b", "a\\x23#[add-path]b"),
+        ("  ::stop-commands::x", "  \\x3a:stop-commands::x"),
+        ("far out ::Add-Mask::e", "far out \\x3a:Add-Mask::e"),
+        ("## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads", "## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads"),
+    ],
+)
+def test_nothing_commands_the_machine_that_a_job_runs_on(show: object, text: str, shown: str) -> None:
+    """CI servers look for commands in whatever a program prints: a name could end a step as succeeded, or say where later ones find their programs."""
+    assert callable(show)
+    assert show(text) == shown
+
+
 def test_only_running_text_keeps_its_lines() -> None:
     """A name is one line whatever is in it; a reason of several lines stays readable, with the spaces of typesetting."""
     assert printable("a\nb\u2028c") == "a\\x0ab\\x2028c"
