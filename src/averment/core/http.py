@@ -87,7 +87,8 @@ def on_this_machine(url: str) -> bool:
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Takes a redirection for an answer: headers with a secret in them are for the host that they were meant for."""
+    """Takes a redirection for an answer. Headers with a secret in them are for the host that they were meant for; and a service that was asked for
+    something must not send whoever asks elsewhere: to addresses that this machine alone can reach, or to FTP, over which nobody watches."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -146,7 +147,7 @@ class _Watch:
 
 def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str] | None = None, seconds: float = TIMEOUT_SECONDS) -> Answer:
     """POST ``body`` to ``url`` and read the answer, also one that says no; ``seconds`` is how long it may keep silent, and twice as long how long all of
-    it may take. With ``headers`` of its own no redirection is followed.
+    it may take. No redirection is followed: what was posted wouldn't go with it.
 
     Raises:
         BadInputError: the URL is none.
@@ -158,7 +159,7 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
         direct = (
             [urllib.request.ProxyHandler({})] if on_this_machine(url) else []
         )  # a proxy has a machine of its own, and would read what stays here
-        opener = urllib.request.build_opener(*watch.handlers(), *direct, *([_StayHere] if headers else []))
+        opener = urllib.request.build_opener(*watch.handlers(), *direct, _StayHere)
         try:
             try:
                 with opener.open(request, timeout=seconds) as response:
@@ -195,14 +196,18 @@ def probe(url: str) -> Probe:
         BadInputError: the URL is none.
     """
     request = urllib.request.Request(check_url(url), headers={"User-Agent": f"averment/{__version__}"})  # noqa: S310 - checked above
-    try:
+    with _Watch(2 * TIMEOUT_SECONDS) as watch:
         try:
-            with urllib.request.build_opener(_StayHere).open(request, timeout=TIMEOUT_SECONDS) as response:
-                status, headers = response.status, response.headers
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                status, headers = refusal.code, refusal.headers
-    except (OSError, HTTPException, ValueError) as error:  # the last: an address with characters that HTTP has no way to send
-        reason = getattr(error, "reason", None) or error
-        return Probe(url, None, {}, f"could not be reached: {reason}")
+            try:
+                with urllib.request.build_opener(*watch.handlers(), _StayHere).open(request, timeout=TIMEOUT_SECONDS) as response:
+                    status, headers = response.status, response.headers
+            except urllib.error.HTTPError as refusal:
+                with refusal:
+                    status, headers = refusal.code, refusal.headers
+        except (OSError, HTTPException, ValueError) as error:  # the last: an address with characters that HTTP has no way to send
+            reason = getattr(error, "reason", None) or error
+            late = f"did not answer as a whole within {watch.seconds:g} s"
+            return Probe(url, None, {}, late if watch.cut else f"could not be reached: {reason}")
+    if watch.cut:  # what came until then may look like an answer
+        return Probe(url, None, {}, f"did not answer as a whole within {watch.seconds:g} s")
     return Probe(url, int(status), {name: headers[name] for name in _CACHE_HEADERS if headers.get(name)})
