@@ -21,14 +21,16 @@ Steps
 Left out: who signed the timestamp (openssl ts -verify, or averment verify), and witnesses' cosignatures (averment verify --witness).
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]  # the folder that this file lies in: a package could bring a hashlib.py, which would be run in place of Python's own
 
 import argparse
 import base64
 import hashlib
 import json
 import re
-import sys
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path

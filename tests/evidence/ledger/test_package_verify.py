@@ -506,6 +506,18 @@ def test_the_enclosed_verifier_is_short_and_needs_cryptography_alone(original):
     assert "compare it with one that you got elsewhere" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["hashlib.py", "json.py", "argparse.py", "__future__.py", "cryptography/__init__.py"])
+def test_the_enclosed_verifier_runs_nothing_else_that_lies_in_the_package(package, tmp_path, name):
+    """Python looks for modules beside a script first: whoever had read verify.py, and ran it where it lay, ran what else the package brought under
+    the name of a module, which could say that everything was right."""
+    (package / name).parent.mkdir(exist_ok=True)
+    (package / name).write_text(f"import pathlib, sys\npathlib.Path({str(tmp_path / 'was-run')!r}).touch()\nsys.exit(0)\n")
+    done = subprocess.run([sys.executable, "-B", "verify.py"], cwd=package, capture_output=True, text=True, check=False)
+    assert not (tmp_path / "was-run").exists()
+    assert done.returncode == 1
+    assert f"WRONG {name}: was added" in done.stdout
+
+
 def shell_steps(guide):
     """The commands of a guide as one script."""
     return "set -eu\n" + "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL))
