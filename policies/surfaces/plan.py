@@ -103,6 +103,7 @@ class _Plan:
         }
         """What a ``removed`` block takes out of the code but leaves in the cloud: Terraform lists it among the planned values."""
         self.configuration = _map(_map(value.get("configuration")).get("root_module"))
+        self.providers = _map(_map(value.get("configuration")).get("provider_config"))
         self.deferred = {
             change["address"]: _map(change.get("change"))
             for change in value.get("resource_changes") or ()
@@ -121,12 +122,27 @@ class _Plan:
     def resources(self) -> Iterator[TerraformResource]:
         for item in self._walk(self.planned):
             address = item["address"]
-            expressions, prefix = self._expressions(address)
-            values = self._filled(_map(item.get("values")), self.after_apply.get(address), expressions, prefix)
-            yield TerraformResource(address, str(item.get("type", "")), _map(values), self.where, Dialect.TERRAFORM_PLAN)
+            configured, prefix = self._configured(address)
+            values = self._filled(_map(item.get("values")), self.after_apply.get(address), _map(configured.get("expressions")), prefix)
+            tagged = self._tagged(_map(values), configured)
+            yield TerraformResource(address, str(item.get("type", "")), tagged, self.where, Dialect.TERRAFORM_PLAN)
 
-    def _expressions(self, address: str) -> tuple[Mapping[str, Any], str]:
-        """The configured expressions of a resource, and the address of the module instance that it stands in."""
+    def _tagged(self, values: Mapping[str, Any], configured: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``values`` with all tags that the resource will have: those that its provider adds stand in ``tags_all`` alone.
+
+        One tag that isn't known hides all of them; those of the provider are in its configuration then, if it names them itself.
+        """
+        every, own = values.get("tags_all"), values.get("tags")
+        if isinstance(every, Unknown):
+            provider = _map(_map(self.providers.get(configured.get("provider_config_key"))).get("expressions"))
+            blocks = provider.get("default_tags")
+            every = _map(_map(blocks[0] if isinstance(blocks, list) and blocks else None).get("tags")).get("constant_value")
+        if not isinstance(every, Mapping) or not (own is None or isinstance(own, Mapping)):
+            return values
+        return {**values, "tags": {**every, **_map(own)}}
+
+    def _configured(self, address: str) -> tuple[Mapping[str, Any], str]:
+        """What is configured of a resource, and the address of the module instance that it stands in."""
         module, prefix, rest = self.configuration, "", address
         while rest.startswith("module."):
             step = re.match(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.', rest)
@@ -136,7 +152,7 @@ class _Plan:
             prefix, rest = prefix + step[0], rest[step.end() :]
         bare = _INDEX.sub("", rest)
         found = next((item for item in module.get("resources") or () if isinstance(item, Mapping) and item.get("address") == bare), None)
-        return _map(_map(found).get("expressions")), prefix
+        return _map(found), prefix
 
     def _filled(self, value: Any, hidden: Any, expression: Any, prefix: str) -> Any:
         """``value`` with links for what refers to resources, and unknowns for what is known only after apply."""

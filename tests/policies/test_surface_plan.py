@@ -48,6 +48,36 @@ def test_values_known_after_apply_are_links(tmp_path: Path):
     assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
 
 
+BY_PROVIDER = {
+    "aws": {"name": "aws", "expressions": {"default_tags": [{"tags": {"constant_value": {"data-class": "ugc", "team": "web"}}}]}}
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "hidden", "expected"),
+    [
+        ({"tags": None, "tags_all": {"data-class": "ugc"}}, {"tags_all": {}}, {"data-class": "ugc"}),
+        ({"tags": {"team": "media"}, "tags_all": {"data-class": "ugc", "team": "media"}}, {}, {"data-class": "ugc", "team": "media"}),
+        ({"tags": {"team": "media"}}, {"tags": {"owner": True}, "tags_all": True}, {"data-class": "ugc", "team": "media"}),
+        ({"tags": {"team": "media"}, "tags_all": {"team": "media"}}, {}, {"team": "media"}),
+    ],
+)
+def test_the_tags_of_the_provider_are_the_buckets(tmp_path: Path, values: dict[str, Any], hidden: dict[str, Any], expected: dict[str, str]):
+    """``default_tags { data-class = "ugc" }``: the plan has them in ``tags_all`` alone, and no bucket was taken for media by them."""
+    graph_of(
+        tmp_path,
+        [resource("aws_s3_bucket.b", bucket="acme-x", **values)],
+        changes=[{"address": "aws_s3_bucket.b", "mode": "managed", "change": {"after_unknown": hidden}}],
+        configured=[{"address": "aws_s3_bucket.b", "provider_config_key": "aws", "expressions": {}}],
+    )
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    plan["configuration"]["provider_config"] = BY_PROVIDER
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    bucket = read_plan(tmp_path / "plan.json").get("aws_s3_bucket.b")
+    assert bucket is not None
+    assert bucket.tags == expected
+
+
 def test_what_a_deposed_object_lacks_says_nothing_of_the_one_that_stays(tmp_path: Path):
     """Terraform lists an old object that is still to go under the same address: its "nothing is unknown" hid what is."""
     change = {"address": "aws_s3_bucket_policy.p", "mode": "managed", "change": {"after_unknown": {"policy": True}}}
