@@ -8,7 +8,6 @@ Format: https://developer.hashicorp.com/terraform/internals/json-format (format_
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
+from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
 from averment.policies.surfaces.sniff import in_utf8, is_plan
-from averment.policies.surfaces.terraform.modules.data_sources import statement_of
+from averment.policies.surfaces.terraform.modules.data_sources import rendered, statement_of
 from averment.policies.surfaces.terraform.values import attribute_reference
 from averment.policies.surfaces.walk import walk
 
@@ -32,7 +32,8 @@ _DOCUMENTS = frozenset(
 )
 """Attributes that hold JSON."""
 
-_INDEX = re.compile(r"\[[^\]]*\]")
+_LINKS = ("arn", "bucket", "role", "rule", "function_name", "key_id", "queue_url", "api_id", "resource_id", "pool_id")
+"""How attributes end that are another resource's name or ARN, also where the expression shows only whose (``all[each.key].id``)."""
 
 
 class PlanSurface(Surface):
@@ -102,7 +103,6 @@ class _Plan:
             if isinstance(change, Mapping) and "address" in change and _map(change.get("change")).get("actions") == ["forget"]
         }
         """What a ``removed`` block takes out of the code but leaves in the cloud: Terraform lists it among the planned values."""
-        self.configuration = _map(_map(value.get("configuration")).get("root_module"))
         self.providers = _map(_map(value.get("configuration")).get("provider_config"))
         self.deferred = {
             change["address"]: _map(change.get("change"))
@@ -110,6 +110,8 @@ class _Plan:
             if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
         }
         self.values = {item["address"]: _map(item.get("values")) for item in self._walk(self.planned)}
+        root = _map(_map(value.get("configuration")).get("root_module"))
+        self.configuration = Configuration(root, self.values.keys() | self.deferred.keys())
 
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for item in module.get("resources") or ():
@@ -122,8 +124,8 @@ class _Plan:
     def resources(self) -> Iterator[TerraformResource]:
         for item in self._walk(self.planned):
             address = item["address"]
-            configured, prefix = self._configured(address)
-            values = self._filled(_map(item.get("values")), self.after_apply.get(address), _map(configured.get("expressions")), prefix)
+            configured, stand = self.configuration.of(address)
+            values = self._filled(_map(item.get("values")), self.after_apply.get(address), _map(configured.get("expressions")), stand)
             tagged = self._tagged(_map(values), configured)
             yield TerraformResource(address, str(item.get("type", "")), tagged, self.where, Dialect.TERRAFORM_PLAN)
 
@@ -134,35 +136,22 @@ class _Plan:
         """
         every, own = values.get("tags_all"), values.get("tags")
         if isinstance(every, Unknown):
-            provider = _map(_map(self.providers.get(configured.get("provider_config_key"))).get("expressions"))
+            provider = _map(_map(self.providers.get(str(configured.get("provider_config_key")))).get("expressions"))
             blocks = provider.get("default_tags")
             every = _map(_map(blocks[0] if isinstance(blocks, list) and blocks else None).get("tags")).get("constant_value")
         if not isinstance(every, Mapping) or not (own is None or isinstance(own, Mapping)):
             return values
         return {**values, "tags": {**every, **_map(own)}}
 
-    def _configured(self, address: str) -> tuple[Mapping[str, Any], str]:
-        """What is configured of a resource, and the address of the module instance that it stands in."""
-        module, prefix, rest = self.configuration, "", address
-        while rest.startswith("module."):
-            step = re.match(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.', rest)
-            if step is None:
-                return {}, prefix
-            module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
-            prefix, rest = prefix + step[0], rest[step.end() :]
-        bare = _INDEX.sub("", rest)
-        found = next((item for item in module.get("resources") or () if isinstance(item, Mapping) and item.get("address") == bare), None)
-        return _map(found), prefix
-
-    def _filled(self, value: Any, hidden: Any, expression: Any, prefix: str) -> Any:
+    def _filled(self, value: Any, hidden: Any, expression: Any, stand: Stand) -> Any:
         """``value`` with links for what refers to resources, and unknowns for what is known only after apply."""
         if hidden is True:
-            return self._link(expression, prefix)
+            return self._link(expression, stand)
         if isinstance(value, Mapping):
             names = dict.fromkeys([*value, *(_map(hidden))])
             parts = _map(expression)
             return {
-                name: self._choose(name, value.get(name), _map(hidden).get(name), parts.get(name), prefix)
+                name: self._choose(name, value.get(name), _map(hidden).get(name), parts.get(name), stand)
                 for name in names
                 if value.get(name) is not None or _map(hidden).get(name)
             }
@@ -170,65 +159,91 @@ class _Plan:
             inner = expression if isinstance(expression, list) else []
             flags = hidden if isinstance(hidden, list) else []
             return [
-                self._filled(item, flags[i] if i < len(flags) else None, inner[i] if i < len(inner) else None, prefix)
+                self._filled(item, flags[i] if i < len(flags) else None, inner[i] if i < len(inner) else None, stand)
                 for i, item in enumerate(value)
             ]
         return value
 
-    def _choose(self, name: str, value: Any, hidden: Any, expression: Any, prefix: str) -> Any:
+    def _choose(self, name: str, value: Any, hidden: Any, expression: Any, stand: Stand) -> Any:
         """One attribute: a value that is known and is another resource's name or ARN stays a link to it."""
         if hidden is True:
-            return self._hidden(name, expression, prefix)
+            return self._document(expression, stand) if name in _DOCUMENTS else self._link(expression, stand, name)
         if isinstance(value, str) and isinstance(expression, Mapping):
-            return self._known_link(value, expression, prefix) or value
-        return self._filled(value, hidden, expression, prefix)
+            return self._known_link(value, expression, stand) or value
+        return self._filled(value, hidden, expression, stand)
 
-    def _hidden(self, name: str, expression: Any, prefix: str) -> Any:
-        """A value that only apply will tell. A document around one link isn't that link."""
-        if name not in _DOCUMENTS:
-            return self._link(expression, prefix)
-        document = next((self._document(prefix + reference) for reference in _references(expression) if reference.endswith(".json")), None)
+    def _document(self, expression: Any, stand: Stand) -> Any:
+        """A document that only apply will tell. One around a link isn't that link, nor one that is chosen or put together its part."""
+        found = self.configuration.targets(expression, stand)
+        document = self._rendered(found.targets[0].address) if len(found.targets) == 1 and not found.left else None
         return (
-            document if document is not None else Unknown(f"the document is known only after apply (of {_shown(_references(expression))})")
+            document if document is not None else Unknown(f"the document is known only after apply (of {_shown(references(expression))})")
         )
 
-    def _document(self, reference: str) -> Any:
+    def _rendered(self, address: str, left: int = 20) -> Any:
         """A policy document that is rendered during apply, from what the plan knows of its statements."""
-        change = self.deferred.get(reference.removesuffix(".json").removesuffix(".minified_json"))
-        if change is None:
+        change = self.deferred.get(address)
+        if change is None or left <= 0:
             return None
-        values = self._filled(_map(change.get("after")), change.get("after_unknown"), None, "")
-        statements = values.get("statement") if isinstance(values, dict) else None
-        if not isinstance(statements, list):
+        configured, stand = self.configuration.of(address)
+        values = self._filled(_map(change.get("after")), change.get("after_unknown"), None, stand)
+        if not isinstance(values, dict):
             return None
-        return {"Version": "2012-10-17", "Statement": [statement_of(item) if isinstance(item, dict) else item for item in statements]}
+        written = values.get("statement", [])
+        own = [statement_of(item) if isinstance(item, dict) else item for item in (written if isinstance(written, list) else [written])]
+        parts = _map(configured.get("expressions"))
+        before, after = (
+            [part for name in names for part in self._merged_in(values.get(name), parts.get(name), stand, left)]
+            for names in (("source_json", "source_policy_documents"), ("override_json", "override_policy_documents"))
+        )
+        return rendered(own, before, after)
 
-    def _known_link(self, value: str, expression: Mapping[str, Any], prefix: str) -> Reference | None:
-        link = self._link(expression, prefix)
-        full = next((name for name in _references(expression) if name.count(".") >= 2), "")
-        if not isinstance(link, Reference) or value.lstrip().startswith(("{", "[")):
+    def _merged_in(self, value: Any, expression: Any, stand: Stand, left: int) -> Iterator[Any]:
+        """Documents that another takes in: those that apply will tell too are found where as many are named as are missing."""
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        found = self.configuration.targets(expression, stand)
+        missing = sum(isinstance(item, Unknown) for item in items)
+        whole = isinstance(value, Unknown) and len(found.targets) > 1  # a list of which not even the length is known
+        fits = not found.left and missing == len(found.targets) and not whole
+        named = iter(found.targets if fits else ())
+        for item in items:
+            target = next(named, None) if isinstance(item, Unknown) else None
+            document = self._rendered(target.address, left - 1) if target is not None else None
+            yield document if document is not None else item
+
+    def _known_link(self, value: str, expression: Mapping[str, Any], stand: Stand) -> Reference | None:
+        target = self._target(expression, stand, "")
+        if not isinstance(target, Target) or value.lstrip().startswith(("{", "[")):
             return None
-        target = self.values.get(link.address, {}).get(full.rpartition(".")[2])
-        if not isinstance(target, str) or not target or target not in value:
+        link = attribute_reference(target.address, target.attribute)
+        there = self.values.get(target.address, {}).get(target.attribute)
+        if link is None or not isinstance(there, str) or not there or there not in value:
             return None
-        before, _, after = value.partition(target)
+        before, _, after = value.partition(there)
         return Reference(link.address, link.attribute, after, before)
 
-    def _link(self, expression: Any, prefix: str) -> Any:
-        names = _references(expression)
-        reason = "the value is known only after apply"
-        full = [name for name in names if name.count(".") >= 2 and not name.startswith(("data.", "each."))]
-        if len(full) != 1:
+    def _link(self, expression: Any, stand: Stand, name: str = "") -> Any:
+        target = self._target(expression, stand, name)
+        if isinstance(target, Unknown):
+            return target
+        return attribute_reference(target.address, target.attribute) or Unknown(
+            f"the value is known only after apply (of {target.address}.{target.attribute})"
+        )
+
+    def _target(self, expression: Any, stand: Stand, name: str) -> Target | Unknown:
+        """The attribute that a value is, where the expression leaves no doubt; ``name`` is the attribute that the value is of."""
+        names, reason = references(expression), "the value is known only after apply"
+        found = self.configuration.targets(expression, stand)
+        targets = [target for target in found.targets if not target.is_data]
+        doubts = [item for item in found.left if item.count(".") >= 2 and not item.startswith(("data.", "each."))]
+        if len(targets) != 1 or doubts:
             return Unknown(f"{reason} (of {_shown(names)})" if names else reason)
-        owner, _, attribute = full[0].rpartition(".")
-        address = next((known for known in (prefix + owner, f"{prefix}{owner}[0]") if known in self.values), None)
-        link = attribute_reference(address, attribute) if address is not None else None
-        return link or Unknown(f"{reason} (of {full[0]})")
-
-
-def _references(expression: Any) -> list[str]:
-    names = _map(expression).get("references")
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        (target,) = targets
+        if target.attribute:
+            return target
+        if found.left or not name.endswith(_LINKS):
+            return Unknown(f"{reason} (of {_shown(names)})")
+        return Target(target.address, "arn" if name.endswith("arn") else "id")
 
 
 def _shown(names: list[str]) -> str:

@@ -155,6 +155,178 @@ def test_policy_documents_rendered_during_apply_are_rebuilt(tmp_path: Path):
     assert isinstance(statement["Resource"], Unknown)
 
 
+OWN = {"effect": "Allow", "actions": ["s3:ListBucket"], "principals": [{"type": "AWS", "identifiers": ["arn:aws:iam::123456789012:root"]}]}
+OPEN_TO_ALL = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"}]})
+OF_DOCUMENT = {"policy": {"references": ["data.aws_iam_policy_document.d.json", "data.aws_iam_policy_document.d"]}}
+
+
+def deferred(name: str, statement: dict[str, Any], hidden: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A data source that is read during apply, as ``resource_changes`` has it."""
+    return {
+        "address": f"data.aws_iam_policy_document.{name}",
+        "mode": "data",
+        "type": "aws_iam_policy_document",
+        "change": {"after": {"statement": [statement], **more}, "after_unknown": {"statement": [{"resources": True}], **(hidden or {})}},
+    }
+
+
+def of_policy(folder: Path, changes: list[Any], references: list[str], configured: list[Any] = ()) -> Any:  # type: ignore[assignment]
+    policy = {"address": "aws_iam_policy.p", "mode": "managed", "change": {"after_unknown": {"policy": True}}}
+    told = {"address": "aws_iam_policy.p", "expressions": {"policy": {"references": references}}}
+    graph = graph_of(folder, [resource("aws_iam_policy.p")], changes=[*changes, policy], configured=[told, *configured])
+    found = graph.get("aws_iam_policy.p")
+    assert found is not None
+    return found.get("PolicyDocument")
+
+
+@pytest.mark.parametrize("name", ["source_json", "source_policy_documents", "override_json", "override_policy_documents"])
+def test_what_a_deferred_document_takes_in_is_part_of_it(tmp_path: Path, name: str):
+    """Only its own statements were: a bucket open to anyone by ``source_policy_documents`` passed, and so did one of which that isn't known."""
+    names = OF_DOCUMENT["policy"]["references"]
+    several = name.endswith("documents")
+    document = of_policy(tmp_path, [deferred("d", OWN, **{name: [OPEN_TO_ALL] if several else OPEN_TO_ALL})], names)
+    assert "s3:PutObject" in [statement["Action"] for statement in document["Statement"]]
+    for hidden in ({name: True}, {name: [True]} if several else {name: True}):
+        document = of_policy(tmp_path, [deferred("d", OWN, hidden, **({name: [None]} if isinstance(hidden[name], list) else {}))], names)
+        assert any(isinstance(statement, Unknown) for statement in document["Statement"])
+
+
+def test_a_deferred_document_of_deferred_documents_is_rebuilt(tmp_path: Path):
+    """Where as many are missing as are named, they are those."""
+    names = ["data.aws_iam_policy_document.base.json", "data.aws_iam_policy_document.base"]
+    base = deferred("base", {"effect": "Allow", "actions": ["s3:PutObject"], "principals": [{"type": "*", "identifiers": ["*"]}]})
+    d = deferred("d", OWN, {"source_policy_documents": [True]}, source_policy_documents=[None])
+    told = {"address": "data.aws_iam_policy_document.d", "expressions": {"source_policy_documents": {"references": names}}}
+    document = of_policy(tmp_path, [base, d], OF_DOCUMENT["policy"]["references"], [told])
+    assert [statement["Action"] for statement in document["Statement"]] == [["s3:PutObject"], ["s3:ListBucket"]]
+
+
+@pytest.mark.parametrize("other", ["data.aws_iam_policy_document.e.json", "local.own", "aws_s3_bucket.b.arn"])
+def test_a_document_that_is_one_of_several_is_not_the_first(tmp_path: Path, other: str):
+    """``var.open ? data...e.json : data...d.json``: the first that was named was taken for it."""
+    changes = [deferred("d", OWN), deferred("e", OWN)]
+    assert isinstance(of_policy(tmp_path, changes, [*OF_DOCUMENT["policy"]["references"], other]), Unknown)
+
+
+def versioned(folder: Path, *, setting: str, bucket: str, root: dict[str, Any], keys: list[str]) -> list[Any]:
+    """The versioning that a plan gives to its buckets, by the expressions that its configuration ``root`` has."""
+    addresses = [(bucket.replace("KEY", key), setting.replace("KEY", key)) for key in keys]
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {
+            "root_module": {
+                "resources": [
+                    {"address": address, "mode": "managed", "type": kind, "name": "x", "values": values}
+                    for one, other in addresses
+                    for address, kind, values in (
+                        (one, "aws_s3_bucket", {"bucket": f"acme-{one[-6:]}"}),
+                        (other, "aws_s3_bucket_versioning", {"versioning_configuration": [{"status": "Enabled"}]}),
+                    )
+                ]
+            }
+        },
+        "resource_changes": [
+            {"address": other, "mode": "managed", "change": {"after_unknown": {"bucket": True}}} for _, other in addresses
+        ],
+        "configuration": {"root_module": root},
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    graph = read_plan(folder / "plan.json")
+    return [item.get("VersioningConfiguration", "Status") if (item := graph.get(one)) else None for one, _ in addresses]
+
+
+def told(address: str, *names: str, **more: Any) -> dict[str, Any]:
+    return {"address": address, "expressions": {"bucket": {"references": list(names)}}, **more}
+
+
+V = "aws_s3_bucket_versioning.v"
+MADE = {
+    "resources": [{"address": "aws_s3_bucket.b"}],
+    "outputs": {"id": {"expression": {"references": ["aws_s3_bucket.b.id", "aws_s3_bucket.b"]}}},
+}
+OVER = {"for_each_expression": {"references": ["aws_s3_bucket.b"]}}
+TAKES = {"resources": [told(V, "var.bucket")], "variables": {"bucket": {}}}
+
+
+def calls(**modules: Any) -> dict[str, Any]:
+    return {name: {"expressions": {}, **call} for name, call in modules.items()}
+
+
+@pytest.mark.parametrize(
+    ("setting", "bucket", "root", "keys"),
+    [
+        (
+            "aws_s3_bucket_versioning.v[KEY]",
+            "aws_s3_bucket.b[KEY]",
+            {"resources": [told(V, "aws_s3_bucket.b", "each.key")]},
+            ['"a"', '"b"'],
+        ),
+        ("aws_s3_bucket_versioning.v[KEY]", "aws_s3_bucket.b[KEY]", {"resources": [told(V, "aws_s3_bucket.b", "count.index")]}, ["0", "1"]),
+        (
+            "aws_s3_bucket_versioning.v[KEY]",
+            "aws_s3_bucket.b[KEY]",
+            {"resources": [told(V, "each.value.id", "each.value", **OVER)]},
+            ['"a.b"'],
+        ),
+        (
+            V,
+            "module.m.aws_s3_bucket.b",
+            {"resources": [told(V, "module.m.id", "module.m")], "module_calls": calls(m={"module": MADE})},
+            [""],
+        ),
+        (
+            "aws_s3_bucket_versioning.v[KEY]",
+            "module.m[KEY].aws_s3_bucket.b",
+            {
+                "resources": [told("aws_s3_bucket_versioning.v", 'module.m["a"].id', 'module.m["a"]', "module.m")],
+                "module_calls": calls(m={"module": MADE, "for_each_expression": {}}),
+            },
+            ['"a"'],
+        ),
+        (
+            "module.v.aws_s3_bucket_versioning.v",
+            "module.m.aws_s3_bucket.b",
+            {
+                "module_calls": calls(
+                    m={"module": MADE}, v={"module": TAKES, "expressions": {"bucket": {"references": ["module.m.id", "module.m"]}}}
+                )
+            },
+            [""],
+        ),
+        (
+            "module.v[KEY].aws_s3_bucket_versioning.v",
+            "aws_s3_bucket.b[KEY]",
+            {
+                "module_calls": calls(
+                    v={"module": TAKES, "expressions": {"bucket": {"references": ["each.value.id", "each.value"]}}, **OVER},
+                )
+            },
+            ['"a"'],
+        ),
+    ],
+)
+def test_links_lead_through_modules_and_keys(tmp_path: Path, setting: str, bucket: str, root: dict[str, Any], keys: list[str]):
+    """As they do in the files: what a plan's modules, ``for_each`` and ``count`` set on buckets was nobody's, and the buckets stayed open."""
+    found = versioned(tmp_path, setting=setting, bucket=bucket, root=root, keys=keys)
+    assert found == ["Enabled"] * len(keys)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["aws_s3_bucket.b"],
+        ["aws_s3_bucket.b", "each.value"],
+        ["aws_s3_bucket.b", "each.key", "local.of"],
+        ['aws_s3_bucket.b["c"].id', 'aws_s3_bucket.b["c"]', "aws_s3_bucket.b"],
+    ],
+)
+def test_a_link_under_another_key_is_nobodys(tmp_path: Path, names: list[str]):
+    """Which of them is meant hangs on more than the instance's own key."""
+    root = {"resources": [told(V, *names)]}
+    found = versioned(tmp_path, setting="aws_s3_bucket_versioning.v[KEY]", bucket="aws_s3_bucket.b[KEY]", root=root, keys=['"a"', '"b"'])
+    assert found == [None, None]
+
+
 def test_known_arns_keep_their_link_with_what_stands_around_them(tmp_path: Path):
     """Where the other resource exists already, its ARN in a value is a link, prefix and suffix kept."""
     arn = "arn:aws:sqs:eu-west-1:123456789012:q"

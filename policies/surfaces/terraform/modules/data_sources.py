@@ -75,20 +75,32 @@ def policy_document(handle: Handle) -> Any:
 
     ``override_*`` and ``source_*`` documents are merged by statement id, as the provider does.
     """
-    own = list(_statements(handle))
-    result: list[Any] = []
-    for name in ("source_json", "source_policy_documents"):
-        for document in _documents(handle, name):
-            if isinstance(document, Unknown):
-                result.append(document)
-            else:
-                result += _merged([], document)
-    result = _merged(result, own)
-    for name in ("override_json", "override_policy_documents"):
-        for document in _documents(handle, name):
-            result = [*result, document] if isinstance(document, Unknown) else _merged(result, document)
+    before, after = (
+        [document for name in names for document in _documents(handle, name)]
+        for names in (("source_json", "source_policy_documents"), ("override_json", "override_policy_documents"))
+    )
     version = handle.block.attributes.get("version")
-    return {"Version": finished(evaluate(version.node, handle.env)) if version else "2012-10-17", "Statement": result}
+    return rendered(list(_statements(handle)), before, after, finished(evaluate(version.node, handle.env)) if version else "2012-10-17")
+
+
+def rendered(own: list[Any], before: list[Any], after: list[Any], version: Any = "2012-10-17") -> dict[str, Any]:
+    """The document of statements of its ``own``, of documents that it takes in, and of those that override it, by statement id."""
+    result: list[Any] = []
+    for document in before:
+        result += _merged([], _statements_of(document))
+    result = _merged(result, own)
+    for document in after:
+        result = _merged(result, _statements_of(document))
+    return {"Version": version, "Statement": result}
+
+
+def _statements_of(document: Any) -> list[Any]:
+    """The statements of a document; one ``Unknown`` in their place where they can't be told."""
+    parsed = parsed_json(document)
+    if isinstance(parsed, dict) and isinstance(parsed.get("Statement"), list | dict):
+        statements = parsed["Statement"]
+        return statements if isinstance(statements, list) else [statements]
+    return [parsed if isinstance(parsed, Unknown) else Unknown("what a policy document takes in is not a policy document")]
 
 
 def _merged(base: list[Any], more: list[Any]) -> list[Any]:
@@ -109,14 +121,8 @@ def _documents(handle: Handle, name: str) -> Iterator[Any]:
         return
     value = evaluate(attribute.node, handle.env)
     for item in value if isinstance(value, list) else [value]:
-        document = parsed_json(item)
-        if document is None:
-            continue
-        if isinstance(document, dict) and isinstance(document.get("Statement"), list | dict):
-            statements = document["Statement"]
-            yield statements if isinstance(statements, list) else [statements]
-        else:
-            yield document if isinstance(document, Unknown) else Unknown(f"{name} of {handle.address} is not a policy document")
+        if parsed_json(item) is not None:
+            yield item
 
 
 def _statements(handle: Handle) -> Iterator[Any]:

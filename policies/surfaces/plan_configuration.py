@@ -1,0 +1,168 @@
+"""What a plan's ``configuration`` says of a value that only apply will tell: of which resource's attribute it is.
+
+Expressions are there as the names that they mention. Those of variables lead to the module's call, those of a module to its outputs, and
+inside ``for_each`` and ``count`` to the instance under the same key. Format: https://developer.hashicorp.com/terraform/internals/json-format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_STEPS = 20
+"""Variables and outputs in a row that are followed."""
+
+_STEP = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.')
+_INDEX = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
+_OUTPUT = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.([^.\[]+)')
+_RESOURCE = re.compile(r'((?:data\.)?[A-Za-z][\w-]*\.[\w-]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?(?:\.(.+))?')
+_CUT = re.compile(r"[.\[]")
+_NO_RESOURCE = frozenset({"var", "local", "module", "each", "count", "path", "terraform", "tofu", "self", "provider", "ephemeral"})
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where an expression stands: the module's configuration, its address ("module.m."), the key of the instance, what ``for_each`` goes over."""
+
+    module: Mapping[str, Any]
+    prefix: str = ""
+    key: str = ""
+    over: Any = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """An attribute of a resource or data source; none ("") where the expression names the whole, as ``all[each.key].id`` does."""
+
+    address: str
+    attribute: str
+
+    @property
+    def is_data(self) -> bool:
+        """Whether a data source is meant."""
+        return _STEP.sub("", self.address).startswith("data.")
+
+
+@dataclass
+class Found:
+    """What an expression is made of: the attributes that were found, and the names of which that can't be told."""
+
+    targets: list[Target] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def add(self, more: Found) -> None:
+        """Take in what another name led to."""
+        self.targets += [target for target in more.targets if target not in self.targets]
+        self.left += more.left
+
+
+class Configuration:
+    """The configuration of one plan; ``known`` are the addresses of the resources and data sources that it plans."""
+
+    def __init__(self, root: Mapping[str, Any], known: Collection[str]) -> None:
+        self._root, self._known = root, known
+        self._by_address: dict[int, dict[str, Mapping[str, Any]]] = {}
+
+    def of(self, address: str) -> tuple[Mapping[str, Any], Stand]:
+        """What is configured of a resource, and where its expressions stand."""
+        module, prefix, rest = self._root, "", address
+        while rest.startswith("module."):
+            step = _STEP.match(rest)
+            if step is None:
+                return {}, Stand({}, prefix)
+            module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
+            prefix, rest = prefix + step[0], rest[step.end() :]
+        found = self._resources(module).get(_INDEX.sub("", rest), {})
+        key = rest[rest.find("[") :] if rest.endswith("]") else ""
+        return found, Stand(module, prefix, key, found.get("for_each_expression"))
+
+    def _resources(self, module: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The module's resources by their addresses in it."""
+        if id(module) not in self._by_address:
+            items = module.get("resources")
+            known = [item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping)]
+            self._by_address[id(module)] = {str(item["address"]): item for item in reversed(known) if "address" in item}
+        return self._by_address[id(module)]
+
+    def targets(self, expression: Any, stand: Stand, steps: int = MAX_STEPS) -> Found:
+        """What an expression is made of."""
+        found = Found()
+        names = _leaves(references(expression))
+        for name in names:
+            more = self._target(name, stand, steps, "each.key" in names or "count.index" in names)
+            found.add(more if more is not None else Found(left=[name]))
+        return found
+
+    def _target(self, name: str, stand: Stand, steps: int, keyed: bool) -> Found | None:
+        word, _, rest = name.partition(".")
+        if steps <= 0:
+            return None
+        if name in {"each.key", "count.index"} or word == "path":
+            return Found()
+        if word == "var":
+            return self._given(rest.partition(".")[0].partition("[")[0], stand, steps)
+        if word == "module":
+            return self._put_out(name, stand, steps)
+        if word == "each":
+            return self._of_each(rest, stand)
+        match = _RESOURCE.fullmatch(name) if word not in _NO_RESOURCE else None
+        if match is None:
+            return None
+        address, index, attribute = stand.prefix + match[1], match[2] or "", match[3] or ""
+        if attribute:
+            likely = [address + index] if index else [address, f"{address}[0]"]
+        else:
+            likely = [address + stand.key] if keyed and stand.key and not index else []
+        return next((Found([Target(known, attribute)]) for known in likely if known in self._known), None)
+
+    def _given(self, variable: str, stand: Stand, steps: int) -> Found | None:
+        """What the caller of the module gives for a variable. Those of the root module are known before a plan is made."""
+        steps_to = list(_STEP.finditer(stand.prefix))
+        if not steps_to:
+            return Found()
+        *outer, call = steps_to
+        module = self._root
+        for step in outer:
+            module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
+        called = _map(_map(module.get("module_calls")).get(call[1]))
+        given = _map(called.get("expressions")).get(variable)
+        above = Stand(module, stand.prefix[: call.start()], call[2] or "", called.get("for_each_expression"))
+        return self.targets(given, above, steps - 1)
+
+    def _put_out(self, name: str, stand: Stand, steps: int) -> Found | None:
+        """What stands behind a module's output; of several modules, that of the one which is named."""
+        match = _OUTPUT.match(name)
+        called = _map(_map(stand.module.get("module_calls")).get(match[1])) if match else {}
+        if match is None or (match[2] is None and not called.keys().isdisjoint({"count_expression", "for_each_expression"})):
+            return None
+        module = _map(called.get("module"))
+        output = _map(_map(module.get("outputs")).get(match[3]))
+        inner = Stand(module, f"{stand.prefix}module.{match[1]}{match[2] or ''}.")
+        return self.targets(output.get("expression"), inner, steps - 1) if "expression" in output else None
+
+    def _of_each(self, rest: str, stand: Stand) -> Found | None:
+        """``each.value.id`` where ``for_each`` goes over another resource."""
+        over, attribute = _leaves(references(stand.over)), rest.removeprefix("value").removeprefix(".")
+        match = _RESOURCE.fullmatch(over[0]) if len(over) == 1 and over[0].partition(".")[0] not in _NO_RESOURCE else None
+        if match is None or match[2] or match[3] or not attribute:
+            return None
+        address = stand.prefix + match[1] + stand.key
+        return Found([Target(address, attribute)]) if address in self._known else None
+
+
+def references(expression: Any) -> list[str]:
+    """The names that an expression mentions."""
+    names = _map(expression).get("references")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _leaves(names: list[str]) -> list[str]:
+    """``names`` without those that only begin another: Terraform lists ``b.id`` and ``b`` for ``b.id``."""
+    begun = {name[: match.start()] for name in names for match in _CUT.finditer(name)}
+    return [name for name in dict.fromkeys(names) if name not in begun]
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
