@@ -99,7 +99,7 @@ def unclear_actions(carriers: Iterable[Carrier], service: str) -> Unknown | None
 
 
 def about_identity(text: str) -> bool:
-    """Whether ``text`` (a name, a description) is about knowing people by their face, and not only about liveness or finding faces."""
+    """Whether ``text`` is about knowing people by their face, and not only about liveness or finding faces: names, each on a line of its own."""
     return _IDENTITY.search(_NO_MATCHING.sub(" ", text)) is not None
 
 

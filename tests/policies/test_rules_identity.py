@@ -438,6 +438,42 @@ def test_names_are_about_identity_or_not(text: str, about: bool):
     assert about_identity(text) is about
 
 
+@pytest.mark.parametrize(
+    ("function", "role", "verdict"),
+    [
+        ("verify-identity", "verify-identity", Verdict.UNKNOWN),
+        ("object-detect", "face-match", Verdict.FAIL),
+    ],
+)
+def test_two_names_are_not_read_as_one(function: str, role: str, verdict: Verdict):
+    """What is called the same in its file and in AWS (deployed, everything is) read "verify-identity verify-identity": an identity is verified."""
+    statement = {"Effect": "Allow", "Action": "rekognition:*", "Resource": "*"}
+    source = SourceRef("main.tf", 1)
+    graph = Graph(
+        [
+            Resource(
+                "aws_iam_role.r",
+                "AWS::IAM::Role",
+                {"RoleName": "r", "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}]},
+                source,
+                Dialect.TERRAFORM,
+                "aws_iam_role",
+            ),
+            Resource(
+                f"aws_lambda_function.{function}",
+                "AWS::Lambda::Function",
+                {"FunctionName": role, "Role": Reference("aws_iam_role.r", "Arn")},
+                source,
+                Dialect.TERRAFORM,
+                "aws_lambda_function",
+            ),
+        ]
+    )
+    subject = rule("identity-lambda-calls-detector")
+    (found,) = [subject.evaluate(one, Context(graph, SCOPE)) for one in graph.of_type("AWS::Lambda::Function")]
+    assert found.verdict is verdict
+
+
 def test_a_private_sam_api_is_closed(tmp_path: Path):
     """SAM says by ``Type`` that an API is private, where CloudFormation says ``Types``."""
     resources = """\

@@ -188,7 +188,7 @@ def _role(function: Resource, graph: Graph) -> Resource | Unknown | None:
 
 def _name(function: Resource) -> str:
     parts = (short_name(function), shown(function.get("FunctionName")), shown(function.get("Handler")), shown(function.get("Description")))
-    return " ".join(parts)
+    return "\n".join(parts)  # a pattern spans no two names
 
 
 def _texts(machine: Resource) -> Iterator[str]:

@@ -142,7 +142,7 @@ def _matched(graph: Graph) -> str | Unknown | None:
 def _named(resource: Resource) -> str:
     """The names by which ``resource`` says what it is for: its own in the file, and the one it is deployed with."""
     values = (resource.get(key) for key in ("RoleName", "PolicyName", "ManagedPolicyName", "UserName", "GroupName"))
-    return " ".join((short_name(resource), *(value for value in values if isinstance(value, str))))
+    return "\n".join((short_name(resource), *(value for value in values if isinstance(value, str))))
 
 
 def _challenge(pool: Resource, graph: Graph) -> str | Unknown | None:
@@ -156,7 +156,7 @@ def _challenge(pool: Resource, graph: Graph) -> str | Unknown | None:
         return None
     function = function_at(verifier, graph)
     name = verifier if isinstance(verifier, str) else hole(verifier)
-    if about_identity(" ".join((name, *_words(function)))):
+    if about_identity("\n".join((name, *_words(function)))):
         return ", and a Lambda challenge of its own decides who signs in: a face may be the only factor"
     if function is None:
         return Unknown(f"its Lambda challenge {name} may, and isn't part of what was read")
