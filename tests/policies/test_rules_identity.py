@@ -94,6 +94,28 @@ def test_guests_are_known_by_the_pools_role_attachment(tmp_path: Path, open_to_g
     assert verdict is Verdict.PASS or "Roles gives it to unauthenticated identities" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("open_to_guests", "condition", "verdict"),
+    [
+        ("true", "", Verdict.UNKNOWN),
+        ("false", "", Verdict.PASS),
+        ("true", "Condition: {StringEquals: {'cognito-identity.amazonaws.com:amr': authenticated}}, ", Verdict.PASS),
+    ],
+)
+def test_a_role_for_guests_that_is_not_known_may_be_any_that_a_pool_can_take(
+    tmp_path: Path, open_to_guests: str, condition: str, verdict: Verdict
+):
+    """Which role the pool gives to guests stood in a parameter, and the one that lets them in passed."""
+    text = (
+        (GUESTS % open_to_guests)
+        .replace("!GetAtt Guest.Arn", "!ImportValue guest-role")
+        .replace("Action: 'sts:", f"{condition}Action: 'sts:")
+    )
+    outcome = judged(tmp_path, "inference-least-privilege", text)
+    assert outcome.verdict is verdict
+    assert verdict is Verdict.PASS or "which role Roles gives to unauthenticated identities" in outcome.message
+
+
 KEYS = """\
   Sealing:
     Type: AWS::IAM::ManagedPolicy

@@ -10,7 +10,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
-from averment.policies.iam.partitions import pool_claim
+from averment.policies.iam.partitions import is_identity_pools, pool_claim
 from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
 from averment.policies.iam.principals import Principal, Who
 from averment.policies.iam.trusted import trusted_strangers
@@ -198,7 +198,7 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
     """What a role allows to people outside: guests of an identity pool, or other accounts."""
     guests = _guests(role, context)
     outsider = None if guests else _outsider(role, context)
-    doubt = None if guests or outsider is not None else _perhaps_guests(role)
+    doubt = None if guests or outsider is not None else _perhaps_guests(role, context)
     if not guests and outsider is None and doubt is None:
         return
     grants = [grant for grant in grants_of(all_of_holder(role, context.graph), _GUARDED) if guests or not grant.everything]
@@ -228,21 +228,33 @@ def _guests(role: Resource, context: Context) -> str | None:
         if found is not None:
             return f"its trust policy says {found.key} unauthenticated"
     for attachment in context.graph.of_type(_ATTACHMENT):
-        pool = context.graph.target(attachment.get("IdentityPoolId"))
-        closed = isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
-        if not closed and context.graph.target(attachment.get("Roles", "unauthenticated")) is role:
+        if not _closed(attachment, context) and context.graph.target(attachment.get("Roles", "unauthenticated")) is role:
             return f"{attachment.address} gives it to unauthenticated identities"
     return None
 
 
-def _perhaps_guests(role: Resource) -> Unknown | None:
-    """Why the role may be one for guests: conditions of its trust policy, of which an identity pool is seen, could not be resolved."""
+def _perhaps_guests(role: Resource, context: Context) -> Unknown | None:
+    """Why the role may be one for guests: its trust policy, or the role that an identity pool gives to them, could not be resolved."""
+    pools = False
     for statement in trust(role).of_effect("Allow"):
-        named = [value for _, value in statement.principals or () if isinstance(value, Unknown)]
+        providers = [value for _, value in statement.principals or ()]
+        named = [value for value in providers if isinstance(value, Unknown)]
         seen = any("cognito-identity" in (value.template or "") for value in (statement.conditions_unknown, *named) if value is not None)
         if statement.conditions_unknown is not None and seen:
             return statement.conditions_unknown
+        signed_in = any(pool_claim(condition.key) == "amr" for condition in statement.conditions)
+        pools = pools or (not signed_in and any(isinstance(value, str) and is_identity_pools(value) for value in providers))
+    for attachment in context.graph.of_type(_ATTACHMENT) if pools else ():
+        given = attachment.get("Roles", "unauthenticated")
+        if isinstance(given, Unknown) and not _closed(attachment, context):
+            return Unknown(f"which role {attachment.address} gives to unauthenticated identities: {given.reason}")
     return None
+
+
+def _closed(attachment: Resource, context: Context) -> bool:
+    """Whether the pool of ``attachment`` takes nobody who isn't signed in."""
+    pool = context.graph.target(attachment.get("IdentityPoolId"))
+    return isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
 
 
 def _for_guests(condition: Condition) -> bool:
