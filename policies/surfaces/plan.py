@@ -8,7 +8,8 @@ Format: https://developer.hashicorp.com/terraform/internals/json-format (format_
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,41 @@ _DOCUMENTS = frozenset(
 
 _LINKS = ("arn", "bucket", "role", "rule", "function_name", "key_id", "queue_url", "api_id", "resource_id", "pool_id")
 """How attributes end that are another resource's name or ARN, also where the expression shows only whose (``all[each.key].id``)."""
+
+_SETS = frozenset(
+    {
+        "condition",
+        "function_association",
+        "grant",
+        "inline_policy",
+        "lambda_function_association",
+        "metric_query",
+        "not_principals",
+        "notification",
+        "origin",
+        "principals",
+        "subscriber",
+    }
+)
+"""Nested blocks whose order in a plan isn't that of the configuration."""
+
+_SEVERAL = frozenset(
+    {
+        "alarm_actions",
+        "dimensions",
+        "groups",
+        "identifiers",
+        "managed_policy_arns",
+        "policy_arns",
+        "provider_arns",
+        "roles",
+        "subscriber_sns_topic_arns",
+        "trusted_key_groups",
+        "users",
+        "variables",
+    }
+)
+"""Lists and maps of such values: what stands around a link (``"${bucket.arn}/*"``) isn't in a plan, so that others could be more than links."""
 
 
 class PlanSurface(Surface):
@@ -110,6 +146,7 @@ class _Plan:
             if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
         }
         self.values = {item["address"]: _map(item.get("values")) for item in self._walk(self.planned)}
+        self.buckets = {item["address"] for item in self._walk(self.planned) if item.get("type") == "aws_s3_bucket"}
         root = _map(_map(value.get("configuration")).get("root_module"))
         self.configuration = Configuration(root, self.values.keys() | self.deferred.keys())
 
@@ -143,26 +180,50 @@ class _Plan:
             return values
         return {**values, "tags": {**every, **_map(own)}}
 
-    def _filled(self, value: Any, hidden: Any, expression: Any, stand: Stand) -> Any:
+    def _filled(self, value: Any, hidden: Any, expression: Any, stand: Stand, name: str = "") -> Any:
         """``value`` with links for what refers to resources, and unknowns for what is known only after apply."""
         if hidden is True:
             return self._link(expression, stand)
-        if isinstance(value, Mapping):
-            names = dict.fromkeys([*value, *(_map(hidden))])
-            parts = _map(expression)
+        if isinstance(value, Mapping) or (value is None and isinstance(hidden, Mapping)):
+            known, flags, parts = _map(value), _map(hidden), _map(expression)
             return {
-                name: self._choose(name, value.get(name), _map(hidden).get(name), parts.get(name), stand)
-                for name in names
-                if value.get(name) is not None or _map(hidden).get(name)
+                name: self._choose(name, known.get(name), flags.get(name), parts.get(name), stand)
+                for name in dict.fromkeys([*known, *flags])
+                if known.get(name) is not None or _holds(flags.get(name))
             }
-        if isinstance(value, list):
-            inner = expression if isinstance(expression, list) else []
-            flags = hidden if isinstance(hidden, list) else []
-            return [
-                self._filled(item, flags[i] if i < len(flags) else None, inner[i] if i < len(inner) else None, stand)
-                for i, item in enumerate(value)
-            ]
+        if isinstance(value, list) or (value is None and isinstance(hidden, list)):
+            items, signs = (part if isinstance(part, list) else [] for part in (value, hidden))
+            size = max(len(items), len(signs))
+            items, signs = items + [None] * (size - len(items)), signs + [None] * (size - len(signs))
+            inner = self._paired(items, expression, stand, ordered=name not in _SETS)
+            return [self._filled(item, sign, part, stand) for item, sign, part in zip(items, signs, inner, strict=True)]
         return value
+
+    def _paired(self, items: list[Any], expression: Any, stand: Stand, *, ordered: bool) -> list[Any]:
+        """The expressions of nested blocks, each where its block is: a set's blocks stand in another order, ``dynamic`` ones in no expression."""
+        parts = expression if isinstance(expression, list) else []
+        if len(parts) != len(items):
+            return [None] * len(items)
+        fits = [[index for index, part in enumerate(parts) if self._fits(item, part, stand)] for item in items]
+        if ordered and all(position in found for position, found in enumerate(fits)):
+            return parts
+        return [parts[found[0]] if len(found) == 1 else None for found in fits]
+
+    def _fits(self, item: Any, part: Any, stand: Stand) -> bool:
+        """Whether a block may be what an expression describes, by what is known of both."""
+        for name, expression in _map(part).items():
+            value = _map(item).get(name)
+            if not isinstance(value, str) or not isinstance(expression, Mapping):
+                continue
+            if "constant_value" in expression:
+                if expression["constant_value"] != value:
+                    return False
+                continue
+            targets = self.configuration.targets(expression, stand).targets
+            there = [self.values.get(target.address, {}).get(target.attribute) for target in targets]
+            if any(isinstance(text, str) and text not in value for text in there):
+                return False
+        return True
 
     def _choose(self, name: str, value: Any, hidden: Any, expression: Any, stand: Stand) -> Any:
         """One attribute: a value that is known and is another resource's name or ARN stays a link to it."""
@@ -170,7 +231,23 @@ class _Plan:
             return self._document(expression, stand) if name in _DOCUMENTS else self._link(expression, stand, name)
         if isinstance(value, str) and isinstance(expression, Mapping):
             return self._known_link(value, expression, stand) or value
-        return self._filled(value, hidden, expression, stand)
+        if name in _SEVERAL and _holds(hidden) and "references" in _map(expression):
+            return self._named(self._filled(value, hidden, None, stand), expression, stand)
+        return self._filled(value, hidden, expression, stand, name)
+
+    def _named(self, filled: Any, expression: Any, stand: Stand) -> Any:
+        """A list or map with links for what is missing: where as many are named as are missing, or one alone that all of them are."""
+        found = self.configuration.targets(expression, stand)
+        new = [target for target in found.targets if self.values.get(target.address, {}).get(target.attribute) is None]
+        keys: Iterable[Any] = filled if isinstance(filled, dict) else range(len(filled))
+        missing = [key for key in keys if isinstance(filled[key], Unknown)]
+        in_order = isinstance(filled, list) and len(missing) == len(new)
+        if found.left or not (in_order or len(new) == 1):
+            return filled
+        for position, key in enumerate(missing):
+            target = new[position] if in_order else new[0]
+            filled[key] = attribute_reference(target.address, target.attribute) or filled[key]
+        return filled
 
     def _document(self, expression: Any, stand: Stand) -> Any:
         """A document that only apply will tell. One around a link isn't that link, nor one that is chosen or put together its part."""
@@ -186,17 +263,35 @@ class _Plan:
         if change is None or left <= 0:
             return None
         configured, stand = self.configuration.of(address)
-        values = self._filled(_map(change.get("after")), change.get("after_unknown"), None, stand)
+        parts = _map(configured.get("expressions"))
+        values = self._filled(_map(change.get("after")), change.get("after_unknown"), {"statement": parts.get("statement")}, stand)
         if not isinstance(values, dict):
             return None
         written = values.get("statement", [])
-        own = [statement_of(item) if isinstance(item, dict) else item for item in (written if isinstance(written, list) else [written])]
-        parts = _map(configured.get("expressions"))
+        written = written if isinstance(written, list) else [written]
+        inner = self._paired(written, parts.get("statement"), stand, ordered=True)
+        own = [self._statement(item, part, stand) if isinstance(item, dict) else item for item, part in zip(written, inner, strict=True)]
         before, after = (
             [part for name in names for part in self._merged_in(values.get(name), parts.get(name), stand, left)]
             for names in (("source_json", "source_policy_documents"), ("override_json", "override_policy_documents"))
         )
         return rendered(own, before, after)
+
+    def _statement(self, values: dict[str, Any], expression: Any, stand: Stand) -> dict[str, Any]:
+        """A statement as IAM JSON. Whatever an Allow names by a link it reaches: it would allow nothing otherwise.
+
+        What stands around the link isn't in the plan: of a bucket, all objects are taken for reached. A Deny may leave some of them out.
+        """
+        resources = values.get("resources")
+        if values.get("effect") != "Deny" and isinstance(resources, list):
+            named = self._named(list(resources), _map(expression).get("resources"), stand)
+            values = {**values, "resources": [self._objects(item) for item in named]}
+        return statement_of(values)
+
+    def _objects(self, item: Any) -> Any:
+        """All objects of a bucket, where ``item`` links to one."""
+        linked = isinstance(item, Reference) and item.address in self.buckets and not item.suffix
+        return replace(item, suffix="/*") if linked else item
 
     def _merged_in(self, value: Any, expression: Any, stand: Stand, left: int) -> Iterator[Any]:
         """Documents that another takes in: those that apply will tell too are found where as many are named as are missing."""
@@ -248,6 +343,12 @@ class _Plan:
 
 def _shown(names: list[str]) -> str:
     return ", ".join(names[:3]) or "nothing that the configuration names"
+
+
+def _holds(hidden: Any) -> bool:
+    """Whether something is hidden in what a plan says of an attribute: it says of each part that it isn't, too."""
+    parts = hidden.values() if isinstance(hidden, Mapping) else hidden if isinstance(hidden, list) else ()
+    return hidden is True or any(_holds(part) for part in parts)
 
 
 def _map(value: Any) -> Mapping[str, Any]:
