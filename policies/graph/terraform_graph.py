@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
+from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
@@ -106,6 +107,7 @@ class _Build:
                 later.append(item)
         for item in later:
             self.satellite(item)
+        linked_by_name(self.resources)
         link_owners(self.resources, lambda value: self.owner(value, "AWS::S3::Bucket", "BucketName"), self.outsiders)
         self.problems += [*self.outsiders.problem(), *self.rivals()]
         self.unjudged.update({url.address: url.source for url in open_urls(self.resources)})

@@ -12,6 +12,7 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.repository import repository_around
 from averment.core.source import SourceRef
+from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain, Hinges
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
@@ -106,6 +107,7 @@ class _Template:
     def graph(self) -> Graph:
         resources = {resource.address: resource for resource in self.made()}
         outsiders = Outsiders(resources)
+        linked_by_name(resources)
         link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.stacks.names.__contains__)
         urls = {url.address: url.source for url in open_urls(resources)}
         graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
