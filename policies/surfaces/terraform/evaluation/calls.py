@@ -7,6 +7,7 @@ from typing import Any
 from averment.policies.graph.model import Unknown, find_unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate, short
 from averment.policies.surfaces.terraform.evaluation.files import FILE_FUNCTIONS, call_file_function
+from averment.policies.surfaces.terraform.evaluation.shaped import kept, template_of
 from averment.policies.surfaces.terraform.functions.table import AT_DEPLOYMENT, ERRORS, STRICT, TOLERANT
 from averment.policies.surfaces.terraform.syntax.native import text_of
 from averment.policies.surfaces.terraform.values import MAX_LENGTH, Env, EvaluationLimitError, Failed, Unevaluated, known, weighed
@@ -48,11 +49,8 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
                 if name in AT_DEPLOYMENT
                 else Unevaluated(f"the function {name} is not evaluated")
             )
-        hidden = next((argument for argument in arguments if isinstance(argument, Unknown)), None)
-        if hidden is not None:
-            return type(hidden)(hidden.reason, f"${{{short(node)}}}")
         if not known(*arguments):
-            return Unknown(f"{name} of a value that is known only after apply")
+            return _at_deployment(name, arguments, node)
     try:
         value = function(*arguments)
         if isinstance(value, str) and len(value) > MAX_LENGTH:
@@ -60,6 +58,17 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
         return weighed(value)
     except ERRORS:
         return Unevaluated(f"`{short(node)}` could not be evaluated")
+
+
+def _at_deployment(name: str, arguments: list[Any], node: Any) -> Any:
+    """A function of values of which one is known only at deployment: what stays of a text that it changes."""
+    if (link := kept(name, arguments)) is not None:
+        return link
+    template = template_of(name, arguments)
+    hidden = next((argument for argument in arguments if isinstance(argument, Unknown)), None)
+    if hidden is not None:
+        return type(hidden)(hidden.reason, template or f"${{{short(node)}}}")
+    return Unknown(f"{name} of a value that is known only after apply", template)
 
 
 def _attempt(name: str, nodes: list[Any], env: Env) -> Any:
