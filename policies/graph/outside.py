@@ -19,8 +19,9 @@ KEY = "AWS::KMS::Key"
 NAMES: Mapping[str, str] = {BUCKET: "BucketName", KEY: "KeyId"}
 """Types whose owner appears although it is outside, with the property that holds what it is known by."""
 
+_POLICY = "AWS::S3::BucketPolicy"
 _LINKED: Mapping[str, tuple[str, ...]] = {
-    "AWS::S3::BucketPolicy": ("Bucket",),
+    _POLICY: ("Bucket",),
     "AWS::S3::AccessPoint": ("Bucket",),
     "AWS::S3::MultiRegionAccessPoint": ("Regions", "Bucket"),
     "Custom::S3BucketNotifications": ("BucketName",),
@@ -136,6 +137,8 @@ def link_owners(
             found = owner(value)
             if found is None and isinstance(value, Reference) and value.address not in resources and left_out(value.address):
                 return value
+            if found is None and not isinstance(value, str) and resource.type == _POLICY:
+                found = _bucket_of_statements(resource.get("PolicyDocument"), resources)
             if found is None:
                 found = outsiders.owner(BUCKET, value, resource.address, place)
             return value if found is None or isinstance(value, str) else Reference(found.address)
@@ -143,6 +146,22 @@ def link_owners(
         changed = _changed(resource.properties, path, linked)
         if changed is not resource.properties:
             resources[resource.address] = replace(resource, properties=changed)
+
+
+def _bucket_of_statements(document: Any, resources: Mapping[str, Resource]) -> Resource | None:
+    """The one bucket that all statements of a bucket's policy are about: S3 takes none that is about another."""
+    written = document.get("Statement") if isinstance(document, Mapping) else None
+    found: Resource | None = None
+    for statement in written if isinstance(written, list) else [written]:
+        entries = statement.get("Resource") if isinstance(statement, Mapping) else None
+        for entry in entries if isinstance(entries, list) else [entries]:
+            bucket = resources.get(entry.address) if isinstance(entry, Reference) else None
+            if bucket is None and isinstance(entry, str):
+                bucket = owner_among(resources.values(), BUCKET, NAMES[BUCKET], entry.partition(":::")[2].partition("/")[0])
+            if bucket is None or bucket.type != BUCKET or bucket.outside or (found is not None and found is not bucket):
+                return None
+            found = bucket
+    return found
 
 
 def open_urls(resources: Mapping[str, Resource]) -> Iterator[Resource]:

@@ -156,6 +156,37 @@ def test_a_policy_of_a_bucket_that_is_here_is_its_own(tmp_path: Path, policy: st
     assert result.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("resource", "here"),
+    [
+        ("${aws_s3_bucket.uploads.arn}/*", True),
+        ("arn:aws:s3:::acme-uploads/*", True),
+        ("arn:aws:s3:::another/*", False),
+        ("*", False),
+        ('${aws_s3_bucket.uploads.arn}/*", "${aws_s3_bucket.other.arn}/*', False),
+    ],
+)
+def test_a_policy_whose_bucket_is_not_known_is_of_the_one_that_its_statements_are_about(tmp_path: Path, resource: str, here: bool):
+    """S3 takes none that is about another. By an ARN taken apart (CDK does so), a bucket open to anyone wasn't judged at all."""
+    text = f"""
+        resource "aws_s3_bucket" "uploads" {{
+          bucket = "acme-uploads"
+        }}
+        resource "aws_s3_bucket" "other" {{
+          bucket = "acme-other"
+        }}
+        resource "aws_s3_bucket_policy" "x" {{
+          bucket = split(":::", aws_s3_bucket.uploads.arn)[1]
+          policy = jsonencode({{Statement = [{{Effect = "Allow", Principal = "*", Action = "s3:PutObject", Resource = ["{resource}"]}}]}})
+        }}
+        """
+    policy = read(tmp_path, text).get("aws_s3_bucket_policy.x")
+    assert policy is not None
+    assert (policy.get("Bucket") == Reference("aws_s3_bucket.uploads")) is here
+    if here:
+        assert opened(checked(tmp_path, text))["s3-put-object-gated"].resource == "aws_s3_bucket_policy.x"
+
+
 def test_what_is_not_set_here_is_neither_a_failure_nor_a_pass(tmp_path: Path):
     """A setting that is as it should be makes no finding for all the others that aren't seen, whatever the rule."""
     result = checked(tmp_path, VERSIONING.format("uploads", '"acme-uploads"'))
