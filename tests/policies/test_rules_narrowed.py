@@ -83,6 +83,7 @@ DYNAMIC = """
         ("always", "", Verdict.PASS, ""),
         ("no-override", "", Verdict.PASS, ""),
         ("never", "", Verdict.FAIL, "never signs"),
+        ("${var.open}", "", Verdict.UNKNOWN, "could not be resolved"),
         ("always", GROUP % '["signers"]', Verdict.PASS, ""),
         ("always", GROUP % "[]", Verdict.FAIL, "behaviour 'hot/*'"),
         ("always", DYNAMIC, Verdict.UNKNOWN, "a cache behaviour could not be resolved"),

@@ -108,7 +108,10 @@ def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) 
     if origin.website:
         return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
     found = graph.target(control)
-    if isinstance(found, Resource) and found.get("OriginAccessControlConfig", "SigningBehavior") == "never":
+    signing = found.get("OriginAccessControlConfig", "SigningBehavior") if isinstance(found, Resource) else None
+    if isinstance(found, Resource) and isinstance(signing, Unknown):
+        return unknown(f"{subject}; whether its access control {found.address} signs could not be resolved: {signing.reason}", where=where)
+    if isinstance(found, Resource) and signing == "never":
         text = f"{subject}, but its access control {found.address} never signs, so the bucket has to be open to everybody"
         return fail(text, where=where, fix=_fix_signing(distribution))
     values = (control, identity)
