@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.text import hole
 from averment.policies.iam.partitions import SUFFIXES
 from averment.policies.iam.resources import bucket_name
 
@@ -41,7 +42,7 @@ def origins(distribution: Resource, graph: Graph) -> Iterator[Origin | Unknown]:
             continue
         domain = settings.get("DomainName")
         bucket = _bucket_behind(domain, settings, distribution, graph)
-        yield Origin(_text(settings.get("Id")), path, settings, bucket, _is_website(domain, settings))
+        yield Origin(name_of(settings.get("Id")), path, settings, bucket, _is_website(domain, settings))
 
 
 def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resource, graph: Graph) -> Resource | Unknown | None:
@@ -87,5 +88,11 @@ def _is_website(domain: Any, settings: Mapping[str, Any]) -> bool:
     return bool(match and match["website"]) or (match is not None and settings.get("CustomOriginConfig") is not None)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else value.address if isinstance(value, Reference) else ""
+def name_of(value: Any) -> str:
+    """An origin's id, or what it is made of where it isn't known ("media-${random_id.x.hex}"): two that are written alike are one."""
+    return value if isinstance(value, str) else hole(value)
+
+
+def is_open(name: str) -> bool:
+    """Whether nothing is known of an id by which it could be told from another."""
+    return "${?}" in name

@@ -98,6 +98,53 @@ def test_every_way_to_a_media_origin_is_seen(tmp_path: Path, signing: str, more:
     assert words in outcome.message
 
 
+ORIGINS = """
+variable "id" {}
+resource "random_id" "x" {}
+resource "aws_s3_bucket" "media" { bucket = "acme-product-media" }
+resource "aws_s3_bucket" "photos" { bucket = "acme-photos" }
+resource "aws_cloudfront_distribution" "media" {
+  origin {
+    origin_id                = %s
+    domain_name              = aws_s3_bucket.media.bucket_regional_domain_name
+    origin_access_control_id = "E1"
+  }
+  origin {
+    origin_id                = %s
+    domain_name              = aws_s3_bucket.photos.bucket_regional_domain_name
+    origin_access_control_id = "E1"
+  }
+  default_cache_behavior {
+    target_origin_id   = %s
+    trusted_key_groups = ["signers"]
+  }
+  ordered_cache_behavior {
+    path_pattern     = "open/*"
+    target_origin_id = %s
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "target", "verdict"),
+    [
+        ('"media-${random_id.x.hex}"', '"photos-${random_id.x.hex}"', '"media-${random_id.x.hex}"', Verdict.FAIL),
+        ('"media-${var.id}"', '"photos-${var.id}"', '"media-${var.id}"', Verdict.FAIL),
+        ('"media-${var.id}"', '"photos"', '"elsewhere"', Verdict.UNKNOWN),
+        ("md5(var.id)", '"photos"', '"media"', Verdict.UNKNOWN),
+        ('"media"', '"photos"', "var.id", Verdict.UNKNOWN),
+        ('"media"', '"photos"', '"elsewhere"', Verdict.PASS),
+    ],
+)
+def test_origins_whose_ids_are_not_known_are_each_asked(tmp_path: Path, first: str, second: str, target: str, verdict: Verdict):
+    """Two of them were one, the last; a behaviour that leads to the first without a gate passed."""
+    text = ORIGINS % (first, second, second, target)
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    assert judged(graph, "cdn-media-gated").verdict is verdict
+
+
 def test_behaviours_of_a_template_that_are_not_known_are_no_pass(tmp_path: Path):
     """The same for what a parameter brings."""
     origin = {"Id": "media", "DomainName": {"Fn::GetAtt": ["Media", "RegionalDomainName"]}, "OriginAccessControlId": "E1"}

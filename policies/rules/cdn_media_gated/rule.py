@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from averment.policies.iam.resources import bucket_name
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
-from averment.policies.rules.origins import DISTRIBUTION, Origin, origins
+from averment.policies.rules.origins import DISTRIBUTION, Origin, is_open, name_of, origins
 
 _FUNCTION_EVENTS = ("viewer-request",)
 _LAMBDA_EVENTS = ("viewer-request", "origin-request", "origin-response")
@@ -35,7 +35,7 @@ _COMMAND = "aws cloudfront update-distribution --id @ --if-match <ETag> --distri
 def evaluate(distribution: Resource, context: Context) -> Outcome:
     """The verdict on one distribution: each media origin, and each behaviour that leads to one."""
     outcomes: list[Outcome] = []
-    media: dict[str, _Media] = {}
+    media: list[_Media] = []
     for origin in origins(distribution, context.graph):
         if isinstance(origin, Unknown):
             outcomes.append(
@@ -52,10 +52,10 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
         bucket, tagged = _with_tags(origin.bucket, distribution, context.graph)
         found = media_role(bucket, context.scope, context.graph)
         if found is not None:
-            media[origin.id] = _Media(origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
+            media.append(_Media(origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})"))
         elif not tagged and (doubt := _untagged(bucket, context)) is not None:
-            media[origin.id] = _Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt)
-    outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context.graph)) for entry in media.values()]
+            media.append(_Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt))
+    outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context.graph)) for entry in media]
     for behaviour, path in _behaviours(distribution):
         if isinstance(behaviour, Unknown):
             if media:
@@ -136,15 +136,16 @@ def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Un
             yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
 
 
-def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Mapping[str, _Media], distribution: Resource) -> Iterator[Outcome]:
+def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Sequence[_Media], distribution: Resource) -> Iterator[Outcome]:
     target = behaviour.get("TargetOriginId")
     where = distribution.where(*path)
     label = f"behaviour '{behaviour['PathPattern']}'" if isinstance(behaviour.get("PathPattern"), str) else "the default behaviour"
-    if isinstance(target, Unknown):
-        if media:
-            yield unknown(f"which origin {label} leads to: {target.reason}", where=where)
+    names = _members(target, distribution)
+    reached = [entry for entry in media if entry.origin.id in names and not is_open(entry.origin.id)]
+    doubt = _doubt(target, names, reached, media, distribution)
+    if doubt is not None:
+        yield unknown(f"which origin {label} leads to: {doubt}", where=where)
         return
-    reached = [media[key] for key in _members(target, distribution) if key in media]
     first = min(reached, key=lambda entry: entry.doubt is not None, default=None)
     if first is None:
         return
@@ -159,15 +160,29 @@ def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Mapping[str, 
         yield first.judged(fail(message, where=where, fix=fix))
 
 
+def _doubt(target: Any, names: Sequence[str], reached: Sequence[_Media], media: Sequence[_Media], distribution: Resource) -> str | None:
+    """Why a behaviour may lead to a media origin although none that it names is one: it, or an origin's id, isn't known."""
+    if reached or not media:
+        return None
+    listed = distribution.get("DistributionConfig", "Origins")
+    known = {name_of(settings.get("Id")) for settings in listed if isinstance(settings, Mapping)} if isinstance(listed, list) else set()
+    if all(name in known and not is_open(name) for name in names):
+        return None
+    if isinstance(target, Unknown):
+        return target.reason
+    hidden = next((entry.origin.settings.get("Id") for entry in media if isinstance(entry.origin.settings.get("Id"), Unknown)), None)
+    return hidden.reason if isinstance(hidden, Unknown) else None
+
+
 def _members(target: Any, distribution: Resource) -> list[str]:
     """The origin that a behaviour names, or the members of the origin group that it names."""
-    name = target if isinstance(target, str) else getattr(target, "address", "")
+    name = name_of(target)
     groups = distribution.get("DistributionConfig", "OriginGroups", "Items")
     for group in groups if isinstance(groups, list) else ():
-        if isinstance(group, Mapping) and group.get("Id") == name:
+        if isinstance(group, Mapping) and name_of(group.get("Id")) == name and not is_open(name):
             members = group.get("Members")
             items = members.get("Items") if isinstance(members, Mapping) else None
-            return [item["OriginId"] for item in items or () if isinstance(item, Mapping) and isinstance(item.get("OriginId"), str)]
+            return [name_of(item.get("OriginId")) for item in items or () if isinstance(item, Mapping)]
     return [name]
 
 
