@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.words import Severity, Verdict
@@ -125,7 +125,7 @@ def _scaled(endpoint: Resource, targets: list[Resource], config: Resource | None
     doubt: Outcome | None = None
     for target in targets:
         low, high = _number(target.get("MinCapacity")), _number(target.get("MaxCapacity"))
-        settings = (*(target.get(key) for key in _CAPACITIES), _suspended(target))
+        settings = (*(target.get(key) for key in _CAPACITIES), _suspended(target), *_hidden_variants(target, config))
         unclear = next((value for value in settings if isinstance(value, Unknown)), None)
         wrong = _wrong_variant(target, config)
         if wrong is not None:
@@ -173,6 +173,15 @@ def _wrong_variant(target: Resource, config: Resource | None) -> str | None:
     if match["variant"] in known:
         return None
     return f"{target.address} scales the variant '{match['variant']}', but this endpoint's is '{known[0]}'"
+
+
+def _hidden_variants(target: Resource, config: Resource | None) -> Iterator[Any]:
+    """What of the endpoint's variants isn't known (their list, one of them, or its name), unless ``target`` names one of them as it is written."""
+    match = _RESOURCE.search(shown(target.get("ResourceId")))
+    listed = config.get("ProductionVariants") if config is not None else None
+    names = [item.get("VariantName") if isinstance(item, Mapping) else item for item in (listed if isinstance(listed, list) else [listed])]
+    if match is None or match["variant"] not in (shown(name) for name in names):
+        yield from names
 
 
 def _moves(policy: Resource, target: Resource, graph: Graph) -> bool:

@@ -10,7 +10,7 @@ from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
-from averment.policies.iam.truth import Truth, any_of
+from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.alarms import ALARM, COMPOSITE, TELLING, tells
 from averment.policies.rules.endpoints import CONFIG, ENDPOINT, config_of, is_detector, serverless
@@ -172,8 +172,10 @@ def _about_inference(watch: Resource, graph: Graph) -> bool:
         whole = all(namespace == "AWS/Billing" for namespace in spaces) and not _SERVICES.search(str(watch.get("Dimensions")))
         return bool(spaces) and (not whole or _uses_inference(graph))
     narrowed, text = _filters(watch, graph)
-    if narrowed:
-        return _SERVICES.search(text) is not None
+    if narrowed and _SERVICES.search(text) is not None:
+        return True
+    if narrowed and next(_hidden_filters(watch), None) is None:
+        return False
     return _SERVICES.search(_name(watch)) is not None or _uses_inference(graph)
 
 
@@ -218,18 +220,35 @@ def _uses_inference(graph: Graph) -> bool:
 def _heard(watch: Resource, graph: Graph) -> Truth:
     """Whether somebody who is there is told by ``watch``."""
     if watch.type == BUDGET:
-        notifications = watch.get("NotificationsWithSubscribers")
-        if isinstance(notifications, Unknown):
-            return notifications
-        return any_of(
-            entry if isinstance(entry, Unknown) else addressed(entry.get("Subscribers") if isinstance(entry, Mapping) else None, graph)
-            for entry in _listed(notifications)
-        )
+        hidden = next(_hidden_filters(watch), None)
+        return _budget_heard(watch, graph) if hidden is None else all_of((_budget_heard(watch, graph), hidden))
     if watch.type == ANOMALIES:
         return addressed(watch.get("Subscribers"), graph)
     if watch.type == MONITOR:
         return _monitor_heard(watch, graph)
     return tells(watch, graph)
+
+
+def _hidden_filters(budget: Resource) -> Iterator[Unknown]:
+    """Why it isn't known of which services a budget is, where its name doesn't say that it is of inference."""
+    if budget.type != BUDGET:
+        return
+    services = budget.get("Budget", "CostFilters", "Service")
+    expression = budget.get("Budget", "FilterExpression")
+    if _SERVICES.search(_name(budget)) is None:
+        for value in (*(services if isinstance(services, list) else [services]), expression):
+            if isinstance(value, Unknown):
+                yield Unknown(f"of which services it is could not be resolved: {value.reason}")
+
+
+def _budget_heard(budget: Resource, graph: Graph) -> Truth:
+    notifications = budget.get("NotificationsWithSubscribers")
+    if isinstance(notifications, Unknown):
+        return notifications
+    return any_of(
+        entry if isinstance(entry, Unknown) else addressed(entry.get("Subscribers") if isinstance(entry, Mapping) else None, graph)
+        for entry in _listed(notifications)
+    )
 
 
 def _monitor_heard(monitor: Resource, graph: Graph) -> Truth:

@@ -10,7 +10,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
-from averment.policies.iam.partitions import is_identity_pools, pool_claim
+from averment.policies.iam.guests import claims, for_guests, lets_guests_in, takes_pools
 from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
 from averment.policies.iam.principals import Principal, Who
 from averment.policies.iam.trusted import trusted_strangers
@@ -224,7 +224,7 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
 def _guests(role: Resource, context: Context) -> str | None:
     """Why the role is one for unauthenticated users of an identity pool, if it is."""
     for statement in trust(role).of_effect("Allow"):
-        found = next((condition for condition in statement.conditions if _for_guests(condition)), None)
+        found = for_guests(statement)
         if found is not None:
             return f"its trust policy says {found.key} unauthenticated"
     for attachment in context.graph.of_type(_ATTACHMENT):
@@ -235,15 +235,12 @@ def _guests(role: Resource, context: Context) -> str | None:
 
 def _perhaps_guests(role: Resource, context: Context) -> Unknown | None:
     """Why the role may be one for guests: its trust policy, or the role that an identity pool gives to them, could not be resolved."""
-    pools = False
-    for statement in trust(role).of_effect("Allow"):
-        providers = [value for _, value in statement.principals or ()]
-        named = [value for value in providers if isinstance(value, Unknown)]
-        seen = any("cognito-identity" in (value.template or "") for value in (statement.conditions_unknown, *named) if value is not None)
-        if statement.conditions_unknown is not None and seen:
-            return statement.conditions_unknown
-        signed_in = any(pool_claim(condition.key) == "amr" for condition in statement.conditions)
-        pools = pools or (not signed_in and any(isinstance(value, str) and is_identity_pools(value) for value in providers))
+    statements = list(trust(role).of_effect("Allow"))
+    for statement in statements:
+        let_in = lets_guests_in(statement)
+        if isinstance(let_in, Unknown):
+            return let_in
+    pools = any(takes_pools(statement) and not claims(statement) for statement in statements)
     for attachment in context.graph.of_type(_ATTACHMENT) if pools else ():
         given = attachment.get("Roles", "unauthenticated")
         if isinstance(given, Unknown) and not _closed(attachment, context):
@@ -255,10 +252,6 @@ def _closed(attachment: Resource, context: Context) -> bool:
     """Whether the pool of ``attachment`` takes nobody who isn't signed in."""
     pool = context.graph.target(attachment.get("IdentityPoolId"))
     return isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
-
-
-def _for_guests(condition: Condition) -> bool:
-    return pool_claim(condition.key) == "amr" and not condition.negated and "unauthenticated" in condition.values
 
 
 def _outsider(role: Resource, context: Context) -> Principal | None:

@@ -212,6 +212,9 @@ def _judge(role: Resource, text: str, document: Resource, graph: Graph) -> Itera
     if trusted is False:
         fix = fix_for(document, terraform=_TRUST_FIX[0], cloudformation=_TRUST_FIX[1], command=_TRUST_FIX[2])
         yield fail(f"SSM may not assume the role of this runbook ({role.address})", where=role.where("AssumeRolePolicyDocument"), fix=fix)
+    elif isinstance(trusted, Unknown):
+        reason = f"whether SSM may assume the role of this runbook ({role.address}) could not be resolved: {trusted.reason}"
+        yield unknown(reason, where=role.where("AssumeRolePolicyDocument"))
     doubt = next((reason for carrier in carriers for reason in carrier.document.unknown), None) or next(unread_policies(role, graph), None)
     if doubt is not None:
         yield unknown(f"not all that {role.address} may do is known: {doubt.reason}", where=role.source)

@@ -24,7 +24,7 @@ from averment.policies.iam.carriers import (
 )
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
-from averment.policies.iam.partitions import pool_claim
+from averment.policies.iam.guests import lets_guests_in
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, every_bucket, may_be_everywhere, names_reached, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
@@ -47,6 +47,7 @@ from averment.policies.rules.storage import parts_of, refuses_throughout
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
+_GUESTS = "guests of an identity pool"
 _OPEN_TO_ALL = "this bucket, whatever its name: what anyone may put there nobody has seen"
 """How messages call a bucket that nothing but a grant to anyone makes a place of uploads."""
 
@@ -363,21 +364,16 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
     if role is None or role.type != "AWS::IAM::Role":
         return None
     for statement in trust(role).of_effect("Allow"):
-        if _lets_guests_in(statement):
-            return Principal("guests of an identity pool", Who.ANYONE)
+        let_in = lets_guests_in(statement)
+        if let_in is True:
+            return Principal(_GUESTS, Who.ANYONE)
+        if isinstance(let_in, Unknown):
+            possible = Principal(_GUESTS, let_in)
     for principal in trusted_strangers(role, context.scope, context.graph):
         if not isinstance(principal.who, Unknown):
             return principal
         possible = principal
     return possible
-
-
-def _lets_guests_in(statement: Statement) -> bool:
-    """Whether a trust statement is for unauthenticated users of a Cognito identity pool, who are anyone."""
-    return any(
-        pool_claim(condition.key) == "amr" and not condition.negated and "unauthenticated" in condition.values
-        for condition in statement.conditions
-    )
 
 
 RULE = Rule(
