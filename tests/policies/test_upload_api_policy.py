@@ -14,6 +14,7 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
 DENY = {**ALLOW, "Effect": "Deny"}
@@ -73,3 +74,59 @@ def judged(tmp_path: Path, statements: list[dict[str, Any]]) -> Verdict:
 def test_a_resource_policy_keeps_strangers_out_or_it_doesn_t(tmp_path: Path, statements: list[dict[str, Any]], verdict: Verdict):
     """A condition by itself closes nothing: a list of shut-out addresses, or a demand for TLS, leaves the API to everybody else."""
     assert judged(tmp_path, statements) is verdict
+
+
+ROLE = """
+resource "aws_iam_role" "r" {
+  assume_role_policy = jsonencode({ Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }] })
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "role", "name", "auth", "verdict"),
+    [
+        (
+            ROLE + 'resource "aws_iam_role_policy" "p" {\n  role = aws_iam_role.r.id\n  policy = var.x\n}',
+            "aws_iam_role.r.arn",
+            "presign",
+            "NONE",
+            "unknown",
+        ),
+        (
+            ROLE + 'resource "aws_iam_role_policy_attachment" "p" {\n  role = aws_iam_role.r.name\n  policy_arn = var.x\n}',
+            "aws_iam_role.r.arn",
+            "presign",
+            "NONE",
+            "unknown",
+        ),
+        ("", "var.x", "presign", "NONE", "unknown"),
+        ("", '"arn:aws:iam::123456789012:role/made-elsewhere"', "presign", "NONE", "unknown"),
+        ("", "var.x", "presign", "AWS_IAM", "not applicable"),
+        ("", "var.x", "orders", "NONE", "not applicable"),
+        (ROLE, "aws_iam_role.r.arn", "presign", "NONE", "not applicable"),
+    ],
+)
+def test_an_open_door_for_uploads_whose_rights_are_not_known_is_a_question(
+    tmp_path: Path, more: str, role: str, name: str, auth: str, verdict: str
+):
+    """A role that another stack makes, a policy that a variable brings: the function URL that presigns wasn't asked."""
+    text = f"""
+variable "x" {{}}
+resource "aws_s3_bucket" "uploads" {{ bucket = "acme-uploads" }}
+{more}
+resource "aws_lambda_function" "f" {{
+  function_name = "{name}"
+  role          = {role}
+}}
+resource "aws_lambda_function_url" "u" {{
+  function_name      = aws_lambda_function.f.function_name
+  authorization_type = "{auth}"
+}}
+"""
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+    assert outcome.verdict.value.replace("-", " ") == verdict

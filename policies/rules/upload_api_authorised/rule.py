@@ -9,7 +9,8 @@ from typing import Any
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
-from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.iam.carriers import identity_documents, unread_policies
 from averment.policies.iam.document import Statement, Value, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Who, principals_of
@@ -87,12 +88,37 @@ class _Upload:
 
 def evaluate(resource: Resource, context: Context) -> Outcome:
     """The verdict on one method, route, function URL or API; only those through which media can be uploaded are asked."""
-    outcomes = [
-        _judge(door, upload, context)
-        for door in doors(resource, context.graph)
-        if (upload := next(_uploads(door, context), None)) is not None
-    ]
+    outcomes: list[Outcome] = []
+    for door in doors(resource, context.graph):
+        upload = next(_uploads(door, context), None)
+        if upload is not None:
+            outcomes.append(_judge(door, upload, context))
+        elif (doubt := _perhaps(door, context)) is not None:
+            outcomes.append(doubt)
     return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
+
+
+def _perhaps(door: Door, context: Context) -> Outcome | None:
+    """The question that an open door is which is called after uploading, where what its function may do isn't known."""
+    function = function_behind(door, context.graph)
+    if function is None or door.authoriser not in _OPEN or not asks_for_uploads(door, function):
+        return None
+    doubt = _unread(function, context.graph)
+    bucket = next(media_buckets(context.graph, context.scope, MediaRole.UPLOAD), None)
+    if doubt is None or bucket is None or _closed_otherwise(door, context) is True:
+        return None
+    subject = f"whether {door.label}, which asks nobody who they are, leads to the {bucket[1]} bucket {bucket[0].address} ({bucket[2]})"
+    return unknown(f"{subject}: what {function.address} may do isn't known: {doubt.reason}", where=door.resource.where(*door.path))
+
+
+def _unread(function: Resource, graph: Graph) -> Unknown | None:
+    """Why it isn't known what a function may do: its role, or a policy of it, wasn't read."""
+    role = role_of(function, graph)
+    if role is None:
+        given = function.get("Role")
+        return given if isinstance(given, Unknown) else Unknown("its role is not part of what was read")
+    documents = (reason for carrier in identity_documents(role, graph) for reason in carrier.document.unknown)
+    return next(documents, None) or next(unread_policies(role, graph), None)
 
 
 def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
