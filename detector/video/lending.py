@@ -80,8 +80,8 @@ class Downloaded(NamedTuple):
 
 
 @contextmanager
-def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
-    """The present version of the object as a temporary file; its size is asked for first, and another state is never taken for that one.
+def object_on_disk(s3: Any, bucket: str, key: str, version: str | None = None) -> Iterator[Downloaded]:
+    """The object's present version, or ``version``, as a temporary file; its size is asked for first, and another state is never taken for that one.
 
     Raises:
         UnreadableError: more bytes than the bound.
@@ -90,15 +90,16 @@ def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
     transfer: Any = require(
         "s3transfer.exceptions", extra="aws", needed_for="reading from S3"
     )  # download_fileobj raises these, not boto3's
+    asked = {"VersionId": version} if version else {}
     with _folder() as folder:
         path = folder / "clip"
         try:
             with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
-                head = s3.head_object(Bucket=bucket, Key=key)
+                head = s3.head_object(Bucket=bucket, Key=key, **asked)
                 _check(int(head["ContentLength"]))
                 pinned = version_pin(head)
-                s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
-                if not pinned and object_state(s3.head_object(Bucket=bucket, Key=key)) != object_state(head):
+                s3.download_fileobj(bucket, key, file, ExtraArgs=pinned or asked)
+                if not pinned and object_state(s3.head_object(Bucket=bucket, Key=key, **asked)) != object_state(head):
                     raise IncompleteError(f"could not read s3://{bucket}/{key}: {_REPLACED}")
         except transfer.RetriesExceededError as error:
             raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off again and again") from error

@@ -273,6 +273,25 @@ def test_an_object_in_s3_is_explained_by_the_name_that_the_scan_prints(told: lis
     assert not (tmp_path / "other.png").exists()
 
 
+def test_a_version_is_explained_and_not_what_lies_there_by_now(
+    told: list[Mapped], sandbox: object, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who decides about a held version would look at another one, which came under its key meanwhile."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket="media", Key="a b.png", Body=photograph())["VersionId"]
+    s3.put_object(Bucket="media", Key="a b.png", Body=b"something else")
+    out = ["--out", str(tmp_path / "why.png")]
+    assert run(["media", "explain", "s3://media/a%20b.png", *out]) == 3
+    assert run(["media", "explain", f"s3://media/a%20b.png?versionId={first}", *out]) == 1
+    assert run(["media", "explain", "s3://media/a%20b.png?versionId=gone", *out]) == 3
+    film = s3.put_object(Bucket="media", Key="c.mp4", Body=photograph())["VersionId"]
+    capfd.readouterr()
+    assert run(["media", "explain", f"s3://media/c.mp4?versionId={film}", *out]) == 3
+    assert "can't be explained" in capfd.readouterr().err  # taken for a video by its name, as a scan does
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

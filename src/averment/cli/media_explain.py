@@ -17,9 +17,12 @@ from averment.core.showing import printable
 if TYPE_CHECKING:
     from averment.detector.interface import Detector, Score
 
+_VERSION = "?versionId="
+"""What parts an object's name from its version, as ``averment review show`` and the incidents' records print it."""
+
 
 @click.command()
-@click.argument("place", metavar="FILE|s3://BUCKET/KEY")
+@click.argument("place", metavar="FILE|s3://BUCKET/KEY[?versionId=V]")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="PNG", help="Where the picture goes.")
 @click.option(
     "--at", type=click.FloatRange(min=0), metavar="SECONDS", help="Of a video: which frame. By default the one that speaks loudest."
@@ -88,10 +91,11 @@ def _on_disk(place: str) -> Iterator[Path]:
         with file_on_disk(Path(place)) as path:
             yield path
         return
-    bucket, _, key = place.removeprefix("s3://").partition("/")
+    name, _, version = place.partition(_VERSION)
+    bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise BadInputError(f"'{place}' names no object", fix="write s3://bucket/key, as averment media scan prints it")
-    with object_on_disk(client("s3"), bucket, unquote(key)) as downloaded:
+    with object_on_disk(client("s3"), bucket, unquote(key), unquote(version) or None) as downloaded:
         yield downloaded.path
 
 
@@ -105,7 +109,7 @@ def _judged(path: Path, place: str, at: float | None, detector: Detector) -> tup
     from averment.detector.video.frames import Frame, Missed, Sampling, frames
     from averment.detector.video.scoring import score_clip, score_frames
 
-    if not (is_clip(unquote(place)) if place.startswith("s3://") else taken_for_clip(path)):  # as a scan takes it
+    if not (is_clip(unquote(place.partition(_VERSION)[0])) if place.startswith("s3://") else taken_for_clip(path)):  # as a scan takes it
         if at is not None:
             raise BadInputError(f"'{place}' is not a video, so it has no frame at {at:g} s", fix="leave out --at")
         image = read_bounded(path, limit=MAX_BYTES)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -15,6 +17,7 @@ from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from averment.detector.gate.cases import Case
+    from averment.detector.gate.events import ObjectVersion
 
 WIDE = 220
 """Columns of a table that no terminal shows: keys are long, and who reads them in a pipe looks for them whole."""
@@ -73,6 +76,8 @@ def show_case(case: str, output: str, chosen: GateChoice) -> int:
     _table([found])
     out = stdout()
     out.print(printable(f"  {found.target}  sha256:{found.sha256 or 'not read'}  {found.detector}"), markup=False)
+    for line in _ways_to_look(found.target):
+        out.print(f"  {line}", markup=False, soft_wrap=True)  # to be copied
     for finding in found.findings:
         out.print(printable(f"  {'known at the release' if finding in found.accepted else 'found'}: {finding}"), markup=False)
     for step in found.history:
@@ -129,6 +134,16 @@ def pseudonym(who: str, chosen: GateChoice) -> int:
     return int(ExitCode.CLEAN)
 
 
+def _ways_to_look(target: ObjectVersion) -> list[str]:
+    """The commands that show the very version that is to be decided on: under its key there may be another by now, and only a quoted name is exact."""
+    pinned = f"?versionId={quote(target.version)}" if target.version else ""
+    lines = [f"see it: averment media explain {shlex.quote(f's3://{target.bucket}/{quote(target.key)}{pinned}')} --out why.png"]
+    if printable(target.key) == target.key:
+        version = f" --version-id {shlex.quote(target.version)}" if target.version else ""
+        lines.append(f"get it: aws s3api get-object --bucket {target.bucket} --key {shlex.quote(target.key)}{version} held")
+    return lines
+
+
 def _table(cases: list[Case]) -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -136,9 +151,16 @@ def _table(cases: list[Case]) -> None:
     shown = Table(box=None, pad_edge=False)
     for title in ("case", "state", "opened", "verdict", "score", "object"):
         shown.add_column(title, overflow="fold")
+    rows = []
     for case in cases:
         state = str(case.state) if case.applied else f"{case.state}, not applied"
         score = "-" if case.score is None else f"{case.score:.4f}"
         cells = (case.id, state, case.opened_at, case.verdict, score, f"s3://{case.target.bucket}/{case.target.key}")
-        shown.add_row(*(escape(printable(cell)) for cell in cells))
-    stdout(width=None if sys.stdout.isatty() else WIDE).print(shown)
+        rows.append([printable(cell) for cell in cells])
+        shown.add_row(*(escape(cell) for cell in rows[-1]))
+    out, wide = stdout(width=None if sys.stdout.isatty() else WIDE), stdout(width=WIDE)
+    if out.width >= wide.measure(shown).maximum:
+        out.print(shown)
+        return
+    for cells in rows:  # a narrow terminal would fold ids, which are copied
+        out.print("  ".join(cells[:-1]) + f"\n  {cells[-1]}", markup=False, soft_wrap=True)

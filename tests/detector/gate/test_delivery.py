@@ -14,6 +14,7 @@ from botocore.validate import ParamValidator
 
 from averment.cli.main import run
 from averment.core.errors import BadInputError
+from averment.detector.gate.cases import CaseState
 from averment.detector.gate.delivery import (
     admit_at_edge,
     origin_response_source,
@@ -197,6 +198,51 @@ def test_a_key_with_brackets_and_escapes_is_shown_as_it_is(site: Any, reviews: R
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert not any(line.startswith("  2026  Ada") for line in shown.splitlines())
+
+
+def test_a_case_says_how_the_very_version_is_looked_at(
+    site: Any, reviews: Reviews, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """The printed command shows what was held, also where another upload has its key by now; a key that can't be printed gets the quoted name alone."""
+    import shlex
+
+    from averment.detector import corpus
+
+    monkeypatch.chdir(tmp_path)
+    place = ["--table", site.table, "--published", site.published_bucket]
+    picture = next(image.read() for image in corpus.load() if image.kind == "face")
+    target = site.upload("it's 100%/[a] b.jpg", picture + b"fake")
+    reviews.gate.handle(target)
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    site.upload("it's 100%/[a] b.jpg", b"another upload")
+    capsys.readouterr()
+    assert run(["review", "show", case.id, *place]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [see], [get] = ([line for line in lines if line.startswith(f"  {what} it: ")] for what in ("see", "get"))
+    assert run(shlex.split(see.removeprefix("  see it: averment "))) in (0, 1)
+    arguments = shlex.split(get.removeprefix("  get it: aws s3api get-object "))
+    assert arguments == ["--bucket", site.quarantine, "--key", target.key, "--version-id", target.version, "held"]
+    reviews.gate.handle(site.upload("\x1b[2Kx.jpg", b"\xff\xd8\xfffake"))
+    [hidden] = (found for found in reviews.cases.listed([CaseState.OPEN]) if found.id != case.id)
+    assert run(["review", "show", hidden.id, *place]) == 0
+    shown = capsys.readouterr().out
+    assert "/%1B%5B2Kx.jpg?versionId=" in shown
+    assert "get it:" not in shown
+
+
+def test_a_narrow_terminal_folds_no_id(
+    site: Any, reviews: Reviews, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id in two pieces can't be copied, and a case goes by nothing else."""
+    reviews.gate.handle(site.upload("reviews/2026/11/4711.jpg", b"\xff\xd8\xfffake"))
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    capsys.readouterr()
+    assert run(["review", "list", "--table", site.table]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{case.id}  open  ")
+    assert second == f"  s3://{site.quarantine}/reviews/2026/11/4711.jpg"
 
 
 def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
