@@ -77,6 +77,40 @@ def test_latest_says_which_it_is_while_others_are_open(command: Command) -> None
     assert f"note: latest is {name.strip()}, A faked seller; open as well: {first}" in " ".join(said.split())
 
 
+def test_what_is_not_answered_yet_is_asked_by_the_option_that_answers_it(command: Command, tmp_path: Path) -> None:
+    """Who reads at night that something "is not known yet" would have to know the fact's name, which only a wrong one brought up."""
+    _, shown, _ = command("show", "latest")
+    assert "not answered yet: averment incident triage INC-" in shown
+    for option in ("--impact person ", "--reach public ", "--fact personal_data_breached=yes|no ", "--fact child_shown=yes|no "):
+        assert option in shown
+    answers = ("--impact", "person", "--reach", "public", "--fact", "personal_data_breached=no", "--fact", "crime_suspected=unknown")
+    code, _, said = command("triage", "latest", *BY, "--because", "As far as we know.", *answers)
+    assert code == 0
+    shown = command("show", "latest")[1]
+    for text in (said, shown):
+        assert "--fact crime_suspected=yes|no " in text
+        assert "--impact" not in text
+        assert "personal_data_breached" not in text  # answered
+        assert "risk_unlikely" not in text  # its duty doesn't apply any more
+        assert "child_shown" not in text  # it is as grave as it gets
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\norganisation: {name: Shop}\n"
+        "incidents: {contracts: [{id: partner, with: Partner, clause: 'clause 1', when: [no_such_fact], within: 48h, role: legal}]}\n"
+    )
+    code, shown, _ = command("show", "latest")
+    assert code == 0
+    assert "what is not answered yet can't be listed: " in shown
+    assert "no_such_fact" in shown
+
+
+def test_where_copies_lie_is_said(command: Command, picture: Path, tmp_path: Path) -> None:
+    """Without a store in averment.yaml they go to a folder that nobody named."""
+    code, _, said = command("preserve", "latest", str(picture), *BY, "--because", "It is live.")
+    [incident] = (path.name for path in (tmp_path / ".averment" / "incidents").iterdir())
+    assert code == 0
+    assert f"kept in {tmp_path / '.averment' / 'incidents' / incident}\n" in said
+
+
 def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) -> None:
     """An id is whole, to be copied, and which incident has something overdue is told by a word: it was a red line alone."""
     moment = datetime(2026, 11, 22, 6, tzinfo=UTC)

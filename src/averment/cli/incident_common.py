@@ -177,6 +177,26 @@ def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:
     return table
 
 
+def question_lines(organisation: Organisation, incident: Incident) -> list[str]:
+    """What is still to be answered, as the options of ``triage`` that answer it; nothing where all is answered, or the incident is closed."""
+    from averment.governance.incidents.questions import open_facts, open_words
+
+    if incident.closed_at:
+        return []
+    try:
+        options = [
+            (f"--{option} {word}", meaning)
+            for option, words in open_words(organisation, incident).items()
+            for word, meaning in words.items()
+        ]
+        options += [(f"--fact {name}=yes|no", meaning) for name, meaning in open_facts(organisation, incident).items()]
+    except AvermentError as error:  # the clocks are there all the same
+        return [f"what is not answered yet can't be listed: {error}"]
+    column = max((len(option) for option, _ in options), default=0)
+    lines = [f"  {option:<{column}}  {meaning}" for option, meaning in options]
+    return [f"not answered yet: averment incident triage {incident.id} --by ROLE --because TEXT, with", *lines] if lines else []
+
+
 def left_of(due_by: datetime, now: datetime) -> str:
     """The time until ``due_by`` in days, hours and minutes; "overdue by" it once it is past."""
     seconds = int((due_by - now).total_seconds())

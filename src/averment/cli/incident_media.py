@@ -32,7 +32,10 @@ DEFAULT_STORE = ".averment/incidents"
 @by_option
 @because_option
 @click.option(
-    "--to", "store", metavar="PLACE", help="s3://bucket/prefix with Object Lock, or a folder. Default: incidents.store of averment.yaml."
+    "--to",
+    "store",
+    metavar="PLACE",
+    help=f"s3://bucket/prefix with Object Lock, or a folder. Default: incidents.store of averment.yaml, else the folder {DEFAULT_STORE}.",
 )
 @click.option("--keep-days", type=click.IntRange(1, 36_500), help="Lock copies for so many days. Default: incidents.keep_days, else 365.")
 @click.option("--all-versions", is_flag=True, help="Every version of each S3 object, also where the latest is a deletion.")
@@ -92,6 +95,7 @@ def preserve_command(
     state, record = take_step(config, incident, by, at, make)
     for number, item in state.items_of(state.events[-1].index).items():
         stdout().print(f"{number}  {item['sha256']}  {item['name']}", markup=False)
+    stderr.print(f"kept in {record.payload['manifest']['place'].rpartition('/')[0]}", markup=False)
     return _end(record, str(record.payload["caution"] or ""))
 
 

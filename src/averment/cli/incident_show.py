@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr, stdout
-from averment.cli.incident_common import clock_table, incident_argument, incident_in, width
+from averment.cli.incident_common import clock_table, incident_argument, incident_in, question_lines, width
 from averment.core.errors import ExitCode
 from averment.core.period import iso, utc_now
 from averment.core.words import counted
@@ -96,13 +96,14 @@ def show_command(incident: str, everything: bool, form: str, config: Path | None
     Example: averment incident show latest --all
     """
     now = utc_now()
-    with open_ledger(organisation_for(config)) as ledger:
+    organisation = organisation_for(config)
+    with open_ledger(organisation) as ledger:
         found = incident_in(ledger, incident)
     late = not found.closed_at and _overdue(found)
     if form == "json":
         print_document(json.dumps(incident_json(found, now), indent=2, ensure_ascii=False))
     else:
-        _print(stdout(width=width()), found, everything)
+        _print(stdout(width=width()), found, everything, question_lines(organisation, found))
     return ExitCode.FINDINGS if late else ExitCode.CLEAN
 
 
@@ -111,7 +112,7 @@ def _overdue(incident: Incident) -> bool:
     return any(clock.due_by is not None and clock.due_by < now for clock in incident.running)
 
 
-def _print(out: Console, incident: Incident, everything: bool) -> None:
+def _print(out: Console, incident: Incident, everything: bool, questions: Sequence[str]) -> None:
     out.print(f"[bold]{incident.id}[/bold]  {escape(incident.title)}")
     severity = incident.severity or "not triaged"
     closed = f", closed at {iso(incident.closed_at)}" if incident.closed_at else ""
@@ -127,6 +128,8 @@ def _print(out: Console, incident: Incident, everything: bool) -> None:
         out.print()
     elif rest:
         out.print(f"{len(rest)} duties don't apply; each with its reason: averment incident show {incident.id} --all\n", style="dim")
+    for line in (*questions, "") if questions else ():
+        out.print(line, markup=False)
     for made in incident.decisions.values():
         late = " LATE" if made.in_time is False else ""
         sent = f", sent {iso(made.sent_at)}{late}" if made.sent_at else ""

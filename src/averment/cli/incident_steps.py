@@ -18,11 +18,13 @@ from averment.cli.incident_common import (
     incident_argument,
     incident_in,
     moment_option,
+    question_lines,
     read_facts,
     take_step,
     width,
 )
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.governance.incidents.containing import undo
@@ -75,6 +77,7 @@ def open_command(
         appended = ledger.append([record])[0]
     incident = Incident(str(record.payload["incident"]), (Event(appended.index, record),))
     _show_running(incident)
+    _show_questions(desk.organisation, incident)
     click.echo(incident.id)
     return ExitCode.CLEAN
 
@@ -117,6 +120,7 @@ def triage_command(
     if record.payload["overridden"]:
         stdout().print(f"  set by {by} against the matrix's {rating['severity']}: {record.payload['because']}", markup=False)
     _show_running(state)
+    _show_questions(organisation_for(config), state)
     return ExitCode.CLEAN
 
 
@@ -243,6 +247,11 @@ def _show_running(incident: Incident) -> None:
         GuardedConsole(stderr=True, highlight=False, width=width()).print(clock_table(running))
     else:
         stderr.print("no clock is running")
+
+
+def _show_questions(organisation: Organisation, incident: Incident) -> None:
+    for line in question_lines(organisation, incident):
+        stderr.print(line, markup=False)
 
 
 def _lesson(text: str) -> Lesson:
