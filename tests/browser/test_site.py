@@ -225,6 +225,17 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 """What of axe-core depends on the scheme of colours; all else is the same page."""
 
 
+def test_what_the_button_copies_can_be_typed(browser: Browser, address: str) -> None:
+    """Without the prompt, which a shell takes for a command."""
+    with opened(browser, address, permissions=["clipboard-read", "clipboard-write"]) as (page, noise):
+        page.goto(f"{address}verify.html")
+        page.locator(".highlight", has_text="openssl").locator("button.md-clipboard, button.md-code__button").first.click()
+        expect(page.locator(".md-dialog--active")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == "openssl pkey -pubin -in auditee.pub.pem -outform DER | sha256sum"
+        assert noise.said == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_keeps_anybody_out(browser: Browser, address: str, screenshots: Path, scheme: str) -> None:
     """axe-core finds no serious or critical violation on a page of any kind, and none of colours in the dark; pictures are kept for people to look at."""
