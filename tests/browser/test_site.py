@@ -226,13 +226,15 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 
 
 def test_what_the_button_copies_can_be_typed(browser: Browser, address: str) -> None:
-    """Without the prompt, which a shell takes for a command."""
+    """Without the prompt, which a shell takes for a command, and without what the command prints."""
     with opened(browser, address, permissions=["clipboard-read", "clipboard-write"]) as (page, noise):
-        page.goto(f"{address}verify.html")
-        page.locator(".highlight", has_text="openssl").locator("button.md-clipboard, button.md-code__button").first.click()
+        page.goto(f"{address}about/guard.html")
+        block = page.locator(".highlight", has_text="averment rules list --guard").first
+        expect(block).to_contain_text("$ averment rules list --guard")
+        block.locator("button.md-clipboard, button.md-code__button").first.click()
         expect(page.locator(".md-dialog--active")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied == "openssl pkey -pubin -in auditee.pub.pem -outform DER | sha256sum"
+        assert copied.split("\n") == ["averment rules list --guard", "averment rules guard detector-endpoint-guarded"]
         assert noise.said == []
 
 
