@@ -234,7 +234,10 @@ def test_what_the_button_copies_can_be_typed(browser: Browser, address: str) -> 
         block.locator("button.md-clipboard, button.md-code__button").first.click()
         expect(page.locator(".md-dialog--active")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied.split("\n") == ["averment rules list --guard", "averment rules guard detector-endpoint-guarded"]
+        assert [line for line in copied.splitlines() if line] == [
+            "averment rules list --guard",
+            "averment rules guard detector-endpoint-guarded",
+        ]
         assert noise.said == []
 
 
