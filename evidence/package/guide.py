@@ -14,6 +14,10 @@ _VERIFY = {
 }
 
 
+_OR_WRONG = "&& echo ok || { echo WRONG; false; }"
+"""After a comparison that says nothing by itself: typed into a shell, one that fails looks like one that holds."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A record of the package for the commands that check one: its id, and the key that signed it, which after a change of keys is an older one."""
@@ -29,6 +33,9 @@ def verification_guide(
     head = next(item for item in checkpoint.signed_by if item.name == checkpoint.checkpoint.origin)
     return f"""{_opening(report, checkpoint, key)}## With public tools alone (sh, coreutils, jq, openssl)
 
+Each step has to say `ok`, or that the signature was verified. `WRONG`, or an error, is a finding.
+
+{_keys([key, head, *([example.key] if example else [])])}
 1. The manifest's signature. `MANIFEST.sig` is a signed note: four lines of text, an empty line, and a signature line with four
    bytes of key id before the signature.
 
@@ -37,16 +44,16 @@ T=$(mktemp -d)
 head -n 4 MANIFEST.sig > "$T/text"
 tail -n 1 MANIFEST.sig | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signature"
 {_check(key)}
-test "$(tail -n 1 "$T/text")" = "sha256 $(sha256sum MANIFEST.json | cut -d ' ' -f 1)"
+test "$(tail -n 1 "$T/text")" = "sha256 $(sha256sum MANIFEST.json | cut -d ' ' -f 1)" {_OR_WRONG}
 ```
 
 2. Every file against the manifest; and that there are no others, nor links.
 
 ```sh
 jq -r '.files | to_entries[] | "\\(.value.sha256)  \\(.key)"' MANIFEST.json > "$T/digests"
-sha256sum --check --strict --quiet "$T/digests"
-test "$(find . -type f | wc -l)" -eq "$(($(wc -l < "$T/digests") + 2))"
-test -z "$(find . ! -type f ! -type d)"
+sha256sum --check --strict --quiet "$T/digests" {_OR_WRONG}
+test "$(find . -type f | wc -l)" -eq "$(($(wc -l < "$T/digests") + 2))" {_OR_WRONG}
+test -z "$(find . ! -type f ! -type d)" {_OR_WRONG}
 ```
 
 3. The checkpoint's signature: origin, number of entries and root of the log, signed the same way (the log's own
@@ -85,6 +92,20 @@ openssl ts -verify -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
 """
 
 
+def _keys(used: list[VerifierKey]) -> str:
+    """How to see whose the keys in the package are: the commands below go by these files, not by what this page says of them."""
+    names = list(dict.fromkeys(key.id.hex() for key in used))
+    prints = "\n".join(f"openssl pkey -pubin -in keys/{name}.pub.pem -outform DER | sha256sum" for name in names)
+    each = "It has to be the fingerprint" if len(names) == 1 else "Each has to be a fingerprint"
+    return f"""0. The key. The steps below take it from the package, where whoever forges one puts a key of their own.
+   {each} that you got by another way, whatever this page says.
+
+```sh
+{prints}
+```
+"""
+
+
 def _check(key: VerifierKey) -> str:
     """The command that checks a signature of ``key``."""
     return _VERIFY[key.algorithm].format(key=key.id.hex())
@@ -105,7 +126,7 @@ jq -rj '.signatures[0].sig' records/$RECORD.json | base64 -d > "$T/signature"
 {_check(example.key)}
 INDEX=$(sed -n 's/^index //p' proofs/$RECORD.txt)
 LEAF=$(tail -c +$((32 * INDEX + 1)) leaf-hashes.bin | head -c 32 | od -An -v -tx1 | tr -d ' \\n')
-test "$LEAF" = "$( (printf '\\000'; cat records/$RECORD.json) | sha256sum | cut -d ' ' -f 1)"
+test "$LEAF" = "$( (printf '\\000'; cat records/$RECORD.json) | sha256sum | cut -d ' ' -f 1)" {_OR_WRONG}
 ```
 
 The statement names the record and the SHA-256 of its canonical JSON (RFC 8785): `jq . "$T/statement"`. A statement with a `payload`

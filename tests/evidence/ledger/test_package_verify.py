@@ -547,6 +547,29 @@ def test_the_guides_commands_work_and_fail_when_they_should(package):
     assert run_steps(package).returncode != 0
 
 
+def typed_steps(folder):
+    """What is read by whoever types the guide's commands into a shell, which says nothing of a comparison that fails and goes on."""
+    script = shell_steps((folder / "verify.md").read_text()).removeprefix("set -eu\n")
+    done = subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def test_whoever_types_the_guides_commands_reads_what_is_wrong(package):
+    """A report that was changed together with the manifest: the manifest's old signature still verifies, and the comparison behind it failed without a word."""
+    key = next(package.glob("keys/*.pub.pem"))
+    said = typed_steps(package)
+    assert said.count("ok") == 5
+    assert "WRONG" not in said
+    assert said[0].split()[0] == sha256_hex(base64.b64decode("".join(key.read_text().splitlines()[1:-1])))
+    assert f"\n    {said[0].split()[0]}\n" in (package / "verify.md").read_text()
+    report, manifest = (package / name for name in ("report.json", "MANIFEST.json"))
+    before = sha256_hex(report.read_bytes())
+    report.write_bytes(report.read_bytes().replace(b"not-assessed", b"satisfied"))
+    manifest.write_text(manifest.read_text().replace(before, sha256_hex(report.read_bytes())))
+    said = typed_steps(package)
+    assert (said.count("ok"), said.count("WRONG")) == (4, 1)
+
+
 def test_the_guides_commands_work_after_a_change_of_keys(tmp_path, make_record):
     """The record that is checked is of before the change, and until the settings name the new key, the old one signs the package: the commands called
     both forged, and the page named a key that hadn't signed."""
