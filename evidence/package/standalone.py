@@ -120,10 +120,10 @@ class Key:
         return False
 
 
-def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool) -> str:
-    """The text of a signed note that a known key signed under `name`; other signatures are allowed for `witnesses` only."""
+def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool, signers: list[Key] | None = None) -> str:
+    """The text of a signed note that a known key signed under `name`, to be told in `signers`; other signatures are allowed for `witnesses` only."""
     text, separator, tail = data.decode().rpartition("\n\n")
-    text, good = text + "\n", 0
+    text, good = text + "\n", [] if signers is None else signers
     need(bool(separator) and tail.endswith("\n"), "it is not a signed note")
     for line in tail[:-1].split("\n"):
         parts = line.split(" ")
@@ -133,8 +133,8 @@ def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool) -> st
         need(signer is not None or witnesses, "there is a signature of an unknown key")
         if signer is not None:
             need(signer.signed(text.encode(), raw[4:]), "the signature is wrong")
-            good += 1
-    need(good > 0, "no known key signed it")
+            good.append(signer)
+    need(bool(good), "no known key signed it")
     return text
 
 
@@ -154,6 +154,7 @@ class Package:
         self.problems: list[tuple[str, str]] = []
         self.keys: list[Key] = []
         self.trusted: list[Key] = []
+        self.signers: list[Key] = []
         self.others: set[str] = set()
         self.manifest: dict[str, Any] = {}
         self.leaves: list[bytes] = []
@@ -187,7 +188,8 @@ class Package:
         data = self.bytes_of("MANIFEST.json")
         self.manifest = self.check("MANIFEST.json", json.loads, data) or {}
         note = self.bytes_of("MANIFEST.sig")
-        text = self.check("MANIFEST.sig", lambda: read_note(note, note.decode().split("\n")[1], self.trusted, witnesses=False))
+        read = lambda: read_note(note, note.decode().split("\n")[1], self.trusted, witnesses=False, signers=self.signers)  # noqa: E731
+        text = self.check("MANIFEST.sig", read)
         if text is not None:
             lines = text.split("\n")
             need(
@@ -324,7 +326,7 @@ def main() -> int:
     say(f"The log is {package.manifest['log']['origin']}, the period {package.manifest['period']['label']}.")
     where = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"
     say(f"The signer's key is the one {where}.")
-    for key in package.trusted:
+    for key in package.signers:  # others may lie beside: a forger's package can hold the true one
         say(f"  key sha256 {key.keyid}")
     for other in sorted(package.others):
         say(f"Of some records the signer is another key of the package, which was not given: sha256 {other}")

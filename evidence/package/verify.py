@@ -42,7 +42,7 @@ from averment.evidence.package.files import digest_of, inventory, names_in, read
 from averment.evidence.record import Record
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, own_key, signed_by_others
 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
 
@@ -116,6 +116,7 @@ class _Examination:
         self._step = Step("")
         self._own: list[VerifierKey] = []
         self._trusted: list[VerifierKey] = []
+        self._signed_by: tuple[VerifierKey, ...] = ()
         self._manifest: dict[str, Any] = {}
         self._checkpoint: SignedCheckpoint | None = None
         self._leaves: list[bytes] = []
@@ -212,7 +213,7 @@ class _Examination:
         lines = note.text.split("\n")
         self._require(len(lines) == 5 and lines[0] == layout.SCHEMA, "is not the signature of an evidence package")
         self._require(bool(self._trusted), f"{WITHOUT} a key")
-        good = self._signers(note)
+        self._signed_by = good = self._signers(note)
         # Witnesses don't sign manifests: a signature that can't be judged would be a place where bytes could change unseen.
         self._require(len(good) == len(note.signatures), "holds a signature of an unknown key")
         self._require(any(key.name == lines[1] for key in good), "is not signed by a key of its log")
@@ -378,7 +379,7 @@ class _Examination:
     def _uncovered(self) -> list[str]:
         lines = ["Unchanged is not complete: whether everything was collected that should have been, no signature can show."]
         if not self._given:
-            lines.append("Who signed: the key was taken from the package itself. Compare its fingerprint, or use --key.")
+            lines.append(own_key("package", self._signed_by))
         if not self._earlier:
             lines.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
         lines += self._unvouched + signed_by_others(self._by_others, "lie in the package")

@@ -27,7 +27,7 @@ from averment.evidence.ledger.succession import endorsed, kept
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNASKED, Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, own_key, signed_by_others
 
 _ENTRIES = "tile/entries/"
 
@@ -98,6 +98,8 @@ class _Audit:
         covered = [f"The log {self._ledger.origin} has {self._read} entries, each as its signed checkpoint commits to."]
         if self._earlier:
             covered.append("It has only grown since the earlier checkpoints.")
+        if not self._given:
+            self._open.insert(1, own_key("ledger", self._head.signed_by if self._head else ()))
         return Verification(steps, covered, [*self._open, *self._order.sentences(), *self._questions.sentences()])
 
     def _keys(self) -> None:
@@ -105,7 +107,6 @@ class _Audit:
         self._open.append("Unchanged is not complete: whether everything was recorded that should have been, no signature can show.")
         if not self._given:
             self._trusted = list(self._ledger.keys)
-            self._open.append("Who signed: the keys were taken from the ledger itself. Compare their fingerprints, or use --key.")
         else:
             self._trusted = [make(origin) for make in self._given]
             self._trusted += endorsed(self._trusted, kept(self._ledger.store, origin), origin)

@@ -25,6 +25,13 @@ class Vouching:
     certificates: Sequence[x509.Certificate] = ()
 
 
+def own_key(what: str, signers: Sequence[VerifierKey]) -> str:
+    """That the key comes from ``what`` is verified, with the fingerprint of whoever signed: of the keys that lie there, others may be anybody's."""
+    told = ", ".join(dict.fromkeys(key.fingerprint for key in signers if not key.cosigner))
+    compared = f"Its SHA-256 is {told}: compare it with the one that you got elsewhere, or use --key." if told else "Use --key."
+    return f"Who signed: the key was taken from the {what} itself. {compared}"
+
+
 def signed_by_others(counts: Mapping[str, int], where: str) -> list[str]:
     """What it leaves open that entries are signed by keys that were neither handed over nor vouched for: ``counts`` by a key's SHA-256."""
     others = [name for name, number in sorted(counts.items()) if number]

@@ -414,6 +414,36 @@ def forged(package, tmp_path, make_record):
     return export(forger, package).path
 
 
+def test_who_has_a_fingerprint_alone_reads_the_one_that_signed(package, tmp_path, make_record, monkeypatch, capsys):
+    """The true key, put beside the forger's own, signs nothing: both verifiers called it the package's, and one of them the signer's."""
+    true = {path.name: path.read_bytes() for path in (package / "keys").iterdir()}
+    pem = next(data for name, data in true.items() if name.endswith(".pem"))
+    known = sha256_hex(base64.b64decode("".join(pem.decode().splitlines()[1:-1])))
+    assert any(known in line for line in verify_package(package).uncovered)
+    shutil.rmtree(package)
+    forger = Organisation(name=HOSTILE, root=tmp_path / "forger", evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(forger, write=True) as ledger:
+        ledger.append([make_record(1, payload={"everything": "fine"})])
+    store = forger.path(forger.evidence.ledger)
+    for name, data in true.items():
+        (store / "keys" / name).write_bytes(data)
+    forgery = export(forger, package).path
+    assert set(true) < {path.name for path in (forgery / "keys").iterdir()}
+    own = next(key.fingerprint for key in open_ledger(forger).keys if key.fingerprint != known)
+    [line] = (line for line in verify_package(forgery).uncovered if line.startswith("Who signed: "))
+    assert own in line
+    assert known not in line
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(forgery)])
+    assert standalone.main() == 0
+    said = capsys.readouterr().out
+    assert f"  key sha256 {own}" in said
+    assert known not in said
+    assert run(["ledger", "verify", "--ledger", str(store)]) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert own in said
+    assert known not in said
+
+
 def test_a_package_by_somebody_else_is_found_with_the_true_key_only(package, enclosed, tmp_path, make_record):
     """A forgery is consistent in itself, and both verifiers say that the key came from the package; with --key it fails."""
     vkey = next((package / "keys").glob("*.vkey"))
