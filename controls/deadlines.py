@@ -1,4 +1,4 @@
-"""The days to come in the law register, with the selected controls that each concerns."""
+"""The day at hand and those to come in the law register, with the selected controls that each concerns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONCERNS = frozenset({Standing.BINDS, Standing.LATER, Standing.OPEN})
 
 @dataclass(frozen=True)
 class Deadline:
-    """A day to come. ``days`` are left until then; ``controls`` are the selected ones with a reference to the provision that binds,
+    """Today or a day to come. ``days`` are left until then; ``controls`` are the selected ones with a reference to the provision that binds,
     will bind or may bind the organisation; none where nothing selected covers it."""
 
     event: LawDate
@@ -23,7 +23,7 @@ class Deadline:
 
 
 def deadlines(catalogue: Catalogue, profile: Mapping[str, bool], day: date) -> tuple[Deadline, ...]:
-    """Every event of the register after ``day`` that can concern an organisation with ``profile``, soonest first.
+    """Every event of the register on ``day`` and after it that can concern an organisation with ``profile``, soonest first.
 
     Left out is what only controls refer to whose reference doesn't bind it or is voluntary, and the end of a transition that it says not
     to have. What no selected control refers to stays in: that nothing covers it is no reason to keep quiet about it.
@@ -34,7 +34,7 @@ def deadlines(catalogue: Catalogue, profile: Mapping[str, bool], day: date) -> t
             references.setdefault((reference.framework, reference.ref), []).append((control.id, reference))
     found = []
     for event in law_register(catalogue):
-        if event.on <= day or _others_transition(catalogue, event, profile):
+        if event.on < day or _others_transition(catalogue, event, profile):
             continue
         named = references.get((event.framework, event.ref), [])
         concerned = [name for name, reference in named if judge(catalogue, reference, profile, event.on).standing in _CONCERNS]

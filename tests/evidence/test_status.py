@@ -368,7 +368,7 @@ def test_since_when_and_the_next_deadline_are_on_the_screen(shop: Path, capsys: 
     if value["deadlines"]:
         first = value["deadlines"][0]
         assert f"{first['event']['on']}" in out
-        assert str(first["days"]) in out
+        assert str(first["days"] or "today") in out
 
 
 def test_what_is_unconfirmed_in_the_law_is_called_so_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -377,6 +377,12 @@ def test_what_is_unconfirmed_in_the_law_is_called_so_once(capsys: pytest.Capture
     events = [LawDate(date(2027, 2, 2), "law", "art-1", "Art 1", text, confirmed=False) for text in texts]
     show_deadlines([Deadline(event, 65, ()) for event in events])
     assert capsys.readouterr().out.count("unconfirmed") == 2
+
+
+def test_a_duty_that_begins_today_is_told_today(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the very day the next one was shown in its place."""
+    show_deadlines([Deadline(LawDate(date(2026, 12, 2), "law", "art-1", "Art 1", "a rule starts", confirmed=True), 0, ("SM-PRV-01",))])
+    assert ["2026-12-02", "today", "Art"] in [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_long_reason_takes_no_other_columns_place(capsys: pytest.CaptureFixture[str]) -> None:

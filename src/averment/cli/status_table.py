@@ -129,7 +129,7 @@ def show_deadlines(coming: Sequence[Deadline], *, everything: bool = False) -> N
         event = item.event
         unsure = "" if event.confirmed or "unconfirmed" in event.what else " (unconfirmed)"
         controls = _some(item.controls) if item.controls else "none selected refers to it"
-        table.add_row(str(event.on), str(item.days), escape(f"{event.label}: {event.what}{unsure}"), controls)
+        table.add_row(str(event.on), str(item.days) if item.days else "today", escape(f"{event.label}: {event.what}{unsure}"), controls)
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
     console.print(table)
     left = len(coming) - (len(shown) if everything else min(len(shown), NAMED))
