@@ -1738,7 +1738,7 @@ output "responder_policy_arn" {
 }
 
 output "review_function" {
-  description = "The function that carries out decisions: averment review --function ..."
+  description = "The function that carries out decisions: averment review decide --function ..."
   value       = aws_lambda_function.review.arn
 }
 
