@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from averment.core.aws import answer_lost, aws_errors, client
-from averment.core.errors import AvermentError, BadInputError
+from averment.core.aws import answer_lost, aws_errors, client, error_code
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.stopping import STOPPED
 from averment.governance.incidents.measure import Effect, Measure, Outcome
 from averment.governance.incidents.words import visible
@@ -64,6 +64,10 @@ class Runbook(Measure):
             with aws_errors(f"run the Automation document {document}"):
                 execution = str(ssm.start_automation_execution(**asked, **given)["AutomationExecutionId"])
         except AvermentError as error:
+            shipped = document.removeprefix(PREFIX)
+            if error_code(error) == "AutomationDefinitionNotFoundException" and shipped in runbook_names():
+                fix = f"deploy it by a dry run, `averment runbooks run {shipped} -p ... --role ARN`, then run this again"
+                raise IncompleteError(error.message, fix=fix) from error
             if not answer_lost(error):
                 raise
             look = "look for it (aws ssm describe-automation-executions), then --do execution=ID"

@@ -197,6 +197,10 @@ def test_what_waits_for_an_approval_is_under_way_until_it_is_answered(
     ("measure", "says"),
     [
         ("runbook=no-such-document:BucketName=published", "AutomationDefinitionNotFound"),
+        (
+            f"runbook=invalidate-cdn:DistributionId=E1ABCDEFGHIJKL,Paths=/a,{ROLE}",
+            "deploy it by a dry run, `averment runbooks run invalidate-cdn",
+        ),
         (f"runbook=averment-isolate-bucket:Bucket=published,{ROLE}", "there is no parameter Bucket"),
         ("execution=4105a4fc-f944-11e6-9d32-0a1b2c3d4951", "AutomationExecutionNotFound"),
     ],
