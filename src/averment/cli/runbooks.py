@@ -137,7 +137,7 @@ def role_command(name: str, given: tuple[str, ...], account: str, region: str, *
 def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wait: bool, region: str | None) -> int:
     """Start a runbook in the account, and follow it. The document is created there, or brought up to date, first.
 
-    Exit code 0: it succeeded, or waits for approval; 3: it failed.
+    Exit code 0: it succeeded, or isn't waited for; 3: it failed, or waits for an approval, before which it changes nothing.
 
     \b
     Example: averment runbooks run isolate-bucket -p BucketName=shop-uploads --role arn:aws:iam::123456789012:role/averment-runbooks
@@ -264,11 +264,11 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
             break
         if status == "Waiting":
             stderr.print(
-                f"waits for approval: aws ssm send-automation-signal --automation-execution-id {identifier} --signal-type Approve",
+                f"nothing was changed yet, it waits for approval: aws ssm send-automation-signal --automation-execution-id {identifier} --signal-type Approve",
                 markup=False,
             )
             _tell_undo(name, identifier, _planned(execution), "once it is approved")
-            return ExitCode.CLEAN
+            return ExitCode.INCOMPLETE
         time.sleep(POLL_SECONDS)
     outputs = _planned(execution)
     if status != "Success":
