@@ -162,5 +162,5 @@ def _table(cases: list[Case]) -> None:
     if out.width >= wide.measure(shown).maximum:
         out.print(shown)
         return
-    for cells in rows:  # a narrow terminal would fold ids, which are copied
-        out.print("  ".join(cells[:-1]) + f"\n  {cells[-1]}", markup=False, soft_wrap=True)
+    for row in rows:  # a narrow terminal would fold ids, which are copied
+        out.print("  ".join(row[:-1]) + f"\n  {row[-1]}", markup=False, soft_wrap=True)
