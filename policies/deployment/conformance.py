@@ -21,7 +21,8 @@ MAX_WAIT_S = 1800
 """AWS Config takes minutes for a pack of a hundred rules."""
 
 _STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-_FAILED = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
+_IN_USE = "ResourceInUseException"
+"""What AWS Config says of a pack that is being put or removed: by somebody else, or by our own call, whose answer was lost on the way."""
 
 
 class ConformancePacks(Step):
@@ -56,12 +57,11 @@ class ConformancePacks(Step):
         return tuple(found)
 
     def apply(self) -> None:
-        states = self._states()
         values = dict(self._values())
         for pack in self.packs:
-            if any(self._pack_changes(pack, states.get(pack.name))):
+            if any(self._pack_changes(pack, self._settled(pack.name))):
                 self._put(pack, values)
-        for name in self._surplus(states):
+        for name in self._surplus(self._states()):
             self._delete(name)
 
     def present(self) -> tuple[str, ...]:
@@ -88,8 +88,9 @@ class ConformancePacks(Step):
             yield Change(Action.CREATE, title, tuple(f"+ {planned.name}" for planned in pack.rules))
             return
         details = tuple(self._rule_differences(pack, state))
-        if not details and state["ConformancePackState"] in _FAILED:
-            details = (f"it is {state['ConformancePackState']}: {state.get('ConformancePackStatusReason', 'no reason given')}",)
+        if not details and state["ConformancePackState"] not in _STANDS:  # one that is being removed has its rules yet
+            why = "" if _busy(state) else f": {state.get('ConformancePackStatusReason', 'no reason given')}"
+            details = (f"it is {state['ConformancePackState']}{why}",)
         if details:
             yield Change(Action.UPDATE, title, details)
 
@@ -134,9 +135,10 @@ class ConformancePacks(Step):
         given.update(delivered(pack, self._s3, self._bucket))
         if takes_tags(self._config, "PutConformancePack"):
             given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
-        with aws_errors(f"put the conformance pack {pack.name}"):
-            self._config.put_conformance_pack(**given)
+        refused = asked(f"put the conformance pack {pack.name}", self._config.put_conformance_pack, **given)
         state = self._settled(pack.name)
+        if refused is not None and any(self._pack_changes(pack, state)):
+            raise refused
         if state is None or state["ConformancePackState"] not in _STANDS:
             said = (
                 "gone"
@@ -147,20 +149,37 @@ class ConformancePacks(Step):
             raise IncompleteError(f"the conformance pack {pack.name} is {said}", fix=fix)
 
     def _delete(self, name: str) -> None:
+        self._settled(name)
         try:
-            with aws_errors(f"delete the conformance pack {name}"):
-                self._config.delete_conformance_pack(ConformancePackName=name)
+            refused = asked(f"delete the conformance pack {name}", self._config.delete_conformance_pack, ConformancePackName=name)
         except IncompleteError as error:
             if error_code(error) != "NoSuchConformancePackException":
                 raise
+            refused = None
         left = self._settled(name)
         if left is not None:
-            raise IncompleteError(
+            raise refused or IncompleteError(
                 f"the conformance pack {name} is {left['ConformancePackState']}: {left.get('ConformancePackStatusReason', '')}"
             )
 
     def _settled(self, name: str) -> Mapping[str, Any] | None:
         return settled(lambda: self._states().get(name), _busy, f"the conformance pack {name}", MAX_WAIT_S, self._sleep)
+
+
+def asked(what: str, call: Callable[..., Any], **given: Any) -> IncompleteError | None:
+    """Call it. Returns a refusal because the pack is in use, which is none where the pack comes out as asked for.
+
+    Raises:
+        IncompleteError: any other refusal.
+    """
+    try:
+        with aws_errors(what):
+            call(**given)
+    except IncompleteError as error:
+        if error_code(error) != _IN_USE:
+            raise
+        return error
+    return None
 
 
 def delivered(pack: Pack, s3: Any, bucket: str, *, organisation_wide: bool = False) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
-from averment.policies.deployment.conformance import MAX_WAIT_S, delivered, takes_tags
+from averment.policies.deployment.conformance import MAX_WAIT_S, asked, delivered, takes_tags
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.pack import BUILD, Pack
 from averment.policies.deployment.waiting import Sleep, settled
@@ -50,11 +50,11 @@ class OrganisationPacks(Step):
         return tuple(self._changes())
 
     def apply(self) -> None:
-        there, states = self._there(), self._states()
         for pack in self.packs:
-            if self._change(pack, there.get(pack.name), states.get(pack.name)) is not None:
+            state = self._settled(pack.name)
+            if self._change(pack, self._there().get(pack.name), state) is not None:
                 self._put(pack)
-        for name in sorted(set(there) - {pack.name for pack in self.packs}):
+        for name in sorted(set(self._there()) - {pack.name for pack in self.packs}):
             self._delete(name)
 
     def present(self) -> tuple[str, ...]:
@@ -84,8 +84,9 @@ class OrganisationPacks(Step):
         details += [f"parameter {name}: {value}, set by hand" for name, value in sorted(given.items()) if name != BUILD]
         if left_out := sorted(found.get("ExcludedAccounts") or ()):
             details.append(f"accounts that it leaves out: {', '.join(left_out)}")
-        if state is not None and str(state["Status"]).endswith("_FAILED"):
-            details.append(f"it is {state['Status']}: {state.get('ErrorMessage', 'no reason given')}")
+        if state is not None and state["Status"] not in _STANDS:
+            why = "" if _busy(state) else f": {state.get('ErrorMessage', 'no reason given')}"
+            details.append(f"it is {state['Status']}{why}")
         return Change(Action.UPDATE, title, tuple(details)) if details else None
 
     def _put(self, pack: Pack) -> None:
@@ -97,9 +98,10 @@ class OrganisationPacks(Step):
         }
         if takes_tags(self._config, "PutOrganizationConformancePack"):
             given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
-        with aws_errors(f"put the organisation's conformance pack {pack.name}"):
-            self._config.put_organization_conformance_pack(**given)
+        refused = asked(f"put the organisation's conformance pack {pack.name}", self._config.put_organization_conformance_pack, **given)
         state = self._settled(pack.name)
+        if refused is not None and self._change(pack, self._there().get(pack.name), state) is not None:
+            raise refused
         if state is None or state["Status"] not in _STANDS:
             said = "gone" if state is None else f"{state['Status']}: {state.get('ErrorMessage', 'no reason given')}"
             raise IncompleteError(f"the organisation's conformance pack {pack.name} is {said}{self._members(pack.name)}")
@@ -118,15 +120,19 @@ class OrganisationPacks(Step):
         return f" ({'; '.join(failed[:_NAMED])}{more})" if failed else ""
 
     def _delete(self, name: str) -> None:
+        self._settled(name)
+        call = self._config.delete_organization_conformance_pack
         try:
-            with aws_errors(f"delete the organisation's conformance pack {name}"):
-                self._config.delete_organization_conformance_pack(OrganizationConformancePackName=name)
+            refused = asked(f"delete the organisation's conformance pack {name}", call, OrganizationConformancePackName=name)
         except IncompleteError as error:
             if error_code(error) != "NoSuchOrganizationConformancePackException":
                 raise
+            refused = None
         left = self._settled(name)
         if left is not None:
-            raise IncompleteError(f"the organisation's conformance pack {name} is {left['Status']}: {left.get('ErrorMessage', '')}")
+            raise refused or IncompleteError(
+                f"the organisation's conformance pack {name} is {left['Status']}: {left.get('ErrorMessage', '')}"
+            )
 
     def _there(self) -> dict[str, dict[str, Any]]:
         with aws_errors("describe the organisation's conformance packs"):

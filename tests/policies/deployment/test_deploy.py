@@ -13,12 +13,16 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.artifact import Archive
+from averment.policies.deployment.conformance import ConformancePacks
 from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.organisation import OrganisationPacks
 from averment.policies.deployment.run import deploy, destroy
 from averment.policies.runtime.handler import handler
 from averment.sandbox.config_runner import run_rule
@@ -565,6 +569,75 @@ def test_what_somebody_changed_of_an_organisations_pack_shows(shop: Path, second
     assert averment("diff", "--organisation") == 0
     names = [item["ConfigRuleName"] for item in in_account(second, "config").describe_config_rules()["ConfigRules"]]
     assert any(name.startswith("averment-s3-put-object-gated") for name in names)
+
+
+@pytest.mark.parametrize("state", ["DELETE_IN_PROGRESS", "CREATE_IN_PROGRESS"])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_pack_that_is_on_its_way_isn_t_as_it_should_be(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str, wide: bool
+) -> None:
+    """One that is being removed has its rules yet: the comparison said that there is nothing to change, and ended with 0."""
+    more = ("--organisation",) if wide else ()
+    if wide:
+        boto3.client("organizations").create_organization(FeatureSet="ALL")
+    assert averment("deploy") == 0
+    assert averment("deploy", *more) == 0
+    assert averment("diff", *more) == 0
+    step, name = (OrganisationPacks, "Status") if wide else (ConformancePacks, "ConformancePackState")
+    look = step._states
+
+    def on_its_way(self: Any) -> dict[str, Any]:
+        return {pack: {**found, name: state} for pack, found in look(self).items()}
+
+    monkeypatch.setattr(step, "_states", on_its_way)
+    capsys.readouterr()
+    assert averment("diff", *more) == 1
+    assert f"it is {state}\n" in capsys.readouterr().out
+
+
+def heard_twice(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    """Let the answer to the first call of ``operation`` be lost on its way, so that botocore asks once more."""
+    call, heard = BaseClient._make_api_call, list[str]()
+
+    def lost(self: BaseClient, name: str, given: dict[str, Any]) -> Any:
+        if name == operation and not heard:
+            heard.append(name)
+            call(self, name, given)
+        return call(self, name, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", lost)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_pack_whose_answer_was_lost_is_waited_for(shop: Path, monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
+    """The second call finds it in use, by the first one: that was told as a failure, though all came about. So with its removal."""
+    more, word = (("--organisation",), "Organization") if wide else ((), "")
+    if wide:
+        boto3.client("organizations").create_organization(FeatureSet="ALL")
+        assert averment("deploy") == 0
+    with monkeypatch.context() as patch:
+        heard_twice(patch, f"Put{word}ConformancePack")
+        assert averment("deploy", *more) == 0
+    assert averment("diff", *more) == 0
+    with monkeypatch.context() as patch:
+        heard_twice(patch, f"Delete{word}ConformancePack")
+        assert averment("destroy", "--yes", *more) == 0
+    assert averment("diff", *more) == 1
+
+
+def test_a_pack_that_another_deployment_is_putting_is_none_of_ours(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In use, and another than asked for once it isn't any more: AWS Config's refusal stands."""
+    assert averment("deploy") == 0
+    (shop / "averment.yaml").write_text(ORGANISATION.replace(", SM-MON-01", ""), encoding="utf-8")
+    call = BaseClient._make_api_call
+
+    def refused(self: BaseClient, name: str, given: dict[str, Any]) -> Any:
+        if name == "PutConformancePack":
+            raise ClientError({"Error": {"Code": "ResourceInUseException", "Message": "Try again later."}}, name)
+        return call(self, name, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refused)
+    assert averment("deploy") == 3
 
 
 def proposal(kind: str, properties: dict[str, Any]) -> list[tuple[str, str, str]]:
