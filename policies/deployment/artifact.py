@@ -1,11 +1,11 @@
-"""The step that puts the function's archive into a bucket, under a key made of its contents."""
+"""The step that puts the function's archive into a bucket, under a key made of whose it is and of its contents."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.aws import ABSENT, aws_errors, client, error_code
@@ -34,9 +34,14 @@ def mark(region: str, *, organisation_wide: bool = False) -> dict[str, str]:
     return {MADE_BY: f"{account}/{region}" + ("/organisation" if organisation_wide else "")}
 
 
+def key_of(made_by: Mapping[str, str], name: str) -> str:
+    """Where ``name`` of the deployment with the mark ``made_by`` lies: no two share an object, which the removal of one would take from the other."""
+    return f"{PREFIX}{made_by[MADE_BY]}/{name}"
+
+
 class Archive(Step):
-    """``bundle`` at ``s3://<bucket>/averment/config-rules/<digest>.zip``. Written once: another build has another key. What is there
-    under that key is read, since whoever may write to the bucket could have put something else there for the function to run.
+    """``bundle`` at ``s3://<bucket>/averment/config-rules/<account>/<region>/<digest>.zip``. Written once: another build has another key. What is
+    there under that key is read, since whoever may write to the bucket could have put something else there for the function to run.
     Removed is what bears this deployment's ``mark``, templates that were handed over through the bucket included, and what the stack
     has ``used`` of a version that left no marks.
 
@@ -46,9 +51,10 @@ class Archive(Step):
 
     def __init__(self, bundle: Bundle, bucket: str, *, region: str | None = None, used: str | None = None) -> None:
         self.bundle, self.bucket, self._used = bundle, bucket, used
-        self.key = f"{PREFIX}{bundle.digest}.zip"
-        self.name = f"archive s3://{bucket}/{self.key}"
         self._s3: Any = client("s3", region=region)
+        self._made_by = mark(self._s3.meta.region_name)
+        self.key = key_of(self._made_by, f"{bundle.digest}.zip")
+        self.name = f"archive s3://{bucket}/{self.key}"
 
     def changes(self) -> tuple[Change, ...]:
         place, stored = f"s3://{self.bucket}/{self.key}", self.stored()
@@ -57,10 +63,9 @@ class Archive(Step):
         return () if self.holds(stored) else (Change(Action.UPDATE, place, ("it isn't what was built",)),)
 
     def apply(self) -> None:
-        made_by = mark(self._s3.meta.region_name)
         with aws_errors(f"put the archive into {self.bucket}"):
             self._s3.put_object(
-                Bucket=self.bucket, Key=self.key, Body=self.bundle.archive(), ContentType="application/zip", Metadata=made_by
+                Bucket=self.bucket, Key=self.key, Body=self.bundle.archive(), ContentType="application/zip", Metadata=self._made_by
             )
 
     def present(self) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ class Archive(Step):
 
     def _listed(self) -> Iterator[tuple[str, bool]]:
         """What lies under ``PREFIX``, and whether this deployment put it there."""
-        made_by = mark(self._s3.meta.region_name)
+        made_by = self._made_by
         with aws_errors(f"list the archives in {self.bucket}"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=PREFIX)
             keys = [str(item["Key"]) for page in pages for item in page.get("Contents", ())]

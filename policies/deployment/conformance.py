@@ -10,8 +10,7 @@ from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
-from averment.policies.deployment.artifact import PREFIX as IN_BUCKET
-from averment.policies.deployment.artifact import mark
+from averment.policies.deployment.artifact import key_of, mark
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.names import PREFIX, given_name
 from averment.policies.deployment.pack import Pack, config_rule, remediation
@@ -190,8 +189,8 @@ def delivered(pack: Pack, s3: Any, bucket: str, *, organisation_wide: bool = Fal
     """
     if pack.inline:
         return {"TemplateBody": pack.body}
-    key = f"{IN_BUCKET}{pack.digest}.yaml"
     made_by = mark(s3.meta.region_name, organisation_wide=organisation_wide)
+    key = key_of(made_by, f"{pack.digest}.yaml")
     with aws_errors(f"put the template into {bucket}"):
         s3.put_object(Bucket=bucket, Key=key, Body=pack.body.encode(), Metadata=made_by)
     return {"TemplateS3Uri": f"s3://{bucket}/{key}"}

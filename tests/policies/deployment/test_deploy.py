@@ -287,6 +287,25 @@ def test_destroying_leaves_what_other_deployments_put_into_the_bucket(shop: Path
     assert [item["Key"] for item in s3.list_objects_v2(Bucket="artifacts")["Contents"]] == [unmarked, theirs]
 
 
+def test_two_accounts_with_one_bucket_have_an_archive_each(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both had one object, as the same settings give the same digest: removing the first account's rules took away what the second's stack is made of."""
+    anyone = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::artifacts", "arn:aws:s3:::artifacts/*"]}
+    boto3.client("s3").put_bucket_policy(Bucket="artifacts", Policy=json.dumps({"Version": "2012-10-17", "Statement": [anyone]}))
+    assert averment("deploy") == 0
+    role = boto3.client("sts").assume_role(RoleArn="arn:aws:iam::999900001111:role/deploy", RoleSessionName="test")["Credentials"]
+    with monkeypatch.context() as second:
+        second.setenv("AWS_ACCESS_KEY_ID", role["AccessKeyId"])
+        second.setenv("AWS_SECRET_ACCESS_KEY", role["SecretAccessKey"])
+        second.setenv("AWS_SESSION_TOKEN", role["SessionToken"])
+        second.setattr(boto3, "DEFAULT_SESSION", None)
+        archive, *_ = steps_for(built(None), "artifacts", "eu-west-1")
+        archive.apply()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert averment("destroy", "--yes") == 0
+    left = boto3.client("s3").list_objects_v2(Bucket="artifacts")["Contents"]
+    assert [item["Key"].split("/")[2:4] for item in left] == [["999900001111", "eu-west-1"]]
+
+
 def stacks() -> list[str]:
     return [item["StackName"] for item in boto3.client("cloudformation").describe_stacks()["Stacks"]]
 
@@ -327,6 +346,11 @@ def test_destroying_takes_what_earlier_settings_made(own: Path, selected: str | 
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
 
 
+def key_here(digest: str) -> str:
+    """Where this account's deployment has its archive."""
+    return f"averment/config-rules/{ACCOUNT}/eu-west-1/{digest}.zip"
+
+
 def other_code() -> bytes:
     """An archive with a function that finds everything as it should be."""
     archive = io.BytesIO()
@@ -364,7 +388,7 @@ def test_a_function_that_somebody_deleted_is_said(shop: Path, capsys: pytest.Cap
 
 def test_an_archive_that_was_put_there_by_another_isn_t_deployed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The key names a build, but whoever may write to the bucket can put anything there first: it is read, and written over."""
-    key = f"averment/config-rules/{built(None).bundle.digest}.zip"
+    key = key_here(built(None).bundle.digest)
     s3 = boto3.client("s3")
     s3.put_object(Bucket="artifacts", Key=key, Body=other_code())
     assert averment("deploy", "--dry-run") == 0
@@ -397,7 +421,7 @@ def test_an_archive_of_another_compressor_is_the_same_build(shop: Path) -> None:
     with zipfile.ZipFile(archive, "w") as file:
         for name, data in sorted(bundle.files.items()):
             file.writestr(name, data)
-    boto3.client("s3").put_object(Bucket="artifacts", Key=f"averment/config-rules/{bundle.digest}.zip", Body=archive.getvalue())
+    boto3.client("s3").put_object(Bucket="artifacts", Key=key_here(bundle.digest), Body=archive.getvalue())
     assert averment("deploy") == 0
     assert averment("diff") == 0
 
@@ -473,7 +497,7 @@ def test_the_stack_comes_out_of_a_failed_creation(shop: Path) -> None:
     """A stack that never came about can't be updated: it is deleted and made anew."""
     made = built(None)
     stack = steps_for(made, "artifacts", "eu-west-1")[1]
-    boto3.client("s3").put_object(Bucket="artifacts", Key=f"averment/config-rules/{made.bundle.digest}.zip", Body=made.bundle.archive())
+    boto3.client("s3").put_object(Bucket="artifacts", Key=key_here(made.bundle.digest), Body=made.bundle.archive())
     stack.apply()
     from moto.cloudformation.models import cloudformation_backends
 
