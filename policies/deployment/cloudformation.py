@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import BadInputError, IncompleteError
@@ -70,6 +71,7 @@ class Stack(Step):
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self.parameters.items())],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "Tags": [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())],
+            "ClientRequestToken": f"averment-{uuid4()}",  # by which CloudFormation knows a call again whose answer was lost
         }
         call = self._cloudformation.create_stack if found is None else self._cloudformation.update_stack
         try:
