@@ -55,3 +55,27 @@ def test_the_reason_is_that_of_the_latest_deployment(monkeypatch: pytest.MonkeyP
         with pytest.raises(IncompleteError, match="Rules: the role may not be assumed") as caught:
             Stack("rules", TEMPLATE, {}, {}, sleep=lambda _: None).apply()
     assert "UPDATE_ROLLBACK_COMPLETE" in caught.value.message
+
+
+def test_a_call_whose_answer_is_lost_is_the_same_call_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 asks once more by itself; without a token, CloudFormation takes that for another deployment, and refuses it. Each deployment has its own."""
+    client = boto3.client("cloudformation", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    monkeypatch.setattr(cloudformation, "client", lambda *_, **__: client)
+    tokens: list[str] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        tokens.append(params["ClientRequestToken"])
+
+    for operation in ("CreateStack", "UpdateStack"):
+        client.meta.events.register(f"provide-client-params.cloudformation.{operation}", note)
+    stack = {"StackName": "rules", "StackId": ARN, "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE"}
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id rules does not exist")
+        stub.add_response("create_stack", {"StackId": ARN})
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        Stack("rules", TEMPLATE, {}, {}, sleep=lambda _: None).apply()
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        stub.add_response("update_stack", {"StackId": ARN})
+        stub.add_response("describe_stacks", {"Stacks": [stack]})
+        Stack("rules", TEMPLATE, {}, {}, sleep=lambda _: None).apply()
+    assert len(set(tokens)) == 2
