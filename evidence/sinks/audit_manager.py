@@ -319,6 +319,9 @@ class _Importer:
             if self._attempts.unheard(error):  # nothing arrived: no doubt stays for whoever pushes again
                 self._journal.write("refused", spot, [item.key for item in items])
             raise
+        if self._attempts.in_doubt:  # it takes no token by which it would know a call again
+            asked = f"{items[0].control}: an answer was lost on the way and the import asked for again"
+            self._run.notes.append(f"{asked}: {len(items)} item(s) may stand twice in Audit Manager, which lets nobody delete them")
         errors = {tuple(sorted(entry["manualEvidence"].items())): entry for entry in answer.get("errors", [])}
         bad = [(item, errors[key]) for item, sent in zip(items, evidence, strict=True) if (key := tuple(sorted(sent.items()))) in errors]
         failed = {item.key for item, _ in bad}

@@ -482,6 +482,31 @@ def test_an_attempt_whose_answer_was_lost_leaves_one(service, organisation, monk
     assert any("cut off" in refusal.reason for refusal in again.refused)
 
 
+def test_an_import_that_was_asked_for_twice_says_so(service, organisation, monkeypatch):
+    """boto3 asks again where an answer was lost, and Audit Manager keeps both: an auditor counted evidence that nobody said stands there twice."""
+    made, lost = audit_manager.client, []
+
+    def answer(**_):
+        if not lost:
+            lost.append(True)
+            raise botocore.exceptions.ReadTimeoutError(endpoint_url="https://auditmanager.example")
+
+    def client(name, **options):
+        found = made(name, **options)
+        if name == "auditmanager":
+            found.meta.events.register("before-send.auditmanager.BatchImportEvidenceToAssessmentControl", answer)
+        return found
+
+    monkeypatch.setattr(audit_manager, "client", client)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    result = push(organisation, entries(record()))
+    assert result.complete
+    [said] = [note for note in result.notes if "may stand twice" in note]
+    assert said.startswith("SM-")
+    monkeypatch.setattr(audit_manager, "client", made)
+    assert not [note for note in push(organisation, entries(record())).notes if "twice" in note]
+
+
 def test_a_full_disk_leaves_no_doubt(tmp_path, monkeypatch):
     """What could not be noted as begun wasn't begun: of a batch's lines some were there, for somebody to mend by hand."""
     path, spot = tmp_path / "journal.jsonl", ("assessment", "control")
