@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
@@ -77,12 +76,29 @@ class _Run:
                 found.buckets[str(role[0]) if role else ""] += 1
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
         started = time.monotonic()
-        for rule, resource in chain.from_iterable(((rule, item) for item in graph.of_type(*rule.types)) for rule in self.rules):
-            if time.monotonic() - started > MAX_GRAPH_SECONDS:
-                reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
-                found.problems.append(Problem(reason, resource.source, fleeting=True))
-                return
-            self.evaluate(rule, resource, context)
+        before = _state(context) if any(rule.origin for rule in self.rules) else {}
+        for rule in sorted(
+            self.rules, key=lambda item: bool(item.origin)
+        ):  # what somebody's own rule does to the graph meets none that ship
+            for resource in graph.of_type(*rule.types):
+                if time.monotonic() - started > MAX_GRAPH_SECONDS:
+                    reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
+                    found.problems.append(Problem(reason, resource.source, fleeting=True))
+                    return
+                self.evaluate(rule, resource, context)
+            if rule.origin and (after := _state(context)) != before:
+                self.changed(rule, context, [name for name, state in after.items() if state != before[name]])
+                before = after
+
+    def changed(self, rule: Rule, context: Context, names: Sequence[str]) -> None:
+        """Say that ``rule`` changed what stands under ``names``: whatever was asked after it was asked about something else."""
+        resource = context.graph.get(names[0])
+        what, where = (resource.address, resource.source) if resource is not None else (names[0], SourceRef("averment.yaml"))
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        reason = (
+            f"rule {rule.id} changed {what}{more}, which it is asked about: what rules of your own said from there on counts for nothing"
+        )
+        self.found.problems.append(Problem(f"{reason}; let it change a copy (copy.deepcopy)", where, fleeting=True))
 
     def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
         try:
@@ -101,6 +117,14 @@ class _Run:
             self.found.findings.append((made, subject))
         elif verdict is not Verdict.PASS:
             self.found.beside.append((made, subject))
+
+
+def _state(context: Context) -> dict[str, int]:
+    """What tells whether a rule changed what it was asked about: the properties of each resource, and the parameters."""
+    return {
+        **{item.address: hash(repr(item.properties)) for item in context.graph},
+        "the parameters": hash(repr(context.parameters)),
+    }
 
 
 def _certain(rule: Rule, resource: Resource, context: Context, outcome: Outcome) -> Outcome:

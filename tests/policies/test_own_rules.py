@@ -186,6 +186,38 @@ def test_a_crashing_rule_leaves_the_run_incomplete(
     assert "rule crashing crashed on aws_s3_bucket.b: ZeroDivisionError" in capsys.readouterr().out
 
 
+OPEN = """
+resource "aws_s3_bucket" "uploads" {
+  bucket = "shop-uploads"
+}
+resource "aws_s3_bucket_policy" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  policy = jsonencode({Statement = [{Effect = "Allow", Principal = "*", Action = "s3:PutObject", Resource = "arn:aws:s3:::shop-uploads/*"}]})
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('[s.pop("Principal") for s in policy.properties["PolicyDocument"]["Statement"]]', "changed aws_s3_bucket_policy.uploads, which"),
+        ('context.parameters["face-calls"] = {}', "changed the parameters, which"),
+    ],
+)
+def test_a_rule_that_changes_what_it_is_asked_about_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: str, said: str
+) -> None:
+    """It takes away what it doesn't care about, and the rules that ship, asked after it, found the open bucket as it should be: exit code 0."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text(OPEN)
+    text = TEXT.format(id="a-first").replace("lambda bucket, context: PASS", "evaluate").replace("AWS::S3::Bucket", "AWS::S3::BucketPolicy")
+    rule_file(tmp_path / "own", "a_first", text.replace("RULE =", f"def evaluate(policy, context):\n    {body}\n    return PASS\n\nRULE ="))
+    assert averment(["check", "main.tf", "--rules", "own", "--rule", "SM-UPL-03", "--rule", "a-first", "--no-cache"]) == 3
+    out = capsys.readouterr().out
+    assert "1 failed" in out
+    assert f"rule a-first {said}" in out
+
+
 @pytest.mark.parametrize("place", ["evaluate", "load"])
 def test_a_run_that_is_asked_to_end_while_a_rule_runs_ends(tmp_path: Path, place: str) -> None:
     """SIGTERM ends the program by an exception of Python's, which must not be taken for the rule's own ``sys.exit``."""
