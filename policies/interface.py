@@ -117,6 +117,7 @@ class Outcome:
 
     Raises:
         TypeError: a part isn't of its type: said while the rule runs, so that the run names the rule and not the report that trips over it.
+        ValueError: it fails or can't tell, and doesn't say why.
     """
 
     verdict: Verdict
@@ -138,6 +139,8 @@ class Outcome:
                 raise TypeError(f"the {name} of an outcome is a {kind.__name__}, not a {type(value).__name__}")
         if (other := next((change for change in self.changes if not isinstance(change, Change)), None)) is not None:
             raise TypeError(f"each of the changes of an outcome is a Change, not a {type(other).__name__}")
+        if self.verdict in (Verdict.FAIL, Verdict.UNKNOWN) and not self.message.strip():
+            raise ValueError(f"an outcome of {self.verdict} says why, and its message is empty")
 
 
 PASS = Outcome(Verdict.PASS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
-from averment.core.stopping import Terminated
+from averment.core.stopping import STOPPED
 from averment.core.words import Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Dialect, Graph, Part, Problem, Resource
@@ -102,11 +102,11 @@ class _Run:
 
     def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
         try:
-            outcome = _certain(rule, resource, context, rule.evaluate(resource, context))
+            outcome = _certain(rule, resource, context, _asked(rule, resource, context))
             verdict = outcome.verdict
-        except Terminated:
+        except STOPPED:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
+        except BaseException as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on; a test library's failure is no Exception)
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
             self.found.problems.append(Problem(reason, resource.source, fleeting=True))
             return
@@ -138,12 +138,24 @@ def _certain(rule: Rule, resource: Resource, context: Context, outcome: Outcome)
     return unknown(f"whether there will be {part.without} can't be told; without that, {lacking.message}", where=lacking.where)
 
 
+def _asked(rule: Rule, resource: Resource, context: Context) -> Outcome:
+    """What ``rule`` says of ``resource``.
+
+    Raises:
+        TypeError: it hands over something else.
+    """
+    outcome: object = rule.evaluate(resource, context)
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"it returned {type(outcome).__name__}, and no Outcome (PASS, NOT_APPLICABLE, fail(...), unknown(...))")
+    return outcome
+
+
 def _lacking(rule: Rule, resource: Resource, context: Context, part: Part) -> Outcome | None:
     """What ``rule`` finds wrong, or can't tell, where there is no more than ``part``."""
     alone = part.graph.get(resource.address)
     if alone is None or alone.type != resource.type:
         return None
-    outcome = rule.evaluate(alone, replace(context, graph=part.graph))
+    outcome = _asked(rule, alone, replace(context, graph=part.graph))
     return outcome if outcome.verdict in (Verdict.FAIL, Verdict.UNKNOWN) else None
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
-from averment.core.stopping import Terminated
+from averment.core.stopping import STOPPED
 from averment.core.words import Severity
 from averment.policies.interface import Kind, Rule
 from averment.policies.rules.registry import all_rules, checked
@@ -104,9 +104,9 @@ def packaged_rules() -> list[Rule]:
         name = f"entry point '{entry.name}' ({entry.value})"
         try:
             value = entry.load()
-        except Terminated:
+        except STOPPED:
             raise
-        except (Exception, SystemExit) as error:  # whatever the package does, the run must say whose rule is missing
+        except BaseException as error:  # whatever the package does, the run must say whose rule is missing
             raise IncompleteError(f"the rules of {name} do not load: {_told(error)}", fix="mend or uninstall the package") from error
         rules = [value] if isinstance(value, Rule) else list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
         for rule in rules:
@@ -185,9 +185,9 @@ def rule_in(file: Path) -> Rule:
         raise IncompleteError(f"the folder '{slug}' can't be imported", where=where, fix=f"call it {slug.replace('-', '_')}")
     try:
         module = importlib.import_module(f"{package}.{slug}.rule")
-    except Terminated:
+    except STOPPED:
         raise
-    except (Exception, SystemExit) as error:  # whatever the file does, the run must say which rule is missing
+    except BaseException as error:  # whatever the file does, the run must say which rule is missing
         raise IncompleteError(
             f"rule '{slug}' does not load: {_told(error)}", where=_line(error, file), fix="mend it, or remove its folder"
         ) from error

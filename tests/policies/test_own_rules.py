@@ -218,6 +218,37 @@ def test_a_rule_that_changes_what_it_is_asked_about_hides_nothing(
     assert f"rule a-first {said}" in out
 
 
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("__import__('pytest').fail('no')", "crashed on aws_s3_bucket.b: Failed: no"),
+        ("(_ for _ in ()).throw(GeneratorExit('x'))", "crashed on aws_s3_bucket.b: GeneratorExit: x"),
+        ("None", "it returned NoneType, and no Outcome (PASS, NOT_APPLICABLE, fail(...), unknown(...))"),
+        ("fail('')", "ValueError: an outcome of fail says why, and its message is empty"),
+        ("unknown(' ')", "ValueError: an outcome of unknown says why, and its message is empty"),
+    ],
+)
+def test_a_rule_that_says_nothing_has_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], does: str, said: str
+) -> None:
+    """A failure of a test library is no Exception, and ended the check with a traceback and 1, as findings do; a reason that is empty was shown as one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    text = (
+        TEXT.format(id="mine").replace("import PASS, Rule", "import PASS, Rule, fail, unknown").replace("context: PASS", f"context: {does}")
+    )
+    rule_file(tmp_path / "own", "mine", text)
+    assert averment(["check", "main.tf", "--rules", "own", "--rule", "mine", "--no-cache"]) == 3
+    assert said in capsys.readouterr().out
+
+
+def test_a_rule_that_fails_a_test_while_it_loads_is_named(tmp_path: Path) -> None:
+    """By its name, as whatever else keeps a rule from loading."""
+    rule_file(tmp_path, "mine", "import pytest\n\npytest.fail('no')\n")
+    with pytest.raises(IncompleteError, match="rule 'mine' does not load: Failed: no"):
+        rules_in(tmp_path)
+
+
 @pytest.mark.parametrize("place", ["evaluate", "load"])
 def test_a_run_that_is_asked_to_end_while_a_rule_runs_ends(tmp_path: Path, place: str) -> None:
     """SIGTERM ends the program by an exception of Python's, which must not be taken for the rule's own ``sys.exit``."""
