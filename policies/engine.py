@@ -31,6 +31,7 @@ from averment.core.words import Severity, Verdict
 from averment.policies.cache.codec import decoded, encoded
 from averment.policies.cache.conditions import conditions
 from averment.policies.cache.memory import Cache
+from averment.policies.called import called_otherwise
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.judging import Judged, Subject, judged
@@ -282,7 +283,7 @@ class _Run:
             files=sum(item.files for item in inputs), graphs=self.graphs, resources=self.resources, rules=len(self.rules), seconds=seconds
         )
         skipped = tuple(text for item in inputs for text in item.skipped)
-        notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note())
+        notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note(), *called_otherwise(self.rules.values()))
         return tally(self.findings, self.problems, counts, least, notes, skipped)
 
     def _beside_note(self) -> Iterator[str]:

@@ -64,6 +64,18 @@ def is_looked_at(kind: str) -> bool:
     return _ALIASES.get(kind, kind) in _LOOKED_AT
 
 
+def becomes(kind: str) -> str | None:
+    """What resources of Terraform's type ``kind`` are called in a graph; None if that is by this type."""
+    shape = _SHAPES.get(_ALIASES.get(kind, kind))
+    return shape.type if shape is not None and shape.type != f"Terraform::{kind}" else None
+
+
+def kinds() -> frozenset[str]:
+    """What resources of Terraform are called in a graph where it isn't by their own type."""
+    policies = (policy for policy, *_ in _OWN_POLICY.values())
+    return frozenset({*(shape.type for shape in _SHAPES.values()), *policies})
+
+
 _LOOKED_AT = frozenset({*_SHAPES, *SATELLITES, *terraform_iam.ATTACHMENTS, *_AS_THEY_ARE, "aws_cloudformation_stack"})
 
 

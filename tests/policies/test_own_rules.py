@@ -242,6 +242,30 @@ def test_a_rule_that_says_nothing_has_crashed(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("AWS::S3::Buckets", "so it is asked about templates alone; is AWS::S3::Bucket meant?"),
+        ("AWS::RDS::DBInstance", "so it is asked about templates alone; other types of Terraform's are called Terraform::aws_..."),
+        ("Terraform::aws_s3_bucket", "which is called AWS::S3::Bucket here: it is asked about none"),
+        ("Terraform::aws_db_instance", None),
+        ("AWS::SNS::TopicPolicy", None),
+    ],
+)
+def test_a_type_that_nothing_is_called_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, said: str | None
+) -> None:
+    """The rule was asked about nothing, and the check ended with 0 and no word of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\nresource "aws_db_instance" "d" {}\n')
+    rule_file(tmp_path / "own", "mine", TEXT.format(id="mine").replace("AWS::S3::Bucket", kind))
+    for _ in range(2):  # the second answer is recalled
+        assert averment(["check", "main.tf", "--rules", "own", "--rule", "mine"]) == 0
+        told = capsys.readouterr().out
+        assert ("rule mine looks at" in told) == (said is not None)
+        assert (said or "") in " ".join(told.split())
+
+
 def test_a_rule_that_fails_a_test_while_it_loads_is_named(tmp_path: Path) -> None:
     """By its name, as whatever else keeps a rule from loading."""
     rule_file(tmp_path, "mine", "import pytest\n\npytest.fail('no')\n")
