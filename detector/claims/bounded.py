@@ -174,6 +174,29 @@ def _rate_bounds(wrong: Any, units: Any, confidence: float) -> Bounds:
     return clustered_bounds(np.bincount(own[wrong], minlength=int(own.max()) + 1).tolist(), np.bincount(own).tolist(), confidence)
 
 
+def tpr_ends(at_fpr: float, attack: Any, bona_fide: Any, joining: Any) -> Any:
+    """The least and the most that a TPR at ``at_fpr`` is in each replicate (a row of either) where one more bona fide unit, of the weight ``joining``
+    (a column), raises an alarm at every threshold, or at none. Weights are as of a ``statistics.Statistic``."""
+    import numpy as np
+
+    hits, alarms = (np.cumsum(side[:, ::-1], axis=1) for side in (attack, bona_fide))
+    most = at_fpr * (alarms[:, -1:] + joining)
+    best = [np.where(raised <= most, hits, 0).max(axis=1, initial=0) for raised in (alarms + joining, alarms)]
+    return np.clip(np.stack(best) / hits[:, -1], 0, 1)
+
+
+def joining_size(sizes: Any) -> float:
+    """How many images the bona fide unit has that joins units with ``sizes`` (an array): as many as the one of an image taken at random."""
+    return float((sizes**2).sum() / sizes.sum())
+
+
+def joining_weights(seed: int) -> Any:
+    """Where the weights of units that join come from: another stream of chance than that of the units that are there."""
+    import numpy as np
+
+    return np.random.Generator(np.random.PCG64([seed, 1]))
+
+
 def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, replicates: int | None = None) -> Bounds | None:
     """Bounds for the true positive rate at the threshold whose true false positive rate is ``at_fpr``; None where it is undefined.
 
@@ -190,17 +213,13 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
         return None
     replicates = replicates or resampling.replicates_for(len(units))
     caught, genuine = (np.bincount(units[mask], minlength=total).astype(float) for mask in (attacks, ~attacks))
-    size = float((genuine**2).sum() / genuine.sum())  # of the unit that joins: as large as the one of a bona fide image taken at random
-    joins = np.random.Generator(np.random.PCG64([seed, 1]))
+    size, joins = joining_size(genuine), joining_weights(seed)
     found: tuple[list[Any], list[Any]] = ([], [])
     for weights in resampling.exponential_weights(total, len(units), seed, replicates):
         joining = size * joins.exponential(size=(len(weights), 1))
 
         def careful(attack: Any, bona_fide: Any, extra: Any = joining) -> Any:
-            hits, alarms = (np.cumsum(side[:, ::-1], axis=1) for side in (attack, bona_fide))
-            most = at_fpr * (alarms[:, -1:] + extra)
-            best = [np.where(raised <= most, hits, 0).max(axis=1, initial=0) for raised in (alarms + extra, alarms)]
-            return np.clip(np.stack(best) / hits[:, -1], 0, 1)
+            return tpr_ends(at_fpr, attack, bona_fide, extra)
 
         for part, rates in zip(found, apply(careful, weights[:, units], attacks, starts), strict=True):
             part.append(rates)

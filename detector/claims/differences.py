@@ -5,14 +5,16 @@ test, Berger and Hsu, Statistical Science 11 (1996): each at the claim's own con
 to exceed it, at the confidence that Bonferroni gives for as many tries.
 
 The bounds of a difference are the wider of Student's and Gaffke's (``bounded``), from exponential weights of whole units under which both
-figures are computed: Student's alone take a change that is rare, and all for the worse, for far better known than it is. Two proportions of different units are compared by the method of variance estimates recovery from their exact
+figures are computed: Student's alone take a change that is rare, and all for the worse, for far better known than it is. Where the media place the
+threshold themselves (TPR), one more bona fide unit joins on either side, which raises an alarm at every threshold on the one and at none on the other: a
+threshold that few units place moves by more than weights of them show. Two proportions of different units are compared by the method of variance estimates recovery from their exact
 bounds (Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; with Wilson's bounds it is Newcombe's tenth method).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +91,27 @@ def strict(confidence: float, tries: int) -> float:
     return 1 - (1 - confidence) / max(1, tries)
 
 
+@dataclass(frozen=True)
+class Replicates:
+    """A figure, or a difference of two, under many weights; and in each the ``least`` and the ``most`` that it is with one more bona fide unit
+    (``metrics.Tally.ends``): the figure itself where no threshold is placed by these."""
+
+    figures: Any
+    least: Any
+    most: Any
+
+
+def spread(worse_by: Callable[[Any, Any], Any], before: Replicates, after: Replicates) -> Replicates:
+    """By how much ``after`` is worse than ``before`` in each replicate."""
+    import numpy as np
+
+    ends = worse_by(before.least, after.most), worse_by(before.most, after.least)
+    return Replicates(worse_by(before.figures, after.figures), np.minimum(*ends), np.maximum(*ends))
+
+
 def paired_bounds(figure: float, replicates: Any, units: float, confidence: float) -> tuple[Bounds, float]:
-    """Bounds for a difference in [-1, 1] from its ``replicates`` under exponential weights, and the standard error.
+    """Bounds for a difference in [-1, 1] from its ``replicates`` under exponential weights (an array of them where no unit joins), and the
+    standard error.
 
     Where ``k`` of ``units`` changed for the worse and none for the better, the upper one is Clopper and Pearson's. They reach at least as far as
     no error at all would allow: two figures that look alike on ten people are not known to be alike. Units of unequal size count as the fewer
@@ -99,14 +120,16 @@ def paired_bounds(figure: float, replicates: Any, units: float, confidence: floa
     import numpy as np
     from scipy.special import stdtrit
 
-    known = replicates[~np.isnan(replicates)]
+    given = replicates if isinstance(replicates, Replicates) else Replicates(replicates, replicates, replicates)
+    defined = ~np.isnan(given.figures)
+    known, least, most = (part[defined] for part in (given.figures, given.least, given.most))
     floor = 1 - (1 - confidence) ** (1 / units)
-    if units < 2 or len(known) < len(replicates) / 2:
+    if units < 2 or len(known) < len(defined) / 2:
         return Bounds(-1.0, 1.0, confidence), math.inf
     error = float(known.std(ddof=1)) * math.sqrt(units / (units - 1))
     reach = max(float(stdtrit(units - 1, confidence)) * error, floor)
-    low = min(figure - reach, bounded.lower(known, units, confidence, -1.0))
-    high = max(figure + reach, bounded.upper(known, units, confidence))
+    low = min(figure - reach, bounded.lower(least, units, confidence, -1.0))
+    high = max(figure + reach, bounded.upper(most, units, confidence))
     return Bounds(max(-1.0, low), min(1.0, high), confidence), error
 
 
@@ -129,13 +152,19 @@ def judge(differences: Sequence[Difference], bar: float, level: Level) -> Worst:
     return Worst(worst, bounds, verdict, reason, len(differences), rivals)
 
 
-def resampled(tallies: Sequence[Tally], units: int, items: int, seed: int) -> list[Any]:
-    """Each tally's figure in every replicate, all under the same weights of the ``units``."""
+def resampled(tallies: Sequence[Tally], units: int, items: int, seed: int) -> list[Replicates]:
+    """Each tally's figure in every replicate, all under the same weights of the ``units``, and of the unit that joins."""
     import numpy as np
 
     draws = resampling.exponential_weights(units, items, seed, resampling.replicates_for(items))
-    chunks = [[tally.figures(weights) for tally in tallies] for weights in draws]
-    return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+    joins = bounded.joining_weights(seed)
+    chunks: list[list[tuple[Any, Any, Any]]] = []
+    for weights in draws:
+        joining = joins.exponential(size=(len(weights), 1))
+        figures = [tally.figures(weights) for tally in tallies]
+        ends = [(own, own) if tally.ends is None else tally.ends(weights, joining) for tally, own in zip(tallies, figures, strict=True)]
+        chunks.append([(own, least, most) for own, (least, most) in zip(figures, ends, strict=True)])
+    return [Replicates(*map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*chunks, strict=True)]
 
 
 def method(items: int, confidence: float, tries: int) -> str:
@@ -151,6 +180,13 @@ def plain(tally: Tally, units: int) -> float:
     import numpy as np
 
     return float(tally.figures(np.ones((1, units)))[0])
+
+
+def fewest_placed(bar: float, at_fpr: float | None, confidence: float) -> int:
+    """The fewest units of each class with which a ranking figure can be shown to be worse by at most ``bar``: for a TPR as many as place a threshold
+    from which no more is lost."""
+    placed = bounded.tpr_clean(1 - bar, at_fpr, confidence) if at_fpr is not None and 0 < bar < 1 else None
+    return max(statistics.fewest_units(at_fpr, confidence), placed or 0)
 
 
 def plan(

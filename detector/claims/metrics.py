@@ -14,7 +14,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.words import counted
-from averment.detector.claims import fields, observing, statistics
+from averment.detector.claims import bounded, fields, observing, statistics
 from averment.detector.claims.observing import Observation
 from averment.detector.interface import Family
 
@@ -87,12 +87,15 @@ class Tally:
     """A metric of some observations: ``figures`` maps weights (replicates x units) to one figure a replicate, NaN where undefined.
 
     ``units`` is the number of independent units of the smaller class that it rests on, ``alike`` as how many of equal size they count (Kish 1965).
+    ``ends`` is of a figure at a threshold that the media place themselves: from weights and the exponential weight of one more bona fide unit (a
+    column) to the least and the most that the figure is with it (``bounded.tpr_ends``).
     """
 
     figures: Callable[[Any], Any]
     units: int
     samples: int
     alike: float
+    ends: Callable[[Any, Any], Any] | None = None
 
 
 def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Tally | None:
@@ -102,8 +105,12 @@ def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[st
     present = [counts for counts in sizes if counts]
     if not present or (len(present) < len(sizes) and metric.name not in AT_THRESHOLD):
         return None
-    figures = _rate(concerned, index, threshold) if metric.name in AT_THRESHOLD else _ranking(metric, concerned, index)
-    return Tally(figures, min(map(len, present)), len(concerned), min(sum(m) ** 2 / sum(n * n for n in m) for m in present))
+    ends = None
+    if metric.name in AT_THRESHOLD:
+        figures = _rate(concerned, index, threshold)
+    else:
+        figures, ends = _ranking(metric, concerned, index)
+    return Tally(figures, min(map(len, present)), len(concerned), min(sum(m) ** 2 / sum(n * n for n in m) for m in present), ends)
 
 
 def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Callable[[Any], Any]:
@@ -121,10 +128,28 @@ def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold:
     return figures
 
 
-def _ranking(metric: Metric, concerned: Sequence[Observation], index: Mapping[str, int]) -> Callable[[Any], Any]:
+def _ranking(
+    metric: Metric, concerned: Sequence[Observation], index: Mapping[str, int]
+) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any] | None]:
+    import numpy as np
+
     sample = statistics.Scored(
         [observing.rank(o, metric.family) for o in concerned], [o.attack for o in concerned], [index[o.unit] for o in concerned]
     )
     attacks, units, starts, _ = statistics.ranked(sample)
-    statistic = metric.statistic()
-    return lambda weights: statistics.apply(statistic, weights[:, units], attacks, starts)
+    statistic, at_fpr = metric.statistic(), metric.at_fpr
+
+    def figures(weights: Any) -> Any:
+        return statistics.apply(statistic, weights[:, units], attacks, starts)
+
+    if at_fpr is None:
+        return figures, None
+    size = bounded.joining_size(np.bincount(units[~attacks]).astype(float))
+
+    def ends(weights: Any, joining: Any) -> Any:
+        def careful(attack: Any, bona_fide: Any) -> Any:
+            return bounded.tpr_ends(at_fpr, attack, bona_fide, size * joining)
+
+        return statistics.apply(careful, weights[:, units], attacks, starts)
+
+    return figures, ends

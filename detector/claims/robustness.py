@@ -81,7 +81,7 @@ class RobustnessClaim(ClaimType):
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
-        fewest = statistics.fewest_units(statement.metric.at_fpr, statement.confidence)
+        fewest = differences.fewest_placed(statement.bar, statement.metric.at_fpr, statement.confidence)
         return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class", fewest=fewest)
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -219,7 +219,8 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
         if name == UNTOUCHED:
             continue
         before, after = (UNTOUCHED, species), (name, species)
-        drop, spread = metric.worse_by(figures[before], figures[after]), metric.worse_by(replicates[before], replicates[after])
+        drop = metric.worse_by(figures[before], figures[after])
+        spread = differences.spread(metric.worse_by, replicates[before], replicates[after])
         units, alike = cells[before].units, cells[before].alike
         loose, error = differences.paired_bounds(drop, spread, alike, level.confidence)
         low = differences.paired_bounds(drop, spread, alike, careful)[0].low
@@ -252,7 +253,8 @@ def _verdict(
     least = statistics.fewest_units(statement.metric.at_fpr, level.confidence)
     if fewest < least:
         few = "1 independent unit of a class is" if fewest == 1 else f"{fewest} independent units of a class are"
-        settles = max(2 * least, found.needed(statement.bar, level) or 0)
+        placed = differences.fewest_placed(statement.bar, statement.metric.at_fpr, level.following)
+        settles = max(2 * least, placed, found.needed(statement.bar, level) or 0)
         return ClaimVerdict.INCONCLUSIVE, f"{few} too few: {least} are the least", interval, settles
     if unknown and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None

@@ -118,7 +118,7 @@ class SubgroupClaim(ClaimType):
             statement.confidence,
             f"independent units of each group{of_class}",
             changed=0.2,
-            fewest=_least(statement, statement.confidence),
+            fewest=_settles(statement, statement.confidence),
             both_ways=True,
         )
 
@@ -214,6 +214,11 @@ def _least(statement: Statement, confidence: float) -> int:
     return max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr, confidence))
 
 
+def _settles(statement: Statement, confidence: float) -> int:
+    """The fewest units of each class of a group that can settle the claim."""
+    return max(_least(statement, confidence), differences.fewest_placed(statement.bar, statement.metric.at_fpr, confidence))
+
+
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     """Every two groups of the same generator, both ways round."""
     return ((first, second) for first, second in permutations(cells, 2) if first.species == second.species)
@@ -237,7 +242,7 @@ def _gaps(
     worse_by, found = statement.metric.worse_by, []
     for first, second in pairs:
         gap = worse_by(figures[second.name], figures[first.name])
-        spread = worse_by(replicates[second.name], replicates[first.name])
+        spread = differences.spread(worse_by, replicates[second.name], replicates[first.name])
         units, alike = min(first.units, second.units), min(cell.tally.alike for cell in (first, second) if cell.tally is not None)
         loose, error = differences.paired_bounds(gap, spread, alike, level.confidence)
         low = differences.paired_bounds(gap, spread, alike, careful)[0].low
@@ -300,7 +305,7 @@ def _verdict(
     more = f" and {len(small) - MAX_NAMED} more" if len(small) > MAX_NAMED else ""
     too_small = [f"too few independent units to judge {', '.join(small[:MAX_NAMED])}{more}"] if small else []
     why = "; ".join([*too_small, *([unknown] if unknown else [])])
-    least = _least(statement, level.following)
+    least = _settles(statement, level.following)
     if not gaps:
         alone = [] if small else ["there are no two groups to compare"]
         return ClaimVerdict.INCONCLUSIVE, "; ".join([*alone, *([why] if why else [])]), None, least if small else None

@@ -67,7 +67,7 @@ def drop_of(units: int, worse: int, confidence: float) -> Bounds:
         return metrics.Tally(lambda weights: (weights @ errors) / weights.sum(axis=1), units, units, units)
 
     before, after = differences.resampled([tally(np.zeros(units)), tally((np.arange(units) < worse).astype(float))], units, units, 1)
-    return differences.paired_bounds(worse / units, after - before, units, confidence)[0]
+    return differences.paired_bounds(worse / units, differences.spread(lambda one, other: other - one, before, after), units, confidence)[0]
 
 
 @pytest.mark.parametrize("confidence", LEVELS)
@@ -366,3 +366,45 @@ def test_a_tpr_at_its_bar_needs_more_than_anybody_can_draw() -> None:
     perfect = bounded.tpr_needed(0.95, 1.0, Bounds(0.9, 1.0, 0.95), 0.05, (60, 60), 0.95)
     assert perfect is not None
     assert 60 < perfect < 1000
+
+
+def tpr_after(units: int, lifted: int) -> metrics.Tally:
+    """A TPR at 5 % of as many attacks as bona fide images, all attacks above all of these but for ``lifted`` ones, which a transform made the highest."""
+    from averment.detector.claims.frame import Item
+    from averment.detector.claims.observing import Observation
+    from averment.detector.interface import Family, Score
+
+    family = Family.SYNTHETIC_IMAGE
+    bona_fide = [0.9 if place < lifted else 0.1 for place in range(units)]
+    found = [
+        Observation(Item(f"{attack} {place}", ""), attack, f"{attack} {place}", "", Score({family: base + place / units / 20}))
+        for attack, bases in ((True, [0.5] * units), (False, bona_fide))
+        for place, base in enumerate(bases)
+    ]
+    tally = metrics.tally(metrics.Metric("tpr", family, 0.05), found, {o.unit: place for place, o in enumerate(found)}, 0.5)
+    assert tally is not None
+    return tally
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.975])
+@pytest.mark.parametrize("units", [60, 80, 93, 126, 200])
+def test_a_threshold_that_moves_for_a_few_is_no_better_known_after_a_transform(units: int, confidence: float) -> None:
+    """A transform lifts a little more than 5 % of the bona fide images above every attack: no attack is caught any more at 5 % of alarms. That half of them
+    are at most lost is supported no more often than stated, counted out over how many lifted ones a sample meets; 19 % did, where one of 60 was."""
+    supported = 0.0
+    for lifted in range(int(0.05 * units) + 2):
+        tallies = [tpr_after(units, 0), tpr_after(units, lifted)]
+        before, after = (differences.plain(tally, 2 * units) for tally in tallies)
+        spread = differences.spread(lambda one, other: one - other, *differences.resampled(tallies, 2 * units, 2 * units, 1))
+        if differences.paired_bounds(before - after, spread, units, confidence)[0].high <= 0.5:
+            supported += float(binom.pmf(lifted, units, 0.0501))
+    assert supported <= 1 - confidence + 1e-3
+
+
+def test_as_many_units_as_a_plan_names_show_that_nothing_of_a_tpr_is_lost() -> None:
+    """The least is no number with which a sample without any loss stays open."""
+    units = differences.fewest_placed(0.1, 0.05, 0.975)
+    tallies = [tpr_after(units, 0), tpr_after(units, 0)]
+    spread = differences.spread(lambda one, other: one - other, *differences.resampled(tallies, 2 * units, 2 * units, 1))
+    assert units > 73, "the fewest that place a threshold at all"
+    assert differences.paired_bounds(0.0, spread, units, 0.975)[0].high <= 0.1

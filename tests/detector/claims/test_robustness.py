@@ -187,7 +187,9 @@ def test_a_threshold_of_a_tpr_needs_more_units_at_a_higher_confidence(tmp_path: 
     strict = run_claim({**spec, "confidence": 0.99}, context(tmp_path, both(30), Redness()))
     assert strict.verdict is ClaimVerdict.INCONCLUSIVE
     assert "30 independent units of a class are too few: 44 are the least" in strict.reason
-    assert plan_claim({**spec, "confidence": 0.99}).least == 44
+    assert plan_claim({**spec, "confidence": 0.99}).least == 46, (
+        "two more, for at 44 no loss at all leaves it open by the luck of the weights"
+    )
 
 
 def test_no_change_in_twenty_people_is_not_known_to_be_none_in_all(tmp_path: Path) -> None:

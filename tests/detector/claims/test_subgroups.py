@@ -94,8 +94,8 @@ def test_a_threshold_of_a_tpr_needs_more_people_of_each_group_at_a_higher_confid
     strict = run_claim({**spec, "confidence": 0.99}, population(rows))
     assert strict.verdict is ClaimVerdict.INCONCLUSIVE
     assert "too few independent units to judge i (35), ii (35)" in strict.reason
-    assert strict.needed == 44
-    assert plan_claim({**spec, "confidence": 0.99}).least == 44
+    assert strict.needed == 46, "two more than are judged: at 44 no gap at all leaves it open by the luck of the weights"
+    assert plan_claim({**spec, "confidence": 0.99}).least == 46
 
 
 def worst_of(first: int, second: int, size: int, bar: float) -> Worst:
