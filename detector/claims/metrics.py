@@ -40,9 +40,12 @@ class Metric:
         return before - after if self.name in HIGHER_IS_BETTER else after - before
 
     def concerns(self, observations: Sequence[Observation]) -> list[Observation]:
-        """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others."""
-        if self.name in AT_THRESHOLD:
-            return [o for o in observations if o.attack is (self.name == "apcer")]
+        """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others. A bona fide image of which a family
+        can't say has no decision (``observing.decided``); an attack that the others don't flag is missed, whatever that one would say."""
+        if self.name == "apcer":
+            return [o for o in observations if o.attack]
+        if self.name == "bpcer":
+            return [observing.decided(o) for o in observations if not o.attack]
         return list(observations)
 
     def species(self, observations: Sequence[Observation]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from averment.core.canonical import JSON
@@ -50,13 +50,15 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Observation:
-    """One image with its truth, its independent unit, its species (attacks: the generator), and what the detector said."""
+    """One image with its truth, its independent unit, its species (attacks: the generator), and what the detector said. ``part`` says that it said
+    something, and nothing of another family of its own (``decided``)."""
 
     item: Item
     attack: bool
     unit: str
     species: str
     score: Score
+    part: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,15 @@ def flagged(score: Score, threshold: float) -> bool:
     return score.highest is not None and score.highest >= threshold
 
 
+def decided(observation: Observation) -> Observation:
+    """``observation`` as one of the detector's decision over all its families: where one of them is silent, a low probability of the others leaves the
+    decision open (``Score.open_question``), and that nothing was flagged is no right answer."""
+    score = observation.score
+    if score.cannot_say is not None or not score.silent:
+        return observation
+    return replace(observation, score=Score(cannot_say=score.open_question), part=True)
+
+
 def wrong(observation: Observation, threshold: float) -> bool:
     """Whether the detector erred at its threshold; a non-response is an error."""
     return observation.score.cannot_say is not None or flagged(observation.score, threshold) is not observation.attack
@@ -231,7 +242,9 @@ def silence(found: Sequence[Observation], without: float | None = None) -> str:
     if not silent:
         return ""
     other = f" (the figure on the others is {without:.4g})" if without is not None else ""
-    return f"; {silent} of {len(found)} images the detector could not score, counted as its errors{other}"
+    part = sum(o.part for o in found)
+    families = f", {part} of them in one of its families," if part else ""
+    return f"; {silent} of {len(found)} images the detector could not score{families or ','} counted as its errors{other}"
 
 
 def counts(found: Sequence[Observation]) -> dict[str, Any]:

@@ -133,6 +133,26 @@ def test_rates_are_of_the_decision_and_ranks_of_the_family_and_the_statement_say
     assert rank.statement.startswith("AUC for synthetic-image on p is at least 0.8")
 
 
+class FaceBlind(TwoFamilies):
+    """Says of no file whether a face in it was manipulated, though it is there to; a synthetic image it knows."""
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        known = [Score({Family.SYNTHETIC_IMAGE: float(image.split(b":")[1])}) for image in images]
+        return [replace(score, silent={Family.MANIPULATED_FACE: "model not loaded"}) for score in known]
+
+
+def test_a_decision_that_a_silent_family_leaves_open_is_no_right_one(tmp_path: Path) -> None:
+    """A scan calls no such picture clean. A service whose model of faces was down had a BPCER of 0 "by the decision over all its families"; an attack that
+    the other family flags is caught all the same, and the AUC of that family is its own."""
+    made = replace(context(tmp_path, rows([0.1] * 60, [0.9] * 60)), detector=FaceBlind())
+    bpcer, apcer, auc = (run_claim(spec, made) for spec in (error_claim("bpcer"), error_claim("apcer"), claim()))
+    assert (bpcer.verdict, bpcer.estimate) == (ClaimVerdict.REFUTED, 1.0)
+    assert bpcer.details["non_response_reasons"] == {"manipulated-face: model not loaded": 60}
+    assert "60 of 60 images the detector could not score, 60 of them in one of its families, counted as its errors" in bpcer.reason
+    assert [apcer.verdict, auc.verdict] == [ClaimVerdict.SUPPORTED] * 2
+    assert "could not score" not in apcer.reason + auc.reason
+
+
 @pytest.mark.parametrize(("generators", "words"), [(1, "worst of 1 generator"), (2, "worst of 2 generators")])
 def test_the_method_counts_generators(tmp_path: Path, generators: int, words: str) -> None:
     """In words that agree with their number."""
