@@ -56,7 +56,8 @@ class ChangedError(IncompleteError):
 
 
 class RemoteDetector(Detector):
-    """Asks a service for every image. What the service says of itself is fetched once and named in evidence.
+    """Asks a service for every image. What the service says of itself is fetched once and named in evidence; where its answers don't repeat it, it is
+    asked again once they are there.
 
     ``what`` names the service in messages; ``most`` is how many bytes of an image it is sent.
     """
@@ -72,11 +73,16 @@ class RemoteDetector(Detector):
         if not images:
             return []
         self._prepare()
+        introduced = "info" in vars(self)  # otherwise it is asked for below, when the answers are there
         pool = Unawaited(min(CONCURRENCY, len(images)), name="ask")
         try:
-            return [self._score_of(answer) for answer in pool.map(self._asked_of, images)]
+            answers = list(pool.map(self._asked_of, images))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+        scores = [self._score_of(answer) for answer in answers]
+        if introduced and any(isinstance(answer, dict) and answer.get("detector") is None for answer in answers):
+            self._same(self._ask(DESCRIBE, "application/json").get("detector", {}))  # whose they are, only the service can say
+        return scores
 
     def _prepare(self) -> None:
         """What has to be done once before several threads send."""
@@ -97,12 +103,17 @@ class RemoteDetector(Detector):
         if isinstance(answer, Score):
             return answer
         score = self._understood(score_from_json, answer)
-        if answer.get("detector") is not None and self._understood(info_from_json, answer["detector"]) != self.info:
+        if answer.get("detector") is not None:
+            self._same(answer["detector"])
+        return told_of_all(score, self.info)
+
+    def _same(self, described: Any) -> None:
+        """ChangedError unless ``described`` is the detector that was asked first."""
+        if self._understood(info_from_json, described) != self.info:
             raise ChangedError(
                 f"{self.what} changed while it was asked: it was {self.info.name} {self.info.version}, now another model or threshold answers",
                 fix="wait until the change is through, then run again",
             )
-        return told_of_all(score, self.info)
 
     def _understood(self, read: Callable[[Any], _T], value: Any) -> _T:
         """What ``read`` makes of ``value``; what it can't make anything of is told with whose answer it is."""

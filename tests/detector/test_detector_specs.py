@@ -521,6 +521,23 @@ def test_a_service_that_becomes_another_one_stops_the_job(service: Service) -> N
         detector.score([plain(1)])
 
 
+def test_a_service_whose_answers_do_not_name_it_is_asked_who_it_is(service: Service) -> None:
+    """The contract asks for a probability or a reason alone: rolled over in mid-run, such a service had the scores of both models under the name of the
+    first. One that won't have a picture said nothing that anybody could be named for."""
+    both = {"manipulated-face": 0.1, "synthetic-image": 0.1}
+    named = answering({"probabilities": both, "detector": None})
+    service.answer = named
+    detector = open_detector(service.url)
+    assert detector.score([plain(1)])[0].probabilities
+    another = {"name": "theirs", "version": "2", "sha256": "b" * 64, "families": list(both), "threshold": 0.5}
+    described = (200, json.dumps({"detector": another}).encode())
+    service.answer = lambda body, kind: described if kind == "application/json" else (422, b"no")
+    assert detector.score([plain(1)])[0].refused
+    service.answer = lambda body, kind: described if kind == "application/json" else named(body, kind)
+    with pytest.raises(IncompleteError, match="changed while it was asked: it was theirs 1"):
+        detector.score([plain(1)])
+
+
 def test_keys_in_an_address_stay_out_of_messages_and_records(service: Service, tmp_path: Path) -> None:
     """A query isn't taken where the address goes into records, a user nowhere; with a spec, what is said names the place alone."""
     with pytest.raises(BadInputError, match="with a query would stand in evidence") as refused:
