@@ -16,7 +16,9 @@ from averment.detector.claims.observing import REPEATED
 from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
+from averment.detector.claims.statistics import MIN_UNITS
 from averment.detector.claims.trace import Trace, TracedDetector
+from averment.detector.interface import Family
 
 
 def require_statistics() -> None:
@@ -50,6 +52,8 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
             f"; {counted(repeated, 'image')} {'has' if repeated == 1 else 'have'} the bytes of another one, and count as one unit with it"
         )
         result = replace(result, reason=result.reason + again)
+    if not kind.asks_anew and (stuck := _always_the_same(spec, trace)):
+        result = replace(result, reason=result.reason + stuck)
     inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:
         inputs.setdefault("detector", detector.info.facts())
@@ -59,6 +63,22 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     if detector is not None and context.detector_name is not None:
         told["detector_opened_as"] = context.detector_name
     return replace(result, inputs=inputs, details={**result.details, **told})
+
+
+def _always_the_same(spec: Mapping[str, Any], trace: Trace) -> str:
+    """What a reader has to know of a detector that gave every medium one probability, as the end of a sentence; "" where it didn't.
+
+    One that is stuck raises no alarm, treats all groups alike, and loses nothing by any transform. So may one that only says yes or no.
+    """
+    family = spec.get("attack")
+    given = [
+        score.probabilities[Family(family)]
+        for score in trace.scores.values()
+        if family is not None and Family(family) in score.probabilities
+    ]
+    if len(given) < MIN_UNITS or len(set(given)) > 1:
+        return ""
+    return f"; all {len(given):,} media that got a probability of {family} got {given[0]:g}, as from a detector that looks at none of them"
 
 
 def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:

@@ -153,6 +153,14 @@ def test_a_decision_that_a_silent_family_leaves_open_is_no_right_one(tmp_path: P
     assert "could not score" not in apcer.reason + auc.reason
 
 
+def test_a_detector_that_is_stuck_is_told(tmp_path: Path) -> None:
+    """It accuses nobody, and a claim that says so is supported; the reader is told that it says the same of everything. Two scores are two."""
+    made = [run_claim(error_claim("bpcer"), context(tmp_path, rows([0.1] * 59 + [last], [0.1] * 5))) for last in (0.1, 0.2)]
+    assert [result.verdict for result in made] == [ClaimVerdict.SUPPORTED] * 2
+    told = "all 65 media that got a probability of synthetic-image got 0.1, as from a detector that looks at none of them"
+    assert [told in result.reason for result in made] == [True, False]
+
+
 @pytest.mark.parametrize(("generators", "words"), [(1, "worst of 1 generator"), (2, "worst of 2 generators")])
 def test_the_method_counts_generators(tmp_path: Path, generators: int, words: str) -> None:
     """In words that agree with their number."""
