@@ -78,7 +78,7 @@ def _always_the_same(spec: Mapping[str, Any], trace: Trace) -> str:
     ]
     if len(given) < MIN_UNITS or len(set(given)) > 1:
         return ""
-    return f"; all {len(given):,} media that got a probability of {family} got {given[0]:g}, as from a detector that looks at none of them"
+    return f"; all {len(given):,} media that got a probability of {family} got {given[0]:g}, as from a detector that sees none of them"
 
 
 def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:

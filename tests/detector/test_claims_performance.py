@@ -157,7 +157,7 @@ def test_a_detector_that_is_stuck_is_told(tmp_path: Path) -> None:
     """It accuses nobody, and a claim that says so is supported; the reader is told that it says the same of everything. Two scores are two."""
     made = [run_claim(error_claim("bpcer"), context(tmp_path, rows([0.1] * 59 + [last], [0.1] * 5))) for last in (0.1, 0.2)]
     assert [result.verdict for result in made] == [ClaimVerdict.SUPPORTED] * 2
-    told = "all 65 media that got a probability of synthetic-image got 0.1, as from a detector that looks at none of them"
+    told = "all 65 media that got a probability of synthetic-image got 0.1, as from a detector that sees none of them"
     assert [told in result.reason for result in made] == [True, False]
 
 
