@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from averment.core.canonical import canonical_json
@@ -25,11 +26,12 @@ class LookBook:
     figure of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
     and so is timing one round more. Looks at the same figure of a population with another name are handed over as well: whether it is the same
     one, the claim knows once it has opened it (``sequential``). What could not be tested, showed nothing to infer from, or was a census is
-    no look; a verdict without an interval is one, and so is a figure that is bounded on one side only.
+    no look; a verdict without an interval is one, and so is a figure that is bounded on one side only. ``root`` is the folder from which places
+    are told that aren't absolute.
     """
 
-    def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
-        self._now = now
+    def __init__(self, records: Iterable[Record], *, now: datetime, root: Path = Path()) -> None:
+        self._now, self._root = now, root
         self._made: list[_Made] = []
         for record in records:
             self.add(record)
@@ -45,7 +47,7 @@ class LookBook:
         controls = frozenset() if asked.control is None else frozenset({asked.id})
         own = [made for made in self._made if made.concerns(figure, controls)]
         kin = [made.look for made in self._made if made.measure == measure and not made.concerns(figure, controls)]
-        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin))
+        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin), root=self._root)
 
 
 @dataclass(frozen=True)

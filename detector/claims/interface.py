@@ -141,7 +141,7 @@ class Looks:
     ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``media``
     is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
     is no earlier look at the same, whatever else they have in common. ``recorded`` is what a record says of the look that it was: who runs
-    it again takes that look, and no other.
+    it again takes that look, and no other. ``root`` is the folder from which places are told that aren't absolute.
     """
 
     earlier: tuple[Look, ...] = ()
@@ -149,6 +149,7 @@ class Looks:
     media: str | None = None
     kin: tuple[Look, ...] = ()
     recorded: Mapping[str, Any] | None = None
+    root: Path = field(default_factory=Path)
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,11 @@ the data lie is no matter. A census infers nothing and spends nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from averment.core.canonical import JSON, canonical_json
@@ -280,25 +282,28 @@ def _lapsed(look: Look, plan: LookPlan, now: datetime | None) -> bool:
 def _counted(looks: Looks, inputs: Mapping[str, Any] | None) -> list[Look]:
     """The earlier looks, with those of the kin that were at the same population under another name."""
     found, rest = list(looks.earlier), list(looks.kin)
-    known = [_sides(look.inputs) for look in found] + ([] if inputs is None else [_sides(inputs)])
-    while linked := [look for look in rest if any(_linked(_sides(look.inputs), sides) for sides in known)]:
+    known = [_sides(look.inputs, looks.root) for look in found] + ([] if inputs is None else [_sides(inputs, looks.root)])
+    while linked := [look for look in rest if any(_linked(_sides(look.inputs, looks.root), sides) for sides in known)]:
         found += linked
-        known = [_sides(look.inputs) for look in linked]
+        known = [_sides(look.inputs, looks.root) for look in linked]
         rest = [look for look in rest if look not in linked]
     return sorted(found, key=lambda look: look.at)
 
 
-def _sides(inputs: Mapping[str, Any]) -> list[set[tuple[str, str]]]:
+def _sides(inputs: Mapping[str, Any], root: Path) -> list[set[tuple[str, str]]]:
     """By population that was drawn from, what it can be known by: its name, its place, what is in it."""
     both = [inputs[name] for name in _SIDES if isinstance(inputs.get(name), Mapping)]
     return [
-        {
-            (key, place(value) if key in {"population", "scores", _PLACE} else value)
-            for key in _KNOWN_BY
-            if isinstance(value := side.get(key), str)
-        }
-        for side in both or [inputs]
+        {(key, _known_as(key, value, root)) for key in _KNOWN_BY if isinstance(value := side.get(key), str)} for side in both or [inputs]
     ]
+
+
+def _known_as(key: str, value: str, root: Path) -> str:
+    """``value`` in one spelling. A place below a link is where that leads, and one that is told from the organisation's file on is where it is: another
+    way there is no other place."""
+    if key == _PLACE and not value.startswith("s3://"):
+        return os.path.realpath(root / value)
+    return place(value) if key in {"population", "scores", _PLACE} else value
 
 
 def _linked(one: Sequence[set[tuple[str, str]]], other: Sequence[set[tuple[str, str]]]) -> bool:

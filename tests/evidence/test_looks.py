@@ -203,6 +203,25 @@ def test_looks_are_counted_over_runs_of_the_command(tmp_path: Path, monkeypatch:
     assert "look 3" in next(iter(plan.values()))["statement"]
 
 
+def test_another_way_to_a_place_makes_no_other_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """By the organisation's file, by an absolute path, and through a link to the folder, each time under another name and grown: three first looks they were."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Silent())
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: media/m.csv}}\n")
+    media = tmp_path / "media"
+    media.mkdir()
+    (tmp_path / "link").symlink_to(media)
+    numbers = []
+    for count, name, where in ((20, "p", None), (25, "q", media / "m.csv"), (30, "r", "link/m.csv")):
+        for number in range(count):
+            (media / f"{number}.png").write_bytes(b"%d" % number)
+        (media / "m.csv").write_text("file,label\n" + "".join(f"{number}.png,real\n" for number in range(count)))
+        (tmp_path / "claim.yaml").write_text(json.dumps({**SPEC, "population": name}))
+        run(["prove", "claim.yaml", "--format", "json", *([] if where is None else ["--population", f"{name}={where}"])])
+        numbers.append(json.loads(capsys.readouterr().out)[0]["result"]["look"]["number"])
+    assert numbers == [1, 2, 3]
+
+
 def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """Every file is replaced each month and the manifest stays: each month is a look, and each of them is replayed as the look that it was."""
     monkeypatch.chdir(tmp_path)

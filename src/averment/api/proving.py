@@ -232,7 +232,7 @@ def _opened(name: str) -> Detector:
 def _earlier(organisation: Organisation) -> tuple[LookBook, int]:
     """Which tests of claims the ledger knows of, and how many entries it has."""
     with open_ledger(organisation) as ledger:
-        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()), ledger.size
+        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now(), root=organisation.root), ledger.size
 
 
 MAX_AGAIN = 3
