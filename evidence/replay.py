@@ -59,7 +59,7 @@ class Replay:
     ``inputs`` and ``media`` say what has changed since, ``figures`` which figures differ, ``environment`` what it runs in now and did
     not then. ``error`` is set where there is no second run: a file that is missing or another one stops it, and stands in ``media``.
     ``reworded`` is what was claimed, by the second run, where the record's ``statement`` has other words for it: another version may, and so may
-    somebody who wants a claim to read better than it is.
+    somebody who wants a claim to read better than it is. ``uncounted``: other data were looked at than the record's, and nobody counts that look.
     """
 
     record: str
@@ -70,6 +70,7 @@ class Replay:
     environment: tuple[str, ...] = ()
     error: AvermentError | None = None
     reworded: str = ""
+    uncounted: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -93,6 +94,7 @@ class Replay:
             "record": self.record,
             "statement": self.statement,
             "reworded": self.reworded or None,
+            "uncounted": self.uncounted,
             "outcome": str(self.outcome),
             "inputs": list(self.inputs),
             "media": list(self.media),
@@ -179,7 +181,10 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
     environment = differences(was.get("environment", {}), details["environment"])
     statement, claimed = str(then.get("statement", "")), str(now.get("statement", ""))
     reworded = claimed if claimed != statement else ""
-    return Replay(record.id, statement, tuple(inputs), tuple(media), tuple(figures), tuple(environment), reworded=reworded)
+    uncounted = "look" in then and bool(inputs or media)
+    return Replay(
+        record.id, statement, tuple(inputs), tuple(media), tuple(figures), tuple(environment), reworded=reworded, uncounted=uncounted
+    )
 
 
 def _without(value: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

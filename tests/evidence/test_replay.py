@@ -209,6 +209,19 @@ def test_a_label_turned_round_is_a_changed_input(folder: Path) -> None:
     assert any(line.startswith("samples: was 20, is 19") for line in found.figures)
 
 
+def test_a_look_at_other_data_says_that_nobody_counts_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record run again every day on a population that grows is as many looks, at the level of one; the same data again are none."""
+    assert run(["prove", "claim.yaml", "--format", "json"]) in {0, 1, 3}
+    record = json.loads(capsys.readouterr().out)[0]["record"]
+    run(["prove", "--replay", record])
+    assert "not counted" not in capsys.readouterr().out
+    (folder / "media" / "more.png").write_bytes(b"0.1")
+    with (folder / "media" / "m.csv").open("a") as manifest:
+        manifest.write(f"more.png,{hashlib.sha256(b'0.1').hexdigest()},real\n")
+    assert run(["prove", "--replay", record]) == 1
+    assert "later tests won't count this look at them" in capsys.readouterr().out
+
+
 def test_other_scores_of_the_same_model_are_no_reproduction(folder: Path) -> None:
     """Inputs are the same, so the detector (or the machine) is to blame: the media and their scores are named."""
     record = recorded(SPEC, here(folder))

@@ -20,6 +20,11 @@ def show_replay(found: Replay) -> None:
     for word, lines in (("input", found.inputs), ("medium", found.media), ("figure", found.figures), ("environment", found.environment)):
         for line in lines:
             console.print(f"  {word:<12} {printable(line)}", markup=False)
+    if found.uncounted:
+        console.print(
+            "  not counted  the data aren't the record's, and later tests won't count this look at them: averment prove has it counted",
+            markup=False,
+        )
     if found.error is not None:
         console.print(f"  not run      {found.error.diagnostics()}", markup=False)
     elif found.outcome is found.outcome.REPRODUCED:
