@@ -22,6 +22,9 @@ is the mean over its images, so with a ``batch`` above 1 the statement is about 
 Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored, or has the bytes of another, is passed
 over, and counted. Where it scores fewer than half of those drawn, or fewer than a call takes, nothing is timed and the claim stays open.
 
+So each image is asked about once before it is timed. A detector that remembers its answers is fast by then: where it is ``REMEMBERS`` times as fast
+as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported.
+
 The bounds are exact for any distribution of independent calls: order statistics, whose ranks follow from the binomial distribution
 (Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this
 machine as it was. A repetition measures anew and is a look of its own.
@@ -57,6 +60,8 @@ MAX_RATIO = 1_000_000.0
 MAX_DRAWN = 2
 """Times what is to be timed: so many images are drawn at most to find as many that the detector scores. Where it scores fewer than half, the
 time of those says little of an image of the population."""
+
+REMEMBERS, FIRST_CALLS = 3.0, 3
 
 WARM_UP = 2
 """Rounds before the clock counts: models are loaded and caches filled by then."""
@@ -135,11 +140,14 @@ class LatencyClaim(ClaimType):
             "batch": statement.batch,
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
-        drawn = _draw(population, context.detector, statement, context.seed)
+        drawn = _draw(population, context.detector, statement, context.seed, self._clock)
         times = self._time(context.detector, drawn.calls, population.read, statement.rounds) if drawn.calls else []
         values = _by_call(times)
         bounds = quantile_bounds(values, statement.quantile, level.confidence)
         verdict, reason = _verdict(statement, values, bounds, drawn)
+        remembers = drawn.remembers([seconds for _, seconds, _ in times])
+        if remembers and verdict is ClaimVerdict.SUPPORTED:
+            verdict, reason = ClaimVerdict.INCONCLUSIVE, f"{remembers}; {reason}"
         method = f"order statistics over {statement.unit}, exact, one-sided bounds at {fields.percent(level.confidence)}"
         finite = bounds.high if bounds.high != float("inf") else None
         low: dict[str, JSON] = {ONE_SIDED: bounds.low} if finite is None and bounds.low > 0 else {}
@@ -154,7 +162,9 @@ class LatencyClaim(ClaimType):
             samples=len(values) * statement.batch,
             clusters=len(values),
             seed=context.seed,
-            needed=_needed(statement, values, level) if verdict is ClaimVerdict.INCONCLUSIVE and not drawn.silences(statement) else None,
+            needed=_needed(statement, values, level)
+            if verdict is ClaimVerdict.INCONCLUSIVE and not drawn.silences(statement) and not remembers
+            else None,
             inputs=inputs,
             details={
                 "rounds": len(times),
@@ -279,6 +289,16 @@ class _Drawn:
     silent: int
     repeated: int
     videos: int
+    first: tuple[float, ...] = ()
+    """Seconds for an image, by call, when these were asked about first."""
+
+    def remembers(self, timed: Sequence[float]) -> str:
+        """Why what was ``timed`` is no work of the detector's; "" where it took about as long as at first, or nobody can tell."""
+        if len(self.first) < FIRST_CALLS or not timed:
+            return ""
+        faster = median(self.first) / max(median(timed), 1e-9)
+        told = f"asked again it answered {faster:.3g} times as fast as at first, so it seems to remember its answers: time it without its cache"
+        return told if faster >= REMEMBERS else ""
 
     def silences(self, statement: Statement) -> bool:
         """Whether more than half could not be scored, or too many to fill a call."""
@@ -295,7 +315,7 @@ class _Drawn:
         return f"; of {drawn} {what} drawn {' and '.join(told)}" if told else ""
 
 
-def _draw(population: Population, detector: Detector, statement: Statement, seed: int) -> _Drawn:
+def _draw(population: Population, detector: Detector, statement: Statement, seed: int, clock: Callable[[], float]) -> _Drawn:
     """Different images for every round, which the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where there are no more.
 
     They are put into calls in an order of the seed's: in that of their names, a call would hold images of one kind.
@@ -306,7 +326,7 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         population.sample(MAX_DRAWN * wanted, seed).items,
         key=lambda item: (item.name not in first, sha256_hex(f"{seed}:call:{item.name}".encode())),
     )
-    scored, met = list[Item](), set[str]()
+    scored, met, first = list[Item](), set[str](), list[float]()
     unread = silent = repeated = videos = 0
     while len(scored) < wanted and queue:
         size = min(wanted - len(scored), MAX_BATCH)
@@ -319,13 +339,15 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         fresh = {digest: pair for digest, pair in fresh.items() if digest not in met}
         repeated += sum(data is not None for _, data in read) - len(fresh)
         met |= fresh.keys()
+        start = clock()
         scores = detector.score([data for _, data in fresh.values()]) if fresh else []
+        first += [(clock() - start) / len(fresh)] if fresh else []
         answered = [item for (item, _), score in zip(fresh.values(), scores, strict=True) if score.highest is not None]
         silent += len(fresh) - len(answered)
         scored += answered
     calls = [tuple(scored[start : start + statement.batch]) for start in range(0, len(scored), statement.batch)]
     whole = tuple(call for call in calls if len(call) == statement.batch)
-    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos)
+    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos, tuple(first))
     return replace(drawn, calls=()) if drawn.silences(statement) else drawn
 
 
