@@ -108,6 +108,8 @@ def _pinned(s3: Any, place: tuple[str, str, str], suffixes: Set[str], as_of: dat
 def _items(entries: Iterable[Mapping[str, Any]], where: str, suffixes: Set[str]) -> tuple[list[Item], int]:
     items, others = [], 0
     for entry in entries:
+        if entry["Key"].endswith("/") and entry["Size"] == 0:  # what the console calls a folder: no file
+            continue
         if PurePosixPath(entry["Key"]).suffix.lower() not in suffixes:
             others += 1
             continue

@@ -215,6 +215,17 @@ def test_a_prefix_in_s3_is_counted_over_all_pages(sandbox: object) -> None:
     assert found.read(found.items[3]) is None
 
 
+@pytest.mark.parametrize("versions", [False, True])
+def test_a_folder_that_the_console_made_is_no_file(sandbox: object, versions: bool) -> None:
+    """An empty object by the name of the prefix kept every claim on coverage of it open: a file that nobody looked at. One that holds something is a file."""
+    s3 = bucket("folders", versions=versions)
+    for key, body in (("out/", b""), ("out/2026/", b""), ("out/a.png", b"a"), ("out/odd/", b"something")):
+        s3.put_object(Bucket="folders", Key=key, Body=body)
+    found = opened("s3://folders/out/", s3=s3)
+    assert [item.name for item in found.items] == ["out/a.png"]
+    assert found.other_files == 1
+
+
 class Paged:
     """The client, with listings that come two entries a page."""
 
