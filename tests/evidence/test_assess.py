@@ -335,10 +335,19 @@ def test_what_stands_is_listed_beside_what_a_part_shows() -> None:
     assert [item.resource for item in state.deviations] == ["bucket-0", "bucket-1"]
     assert state.reason.startswith(f"bucket-0: non-compliant; bucket-1: non-compliant (seen {iso(both.effective_at)}, and not shown")
     accepted = Organisation(waivers=(waiver("2026-12-01", resource="bucket-1"),))
-    assert [item.waiver is None for item in state_of(RUNTIME, both, partial("NON_COMPLIANT"), organisation=accepted).deviations] == [
-        True,
-        False,
-    ]
+    state = state_of(RUNTIME, both, partial("NON_COMPLIANT"), organisation=accepted)
+    assert [item.waiver is None for item in state.deviations] == [True, False]
+    assert state.reason == "bucket-0: non-compliant"  # what is accepted is nothing that still has to be shown otherwise
+
+
+def test_what_is_not_satisfied_says_what_else_is_not_known() -> None:
+    """Security Hub's findings of the assessment are kept open by it: what isn't listed may be wrong all the same."""
+    wrong, failed = config("NON_COMPLIANT", at=NOW - timedelta(hours=3)), config(**COULD_NOT, at=NOW)
+    old = config("NON_COMPLIANT", at=NOW - timedelta(days=9))
+    for history, gap in (([partial("NON_COMPLIANT")], Gap.PARTIAL), ([old], Gap.STALE), ([wrong, failed], Gap.COULD_NOT)):
+        state = state_of(RUNTIME, *history)
+        assert (state.status, state.gap, state.beside) == (Status.NOT_SATISFIED, None, (gap,))
+    assert state_of(RUNTIME, wrong).beside == ()
 
 
 def test_the_copy_of_another_stack_does_not_show_a_resource_to_be_right() -> None:
@@ -445,6 +454,23 @@ def test_one_waived_and_one_open_failure_is_not_satisfied() -> None:
     assert "b0" not in state.reason
 
 
+def test_what_is_waived_is_waived_until_the_first_waiver_ends() -> None:
+    """Of two waivers the reason named no end by itself: the day on which the assessment is broken is that of the earlier."""
+    organisation = Organisation(
+        waivers=(waiver("2027-01-01", resource="aws_s3_bucket.b0"), waiver("2026-12-01", resource="aws_s3_bucket.b1"))
+    )
+    for verdicts in (("fail", "fail"), ("fail", "fail", "pass")):
+        state = state_of(IAC, check(*verdicts), organisation=organisation)
+        assert (state.status, state.reason.rpartition("; ")[2]) == (Status.WAIVED, "waived until 2026-12-01")
+
+
+def test_a_reason_names_three_and_counts_the_others() -> None:
+    """Whoever reads it has to know whether that is all."""
+    assert state_of(IAC, check(*["fail"] * 3)).reason.count("fail it") == 3
+    assert "more" not in state_of(IAC, check(*["fail"] * 3)).reason
+    assert state_of(IAC, check(*["fail"] * 5)).reason.endswith("aws_s3_bucket.b2: fail it (and 2 more)")
+
+
 def noted(verdict: str, waived_by: str) -> Record:
     payload = check(verdict).payload
     return record(Kind.CHECK, {**payload, "findings": [{**finding, "waived_by": waived_by} for finding in payload["findings"]]})
@@ -547,9 +573,9 @@ def test_a_failed_attempt_does_not_hide_a_failure_that_was_seen() -> None:
     later = config(**COULD_NOT, at=NOW)
     seen = state_of(RUNTIME, config("NON_COMPLIANT"), later)
     assert seen.status is Status.NOT_SATISFIED
-    assert "the last attempt" in seen.reason
+    assert f"(the last attempt, {iso(NOW)}, failed: {COULD_NOT['reason']})" in seen.reason
     unsure = state_of(RUNTIME, config("COMPLIANT"), later)
-    assert (unsure.status, unsure.gap) == (Status.NOT_ASSESSED, Gap.COULD_NOT)
+    assert (unsure.status, unsure.gap, unsure.reason) == (Status.NOT_ASSESSED, Gap.COULD_NOT, COULD_NOT["reason"])
 
 
 def test_age_does_not_mend_a_failure() -> None:
