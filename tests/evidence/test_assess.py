@@ -118,9 +118,9 @@ def states(flagged: object = 0, *, total: int | None = 10, examined: int = 10, t
     return record(Kind.MEDIA_STATES, {"summary": {"published_flagged": flagged}}, population=population, **more)
 
 
-def claim(verdict: str, *, spec: dict[str, Any] = CLAIM, estimate: float | None = 0.98, **more: Any) -> Record:
+def claim(verdict: str, *, spec: dict[str, Any] = CLAIM, estimate: float | None = 0.98, needed: int | None = 1200, **more: Any) -> Record:
     told = {"type": spec["type"], "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "bar": 0.99}
-    payload = {**told, "estimate": estimate, "needed": 1200}
+    payload = {**told, "estimate": estimate, "needed": needed}
     return record(Kind.CLAIM, payload, query={"claim": spec}, controls=("SM-UPL-03/marked",), **more)
 
 
@@ -191,6 +191,7 @@ NOT_ASSESSED = [
     ("the expected field is a text", STATES, [states(flagged="0")], Gap.UNDECIDED, "no comparable field"),
     ("the claim was never tested", MARKED, [], Gap.MISSING, "never tested"),
     ("the claim is inconclusive", MARKED, [claim("inconclusive")], Gap.UNDECIDED, "about 1,200 independent units would settle it"),
+    ("nobody can say what would settle it", MARKED, [claim("inconclusive", needed=None)], Gap.UNDECIDED, "inconclusive, 300 drawn"),
     ("nothing was estimated", MARKED, [claim("inconclusive", estimate=None)], Gap.UNDECIDED, "at least 1,200 independent units would be"),
     ("the claim's bar was raised since", MARKED, [claim("supported", spec={**CLAIM, "at_least": 0.9})], Gap.SUPERSEDED, "at_least 0.9"),
     (
@@ -348,6 +349,11 @@ def test_what_is_not_satisfied_says_what_else_is_not_known() -> None:
         state = state_of(RUNTIME, *history)
         assert (state.status, state.gap, state.beside) == (Status.NOT_SATISFIED, None, (gap,))
     assert state_of(RUNTIME, wrong).beside == ()
+    silent = config(**COULD_NOT, region="us-east-1")
+    assert state_of(RUNTIME, partial("NON_COMPLIANT"), silent).beside == (Gap.PARTIAL, Gap.COULD_NOT)
+    assert state_of(RUNTIME, config("COMPLIANT"), silent).beside == ()
+    two = Organisation(scope=Scope(accounts=("111122223333", "444455556666")))
+    assert state_of(RUNTIME, partial("NON_COMPLIANT"), organisation=two).beside == (Gap.PARTIAL, Gap.MISSING)
 
 
 def test_the_copy_of_another_stack_does_not_show_a_resource_to_be_right() -> None:
@@ -645,6 +651,8 @@ def test_a_month_says_nothing_of_the_rest_of_its_quarter() -> None:
     assert state_of(calls, of("2026-10", 0, "2026-10-31T23:59:59Z"), november, period=Q4).status is Status.SATISFIED
     unfinished = state_of(replace(calls, max_age=timedelta(hours=36)), of("2026-10", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
     assert unfinished.gap is Gap.STALE, "October was collected in the middle of it, and never again"
+    fresh = state_of(replace(calls, max_age=timedelta(hours=36)), of("2026-10", 0, "2026-10-31T23:59:59Z"), november, period=Q4)
+    assert fresh.status is Status.SATISFIED, "each month by its own end, and the running one by now"
     unseen = state_of(calls, of("2026-10", 0, "2026-10-15T00:00:00Z"), november, period=Q4)
     assert (unseen.gap, "from 2026-10-15 on" in unseen.reason) == (Gap.PARTIAL, True), (
         "and without an age nobody asked about its second half"
@@ -682,7 +690,9 @@ def test_what_was_wrong_in_a_month_stands_after_an_attempt_for_the_quarter(faile
     attempt = calls("2026Q4", 0, "2026-12-20T00:00:00Z", **failed)
     assert state_of(BY_OTHERS, *months, attempt, period=Q4, as_of=from_iso(later)).status is Status.NOT_SATISFIED
     again = calls("2026Q4", 0, "2027-01-04T00:00:00Z")
+    december = calls("2026-12", 1, "2027-01-02T00:00:00Z")
     assert state_of(BY_OTHERS, *months, attempt, again, period=Q4, as_of=from_iso(later)).status is Status.SATISFIED
+    assert state_of(BY_OTHERS, *months, attempt, december, again, period=Q4, as_of=from_iso(later)).status is Status.SATISFIED
 
 
 def test_what_was_found_in_a_month_afterwards_is_not_cleared_by_the_quarter_before() -> None:
@@ -702,6 +712,14 @@ def test_a_month_that_is_right_does_not_clear_the_quarter_that_goes_on() -> None
     assert state_of(BY_OTHERS, quarter, november, calls("2026Q4", 0, "2026-11-20T00:00:00Z")).status is Status.SATISFIED
     assert state_of(BY_OTHERS, calls("2026Q3", 2, "2026-09-30T23:59:59Z"), november).status is Status.SATISFIED, "that quarter is over"
     assert state_of(BY_OTHERS, calls("2026Q4", 0, "2026-10-01T00:00:00Z"), november).status is Status.SATISFIED
+
+
+def test_what_is_there_now_is_told_by_the_last_look_whatever_it_was_collected_for() -> None:
+    """What lies in a bucket belongs to no month: a look for November alone shows as well as one for the quarter that it is mended."""
+    quarter, month = ({"period_start": asked.start, "period_end": asked.end} for asked in (Q4, parse_period("2026-11")))
+    wrong, right = states(2, at=NOW - timedelta(hours=9), **quarter), states(0, **month)
+    assert state_of(STATES, wrong, right).status is Status.SATISFIED
+    assert state_of(STATES, wrong, right, period=Q4).status is Status.SATISFIED
 
 
 def test_a_waiver_that_has_expired_accepts_nothing_of_an_earlier_month() -> None:
@@ -765,6 +783,9 @@ def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
         found = state_of(reports, taken, organisation=Organisation(parameters={"checkov-report": {"files": files}}))
         assert found.status is status
     assert (found.gap, "b.json" in found.reason) == (Gap.MISSING, True)
+    both = [taken, replace(taken, source="b.json")]
+    organisation = Organisation(parameters={"checkov-report": {"files": ["a.json", "b.json"]}})
+    assert state_of(reports, *both, organisation=organisation).status is Status.SATISFIED
 
 
 def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:

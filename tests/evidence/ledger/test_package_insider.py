@@ -20,6 +20,7 @@ from averment.core.errors import IncompleteError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
+from averment.core.signing.verification import public_pem
 from averment.evidence.ledger.checkpoint import Checkpoint, sign_note
 from averment.evidence.ledger.envelope import PAYLOAD_TYPE, open_entry, read_payload, seal, sign_envelope
 from averment.evidence.ledger.opening import open_ledger
@@ -119,6 +120,14 @@ def test_an_entry_of_the_log_that_no_key_of_the_log_signed_is_found(insider, mak
     insider.signer = LocalSigner.load(shop.path(shop.evidence.signing_key))
     ours, theirs = insider.expose()
     assert ours & theirs == {f"records/{make_record(1).id}.json", "report.json"}
+
+
+def test_a_pem_that_is_another_key_than_the_logs_is_found(insider):
+    """OpenSSL, by the package's own guide, takes the PEM file: what it verifies must be what is verified here."""
+    [pem] = (insider.folder / "keys").glob("*.pub.pem")
+    pem.write_bytes(public_pem(LocalSigner.create(insider.folder.parent / "other.pem").public_key()))
+    ours, _ = insider.expose()
+    assert ours == {f"keys/{pem.name}"}
 
 
 def test_a_statement_about_another_record_is_found(insider, make_record):
