@@ -57,8 +57,8 @@ def read_expectation(question: Question, record: Record) -> Reading:
     population, of = record.population, out_of(question, record)
     if not reading.deviations and of == 0:
         reading.undecided.append(f"there is nothing that {name} would count: the expectation is untested")
-    elif not reading.deviations and population is not None:
-        if population.examined == 0 and of is None:
+    elif population is not None:
+        if not reading.deviations and population.examined == 0 and of is None:
             reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
         elif population.total is not None and population.examined < population.total and not is_whole(question, record):
             examined = f"only {population.examined:,} of {population.total:,} {population.unit} were examined"
