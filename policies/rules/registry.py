@@ -17,6 +17,7 @@ from averment.policies.rules.evidence_bucket_worm.rule import RULE as EVIDENCE_B
 from averment.policies.rules.face_attributes_limited.rule import RULE as FACE_ATTRIBUTES_LIMITED
 from averment.policies.rules.face_call_after_liveness.rule import RULE as FACE_CALL_AFTER_LIVENESS
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
+from averment.policies.rules.face_match_threshold.rule import RULE as FACE_MATCH_THRESHOLD
 from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
 from averment.policies.rules.identity_lambda_calls_detector.rule import RULE as IDENTITY_LAMBDA_CALLS_DETECTOR
 from averment.policies.rules.inference_cost_watched.rule import RULE as INFERENCE_COST_WATCHED
@@ -44,6 +45,7 @@ _RULES = (
     FACE_ATTRIBUTES_LIMITED,
     FACE_CALL_AFTER_LIVENESS,
     FACE_MATCH_NEEDS_LIVENESS,
+    FACE_MATCH_THRESHOLD,
     FACE_SEARCH_LIMITED,
     IDENTITY_LAMBDA_CALLS_DETECTOR,
     INFERENCE_COST_WATCHED,

@@ -53,7 +53,11 @@ _MODELS = re.compile(
 """Models that make pictures or video."""
 
 _LIVENESS = b"|".join(name.encode() for name, operation in BY_NAME.items() if operation == RESULT)
-_FACE_CALL = re.compile(rb"\b(?:(" + b"|".join(name.encode() for name in sorted(BY_NAME)) + rb")[ ]*\(|(" + _LIVENESS + rb")\b)")
+_COMMON = frozenset({"searchUsers", "search_users"})
+"""Operations whose methods are called what many programs call functions of their own."""
+_FACE_CALL = re.compile(
+    rb"\b(?:(" + b"|".join(name.encode() for name in sorted(BY_NAME) if name not in _COMMON) + rb")[ ]*\(|(" + _LIVENESS + rb")\b)"
+)
 """A call of an operation on faces; a liveness result may also be read by a method or command that is handed on (``to_thread``, a retry)."""
 _COMMENT = re.compile(rb"#|//|^[ \t]*/?\*")
 _PYTHON_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)

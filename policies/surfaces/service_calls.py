@@ -15,7 +15,7 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, PropertyPath, Resource, Unknown
 from averment.policies.graph.text import hole, parsed_json
-from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, OPERATIONS, by_target
+from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, OPERATIONS, THRESHOLDS, by_target
 
 LANGUAGE = "api-gateway"
 _TYPE = "Averment::Code::Function"
@@ -23,6 +23,7 @@ _METHOD, _API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
 _ACTION = re.compile(r":rekognition:(?:action|path)/+([A-Za-z]*)")
 _TARGET = "integration.request.header.x-amz-target"
 _ASKED = re.compile(r'"(Attributes|DetectionAttributes|FaceAttributes)"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+_SIMILARITY = re.compile(r'"(SimilarityThreshold|FaceMatchThreshold|UserMatchThreshold)"\s*:\s*"?([^\s",}]*)')
 _PASSED_ON = re.compile(r"""\$input\.(?:body\b|params\(\)|(?:json|path)\(["']\$["']\))""")
 _WORD = re.compile(r'"([A-Z_]+)"')
 
@@ -93,6 +94,9 @@ def _function(resource: Resource, integration: _Integration, operation: str | Un
     call: dict[str, Any] = {"Api": operation, "Line": line, "Certain": True, "Http": False}
     if isinstance(operation, str) and operation in ATTRIBUTES:
         call["Attributes"] = _attributes(integration.parts, ATTRIBUTES[operation])
+    if isinstance(operation, str) and operation in THRESHOLDS:
+        asked = list(_similarity(integration.parts, THRESHOLDS[operation]))
+        call["Similarity"] = {"Asked": asked, "Bars": [], "Low": [], "LowAt": [], "Looked": True}  # whoever called gets the answer as it is
     path: dict[str, Any] = {
         "Api": operation,
         "Line": line,
@@ -110,6 +114,23 @@ def _function(resource: Resource, integration: _Integration, operation: str | Un
     }
     places: dict[PropertyPath, SourceRef] = {("Calls", 0): integration.where}
     return Resource(integration.address, _TYPE, properties, integration.where, Dialect.SOURCE, LANGUAGE, places, resource.comments)
+
+
+def _similarity(parts: Mapping[str, Any], parameter: str) -> Iterator[float | Unknown]:
+    """The similarity of faces that the mapping templates ask for, each as it is written there (none: the default), or as the caller likes."""
+    templates = parts.get("requesttemplates")
+    if not isinstance(templates, Mapping) or not templates:
+        yield Unknown("the caller's request is passed on")
+        return
+    for value in templates.values():
+        text = hole(value)
+        if _PASSED_ON.search(text) or not text.lstrip().startswith("{"):
+            yield Unknown("the mapping template leaves it to the caller")
+        for written in (match[2] for match in _SIMILARITY.finditer(text) if match[1] == parameter):
+            try:
+                yield float(written)
+            except ValueError:
+                yield Unknown("the mapping template leaves it to the caller")
 
 
 def _attributes(parts: Mapping[str, Any], parameter: str) -> Any:

@@ -47,6 +47,7 @@ def test_every_rule_is_emitted_or_refused_with_a_reason():
     assert {name for name, why in refused.items() if (why or "").startswith("is about")} == {
         "face-attributes-limited",
         "face-call-after-liveness",
+        "face-match-threshold",
     }
     assert refused["cdn-media-gated"] == "reads neighbours: AWS::S3::Bucket"
     assert "key policies" in (refused["signing-key-fit"] or "")

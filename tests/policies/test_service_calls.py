@@ -93,6 +93,24 @@ def test_attributes_of_faces_are_read_from_the_mapping_template(tmp_path: Path, 
     assert [outcome.verdict for outcome in outcomes(graph, "face-attributes-limited")] == [verdict]
 
 
+@pytest.mark.parametrize(
+    ("template", "verdict"),
+    [
+        ('{"SourceImage": $input.json("$.a"), "SimilarityThreshold": 99}', Verdict.PASS),
+        ('{"SourceImage": $input.json("$.a"), "SimilarityThreshold": "0.8"}', Verdict.FAIL),
+        ('{"SourceImage": $input.json("$.a"), "SimilarityThreshold": $input.json("$.least")}', Verdict.UNKNOWN),
+        ('{"SourceImage": $input.json("$.a")}', Verdict.UNKNOWN),
+        ("$input.body", Verdict.UNKNOWN),
+    ],
+)
+def test_the_similarity_of_faces_is_read_from_the_mapping_template(tmp_path: Path, template: str, verdict: Verdict):
+    """What is written out is judged, the default left open; where the caller's request is passed on, the caller decides."""
+    graph = method(tmp_path, target="'RekognitionService.CompareFaces'", template=template.replace("'", "''"))
+    (found,) = outcomes(graph, "face-match-threshold")
+    assert found.verdict is verdict
+    assert found.fix == ('"SimilarityThreshold": 99' if verdict is Verdict.FAIL else None)
+
+
 def test_operations_of_a_description_are_judged_each_at_its_place(tmp_path: Path):
     """An OpenAPI description within the template: two ways in, of which one leads to Rekognition."""
     graph = read(

@@ -12,12 +12,23 @@ SESSION = "CreateFaceLivenessSession"
 ATTRIBUTES = {"DetectFaces": "Attributes", "IndexFaces": "DetectionAttributes", "StartFaceDetection": "FaceAttributes"}
 """Operations that describe faces, with the parameter that says which attributes."""
 
-OPERATIONS = (*MATCHES, RESULT, SESSION, *ATTRIBUTES)
+THRESHOLDS = {
+    "CompareFaces": "SimilarityThreshold",
+    "SearchFacesByImage": "FaceMatchThreshold",
+    "SearchFaces": "FaceMatchThreshold",
+    "SearchUsersByImage": "UserMatchThreshold",
+    "SearchUsers": "UserMatchThreshold",
+}
+"""Operations that say which faces are alike, with the parameter that says from which similarity on."""
+
+OPERATIONS = (*MATCHES, RESULT, SESSION, *ATTRIBUTES, *(name for name in THRESHOLDS if name not in MATCHES))
 
 SPECIFIC = {
     "CompareFaces": frozenset({"SourceImage", "TargetImage"}),
     "SearchFacesByImage": frozenset({"CollectionId"}),
     "SearchUsersByImage": frozenset({"CollectionId"}),
+    "SearchFaces": frozenset({"CollectionId", "FaceMatchThreshold"}),
+    "SearchUsers": frozenset({"CollectionId", "UserMatchThreshold"}),
     RESULT: frozenset({"SessionId"}),
     SESSION: frozenset({"Settings", "ClientRequestToken", "KmsKeyId"}),
     "DetectFaces": frozenset({"Image"}),

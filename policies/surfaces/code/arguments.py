@@ -22,16 +22,16 @@ def attributes_asked(asked: Asked, function: Function, project: Project) -> list
     if asked.call is None:
         return Unknown("the request's body is put together elsewhere")
     try:
-        return _Arguments(function, project).asked(asked.call, ATTRIBUTES[asked.operation])
-    except _OpenError as error:
+        return Arguments(function, project).asked(asked.call, ATTRIBUTES[asked.operation])
+    except OpenError as error:
         return Unknown(str(error))
 
 
-class _OpenError(Exception):
+class OpenError(Exception):
     """Something that can't be told, and why."""
 
 
-class _Arguments:
+class Arguments:
     """Looks arguments up among what is bound in ``function``, in its module and in those that it imports."""
 
     def __init__(self, function: Function, project: Project) -> None:
@@ -41,30 +41,40 @@ class _Arguments:
         """The texts in the parameter ``name`` of ``call``, whichever way they come there.
 
         Raises:
-            _OpenError: they can't be told.
+            OpenError: they can't be told.
         """
         if name in call.keywords:
             return self.texts(call.keywords[name], name)
+        found = [text for value in self.given(call, name) for text in self.texts(value, name)]
+        return sorted(set(found)) if len(found) > 1 else found
+
+    def given(self, call: Call, name: str) -> list[Value]:
+        """What ``call`` gives as the parameter ``name``; several values where that hangs on something, none where it gives none.
+
+        Raises:
+            OpenError: what its parameters are can't be told.
+        """
+        if name in call.keywords:
+            return [call.keywords[name]]
         maps = [arg for arg in call.args if arg.text is None][:1]  # a text is the operation's name, for a function that makes the call
         maps += [value for key, value in call.keywords.items() if key.startswith("**")]
-        found = [text for value in maps for entry in self.entries(value, name) for text in self.texts(entry, name)]
-        return sorted(set(found)) if len(found) > 1 else found
+        return [entry for value in maps for entry in self.entries(value, name)]
 
     def entries(self, value: Value, name: str, depth: int = 0) -> Iterator[Value]:
         """What the entry ``name`` of the map ``value`` may be; nothing where it has none."""
         if isinstance(value.literal, dict):
             if name not in value.literal and not value.constant:
-                raise _OpenError("its parameters are put together from several maps")
+                raise OpenError("its parameters are put together from several maps")
             yield from (entry for key, entry in value.literal.items() if key == name)
             return
         if depth > _DEPTH:
-            raise _OpenError("its parameters are put into each other")
+            raise OpenError("its parameters are put into each other")
         if not value.name:
-            raise _OpenError(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
+            raise OpenError(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
         later = [*self.bound(f"{value.name}.{name}"), *self.put(value.name, name, depth + 1)]
         bound = self.bound(value.name)
         if not later and not (bound and all(entry.constant and isinstance(entry.literal, dict) for entry in bound)):
-            raise _OpenError(f"what '{value.name}' holds is not known")
+            raise OpenError(f"what '{value.name}' holds is not known")
         yield from later
         yield from (entry.literal[name] for entry in bound if isinstance(entry.literal, dict) and name in entry.literal)
 
@@ -89,8 +99,8 @@ class _Arguments:
         if isinstance(value.literal, list):
             try:
                 return [text for item in value.literal for text in self.texts(item, name, depth + 1)]
-            except _OpenError:
-                raise _OpenError(f"an entry of {name} is not a constant") from None
+            except OpenError:
+                raise OpenError(f"an entry of {name} is not a constant") from None
         if value.choices and depth < _DEPTH:
             return [text for choice in value.choices for text in self.texts(choice, name, depth + 1)]
         if value.name and self.is_member(value.name):
@@ -100,7 +110,7 @@ class _Arguments:
             parts = [self.texts(entry, name, depth + 1) for entry in bound if not (entry.constant and entry.literal is None)]
             if parts:
                 return sorted({text for part in parts for text in part})
-        raise _OpenError(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
+        raise OpenError(f"{name} is '{value.name}', which is not a constant" if value.name else f"{name} is not a constant")
 
     def is_member(self, name: str) -> bool:
         """Whether ``name`` is a member of an enumeration of the SDK (``Attribute.ALL``), each of which is the text that it is called."""

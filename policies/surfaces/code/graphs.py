@@ -13,7 +13,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
 from averment.policies.rules.code import FUNCTION
 from averment.policies.surfaces.code import python
-from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, snake
+from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, THRESHOLDS, snake
 from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, asks
 from averment.policies.surfaces.code.model import Function, Module
@@ -21,6 +21,7 @@ from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.paths import Budget, Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
+from averment.policies.surfaces.code.similarity import similarity_asked
 from averment.policies.surfaces.code.state import Match, Seen
 from averment.policies.surfaces.comments import above
 
@@ -70,7 +71,7 @@ def _resources(project: Project, elsewhere: str | None) -> list[Resource]:
     paths = _Paths(reach)
     found: list[Resource] = []
     for function, asked in reach.asked.items():
-        calls = [one for one in asked if one.operation in MATCHES or one.operation in ATTRIBUTES or not one.operation]
+        calls = [one for one in asked if one.operation in THRESHOLDS or one.operation in ATTRIBUTES or not one.operation]
         if not calls:
             continue
         matches, cut = paths.to(function) if any(one.operation in MATCHES for one in calls) else ([], "")
@@ -114,7 +115,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
     where = SourceRef(str(path), function.line, function.end)
     listed, lines = [], dict[PropertyPath, SourceRef]()
     for index, asked in enumerate(calls):
-        listed.append(_call(asked, function, reach.project))
+        listed.append(_call(asked, function, reach))
         lines["Calls", index] = SourceRef(str(path), asked.line)
     properties: dict[str, Any] = {
         "Language": function.module.language,
@@ -131,7 +132,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
     return Resource(f"{relative}:{function.name}", FUNCTION, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
 
 
-def _call(asked: Asked, function: Function, project: Project) -> dict[str, Any]:
+def _call(asked: Asked, function: Function, reach: Reach) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "Api": asked.operation or Unknown(asked.reason),
         "Line": asked.line,
@@ -139,7 +140,9 @@ def _call(asked: Asked, function: Function, project: Project) -> dict[str, Any]:
         "Http": asked.call is None,
     }
     if asked.operation in ATTRIBUTES:
-        entry["Attributes"] = attributes_asked(asked, function, project)
+        entry["Attributes"] = attributes_asked(asked, function, reach.project)
+    if asked.operation in THRESHOLDS:
+        entry["Similarity"] = similarity_asked(asked, function, reach)
     return entry
 
 

@@ -14,6 +14,7 @@ from averment.policies.surfaces.code.apis import (
     MATCHES,
     OPERATIONS,
     RESULT,
+    THRESHOLDS,
     by_command_line,
     by_target,
 )
@@ -179,7 +180,7 @@ class Reach:
                     doing = "made"
                 if operation in MATCHES:
                     yield Asked("", value.line, certain=False, reason=f"{name} is handed on, and where it is {doing} isn't known")
-                elif operation in ATTRIBUTES:
+                elif operation in ATTRIBUTES or operation in THRESHOLDS:
                     yield Asked(operation, value.line, certain=False)
 
     # -- who calls whom --------------------------------------------------------------------------------------------

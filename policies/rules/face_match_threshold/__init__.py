@@ -1,0 +1,1 @@
+"""The rule face-match-threshold: see the README beside it."""
