@@ -7,7 +7,10 @@ Rekognition client, nothing is taken out.
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+from pathlib import Path
 
 _TOKEN = re.compile(r"(?P<prefix>\b[A-Za-z]{1,2}|)(?P<quote>\"{3}|'{3}|[\"'])|#[^\n]*|\w+|[^\w\"'#]+")
 """A string's beginning, a comment, a word, or what stands between."""
@@ -73,3 +76,21 @@ def _end_of_field(text: str, position: int, depth: int) -> int | None:
         if opened == 0:
             return position
     return None
+
+
+def tree_of(data: bytes, path: Path) -> ast.Module:
+    """The tree of a file; before Python 3.12, f-strings in the newer syntax are taken for plain strings.
+
+    Raises:
+        SyntaxError: it isn't valid Python; the place is that in the file as it stands.
+    """
+    try:
+        return ast.parse(data, filename=str(path))
+    except SyntaxError as error:
+        older = without_fstrings(data.decode("utf-8-sig")) if sys.version_info < (3, 12) else None
+        if older is None:
+            raise
+        try:
+            return ast.parse(older, filename=str(path))
+        except SyntaxError:
+            raise error from None

@@ -18,11 +18,11 @@ from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, asks
 from averment.policies.surfaces.code.model import Function, Module
 from averment.policies.surfaces.code.names import Project
-from averment.policies.surfaces.code.paths import Budget, Walker
+from averment.policies.surfaces.code.paths import Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
 from averment.policies.surfaces.code.similarity import similarity_asked
-from averment.policies.surfaces.code.state import Match, Seen
+from averment.policies.surfaces.code.state import Budget, Match, Seen
 from averment.policies.surfaces.comments import above
 
 _READS = re.compile(rf"\b[gG]{RESULT[1:]}|\b{snake(RESULT)}\b".encode())

@@ -11,8 +11,19 @@ from typing import Any
 
 from averment.core.extras import require
 from averment.policies.surfaces.code.apis import BY_NAME
-from averment.policies.surfaces.code.files import asks
-from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, apart, dotted, key_of, required, text_of
+from averment.policies.surfaces.code.javascript_syntax import (
+    FUNCTIONS,
+    apart,
+    at_once,
+    dotted,
+    exported_name,
+    faults_in,
+    key_of,
+    line_of,
+    required,
+    settles,
+    text_of,
+)
 from averment.policies.surfaces.code.javascript_values import ValueReader
 from averment.policies.surfaces.code.model import (
     Class,
@@ -33,7 +44,6 @@ from averment.policies.surfaces.code.model import (
 from averment.policies.surfaces.code.python import SourceError
 
 _GRAMMARS = {".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx"}
-_MAX_FAULTS = 50
 _CHAINED = frozenset({"then", "catch", "finally"})
 
 
@@ -74,7 +84,7 @@ class _Reader(ValueReader):
         own = self.module.own
         own.body = self.block(root.named_children, own)
         if root.has_error:
-            self.module.faults += _faults(root)
+            self.module.faults += faults_in(root)
         return self.module
 
     def block(self, nodes: list[Any], function: Function) -> list[Statement]:
@@ -128,7 +138,7 @@ class _Reader(ValueReader):
     def assignment(self, node: Any, function: Function) -> list[Statement]:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         name = dotted(left)
-        exported = _exported_name(name)
+        exported = exported_name(name)
         if right.type in FUNCTIONS:
             short = name.rsplit(".", 1)[-1] if exported is None else exported
             owner = name.partition(".prototype.")[0] if ".prototype." in name else ""
@@ -192,17 +202,27 @@ class _Reader(ValueReader):
                 self.module.imports[local] = Import(asked.module, key or asked.name)
             return []
         self.from_namespace(self.targets(name, function), dotted(plain))
-        pairs = apart(name, plain)
-        if pairs:
-            return [
-                self.bind(function, self.targets(target, function) if target else [], self.value(item, function)) for target, item in pairs
-            ]
+        together = self.together(name, plain, function)
+        if together:
+            return together
         value = self.value(right, function)
         wrapped = self.wrapped(value, plain, function, text_of(name)) if name.type == "identifier" else None
         if wrapped is not None:
             return [Do(value)]
         targets = self.targets(name, function)
         return [self.bind(function, targets, value)] if targets else [Do(value)]
+
+    def together(self, target: Any, node: Any, function: Function) -> list[Statement]:
+        """The statements of ``const [a, b] = [x, y]`` and ``const rs = await Promise.all([x, y])``, place by place; none if it is neither."""
+        pairs = apart(target, node)
+        found = [self.bind(function, self.targets(part, function) if part else [], self.value(item, function)) for part, item in pairs]
+        items = at_once(node, waited=True) if target.type == "identifier" else []
+        if items and None not in items[:-1]:
+            values = [self.value(item, function) for item in items if item is not None]
+            found = self.bind_each(function, text_of(target), values, line_of(node))
+        for one in found:
+            one.settles = settles(node)
+        return [*found]
 
     def from_namespace(self, targets: list[tuple[str, str]], held: str) -> None:
         """Note what of an SDK gets another name here: ``const { CompareFacesCommand: Compare } = sdk``, ``const Compare = sdk.CompareFacesCommand``."""
@@ -370,29 +390,3 @@ def _goes_back(chain: Value, function: Function) -> bool:
     calls = list(calls_of([Do(chain)]))
     called = {call.name for call in calls if call.receiver is None}
     return not handed.isdisjoint(called | {arg.name for call in calls if call.name in _CHAINED for arg in call.args})
-
-
-def _exported_name(name: str) -> str | None:
-    """What an assignment exports: ``compare`` of ``exports.compare``, "" of ``module.exports``; None if it exports nothing."""
-    if name in {"module.exports", "exports"}:
-        return ""
-    for head in ("module.exports.", "exports."):
-        if name.startswith(head):
-            return name.removeprefix(head)
-    return None
-
-
-def _faults(root: Any) -> list[tuple[int, str, bool]]:
-    """The first place that could not be parsed, and whether any such place holds something about faces."""
-    lines: list[int] = []
-    matters = False
-    queue = [root]
-    while queue and len(lines) < _MAX_FAULTS:
-        node = queue.pop()
-        if node.is_error or node.is_missing:
-            lines.append(node.start_point[0] + 1)
-            matters = matters or asks(node.text)
-        elif node.has_error:
-            queue += reversed(node.children)
-    more = " (and elsewhere)" if len(lines) > 1 else ""
-    return [(lines[0], f"can't be parsed here{more}; the rest of the file was read", matters)] if lines else []

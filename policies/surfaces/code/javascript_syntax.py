@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from averment.policies.surfaces.code.files import asks
 from averment.policies.surfaces.code.model import Import
+
+_MAX_FAULTS = 50
 
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
 TRANSPARENT = frozenset(
@@ -80,20 +83,48 @@ def apart(pattern: Any, node: Any) -> list[tuple[Any, Any]]:
 
     That is an array, or what is waited for at once: ``const [a, b] = await Promise.all([x, y])``.
     """
-    while node.type in TRANSPARENT and node.named_children:
-        node = node.named_children[0]
-    if node.type == "call_expression" and text_of(node.child_by_field_name("function")) in {"Promise.all", "Promise.allSettled"}:
-        given = node.child_by_field_name("arguments").named_children
-        node = given[0] if len(given) == 1 else node
-    if pattern.type != "array_pattern" or node.type != "array":
-        return []
-    items, targets = places(node), places(pattern)
-    if len(targets) > len(items) or any(
-        part is not None and part.type in {"spread_element", "rest_pattern"} for part in [*items, *targets]
+    items, targets = at_once(node), places(pattern) if pattern.type == "array_pattern" else [None]
+    if (
+        pattern.type != "array_pattern"
+        or len(targets) > len(items)
+        or any(part is not None and part.type == "rest_pattern" for part in targets)
     ):
         return []
     targets += [None] * (len(items) - len(targets))
     return [(target, item) for target, item in zip(targets, items, strict=True) if item is not None]
+
+
+def at_once(node: Any, *, waited: bool = False) -> list[Any]:
+    """What stands at each place of an array, or of promises that are awaited at once (only of these if ``waited``); nothing if that isn't known."""
+    node = unwrapped(node)
+    if node.type == "call_expression" and text_of(node.child_by_field_name("function")) in {"Promise.all", "Promise.allSettled"}:
+        given = node.child_by_field_name("arguments").named_children
+        node, waited = (given[0], False) if len(given) == 1 else (node, waited)
+    items = places(node) if node.type == "array" and not waited else []
+    return [] if any(part is not None and part.type == "spread_element" for part in items) else items
+
+
+def settles(node: Any) -> bool:
+    """Whether promises are awaited at once in such a way that none of them fails the rest: ``await Promise.allSettled([...])``."""
+    node = unwrapped(node)
+    return node.type == "call_expression" and text_of(node.child_by_field_name("function")) == "Promise.allSettled"
+
+
+def unwrapped(node: Any) -> Any:
+    """The expression in parentheses, behind ``await`` or ``as``."""
+    while node.type in TRANSPARENT and node.named_children:
+        node = next((part for part in node.named_children if part.type != "comment"), node.named_children[0])
+    return node
+
+
+def exported_name(name: str) -> str | None:
+    """What an assignment exports: ``compare`` of ``exports.compare``, "" of ``module.exports``; None if it exports nothing."""
+    if name in {"module.exports", "exports"}:
+        return ""
+    for head in ("module.exports.", "exports."):
+        if name.startswith(head):
+            return name.removeprefix(head)
+    return None
 
 
 def line_of(node: Any) -> int:
@@ -119,3 +150,19 @@ def leaves(node: Any) -> list[Any]:
             found.append(here)
         queue += reversed(here.named_children)
     return found
+
+
+def faults_in(root: Any) -> list[tuple[int, str, bool]]:
+    """The first place that could not be parsed, and whether any such place holds something about faces."""
+    lines: list[int] = []
+    matters = False
+    queue = [root]
+    while queue and len(lines) < _MAX_FAULTS:
+        node = queue.pop()
+        if node.is_error or node.is_missing:
+            lines.append(node.start_point[0] + 1)
+            matters = matters or asks(node.text)
+        elif node.has_error:
+            queue += reversed(node.children)
+    more = " (and elsewhere)" if len(lines) > 1 else ""
+    return [(lines[0], f"can't be parsed here{more}; the rest of the file was read", matters)] if lines else []

@@ -245,6 +245,8 @@ class ValueReader(Builder, ABC):
 
     def expr_subscript_expression(self, node: Any, function: Function) -> Value:
         base, index = (self.value(node.child_by_field_name(name), function) for name in ("object", "index"))
+        if (entry := self.entry(base, index, function)) is not None:
+            return entry
         made = Value(line_of(node)).take(base, index)
         if (key := self.key(index)) is not None:
             made.keys.add(key)

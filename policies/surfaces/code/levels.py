@@ -9,7 +9,7 @@ from averment.policies.surfaces.code.model import Call, Class, Function, Module,
 from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.reach import Reach
 from averment.policies.surfaces.code.state import Frame, Seen, State
-from averment.policies.surfaces.code.telling import FIELDS, PICTURES, Level, answer_of, goes_on, parts_of, tells
+from averment.policies.surfaces.code.telling import FIELDS, PICTURES, SETTLED, Level, answer_of, goes_on, parts_of, tells
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
@@ -62,6 +62,8 @@ class Levels:
         """The bar of at most 1 with which a confidence is compared, if it is."""
         self._walked: dict[Function, None] = {}
         self._scales: dict[Module, bool] = {}
+        self.settled: set[str] = set()
+        """What holds the answer of something that looks at a result, or its failure (``Promise.allSettled``)."""
         self._left: set[int] = set()
         """Calls of what is asynchronous, for whose answer nothing waits."""
 
@@ -154,6 +156,12 @@ class Levels:
         level = self.told_by(Level.RAW, (key for value in values for key in value.keys))
         return Level.TELLING if level is Level.SCORE and any(value.tests for value in values) else level
 
+    def failed(self, test: Value) -> bool:
+        """Whether ``test`` asks if what looks at a result has failed, of promises of which no failure stops the others."""
+        if SETTLED.isdisjoint(text for text, _ in test.texts):
+            return False
+        return any(name == held or name.startswith(f"{held}.") for name in test.own for held in self.settled)
+
     def deciding(self, test: Value, frame: Frame) -> list[Value]:
         """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
         if not test.logic:
@@ -176,6 +184,8 @@ class Levels:
             level = levels.get(".".join(parts[:end]))
             if level is not None:
                 return self.told_by(level, parts[end:])
+            if parts[end - 1].startswith("#"):
+                break  # an entry of a list of which each is known, and this one is nothing of a result
         return Level.NOTHING
 
     def set(self, name: str, level: Level, frame: Frame) -> None:
@@ -247,6 +257,8 @@ class Levels:
         """The level of what is taken out of ``value``, which is of ``level``, by ``key``: a field, or a place (``#0``) of a tuple."""
         if not key.startswith("#"):
             return self.told_by(level, [key])
+        if value.name and any(name.startswith(f"{value.name}.#") for name in frame.function.bindings):  # const [a, b] = rs
+            return self.get(f"{value.name}.{key}", frame)
         targets = self.reach.targets(value.outer, frame.function) if value.outer is not None else []
         kept = [self._tuples[target].get(int(key[1:])) for target in targets if target in self._tuples]
         known = [found for found in kept if found is not None]

@@ -138,10 +138,12 @@ class Param:
 
 @dataclass(slots=True)
 class Bind:
-    """``targets = value``; each target with the key that it is taken from when the value is taken apart (else ""), or its place (``#0``)."""
+    """``targets = value``; each target with the key that it is taken from when the value is taken apart (else ""), or its place (``#0``).
+    ``settles`` tells whether a failure in ``value`` comes as an answer: of ``await Promise.allSettled([value])``."""
 
     targets: list[tuple[str, str]]
     value: Value
+    settles: bool = False
 
 
 @dataclass(slots=True)
@@ -290,6 +292,8 @@ class Builder:
 
     def __init__(self, path: Path, language: str, text: str) -> None:
         self.module = Module(path, language, lines=text.splitlines())
+        self.listed: set[tuple[str, str]] = set()
+        """Names of lists whose entries are known one by one, each with the function in which it is bound."""
         self.add(Function(self.module, MODULE, 1, max(len(self.module.lines), 1)))
 
     def add(self, function: Function) -> Function:
@@ -318,6 +322,24 @@ class Builder:
             )
             scope.setdefault(name, []).append(bound)
         return Bind(targets, value)
+
+    def bind_each(self, function: Function, name: str, items: list[Value], line: int) -> list[Bind]:
+        """The statements by which ``name`` holds ``items``, each under its place: ``rs[1]`` is then read as ``rs.#1``."""
+        self.listed.add((function.name, name))
+        names = [f"{name}.#{index}" for index in range(len(items))]
+        whole = Value(line, reads=list(names), own=list(names))
+        return [
+            *(self.bind(function, [(one, "")], item) for one, item in zip(names, items, strict=True)),
+            self.bind(function, [(name, "")], whole),
+        ]
+
+    def entry(self, base: Value, index: Value, function: Function) -> Value | None:
+        """The entry of a list that is known one by one, where ``base[index]`` is one."""
+        place = str(index.literal) if index.constant and not isinstance(index.literal, bool | list | dict) else ""
+        if not place.isdecimal() or (function.name, base.name) not in self.listed:
+            return None
+        name = f"{base.name}.#{place}"
+        return Value(base.line, name=name, reads=[name], own=[name])
 
 
 def statements_of(body: list[Statement]) -> Iterator[Statement]:

@@ -16,8 +16,6 @@ go too deep, the walk says so (``Walker.cut``), for a path that wasn't walked ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from averment.policies.surfaces.code.apis import MATCHES, RESULT, SESSION
 from averment.policies.surfaces.code.levels import NUMERIC, THREADS, UNAWAITED, Levels
 from averment.policies.surfaces.code.model import (
@@ -37,7 +35,7 @@ from averment.policies.surfaces.code.model import (
 )
 from averment.policies.surfaces.code.names import Kind
 from averment.policies.surfaces.code.reach import Asked, Reach
-from averment.policies.surfaces.code.state import Frame, Match, Seen, State, become, joined
+from averment.policies.surfaces.code.state import MAX_ALL_STEPS, Budget, Frame, Match, Seen, State, become, joined
 from averment.policies.surfaces.code.telling import (
     Level,
     about_liveness,
@@ -50,16 +48,7 @@ from averment.policies.surfaces.code.telling import (
 MAX_STEPS = 10_000
 """From one entry point. The longest walk in 25 public programs that match faces takes 268."""
 MAX_CALLS_DEEP = 25
-MAX_ALL_STEPS = 50_000
-"""In a project."""
 MAX_PENDING = 200
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many steps may still be walked in a project: a bound on work, whatever the code is like."""
-
-    left: int = MAX_ALL_STEPS
 
 
 class Walker(Levels):
@@ -145,10 +134,13 @@ class Walker(Levels):
 
     def statement(self, statement: Statement, frame: Frame, state: State) -> State | None:
         match statement:
-            case Bind(targets, value):
-                self._labelled = value if not value.logic and value.operands else None
+            case Bind(targets, value, settles):
+                before, self._labelled = state.copy(), value if not value.logic and value.operands else None
                 self.assign(targets, value, self.value(value, frame, state, top=True), frame)
                 self._labelled = None
+                if settles and state.seen > max(before.seen, Seen.READ):
+                    state.seen = max(before.seen, Seen.READ)
+                    self.settled.update(name for name, _ in targets)
             case Do(value):
                 self.leaves(value, frame)
                 around, self._noted = self._noted, self._noted or only_notes([[statement]])
@@ -234,7 +226,7 @@ class Walker(Levels):
     def tested(self, test: Value, frame: Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
         level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
-        if level is Level.TELLING:
+        if level is Level.TELLING or self.failed(test):
             self.checked(state)
         elif level is Level.ENDED:
             state.ended = True

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from averment.policies.surfaces.code.apis import BY_NAME
-from averment.policies.surfaces.code.fstrings import without_fstrings
+from averment.policies.surfaces.code.fstrings import tree_of
 from averment.policies.surfaces.code.model import (
     Bind,
     Builder,
@@ -30,7 +30,7 @@ from averment.policies.surfaces.code.model import (
     Value,
     runs_over,
 )
-from averment.policies.surfaces.code.python_syntax import apart, dotted, keys_of, lambdas, type_name
+from averment.policies.surfaces.code.python_syntax import apart, dotted, gathered, keys_of, lambdas, settles, type_name
 from averment.policies.surfaces.code.telling import about_liveness, registers
 
 SUFFIXES = (".py",)
@@ -56,7 +56,7 @@ def parse(path: Path, data: bytes) -> Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # other people's escapes and comparisons are none of ours
-            tree = _tree(data, path)
+            tree = tree_of(data, path)
         text = data.decode("utf-8", "replace")
         return _Reader(path, text).read(tree)
     except SyntaxError as error:
@@ -68,24 +68,6 @@ def parse(path: Path, data: bytes) -> Module:
         raise SourceError(None, f"is not valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
         raise SourceError(None, "is nested too deeply to be read") from error
-
-
-def _tree(data: bytes, path: Path) -> ast.Module:
-    """The tree of a file; before Python 3.12, f-strings in the newer syntax are taken for plain strings.
-
-    Raises:
-        SyntaxError: it isn't valid Python; the place is that in the file as it stands.
-    """
-    try:
-        return ast.parse(data, filename=str(path))
-    except SyntaxError as error:
-        older = without_fstrings(data.decode("utf-8-sig")) if sys.version_info < (3, 12) else None
-        if older is None:
-            raise
-        try:
-            return ast.parse(older, filename=str(path))
-        except SyntaxError:
-            raise error from None
 
 
 class _Reader(Builder):
@@ -157,8 +139,14 @@ class _Reader(Builder):
 
     def stmt_Assign(self, node: ast.Assign, function: Function) -> list[Statement]:
         pairs = apart(node.targets[0], node.value) if len(node.targets) == 1 else []
-        if pairs:
-            return [self.bind(function, self.targets(target), self.value(value, function)) for target, value in pairs]
+        found = [self.bind(function, self.targets(target), self.value(value, function)) for target, value in pairs]
+        items = gathered(node.value) if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) else []
+        if items:
+            found = self.bind_each(function, dotted(node.targets[0]), [self.value(item, function) for item in items], node.lineno)
+        if found:
+            for one in found:
+                one.settles = settles(node.value)
+            return [*found]
         value = self.value(node.value, function)
         targets = [pair for target in node.targets for pair in self.targets(target)]
         return [self.bind(function, targets, value)] if targets else [Do(value)]
@@ -307,6 +295,8 @@ class _Reader(Builder):
     def expr_Subscript(self, node: ast.Subscript, function: Function) -> Value:
         base = self.value(node.value, function)
         index = self.value(node.slice, function)
+        if (entry := self.entry(base, index, function)) is not None:
+            return entry
         made = Value(node.lineno).take(base, index)
         if (key := self.key(index)) is not None:
             made.keys.add(key)

@@ -24,14 +24,27 @@ def lambdas(node: ast.Call) -> list[ast.Lambda]:
 
 def apart(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
     """What each part of ``target`` is bound to where that stands there: ``a, b = x, y``, ``a, b = await gather(x, y)``; else nothing."""
-    value = value.value if isinstance(value, ast.Await) else value
-    gathered = isinstance(value, ast.Call) and (dotted(value.func).rpartition(".")[2] == "gather")
-    items = value.args if gathered and isinstance(value, ast.Call) else value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    items = gathered(value) or (value.elts if isinstance(value, ast.Tuple | ast.List) else [])
     parts = target.elts if isinstance(target, ast.Tuple | ast.List) else []
     if len(parts) != len(items) or any(isinstance(part, ast.Starred) for part in [*parts, *items]):
         return []
     bound = {name for part in parts for name in _names(part)}
     return list(zip(parts, items, strict=True)) if bound.isdisjoint(name for item in items for name in _names(item)) else []
+
+
+def gathered(value: ast.expr) -> list[ast.expr]:
+    """What is awaited at once, each for a place in the answer: ``await asyncio.gather(x, y)``; nothing if it is something else or isn't known."""
+    value = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "gather":
+        return []
+    return [] if any(isinstance(arg, ast.Starred) for arg in value.args) else value.args
+
+
+def settles(value: ast.expr) -> bool:
+    """Whether what is awaited at once fails nothing: ``await asyncio.gather(..., return_exceptions=True)``."""
+    value = value.value if isinstance(value, ast.Await) else value
+    keywords = value.keywords if isinstance(value, ast.Call) else []
+    return any(one.arg == "return_exceptions" and not (isinstance(one.value, ast.Constant) and not one.value.value) for one in keywords)
 
 
 def _names(node: ast.AST) -> Iterator[str]:

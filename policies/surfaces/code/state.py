@@ -9,6 +9,16 @@ from averment.policies.surfaces.code.model import Function, Value
 from averment.policies.surfaces.code.reach import Asked
 from averment.policies.surfaces.code.telling import Level
 
+MAX_ALL_STEPS = 50_000
+"""In a project."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many steps may still be walked in a project: a bound on work, whatever the code is like."""
+
+    left: int = MAX_ALL_STEPS
+
 
 class Seen(IntEnum):
     """What a path has done about liveness."""

@@ -30,7 +30,8 @@ probable it is that the person was live is its Confidence.
 PICTURES = frozenset({"referenceimage", "auditimages"})
 """The fields of a liveness result that hold pictures of the session: what is found in them is no answer of the session's."""
 
-_SETTLED = frozenset({"fulfilled", "rejected"})
+SETTLED = frozenset({"fulfilled", "rejected"})
+"""What the status of a promise is that nothing else waited for."""
 _ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})
 """Functions that ask what kind of thing something is, or whether it is there."""
 _LISTENING = re.compile(
@@ -112,7 +113,7 @@ def decides_nothing(call: Call) -> bool:
 
 def mere_presence(test: Value) -> bool:
     """Whether ``test`` asks only if there is a confidence or status at all (``if result.Confidence``), not what it is."""
-    if not _SETTLED.isdisjoint(text for text, _ in test.texts):
+    if not SETTLED.isdisjoint(text for text, _ in test.texts):
         return True  # of Promise.allSettled: the promise's own status
     if test.tests:
         return False

@@ -14,8 +14,9 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.code import graphs as code_graphs
-from averment.policies.surfaces.code.paths import MAX_STEPS, Budget
+from averment.policies.surfaces.code.paths import MAX_STEPS
 from averment.policies.surfaces.code.reach import MAX_CALLERS
+from averment.policies.surfaces.code.state import Budget
 from averment.policies.surfaces.code.surface import CodeSurface
 
 PYTHON = 'import boto3\nrek = boto3.client("rekognition")\n'

@@ -163,6 +163,9 @@ TOGETHER = "asyncio.gather(asyncio.to_thread(rek.get_face_liveness_session_resul
     [
         (f'live, match = await {TOGETHER}\nif match["SourceImageFace"]["Confidence"] < 90:\n    return None', Verdict.FAIL),
         (f'live, match = await {TOGETHER}\nif live["Confidence"] < 90:\n    return None', Verdict.PASS),
+        (f'rs = await {TOGETHER}\nif rs[1]["SourceImageFace"]["Confidence"] < 90:\n    return None', Verdict.FAIL),
+        (f'rs = await {TOGETHER}\nif rs[0]["Confidence"] < 90:\n    return None', Verdict.PASS),
+        (f'rs = await {TOGETHER}\nlive = rs[0]\nif live["Confidence"] < 90:\n    return None', Verdict.PASS),
         (f'live, match = {LIVE}, {COMPARE}\nif match["SourceImageFace"]["Confidence"] < 90:\n    return None', Verdict.FAIL),
         (f'live, match = {LIVE}, {COMPARE}\nmatch, live = live, match\nif match["Confidence"] < 90:\n    return None', Verdict.PASS),
     ],
@@ -180,6 +183,18 @@ def test_what_is_asked_at_once_keeps_its_place(handler: str, verdict: Verdict, t
         (f"const [live, match] = await Promise.all([{READ}, {MATCH}]); if (live.Confidence < 90) throw 1;", Verdict.PASS),
         (f"const [live, match] = await Promise.all([{READ}, {MATCH},]); if (live.Confidence < 90) throw 1;", Verdict.PASS),
         (f"const [, live] = await Promise.allSettled([note(e), {READ}]); if (live.value.Confidence < 90) throw 1;", Verdict.PASS),
+        (f"const rs = await Promise.all([{READ}, {MATCH}]); if (rs[1].SourceImageFace.Confidence < 90) throw 1;", Verdict.FAIL),
+        (f"const rs = await Promise.all([{READ}, {MATCH}]); if (rs[0].Confidence < 90) throw 1;", Verdict.PASS),
+        (
+            f"const rs = await Promise.all([{READ}, {MATCH}]); const match = rs[1]; if (match.SourceImageFace.Confidence < 90) throw 1;",
+            Verdict.FAIL,
+        ),
+        (f"const rs = await Promise.all([{READ}, {MATCH}]); const [live] = rs; if (live.Confidence < 90) throw 1;", Verdict.PASS),
+        (
+            f"const rs = await Promise.all([{READ}, {MATCH}]); const [, match] = rs; if (match.SourceImageFace.Confidence < 90) throw 1;",
+            Verdict.FAIL,
+        ),
+        (f"const rs = await Promise.allSettled([note(e), {READ}]); if (rs[1].value.Confidence < 90) throw 1;", Verdict.PASS),
         (f"const [match] = await Promise.all([{MATCH}, {READ}]); if (match.SourceImageFace.Confidence < 90) throw 1;", Verdict.FAIL),
     ],
 )
@@ -213,6 +228,15 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
         ("if (e.s) { await demand(e); } note(e).catch(told);", Verdict.UNKNOWN, "is read only on one branch"),
         ("await new Promise((yes, no) => { demand(e).then(yes).catch(no); });", Verdict.PASS, ""),
         (f"demand(e).then(() => {MATCH}).then(note);", Verdict.UNKNOWN, "then(), which is asynchronous and isn't awaited"),
+        ("const rs = await Promise.allSettled([demand(e), note(e)]); await note(rs);", Verdict.UNKNOWN, "only on one branch"),
+        ("const [asked] = await Promise.allSettled([demand(e), note(e)]); await note(asked);", Verdict.UNKNOWN, "only on one branch"),
+        ("const [asked] = await Promise.allSettled([demand(e)]); if (asked.status === 'rejected') throw 1;", Verdict.PASS, ""),
+        ("const rs = await Promise.allSettled([demand(e), note(e)]); if (rs[0].status !== 'fulfilled') throw 1;", Verdict.PASS, ""),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); if (rs[1].status !== 'fulfilled') throw 1;",
+            Verdict.UNKNOWN,
+            "only on one branch",
+        ),
         ("await Promise.allSettled([demand(e), note(e)]);", Verdict.UNKNOWN, "Promise.allSettled(), at whose answers nothing looks"),
     ],
 )
@@ -232,6 +256,9 @@ def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: 
         ("await demand(event)", Verdict.PASS),
         ("task = asyncio.create_task(demand(event))\nawait task", Verdict.PASS),
         ("await asyncio.gather(demand(event), other(), return_exceptions=True)", Verdict.UNKNOWN),
+        ("rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nprint(rs)", Verdict.UNKNOWN),
+        ("a, b = await asyncio.gather(demand(event), other(), return_exceptions=True)", Verdict.UNKNOWN),
+        ("rs = await asyncio.gather(demand(event), other())", Verdict.PASS),
         ("await asyncio.gather(demand(event), other())", Verdict.PASS),
     ],
 )
