@@ -210,7 +210,9 @@ class _Reader(ValueReader):
         if wrapped is not None:
             return [Do(value)]
         targets = self.targets(name, function)
-        return [self.bind(function, targets, value)] if targets else [Do(value)]
+        bound = self.bind(function, targets, value)
+        bound.settles = settles(plain)
+        return [bound] if targets else [Do(value)]
 
     def together(self, target: Any, node: Any, function: Function) -> list[Statement]:
         """The statements of ``const [a, b] = [x, y]`` and ``const rs = await Promise.all([x, y])``, place by place; none if it is neither."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from averment.policies.surfaces.code.files import asks
 from averment.policies.surfaces.code.model import Import
 
 _MAX_FAULTS = 50
+_PROMISE = re.compile(r"new\s+Promise\s*(?:<[^()]*>)?\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(\s*([\w$]+)[^,()]*,")
+"""What makes a promise by a function whose first parameter fulfils it."""
 
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
 TRANSPARENT = frozenset(
@@ -102,6 +105,24 @@ def at_once(node: Any, *, waited: bool = False) -> list[Any]:
         node, waited = (given[0], False) if len(given) == 1 else (node, waited)
     items = places(node) if node.type == "array" and not waited else []
     return [] if any(part is not None and part.type == "spread_element" for part in items) else items
+
+
+def racing(node: Any) -> list[int]:
+    """The places of promises of which the first counts (``Promise.race``, ``Promise.any``), but of those that can only fail, as a limit of time does."""
+    if text_of(node.child_by_field_name("function")) not in {"Promise.race", "Promise.any"}:
+        return []
+    given = node.child_by_field_name("arguments").named_children
+    items = [part for part in given[0].named_children if part.type != "comment"] if len(given) == 1 and given[0].type == "array" else []
+    running = [index for index, item in enumerate(items) if not _only_fails(item)]
+    return running if len(running) > 1 else []
+
+
+def _only_fails(node: Any) -> bool:
+    """Whether a promise is made here that nothing fulfils: ``new Promise((_, reject) => setTimeout(() => reject(late), 5000))``."""
+    made = _PROMISE.match(text_of(node))
+    if made is not None:
+        return len(re.findall(rf"(?<![\w$]){re.escape(made[1])}(?![\w$])", text_of(node))) == 1
+    return text_of(node).startswith("Promise.reject(")
 
 
 def settles(node: Any) -> bool:

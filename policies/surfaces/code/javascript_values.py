@@ -15,6 +15,7 @@ from averment.policies.surfaces.code.javascript_syntax import (
     leaves,
     line_of,
     places,
+    racing,
     text_of,
     type_name,
 )
@@ -22,31 +23,8 @@ from averment.policies.surfaces.code.model import MODULE, Builder, Call, Class, 
 from averment.policies.surfaces.code.telling import about_liveness, registers
 
 _IN_PLACE = frozenset(
-    [
-        "then",
-        "catch",
-        "finally",
-        "map",
-        "forEach",
-        "filter",
-        "reduce",
-        "some",
-        "every",
-        "find",
-        "flatMap",
-        "all",
-        "allSettled",
-        "race",
-        "Promise",
-        "setTimeout",
-        "setImmediate",
-        "nextTick",
-        "retry",
-        "promisify",
-        "waterfall",
-        "series",
-        "parallel",
-    ]
+    {"then", "catch", "finally", "map", "forEach", "filter", "reduce", "some", "every", "find", "flatMap", "all", "allSettled", "race"}
+    | {"Promise", "setTimeout", "setImmediate", "nextTick", "retry", "promisify", "waterfall", "series", "parallel"}
 )
 """Callees whose function literals run as part of the call, even at module level."""
 
@@ -336,7 +314,10 @@ class ValueReader(Builder, ABC):
 
     def expr_call_expression(self, node: Any, function: Function) -> Value:
         callee, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        return self._call(node, self.callee(callee, function), listed, function)
+        made = self._call(node, self.callee(callee, function), listed, function)
+        first = racing(node)
+        items = made.outer.args[0].literal if first and made.outer is not None else None
+        return made.perhaps(*(items[place] for place in first)) if isinstance(items, list) else made
 
     def expr_new_expression(self, node: Any, function: Function) -> Value:
         call = self.callee(node.child_by_field_name("constructor"), function)

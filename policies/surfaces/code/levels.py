@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from averment.policies.surfaces.code.model import Call, Class, Function, Module, Param, Value, values_of
+from averment.policies.surfaces.code.model import MODULE, Call, Class, Function, Module, Param, Value, calls_of, values_of
 from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.reach import Reach
 from averment.policies.surfaces.code.state import Frame, Seen, State
-from averment.policies.surfaces.code.telling import FIELDS, PICTURES, SETTLED, Level, answer_of, goes_on, parts_of, tells
+from averment.policies.surfaces.code.telling import FIELDS, PICTURES, SETTLED, Level, about_liveness, answer_of, goes_on, parts_of, tells
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
@@ -64,6 +64,9 @@ class Levels:
         self._scales: dict[Module, bool] = {}
         self.settled: set[str] = set()
         """What holds the answer of something that looks at a result, or its failure (``Promise.allSettled``)."""
+        self._tasks: dict[str, Seen] = {}
+        """Names of what was started and not waited for yet, with what had been done about liveness before."""
+        self._read: dict[Function, set[str]] = {}
         self._left: set[int] = set()
         """Calls of what is asynchronous, for whose answer nothing waits."""
 
@@ -169,6 +172,12 @@ class Levels:
         others = [part for part in test.operands if self.level(part, frame) is Level.NOTHING]
         decided = any(not part.constant or test.logic == "and" for part in others)
         return [part for part in test.operands if part not in others] if decided else []
+
+    def other(self, test: Value, state: State) -> None:
+        """Note that ``test`` is about something that is called liveness, if it is."""
+        word = next((name for name in (*test.reads, *sorted(test.keys)) if about_liveness(name.rsplit(".", 1)[-1])), None)
+        if word is not None:
+            state.other = state.other or f"it looks at '{word}'"
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -292,6 +301,27 @@ class Levels:
         if targets and all(target.waited for target in targets):
             self._left.add(id(call))
 
+    def starts(self, targets: list[tuple[str, str]], value: Value, frame: Frame, state: State) -> None:
+        """Note what ``value`` starts without waiting for it: under a name, or for nobody if its name is never read."""
+        call = value.outer
+        if call is None or call.awaited or len(targets) != 1:
+            return
+        name, function = targets[0][0], frame.function
+        if call.name in _TASKS:
+            self._tasks[name] = state.seen
+        if function not in self._read:
+            bodies = [function.body, *(inline.body for one in calls_of(function.body) for inline in one.inline)]
+            self._read[function] = {head.partition(".")[0] for body in bodies for one in values_of(body) for head in one.reads}
+        if name.isidentifier() and name not in self._read[function] and function.name != MODULE:
+            self.leaves(value, frame)
+
+    def settle(self, targets: list[tuple[str, str]], value: Value, before: State, state: State) -> None:
+        """Lower what was looked at in ``value``, whose failure comes as an answer, to what was read."""
+        least = min([before.seen, *(self._tasks[name] for name in value.reads if name in self._tasks)])
+        if state.seen > max(least, Seen.READ):
+            state.seen = max(least, Seen.READ)
+            self.settled.update(name for name, _ in targets)
+
     def drops(self, value: Value) -> str:
         """By what ``value``, a statement, lets go on whoever was refused in it: promises for which nothing waits, or whose failures come as
         answers at which nothing looks; "" if it doesn't."""
@@ -301,7 +331,7 @@ class Levels:
         if call.floating:
             return f"a chain that ends in {call.name}(), {UNAWAITED}"
         flag = call.keywords.get("return_exceptions") if call.name == "gather" else None
-        settled = call.path == "Promise.allSettled" or (flag is not None and flag.constant and flag.literal is True)
+        settled = call.path in {"Promise.allSettled", "asyncio.wait"} or (flag is not None and flag.constant and flag.literal is True)
         return f"{call.path}(), at whose answers nothing looks" if settled else ""
 
     def goes_on(self, call: Call, frame: Frame) -> bool:

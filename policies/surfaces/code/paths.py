@@ -134,13 +134,8 @@ class Walker(Levels):
 
     def statement(self, statement: Statement, frame: Frame, state: State) -> State | None:
         match statement:
-            case Bind(targets, value, settles):
-                before, self._labelled = state.copy(), value if not value.logic and value.operands else None
-                self.assign(targets, value, self.value(value, frame, state, top=True), frame)
-                self._labelled = None
-                if settles and state.seen > max(before.seen, Seen.READ):
-                    state.seen = max(before.seen, Seen.READ)
-                    self.settled.update(name for name, _ in targets)
+            case Bind():
+                self.bind(statement, frame, state)
             case Do(value):
                 self.leaves(value, frame)
                 around, self._noted = self._noted, self._noted or only_notes([[statement]])
@@ -149,6 +144,8 @@ class Walker(Levels):
                 if dropped and before.seen < state.seen:
                     become(state, joined([before, state.copy()]))
                     state.left = state.left or dropped
+                elif dropped:
+                    self.settle([], value, before, state)
                 self._noted = around
             case If():
                 return self.branch(statement, frame, state)
@@ -170,6 +167,18 @@ class Walker(Levels):
                     self.value(value, frame, state, top=True)
                 return None
         return state
+
+    def bind(self, statement: Bind, frame: Frame, state: State) -> None:
+        """Give names what a statement binds them to."""
+        targets, value = statement.targets, statement.value
+        before, self._labelled = state.copy(), value if not value.logic and value.operands else None
+        self.starts(targets, value, frame, state)
+        self.assign(targets, value, self.value(value, frame, state, top=True), frame)
+        self._labelled = None
+        if statement.settles:
+            self.settle(targets, value, before, state)
+        elif not self.settled.isdisjoint(value.reads):
+            self.settled.update(name for name, _ in targets)
 
     def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
@@ -234,12 +243,6 @@ class Walker(Levels):
                 match.ended_later = True
         self.other(test, state)
 
-    def other(self, test: Value, state: State) -> None:
-        """Note that ``test`` is about something that is called liveness, if it is."""
-        word = next((name for name in (*test.reads, *sorted(test.keys)) if about_liveness(name.rsplit(".", 1)[-1])), None)
-        if word is not None:
-            state.other = state.other or f"it looks at '{word}'"
-
     def weighed(self, test: Value, frame: Frame, state: State) -> None:
         """A comparison with a liveness result, whose answer decides nothing by itself."""
         level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
@@ -292,6 +295,9 @@ class Walker(Levels):
             return self.made(call, frame, state)
         aside = state.copy()
         level = self.made(call, frame, aside)
+        race = next((hinge.outer for hinge in call.hinges if hinge.outer is not None), None)
+        if race is not None and state.seen < aside.seen:
+            state.left = state.left or f"{race.path}(), where whatever answers first counts"
         become(state, joined([state.copy(), aside]))
         return level
 
@@ -302,6 +308,8 @@ class Walker(Levels):
         self._steps += 1
         self._before[id(call)] = state.seen
         before = state.copy() if id(call) in self._left or call.name in THREADS else None
+        if call.name == "result" and call.receiver is not None and not self.settled.isdisjoint(call.receiver.reads):
+            self.checked(state)  # which raises what a task of asyncio.wait raised
         given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
         asked = self.reach.of_call(call, frame.function)
         result = given

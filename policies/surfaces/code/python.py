@@ -149,7 +149,9 @@ class _Reader(Builder):
             return [*found]
         value = self.value(node.value, function)
         targets = [pair for target in node.targets for pair in self.targets(target)]
-        return [self.bind(function, targets, value)] if targets else [Do(value)]
+        bound = self.bind(function, targets, value)
+        bound.settles = settles(node.value)
+        return [bound] if targets else [Do(value)]
 
     def stmt_AnnAssign(self, node: ast.AnnAssign, function: Function) -> list[Statement]:
         if isinstance(node.target, ast.Attribute) and function.owner in self.module.classes:

@@ -41,8 +41,10 @@ def gathered(value: ast.expr) -> list[ast.expr]:
 
 
 def settles(value: ast.expr) -> bool:
-    """Whether what is awaited at once fails nothing: ``await asyncio.gather(..., return_exceptions=True)``."""
+    """Whether what is awaited at once fails nothing: ``await asyncio.gather(..., return_exceptions=True)``, ``await asyncio.wait(...)``."""
     value = value.value if isinstance(value, ast.Await) else value
+    if isinstance(value, ast.Call) and dotted(value.func) == "asyncio.wait":
+        return True
     keywords = value.keywords if isinstance(value, ast.Call) else []
     return any(one.arg == "return_exceptions" and not (isinstance(one.value, ast.Constant) and not one.value.value) for one in keywords)
 
