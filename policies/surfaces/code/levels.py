@@ -35,8 +35,11 @@ THREADS = frozenset({"Thread", "Timer", "Process"})
 NUMERIC = frozenset({"abs", "max", "min", "floor", "ceil", "trunc", "quantize", "clamp", "sum", "mean", "fround", "valueOf"})
 """Calls that give a number for numbers, and say nothing of it."""
 
-_SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|\b0\.01\b|\bpercent|normali[sz]e", re.IGNORECASE)
-"""What a line has that brings a confidence to another scale."""
+_SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|(?<![\d.])0?\.01\b|\b\w*(?:percent|normali[sz]e|ratio|fraction|scale)\w*\s*\(", re.IGNORECASE)
+"""What a line has that brings a number to another scale."""
+_WORD = re.compile(r"[\w$]+")
+_COMMENT = re.compile(r"^\s*(?:#|//|/?\*|[\"']{3}).*|(?:\s#|\s//).*")
+_CONFIDENCE = re.compile(r"confidence|\bscore", re.IGNORECASE)
 
 _TASKS = frozenset({"create_task", "ensure_future"})
 """Functions of Python's asyncio that start a coroutine and don't wait for it."""
@@ -61,7 +64,8 @@ class Levels:
         self.low = ""
         """The bar of at most 1 with which a confidence is compared, if it is."""
         self._walked: dict[Function, None] = {}
-        self._scales: dict[Module, bool] = {}
+        self._held: set[str] = set()
+        """Names that held some of a result anywhere on the way."""
         self.settled: set[str] = set()
         """What holds the answer of something that looks at a result, or its failure (``Promise.allSettled``)."""
         self._tasks: dict[str, Seen] = {}
@@ -97,16 +101,16 @@ class Levels:
     def lets_all_through(self, value: Value, frame: Frame) -> bool:
         """Whether ``value`` compares a confidence, which counts to 100, with a bar of at most 1, and nothing around it changes its scale."""
         bars = [bar for side in value.bars if (bar := _number(side, frame.function, self.reach.project)) is not None]
-        if not bars or max(bars) > 1 or any(self.scales(module) for module in {one.module for one in self._walked}):
+        if not bars or max(bars) > 1 or any(self.scales(one) for one in self._walked):
             return False
         self.low = self.low or f"{max(bars):g}"
         return True
 
-    def scales(self, module: Module) -> bool:
-        """Whether a line of ``module`` may bring a confidence to another scale."""
-        if module not in self._scales:
-            self._scales[module] = any(_SCALED.search(line) for line in module.lines)
-        return self._scales[module]
+    def scales(self, function: Function) -> bool:
+        """Whether a line of ``function`` may bring a confidence, or what holds one here, to another scale; what stands in a comment doesn't."""
+        lines = function.module.lines[function.line - 1 : function.end]
+        code = (_COMMENT.sub("", line) for line in lines if _SCALED.search(line))
+        return any(_SCALED.search(line) and (_CONFIDENCE.search(line) or not self._held.isdisjoint(_WORD.findall(line))) for line in code)
 
     def made_of(self, value: Value, frame: Frame) -> Level:
         """The level of what ``value`` is made of: the names and calls that stand in no other call."""
@@ -202,6 +206,7 @@ class Levels:
         if levels is self._shared:
             self.keep([(name.split(".")[1], level)])
         if level is not Level.NOTHING:
+            self._held.add(name.rpartition(".")[2])
             levels[name] = max(level, levels.get(name, Level.NOTHING))
             frame.placed[name] = frame.block
             head, _, rest = name.partition(".")
@@ -356,6 +361,7 @@ class Levels:
 
     def take(self, param: Param, level: Level, levels: dict[str, Level]) -> None:
         """Give ``param``, or the names that it takes out of an object, the level of an argument."""
+        self._held.update(name for name in (param.name, *(pick for pick, _ in param.picks)) if name)
         if param.name:
             levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
         for name, key in param.picks:
