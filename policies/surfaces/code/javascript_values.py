@@ -20,7 +20,7 @@ from averment.policies.surfaces.code.javascript_syntax import (
     type_name,
 )
 from averment.policies.surfaces.code.model import MODULE, Builder, Call, Class, Function, Inline, Param, Statement, Value
-from averment.policies.surfaces.code.telling import about_liveness, registers
+from averment.policies.surfaces.code.telling import SCRIPT_HANDLERS, about_liveness, registers
 
 _IN_PLACE = frozenset(
     {"then", "catch", "finally", "map", "forEach", "filter", "reduce", "some", "every", "find", "flatMap", "all", "allSettled", "race"}
@@ -30,7 +30,6 @@ _IN_PLACE = frozenset(
 
 _GETTERS = frozenset({"get", "prop", "path"})
 _COMPARISONS = frozenset({"==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "instanceof"})
-_HANDLERS = frozenset({"handler", "lambdaHandler", "main", "GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class ValueReader(Builder, ABC):
@@ -54,7 +53,7 @@ class ValueReader(Builder, ABC):
         self.made.add(node.id)
         prefix = f"{owner}." if owner else "" if outer.name == MODULE else f"{outer.name}."
         start, end = node.start_point[0] + 1, node.end_point[0] + 1
-        entry = entry or ("a handler by its name" if name in _HANDLERS and not owner else "")
+        entry = entry or ("a handler by its name" if name in SCRIPT_HANDLERS and not owner else "")
         function = self.add(Function(self.module, prefix + name, start, end, owner=owner or outer.owner, outer=outer, entry=entry))
         function.waited = any(part.type == "async" for part in node.children)
         function.params = self.params(node, function)

@@ -31,11 +31,10 @@ from averment.policies.surfaces.code.model import (
     runs_over,
 )
 from averment.policies.surfaces.code.python_syntax import apart, dotted, gathered, keys_of, lambdas, settles, type_name
-from averment.policies.surfaces.code.telling import about_liveness, registers
+from averment.policies.surfaces.code.telling import PYTHON_HANDLERS, about_liveness, registers
 
 SUFFIXES = (".py",)
 _LEAVING = frozenset({"sys.exit", "exit", "quit", "os._exit", "abort"})
-_HANDLERS = frozenset({"handler", "lambda_handler", "main"})
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr"})
 
 
@@ -99,7 +98,7 @@ class _Reader(Builder):
         prefix = f"{owner}." if owner else "" if outer.name == "<module>" else f"{outer.name}."
         decorators = [ast.unparse(entry)[:80] for entry in node.decorator_list]
         made = [text for text in decorators if registers(text)]
-        entry = f"decorated with @{made[0]}" if made else "a handler by its name" if node.name in _HANDLERS and not owner else ""
+        entry = f"decorated with @{made[0]}" if made else "a handler by its name" if node.name in PYTHON_HANDLERS and not owner else ""
         function = self.add(
             Function(self.module, prefix + node.name, node.lineno, node.end_lineno or node.lineno, owner=owner, outer=outer, entry=entry)
         )

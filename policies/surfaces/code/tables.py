@@ -4,28 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from averment.policies.surfaces.code.model import MODULE, Bind, Call, Do, Function, Return, Value, statements_of
+from averment.policies.surfaces.code.model import MODULE, Bind, Call, Do, Function, Return, Statement, Value, statements_of
 from averment.policies.surfaces.code.names import Project
-from averment.policies.surfaces.code.telling import registers_by
+from averment.policies.surfaces.code.telling import HANDLERS, registers, registers_by
 
 
 def registered(project: Project, function: Function) -> Iterator[tuple[Function, str]]:
     """The functions of the project that ``function`` hands to a framework by their names (``app.post("/match", match)``), and to what.
 
-    In a module's own code that is whatever is handed to a call that is made for its effect, or that stands in a list (``urlpatterns``);
-    elsewhere what is handed to a call that says so.
+    In a module's own code that is whatever is handed to a call that is made for its effect, or that stands in a list (``urlpatterns``), and what is
+    wrapped under a name that is a way in (``handler = with_auth(match)``) or by what makes one (``task = app.task(match)``); elsewhere what is handed to a call that says so.
     """
     for statement in statements_of(function.body):
         value = statement.value if isinstance(statement, Bind | Do | Return) else None
         for call in value.calls if value is not None else ():
             wrapped = isinstance(statement, Bind | Return) and value is not None and value.outer is call  # retried = retry(compare)
             first = call.args[0].text if call.args else None
-            if not registers_by(call.name, first) and (wrapped or function.name != MODULE):
+            ways_in = function.name == MODULE and (not wrapped or registers(_made_by(call)) or _is_way_in(project, statement, function))
+            if not registers_by(call.name, first) and not ways_in:
                 continue
             for arg in [*call.args, *call.keywords.values()]:
                 handed = _named(project, arg, function)
                 if handed is not None and handed is not function:
                     yield handed, call.path
+
+
+def _made_by(call: Call) -> str:
+    """What is called, or what gives it: ``app.task`` of ``app.task(match)`` and of ``app.task(bind=True)(match)``."""
+    maker = call.receiver.outer if call.receiver is not None and not call.name else None
+    return (maker or call).path
+
+
+def _is_way_in(project: Project, statement: Statement, function: Function) -> bool:
+    """Whether what ``statement`` binds is called from outside by its name: as a handler, or as all that a file exports."""
+    names = [name for name, _ in statement.targets] if isinstance(statement, Bind) else []
+    stem = function.module.path.stem
+    lasts = [name.removeprefix("module.").removeprefix("exports.") for name in names]
+    return any(last in {*HANDLERS, "exports"} or (stem, last) in project.handlers for last in lasts)
 
 
 def _named(project: Project, value: Value, function: Function) -> Function | None:

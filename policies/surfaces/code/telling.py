@@ -30,6 +30,11 @@ probable it is that the person was live is its Confidence.
 PICTURES = frozenset({"referenceimage", "auditimages"})
 """The fields of a liveness result that hold pictures of the session: what is found in them is no answer of the session's."""
 
+PYTHON_HANDLERS = frozenset({"handler", "lambda_handler", "main"})
+SCRIPT_HANDLERS = frozenset({"handler", "lambdaHandler", "main", "GET", "POST", "PUT", "PATCH", "DELETE"})
+HANDLERS = PYTHON_HANDLERS | SCRIPT_HANDLERS
+"""What functions are called that a platform calls by their names."""
+
 SETTLED = frozenset({"fulfilled", "rejected"})
 """What the status of a promise is that nothing else waited for."""
 _ASKING = frozenset({"isinstance", "hasattr", "bool", "Boolean", "isFinite", "isNaN", "isNumber"})

@@ -63,6 +63,10 @@ def judged(folder: Path, files: dict[str, str]) -> tuple[Verdict, str]:
         'app.add_url_rule("/match", view_func=match)\n',
         'router.add_api_route("/match", match, methods=["POST"])\n',
         "consumer.consume(match)\n",
+        "task = celery.task(match)\n",
+        "matching = app.task(bind=True)(match)\n",
+        "handler = with_auth(match)\n",
+        "lambda_handler = tracer.capture_lambda_handler(match)\n",
         'def main(queue):\n    queue.subscribe("faces", match)\n',
         'ROUTES = {"/match": match, "/verify": verify}\ndef handler(event, context):\n    return ROUTES[event["path"]](event)\n',
         'ROUTES = {"/match": match}\ndef handler(event, context):\n    return ROUTES.get(event["path"], verify)(event)\n',
@@ -86,6 +90,11 @@ def test_the_views_of_django_are_ways_in(tmp_path: Path):
         'app.post("/match", match);\napp.post("/verify", verify);\n',
         'app.route("/match").post(match);\n',
         'bus.on("match", match);\n',
+        "export const handler = withAuth(match);\n",
+        "exports.handler = withAuth(match);\n",
+        "module.exports = withAuth(match);\n",
+        "export default withAuth(match);\n",
+        "export const POST = withAuth(match, { roles: ['member'] });\n",
         "class A { constructor() { this.router.post('/m', this.run.bind(this)); } async run(e) { return match(e); } async full(e) { await live(e); return this.run(e); } }\n",
         'const routes = { "/match": match, "/verify": verify };\nexport const handler = async (e) => routes[e.path](e);\n',
         "const routes = { match, verify };\nexport const handler = async (e) => { const run = routes[e.op]; return run(e); };\n",
@@ -103,6 +112,8 @@ def test_what_a_framework_or_a_table_of_scripts_leads_to_is_reached_too(text: st
             'ROUTES = {"/match": match, "/other": print}\ndef handler(event, context):\n    live(event)\n    return ROUTES[event["path"]](event)\n',
         ),
         ("app.py", "retried = retry(match)\n"),
+        ("app.py", "handler = with_auth(verify)\n"),
+        ("app.mjs", "const again = retry(match);\nexport const handler = withAuth(verify);\n"),
         ("app.mjs", "const routes = { match, other };\nexport const handler = async (e) => { await live(e); return routes[e.op](e); };\n"),
         (
             "app.mjs",
@@ -119,6 +130,16 @@ def test_a_check_before_a_table_counts_for_what_is_in_it(name: str, text: str, t
     """A table is called where it is looked up, and a map that is a service, or what a file exports, is no table."""
     verdict, said = judged(tmp_path, {name: (PYTHON if name.endswith("py") else SCRIPT) + text})
     assert verdict is Verdict.PASS, said
+
+
+def test_a_wrapped_function_that_the_infrastructure_names_is_a_way_in(tmp_path: Path):
+    """``api = with_auth(match)`` is called by whatever the template names as ``app.api``."""
+    (tmp_path / "app.py").write_text(PYTHON + "api = with_auth(match)\n")
+    (tmp_path / ".git").mkdir()
+    for handler, verdicts in (("app.verify", [Verdict.PASS]), ("app.api", [Verdict.FAIL])):
+        (tmp_path / "serverless.yml").write_text(INFRASTRUCTURE["serverless.yml"].replace("app.match", handler))
+        result = check([tmp_path], [rule("face-call-after-liveness")], Organisation(root=tmp_path), load_catalogue())
+        assert [finding.verdict for finding in result.findings] == verdicts
 
 
 INFRASTRUCTURE = {
