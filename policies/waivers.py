@@ -25,7 +25,7 @@ _OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
 _MEANT = re.compile(r"\baverment\s*:\s*(?:waiv|skip|ignor|suppress|disabl)\w*", re.IGNORECASE)
 """What somebody writes who means a waiver and has its form from elsewhere: ``averment:skip=...``, ``averment: waive SM-UPL-03``."""
 _CHECKOV = re.compile(r"checkov:skip=\s*([\w-]+)\s*(?::\s*(.*))?")
-_FIELD = re.compile(r"\s*\b(until|owner|approver|reason)=")
+_FIELD = re.compile(r"\b(until|owner|approver|reason)=")
 _VALUE = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S*))""")
 _CONTROL = re.compile(r"[A-Z]{2,}-[A-Z]+-\d+")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 
 NAMES = {
     "AWS::S3::Bucket": "BucketName",
@@ -33,7 +33,6 @@ _HOLDERS = (
     ("Groups", "GroupName", "AWS::IAM::Group"),
 )
 _INLINE = frozenset({"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"})
-_HOLE = re.compile(r"\$\{[^}]*\}")
 
 
 class Deployed(NamedTuple):
@@ -75,6 +74,6 @@ def _owner(kind: str, link: Any, graph: Graph) -> Iterator[Deployed]:
 def _named(kind: str, name: Any) -> Iterator[Deployed]:
     text = name.template if isinstance(name, Unknown) else name
     if isinstance(text, str):
-        pattern = _HOLE.sub("*", text)
+        pattern = HOLE.sub("*", text)
         if pattern.strip("*-_./"):  # a name of which nothing is known fits everything
             yield Deployed(kind, pattern)

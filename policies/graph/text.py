@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown
+
+HOLE = re.compile(r"\$\{[^}$]*(?:\$(?!\{)[^}$]*)*\}")
+"""A hole in ``Unknown.template``. Where another one begins before it is closed it is none: a text of beginnings alone would be gone through from each
+of them to its end."""
 
 
 def plain(value: Any) -> str:

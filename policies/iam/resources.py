@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.document import Statement, Value
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.patterns import contains, overlap
@@ -60,7 +61,7 @@ def _keys(value: Value, bucket: Resource) -> str | Unknown | None:
 def _templated_keys(value: Unknown) -> str | Unknown:
     """The keys by what is known of an unresolved ARN: after the hole that is the bucket's (``arn:aws:s3:::${var.bucket}/in/*``)."""
     before, hole, rest = (value.template or "").rpartition("}")
-    if not hole or "/" in _HOLE.sub("", f"{before}}}"):
+    if not hole or "/" in HOLE.sub("", f"{before}}}"):
         return value
     name, slash, keys = rest.partition("/")
     if slash:
@@ -96,9 +97,6 @@ def _both(first: str | Unknown, second: str | Unknown, compare: Callable[[str, s
     if doubt is not None:
         return Unknown(f"a Resource could not be resolved: {doubt.reason}")
     return compare(str(first), str(second))
-
-
-_HOLE = re.compile(r"\$\{[^}]*\}")
 
 
 def names_reached(statement: Statement) -> frozenset[str] | None:
@@ -150,7 +148,7 @@ def may_be_everywhere(statement: Statement) -> Unknown | None:
     Beside entries of which something is known (``${var.bucket_arn}/*``), one of which nothing is will be the bucket's own ARN.
     """
     entries = statement.resources or ()
-    bare = [value for value in entries if isinstance(value, Unknown) and not _HOLE.sub("", value.template or "")]
+    bare = [value for value in entries if isinstance(value, Unknown) and not HOLE.sub("", value.template or "")]
     if not bare or len(bare) < len(entries):
         return None
     return Unknown(f"its Resource could not be resolved, and may be every bucket: {bare[0].reason}")

@@ -16,7 +16,7 @@ TELLING = (ALARM, TOPIC, SUBSCRIPTION, COMPOSITE)
 """What has to be read to answer ``tells``."""
 
 _WORD = re.compile(
-    r"\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^()\"]*?))\s*\)"
+    r"\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\((?:\s*\"(?P<quoted>(?:[^\"\\]|\\.)*)\"\s*|(?P<bare>[^()\"]*))\)"
     r"|(?P<word>AND|OR|NOT|TRUE|FALSE)\b|(?P<mark>[()]))"
 )
 _OPEN = re.compile(r"\$\{(?!AWS::)")
@@ -157,7 +157,7 @@ class _Expression:
 
     def _value(self, word: re.Match[str]) -> Truth:
         if word["state"]:
-            return self._state(word["state"], word["quoted"] if word["quoted"] is not None else word["bare"])
+            return self._state(word["state"], word["quoted"] if word["quoted"] is not None else word["bare"].strip())
         if word["word"] == "NOT":
             return negate(self._one())
         if word["word"] in ("TRUE", "FALSE"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from averment.core.words import Verdict
@@ -11,7 +10,6 @@ from averment.policies.graph.text import hole
 from averment.policies.interface import NOT_APPLICABLE, Outcome
 
 _ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
-_INDEX = re.compile(r"\[[^\]]*\]$")
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
@@ -34,7 +32,10 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
 
 def short_name(resource: Resource) -> str:
     """The name of ``resource`` within its file: ``uploads`` of ``module.x.aws_s3_bucket.uploads[0]``, or the logical id."""
-    return _INDEX.sub("", resource.address.partition("#")[0]).rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+    address = resource.address.partition("#")[0]
+    if address.endswith("]") and (index := address.find("[", address.rfind("]", 0, -1) + 1)) >= 0:
+        address = address[:index]
+    return address.rsplit(".", 1)[-1].rsplit(":", 1)[-1]
 
 
 def fix_for(resource: Resource, *, terraform: str, cloudformation: str, command: str) -> str:

@@ -10,13 +10,13 @@ from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.memo import per_graph_and, per_resource_and
 from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.resources import bucket_name
 from averment.policies.rules.media_functions import handled, holds_text, looks_everywhere, worked_on
 from averment.policies.rules.media_usage import uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
 
-_HOLE = re.compile(r"\$\{[^}]*\}")
 _NO_MEDIA = re.compile(
     r"(?:^|[-_])(?:front-?end|web-?sites?|web-?app|static-?site|site|spa|ui|www|web-?client|pages|docs|portal|lambdas?|code|packages?|deployments?)(?:[-_]|$)",
     re.IGNORECASE,
@@ -116,7 +116,7 @@ def _known_name(bucket: Resource) -> str | None:
     name = bucket_name(bucket)
     if isinstance(name, str):
         return name
-    return (_HOLE.sub("", name.template) if name is not None and name.template else "").strip("-_.") or None
+    return (HOLE.sub("", name.template) if name is not None and name.template else "").strip("-_.") or None
 
 
 def _partly(bucket: Resource) -> bool:
@@ -218,7 +218,7 @@ def may_hold_media(bucket: Resource, scope: Scope) -> Unknown | None:
         return name if isinstance(name, Unknown) else _untagged(name, scope)
     if not isinstance(name, Unknown):
         return None
-    return None if _HOLE.sub("", name.template or "").strip("-_.") else name
+    return None if HOLE.sub("", name.template or "").strip("-_.") else name
 
 
 def _untagged(name: str | None, scope: Scope) -> Unknown | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource
-from averment.policies.graph.text import hole
+from averment.policies.graph.text import HOLE, hole
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
 from averment.policies.iam.partitions import is_identity_pools, service_of
 from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
@@ -52,7 +52,6 @@ _NAMES = (
     "AlarmName",
     "Name",
 )
-_HOLE = re.compile(r"\$\{[^}]*\}")
 _SPLIT = re.compile(r"[^A-Za-z0-9]+")
 _FEWEST_NAMES = 4
 
@@ -169,7 +168,7 @@ def project_words(graph: Graph) -> tuple[str, ...]:
 
 def _words(resource: Resource) -> list[str]:
     value = next((value for key in _NAMES if (value := resource.get(key)) is not None), None)
-    return words_of(_HOLE.sub("", hole(value))) if value is not None else []
+    return words_of(HOLE.sub("", hole(value))) if value is not None else []
 
 
 def words_of(name: str) -> list[str]:
@@ -191,4 +190,4 @@ def names_of(graph: Graph, *types: str) -> Iterator[str]:
     for resource in graph.of_type(*types):
         value = next((value for key in _NAMES if (value := resource.get(key)) is not None), None)
         label = resource.address.rsplit(".", 1)[-1].partition("[")[0]
-        yield f"{without_project(_HOLE.sub('', hole(value)), graph)} {label}" if value is not None else label
+        yield f"{without_project(HOLE.sub('', hole(value)), graph)} {label}" if value is not None else label

@@ -10,10 +10,11 @@ from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import OUTSIDE, Graph, Reference, Resource, Unknown
-from averment.policies.graph.text import hole
+from averment.policies.graph.text import HOLE, hole
 from averment.policies.iam.carriers import bucket_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.partitions import plain
+from averment.policies.iam.patterns import overlap
 from averment.policies.iam.resources import bucket_name, reaches_objects, takes_in_all
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.media import BUCKET
@@ -22,7 +23,6 @@ BUCKET_POLICY = "AWS::S3::BucketPolicy"
 EVIDENCE_NAMES = ("*evidence*", "*chain-of-custody*")
 """Names of evidence buckets where the parameter ``evidence_buckets`` says nothing else."""
 
-_HOLE = re.compile(r"\$\{[^}]*\}")
 _OUTPUT = re.compile(r"\$\{module\.[^}]*\}")
 
 
@@ -52,16 +52,10 @@ def may_be(value: Any, bucket: Resource) -> bool:
         return False
     name = bucket_name(bucket)
     if isinstance(name, str) and value.template:
-        pattern = "".join(".*" if index % 2 else re.escape(part) for index, part in enumerate(_split(value.template)))
-        return re.fullmatch(pattern, name) is not None
-    if isinstance(name, Unknown) and name.template and value.template and not _HOLE.fullmatch(value.template):
+        return overlap(HOLE.sub("*", value.template), name)
+    if isinstance(name, Unknown) and name.template and value.template and not HOLE.fullmatch(value.template):
         return "${?}" in name.template + value.template or name.template == value.template
     return True
-
-
-def _split(template: str) -> list[str]:
-    """The known parts of ``template`` at even places, its holes at odd ones."""
-    return re.split(r"(\$\{[^}]*\})", template)
 
 
 def same_bucket(value: Any, bucket: Resource) -> Truth:
@@ -173,7 +167,7 @@ def refuses_throughout(refusal: Statement, bucket: Resource, grant: Statement | 
     if not isinstance(taken, Unknown) or not all(isinstance(name, str) and "object" in name.lower() for name in refusal.actions or ("",)):
         return taken
     bare = (value.template or "" for value in refusal.resources or () if isinstance(value, Unknown))
-    return True if any("/" not in _HOLE.sub("", template) for template in bare) else taken
+    return True if any("/" not in HOLE.sub("", template) for template in bare) else taken
 
 
 def parts_of(grant: Statement, bucket: Resource) -> list[Statement]:
@@ -204,7 +198,7 @@ def evidence_bucket(bucket: Resource, parameters: Mapping[str, Any]) -> str | No
     given = parameters.get("evidence_buckets")
     listed = tuple(str(entry) for entry in given) if isinstance(given, list | tuple) else EVIDENCE_NAMES
     name = bucket_name(bucket)
-    texts = [name] if isinstance(name, str) else [_HOLE.sub("", hole(name)) if name is not None else ""]
+    texts = [name] if isinstance(name, str) else [HOLE.sub("", hole(name)) if name is not None else ""]
     if not isinstance(name, str):
         texts.append(bucket.address.rsplit(".", 1)[-1].partition("[")[0])
     for pattern in listed:

@@ -38,7 +38,7 @@ _PSEUDO: Mapping[str, Any] = {
     "AWS::NotificationARNs": Unknown("AWS::NotificationARNs is known only at deployment"),
 }
 _SHORTEST = 4
-_SUB = re.compile(r"\$\{(!?)([^}]*)\}")
+_SUB = re.compile(r"\$\{(!?)([^}$]*(?:\$(?!\{)[^}$]*)*)\}")
 
 
 def _common(yes: Any, no: Any) -> str | None:

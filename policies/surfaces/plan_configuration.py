@@ -74,7 +74,8 @@ class Configuration:
                 return {}, Stand({}, prefix)
             module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
             prefix, rest = prefix + step[0], rest[step.end() :]
-        found = self._resources(module).get(_INDEX.sub("", rest), {})
+        closed = rest.rfind("]") + 1  # behind it, every bracket would be looked for the end of in vain
+        found = self._resources(module).get(_INDEX.sub("", rest[:closed]) + rest[closed:], {})
         key = rest[rest.find("[") :] if rest.endswith("]") else ""
         return found, Stand(module, prefix, key, found.get("for_each_expression"))
 

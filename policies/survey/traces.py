@@ -76,7 +76,7 @@ _PATTERNS: dict[Trace, str] = {
 }
 _COMPILED = {trace: re.compile(pattern) for trace, pattern in _PATTERNS.items()}
 _ANY = re.compile("|".join(_PATTERNS.values()))
-_REGION = re.compile(r"(?i:region)\w*[\"']?\s*[:=]\s*\[?\s*[\"']?((?:us|eu|eusc|ap|ca|cn|sa|me|af|il|mx)(?:-gov)?(?:-[a-z]+)+-\d)\b")
+_REGION = re.compile(r"(?i:region)\w{0,60}[\"']?\s*[:=]\s*\[?\s*[\"']?((?:us|eu|eusc|ap|ca|cn|sa|me|af|il|mx)(?:-gov)?(?:-[a-z]+)+-\d)\b")
 _ACCOUNT = re.compile(r"\barn:aws[\w-]*:[\w-]*:[\w-]*:(?!000000000000|123456789012|111122223333)(\d{12}):")
 """The account in an ARN, but for those of documentation and tests."""
 

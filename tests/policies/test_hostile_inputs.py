@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue
 from averment.core.errors import ExitCode
 from averment.core.organisation import Organisation
-from averment.policies.engine import CheckResult, check
+from averment.policies.engine import CheckResult, Options, check
+from averment.policies.graph.model import Unknown
+from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.registry import load_graphs
 from averment.policies.surfaces.terraform.functions.text import FUNCTIONS
 
@@ -180,3 +183,57 @@ def test_no_expression_crashes_the_evaluation(tmp_path: Path, expression: str):
     """Text that nearly is an expression gives a value, an unknown or a problem."""
     (tmp_path / "m.tf").write_text(f'resource "test_x" "y" {{\n  v = {expression}\n}}\n')
     list(load_graphs(tmp_path))
+
+
+_LONG = 100_000
+_BUCKET_OF = "Resources:\n  Uploads:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: %s\n"
+_FACES = "import boto3\nrek = boto3.client('rekognition')\ndef h(e, c):\n    x = %s\n    return rek.compare_faces(SourceImage=e, TargetImage=c)\n"
+_MODULE = 'module "s3" {\n  source  = "terraform-aws-modules/s3-bucket/aws"\n  version = "%s"\n}\n'
+_COMPOSITE = "  Up: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: up, Namespace: AWS/S3, MetricName: PutRequests}}\n"
+_COMPOSITE += '  Both:\n    Type: AWS::CloudWatch::CompositeAlarm\n    Properties: {AlarmRule: "%s"}\n'
+_DOCUMENT = '  Isolate:\n    Type: AWS::SSM::Document\n    Properties: {DocumentType: Automation, Content: "%s schemaVersion PutBucketPolicy s3 isolate"}\n'
+LONG_LINES: dict[str, dict[str, str]] = {
+    "signs of a comment": {"m.tf": "# averment:waive=x\n" + "#" * _LONG + "\n" + BUCKET % '"uploads"'},
+    "blanks in a waiver": {"m.tf": "# averment:waive=x y" + " " * _LONG + "z\n" + BUCKET % '"uploads"'},
+    "beginnings of Fn::Sub": {"t.yaml": _BUCKET_OF % f'!Sub "{"${" * _LONG}"'},
+    "beginnings of holes": {"t.yaml": _BUCKET_OF % f'"{"${" * _LONG}"' + _COMPOSITE % "TRUE"},
+    "beginnings behind a hole": {"m.tf": 'variable "x" {}\n' + BUCKET % f'"uploads${{var.x}}{"$${" * (_LONG // 3)}"'},
+    "blanks in an alarm's rule": {"t.yaml": _BUCKET_OF % "uploads" + _COMPOSITE % f"ALARM({' ' * _LONG}x"},
+    "lines in a runbook": {"t.yaml": _BUCKET_OF % "uploads" + _DOCUMENT % ("\\n" * _LONG)},
+    "lines before something": {"m.tf": BUCKET % 'chomp(file("x"))', "x": "\n" * _LONG + "x"},
+    "lines of YAML": {"m.tf": BUCKET % 'yamldecode(file("x")).a', "x": "a: b" + "\n" * _LONG + "c: d"},
+    "digits of a duration": {"m.tf": BUCKET % 'timeadd("2020-01-01T00:00:00Z", file("x"))', "x": "1" * _LONG},
+    "digits of a width": {"m.tf": BUCKET % 'format(file("x"), 1)', "x": "%" + "0" * _LONG + "!"},
+    "signs of a version": {"m.tf": _MODULE % ("<" * _LONG)},
+    "blanks behind a division": {"h.py": _FACES % f"1 /{' ' * _LONG}2"},
+    "a word in an f-string": {"h.py": _FACES % f"f'{{{'compare' * (_LONG // 7)}}}'"},
+    "brackets in a key": {
+        "m.tf": 'resource "aws_s3_bucket" "b" {\n  for_each = toset([file("x")])\n  bucket = "uploads"\n}\n',
+        "x": "[" * _LONG + "]x",
+    },
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_a_long_line_takes_no_longer_than_it_is_long(tmp_path: Path, name: str) -> None:
+    """Where something is looked for from each sign of a text to its end, a line of some hundred thousand keeps a check busy for hours."""
+    for file, text in LONG_LINES[name].items():
+        (tmp_path / file).write_text(text)
+    began = time.monotonic()
+    check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options())
+    assert time.monotonic() - began < 20
+
+
+def test_a_version_of_thousands_of_digits_is_none(tmp_path: Path) -> None:
+    """Python refuses to read such a number, which ended the check as a flaw of the program."""
+    (tmp_path / "m.tf").write_text(_MODULE % ("9" * 5000))
+    assert [problem.reason for problem in run(tmp_path).problems] == [
+        "module 's3' comes from terraform-aws-modules/s3-bucket/aws, which is not read"
+    ]
+
+
+def test_a_verb_that_terraform_does_not_know_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "m.tf").write_text(BUCKET % 'format("%s-%!", "a")')
+    (graph,) = load_graphs(tmp_path)
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert isinstance(bucket.get("BucketName"), Unknown)

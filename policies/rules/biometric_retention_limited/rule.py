@@ -10,6 +10,7 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
@@ -61,7 +62,6 @@ _NOT_DATA = frozenset(
     | {"tfstate", "ui", "web", "webapp", "website"}
 )
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
-_HOLE = re.compile(r"\$\{[^}]*\}")
 _ENROL = ("rekognition:IndexFaces", "rekognition:CreateUser")
 _DELETE = ("rekognition:DeleteFaces", "rekognition:DeleteCollection")
 
@@ -124,7 +124,7 @@ def _biometric(resource: Resource, name_key: str, context: Context) -> str | Non
     for key, value in resource.tags.items():
         if key.lower().replace("_", "-").replace("dataclass", _TAG).startswith(_TAG) and value.lower().startswith("biometric"):
             return f"tag {key}={value}"
-    name = _HOLE.sub("", shown(resource.get(name_key))) or short_name(resource)
+    name = HOLE.sub("", shown(resource.get(name_key))) or short_name(resource)
     patterns = context.parameters.get(PARAMETER)
     if isinstance(patterns, list | tuple) and patterns:
         found = next((str(pattern) for pattern in patterns if fnmatch.fnmatchcase(name.lower(), str(pattern).lower())), None)
@@ -149,7 +149,7 @@ def _others_are_biometric(graph: Graph) -> bool:
 def _by_use(resource: Resource, graph: Graph) -> str | None:
     """Why a bucket holds pictures of faces although its name doesn't say so: a role reads it, and matches or enrols faces."""
     use = uses(graph).get(resource.address)
-    words = {word.lower() for word in _SPLIT.split(f"{_HOLE.sub('', shown(resource.get('BucketName')))} {short_name(resource)}")}
+    words = {word.lower() for word in _SPLIT.split(f"{HOLE.sub('', shown(resource.get('BucketName')))} {short_name(resource)}")}
     return use.why if use is not None and use.faces and not words & _NOT_DATA else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.carriers import ATTACHED_TYPES, IDENTITY_NEIGHBOURS, IDENTITY_TYPES, holders_of
 from averment.policies.iam.document import Value
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -40,7 +41,6 @@ _WHAT = {
     "rekognition:AssociateFaces": "faces are enrolled to be searched among many (1:N)",
     "rekognition:CreateCollection": "collections are made to search faces among many (1:N)",
 }
-_HOLE = re.compile(r"\$\{[^}]*\}")
 _NAME = re.compile(r":collection/(?P<name>.+)$")
 
 
@@ -159,7 +159,7 @@ def _name(value: Value, graph: Graph) -> Iterator[str | Unknown]:
 
 
 def _declare(name: str) -> str:
-    name = _HOLE.sub("*", name)
+    name = HOLE.sub("*", name)
     return (
         f"# averment.yaml, once its purpose and its impact assessment are written down; else compare one to one\n"
         f"parameters:\n  {PARAMETER}: [{name}]"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
 from averment.policies.iam.guests import claims, for_guests, lets_guests_in, takes_pools
@@ -81,7 +82,6 @@ _NARROWING = re.compile(
 )
 _ABOUT = re.compile(r"sagemaker|rekognition|bedrock|inference|face", re.IGNORECASE)
 _SERVICES = ("sagemaker", "rekognition", "bedrock")
-_SYMBOL = re.compile(r"\$\{[^}]*\}")
 _PARTS = 6
 
 
@@ -179,7 +179,7 @@ def _reach(value: Value, action: str) -> str | Unknown | None:
     text = value.template or "" if isinstance(value, Unknown) else value
     if is_wildcard(text):
         return text
-    parts = _SYMBOL.sub("x", text).split(":", _PARTS - 1)
+    parts = HOLE.sub("x", text).split(":", _PARTS - 1)
     if parts[0] != "arn":
         return value if isinstance(value, Unknown) else None
     if len(parts) < _PARTS:

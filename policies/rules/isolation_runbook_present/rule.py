@@ -37,11 +37,11 @@ _ABOUT_OTHERS = re.compile(
     r"instance|ec2|host|network|vpc|security.?group|user|identity|iam|credential|access.?key|lambda|rds|database|cluster|pod|node|account",
     re.IGNORECASE,
 )
-_ASSUMES = re.compile(r"""^\s*["']?assumeRole["']?\s*:\s*["']?(?P<role>(?:\$\{[^}\n]*\}|[^"'\n,])+)""", re.MULTILINE)
+_ASSUMES = re.compile(r"""^[ \t]*["']?assumeRole["']?\s*:\s*["']?(?P<role>(?:\$\{[^}\n]*\}|[^"'\n,])+)""", re.MULTILINE)
 """A link may hold quotes: those around the key of an instance (``module.x["a"]``), which JSON escapes."""
 _PARAMETER = re.compile(r"\{\{\s*(?P<name>[\w:.-]+)\s*\}\}")
-_LINK = re.compile(r"\$\{(?P<address>.+)\.[A-Za-z]+\}")
-_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_LINK = re.compile(r"\$\{(?P<address>[^$]+)\.[A-Za-z]+\}")
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ALLOWED = (
     "s3:PutBucketPublicAccessBlock",
     "s3:PutAccountPublicAccessBlock",

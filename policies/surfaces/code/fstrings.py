@@ -15,7 +15,7 @@ from pathlib import Path
 _TOKEN = re.compile(r"(?P<prefix>\b[A-Za-z]{1,2}|)(?P<quote>\"{3}|'{3}|[\"'])|#[^\n]*|\w+|[^\w\"'#]+")
 """A string's beginning, a comment, a word, or what stands between."""
 
-_MATTERS = re.compile(r"\w*(?:compare|search|index|detect|session|liveness|match)\w*\s*\(|rekognition\w*\s*[.\[(]", re.IGNORECASE)
+_MATTERS = re.compile(r"(?:compare|search|index|detect|session|liveness|match)\w{0,60}\s*\(|rekognition\w{0,60}\s*[.\[(]", re.IGNORECASE)
 _MOST_DEPTH = 20
 
 

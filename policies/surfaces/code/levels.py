@@ -35,7 +35,9 @@ THREADS = frozenset({"Thread", "Timer", "Process"})
 NUMERIC = frozenset({"abs", "max", "min", "floor", "ceil", "trunc", "quantize", "clamp", "sum", "mean", "fround", "valueOf"})
 """Calls that give a number for numbers, and say nothing of it."""
 
-_SCALED = re.compile(r"[/*]=?\s*\(?\s*100\b|(?<![\d.])0?\.01\b|\b\w*(?:percent|normali[sz]e|ratio|fraction|scale)\w*\s*\(", re.IGNORECASE)
+_SCALED = re.compile(
+    r"[/*]=?[\s(]{0,20}100\b|(?<![\d.])0?\.01\b|(?:percent|normali[sz]e|ratio|fraction|scale)\w{0,60}\s{0,9}\(", re.IGNORECASE
+)
 """What a line has that brings a number to another scale."""
 _WORD = re.compile(r"[\w$]+")
 _COMMENT = re.compile(r"^\s*(?:#|//|/?\*|[\"']{3}).*|(?:\s#|\s//).*")

@@ -26,7 +26,7 @@ _CALLED_ALIKE = re.compile(r"(?:(?:face|match|best|max|top|raw)_?)*similarity(?:
 """What people call the similarity of faces; that of names, texts and addresses is called after those."""
 _SHARED = frozenset({"confidence", "score", "status", "value", "result", "data"})
 """Names under which a program may keep something else as well, such as a liveness result."""
-_SCALED = re.compile(r"/=?\s*\(?\s*100\b|\*=?\s*\(?\s*0?\.01\b")
+_SCALED = re.compile(r"/=?[\s(]{0,20}100\b|\*=?[\s(]{0,20}0?\.01\b")
 
 
 @dataclass

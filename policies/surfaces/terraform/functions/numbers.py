@@ -12,6 +12,7 @@ from typing import Any
 from averment.policies.surfaces.terraform.values import Failed
 
 MAX_RANGE = 1_024
+_MAX_DURATION = 100
 """As many numbers as Terraform's own ``range`` makes."""
 
 
@@ -100,6 +101,8 @@ def _time(text: str) -> datetime:
 
 
 def _timeadd(text: str, duration: str) -> Any:
+    if len(duration) > _MAX_DURATION:
+        raise ValueError("a duration that is too long")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration.lstrip("+-"))
     seconds = sum(float(number) * {"h": 3600, "m": 60, "s": 1, "ms": 0.001}[unit] for number, unit in parts)
     moved = _time(text) + timedelta(seconds=-seconds if duration.startswith("-") else seconds)

@@ -120,8 +120,8 @@ def _format(pattern: Any, *values: Any) -> Any:
         return Unknown("format with a pattern that is not known")
     parts: list[Any] = []
     position = taken = 0
-    for match in re.finditer(r"%(?:%|(\[\d+\])?([-+0 #]*\d*(?:\.\d+)?)([sdvtqfexXbo]))", pattern):
-        parts.append(pattern[position : match.start()])
+    for match in re.finditer(r"%(?:%|(\[\d{1,4}\])?([-+0 #]{0,4}\d{0,4}(?:\.\d{0,4})?)([sdvtqfexXbo]))", pattern):
+        parts.append(_literal(pattern[position : match.start()]))
         position = match.end()
         if match[0] == "%%":
             parts.append("%")
@@ -136,8 +136,19 @@ def _format(pattern: Any, *values: Any) -> Any:
         if known(value) or isinstance(value, list | dict):
             value = _shown(value, match[2], match[3])
         parts.append(value)
-    parts.append(pattern[position:])
+    parts.append(_literal(pattern[position:]))
     return join_parts(parts)
+
+
+def _literal(text: str) -> str:
+    """What stands between the verbs of ``format``.
+
+    Raises:
+        ValueError: there is one in it that isn't evaluated here, or none that Terraform knows.
+    """
+    if "%" in text:
+        raise ValueError("a verb that isn't evaluated here")
+    return text
 
 
 def _shown(value: Any, flags: str, verb: str) -> Any:

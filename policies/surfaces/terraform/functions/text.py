@@ -138,7 +138,7 @@ def _base64decode(text: str) -> Any:
 
 def _yamldecode(text: str) -> Any:
     """YAML 1.2 as Terraform reads it; merge keys and aliases are left to whoever expands them safely."""
-    if re.search(r"(?m)(^|[\s\[{,:-])[&*][\w-]+", text) or re.search(r"(?m)^\s*-?\s*!", text):
+    if re.search(r"(?m)(^|[\s\[{,:-])[&*][\w-]+", text) or re.search(r"(?m)^[ \t-]*!", text):
         raise ValueError("anchors and tags are left to tfparse")
     if re.search(r"(?m)(?:^|[\s\[{,:-])(?:0\d|\d+_|\d{4}-\d|[yYnN]\s*(?:$|[,\]}]))", text):
         raise ValueError("scalars that the versions of YAML read differently")
@@ -179,7 +179,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trim": lambda text, chars: text.strip(chars),
     "trimprefix": lambda text, prefix: text.removeprefix(prefix),
     "trimsuffix": lambda text, suffix: text.removesuffix(suffix),
-    "chomp": lambda text: re.sub(r"(?:\r\n|\n)+\Z", "", text),
+    "chomp": lambda text: text.rstrip("\r\n"),
     "strrev": lambda text: text[::-1],
     "replace": _replace,
     "regex": _regex,

@@ -43,6 +43,7 @@ _SOURCE = re.compile(
     re.VERBOSE,
 )
 _NUMBERS = re.compile(r"(?P<operator>[<>=!~]*)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?")
+_MAX_VERSION = 200
 META = frozenset({"source", "version", "providers", "depends_on", "count", "for_each"})
 """Arguments of every module call."""
 
@@ -61,6 +62,8 @@ def stand_in(source: str, version: str | None) -> Path | None:
 
 def _fits(version: str | None, since: tuple[int, int]) -> bool:
     """Whether ``version`` means one from ``since`` on; without one, and with ``>=``, the newest is meant."""
+    if len(version or "") > _MAX_VERSION:
+        return False
     for bound in _NUMBERS.finditer(version or ""):
         operator, written = bound["operator"], (int(bound["major"]), int(bound["minor"] or 0))
         if operator in (">=", ">", "!="):
