@@ -33,7 +33,10 @@ _SHAPES: Mapping[str, Shape] = {
 }
 _ALIASES = {
     "aws_alb": "aws_lb",
+    "aws_cloudfront_multitenant_distribution": "aws_cloudfront_distribution",
     "aws_cloudwatch_event_bus_policy": "aws_cloudwatch_event_permission",
+    "aws_kms_external_key": "aws_kms_key",
+    "aws_kms_replica_external_key": "aws_kms_replica_key",
     "aws_s3_bucket_object": "aws_s3_object",
 }
 _SEVERAL = frozenset({"aws_s3_bucket_metric"})

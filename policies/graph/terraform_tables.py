@@ -17,6 +17,15 @@ def _dimensions(value: Any) -> Any:
     return [{"Name": key, "Value": item} for key, item in value.items()] if isinstance(value, dict) else value
 
 
+def _switched(value: Any) -> Any:
+    """Key groups, which a distribution for several tenants keeps in a block that can be switched off."""
+    block_ = value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else None
+    if block_ is None:
+        return value
+    on = block_.get("enabled")
+    return on if isinstance(on, Unknown) else block_.get("items") if on in (True, "true") else []
+
+
 _CACHE: Fields = {
     "target_origin_id": to("TargetOriginId"),
     "path_pattern": to("PathPattern"),
@@ -24,19 +33,25 @@ _CACHE: Fields = {
     "cache_policy_id": to("CachePolicyId"),
     "origin_request_policy_id": to("OriginRequestPolicyId"),
     "response_headers_policy_id": to("ResponseHeadersPolicyId"),
-    "trusted_key_groups": to("TrustedKeyGroups"),
+    "trusted_key_groups": to("TrustedKeyGroups", _switched),
     "trusted_signers": to("TrustedSigners"),
     "allowed_methods": to("AllowedMethods"),
     "cached_methods": to("CachedMethods"),
     "function_association": blocks("FunctionAssociations", {"event_type": to("EventType"), "function_arn": to("FunctionARN")}),
     "lambda_function_association": blocks(
         "LambdaFunctionAssociations",
-        {"event_type": to("EventType"), "lambda_arn": to("LambdaFunctionARN"), "include_body": to("IncludeBody")},
+        {
+            "event_type": to("EventType"),
+            "lambda_arn": to("LambdaFunctionARN"),
+            "lambda_function_arn": to("LambdaFunctionARN"),
+            "include_body": to("IncludeBody"),
+        },
     ),
 }
 _ORIGIN: Fields = {
     "domain_name": to("DomainName"),
     "origin_id": to("Id"),
+    "id": to("Id"),
     "origin_path": to("OriginPath"),
     "origin_access_control_id": to("OriginAccessControlId"),
     "s3_origin_config": block("S3OriginConfig", {"origin_access_identity": to("OriginAccessIdentity")}),
@@ -61,9 +76,10 @@ SHAPES: dict[str, Shape] = {
             "origin": blocks("DistributionConfig.Origins", _ORIGIN),
             "default_cache_behavior": block("DistributionConfig.DefaultCacheBehavior", _CACHE),
             "ordered_cache_behavior": blocks("DistributionConfig.CacheBehaviors", _CACHE),
+            "cache_behavior": blocks("DistributionConfig.CacheBehaviors", _CACHE),
             "origin_group": blocks(
                 "DistributionConfig.OriginGroups.Items",
-                {"origin_id": to("Id"), "member": blocks("Members.Items", {"origin_id": to("OriginId")})},
+                {"origin_id": to("Id"), "id": to("Id"), "member": blocks("Members.Items", {"origin_id": to("OriginId")})},
             ),
             "logging_config": block("DistributionConfig.Logging", {}),
             "viewer_certificate": block("DistributionConfig.ViewerCertificate", {}),

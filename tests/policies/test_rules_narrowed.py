@@ -98,6 +98,68 @@ def test_every_way_to_a_media_origin_is_seen(tmp_path: Path, signing: str, more:
     assert words in outcome.message
 
 
+TENANTS = """
+resource "aws_s3_bucket" "media" { bucket = "acme-product-media" }
+resource "aws_cloudfront_multitenant_distribution" "media" {
+  enabled = true
+  origin {
+    id                       = "media"
+    domain_name              = aws_s3_bucket.media.bucket_regional_domain_name
+    origin_access_control_id = "E1"
+  }
+  default_cache_behavior {
+    target_origin_id = "media"
+    trusted_key_groups {
+      enabled = true
+      items   = ["signers"]
+    }
+  }
+  cache_behavior {
+    path_pattern     = "open/*"
+    target_origin_id = "media"
+    %s
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        ("", Verdict.FAIL),
+        ('trusted_key_groups {\n enabled = false\n items = ["signers"]\n }', Verdict.FAIL),
+        ('trusted_key_groups {\n enabled = true\n items = ["signers"]\n }', Verdict.PASS),
+        ('trusted_key_groups = ["signers"]', Verdict.PASS),
+        ('lambda_function_association {\n event_type = "origin-request"\n lambda_function_arn = "arn:x"\n }', Verdict.PASS),
+    ],
+)
+def test_a_distribution_for_several_tenants_is_one(tmp_path: Path, gate: str, verdict: Verdict):
+    """Terraform has a resource of its own for it, which wasn't looked at: in templates it is a distribution as any."""
+    (tmp_path / "main.tf").write_text(TENANTS % gate, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    assert judged(graph, "cdn-media-gated").verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("key", "usage"),
+    [("aws_kms_key", "SIGN_VERIFY"), ("aws_kms_external_key", "SIGN_VERIFY"), ("aws_kms_replica_external_key", "")],
+)
+def test_a_key_whose_material_is_imported_is_a_key(tmp_path: Path, key: str, usage: str):
+    """One that anybody may sign with passed for none."""
+    told = f'key_usage = "{usage}"' if usage else 'primary_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/mrk-1"'
+    (tmp_path / "main.tf").write_text(
+        f"""
+resource "{key}" "signing" {{
+  {told}
+  policy = jsonencode({{ Statement = [{{ Effect = "Allow", Principal = "*", Action = "kms:Sign", Resource = "*" }}] }})
+}}
+""",
+        encoding="utf-8",
+    )
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    assert judged(graph, "signing-key-fit").verdict is Verdict.FAIL
+
+
 ORIGINS = """
 variable "id" {}
 resource "random_id" "x" {}
