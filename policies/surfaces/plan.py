@@ -22,6 +22,7 @@ from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
+from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
 from averment.policies.surfaces.sniff import in_utf8, is_plan
 from averment.policies.surfaces.terraform.modules.data_sources import rendered, statement_of
@@ -162,9 +163,11 @@ class _Plan:
         for item in self._walk(self.planned):
             address = item["address"]
             configured, stand = self.configuration.of(address)
-            values = self._filled(_map(item.get("values")), self.after_apply.get(address), _map(configured.get("expressions")), stand)
-            tagged = self._tagged(_map(values), configured)
-            yield TerraformResource(address, str(item.get("type", "")), tagged, self.where, Dialect.TERRAFORM_PLAN)
+            kind = str(item.get("type", ""))
+            known, hidden, doubts = configured_alone(kind, _map(item.get("values")), _map(self.after_apply.get(address)), configured)
+            values = self._filled(known, hidden, _map(configured.get("expressions")), stand)
+            tagged = self._tagged({**_map(values), **doubts}, configured)
+            yield TerraformResource(address, kind, tagged, self.where, Dialect.TERRAFORM_PLAN)
 
     def _tagged(self, values: Mapping[str, Any], configured: Mapping[str, Any]) -> Mapping[str, Any]:
         """``values`` with all tags that the resource will have: those that its provider adds stand in ``tags_all`` alone.
