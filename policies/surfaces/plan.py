@@ -8,7 +8,7 @@ Format: https://developer.hashicorp.com/terraform/internals/json-format (format_
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -234,21 +234,26 @@ class _Plan:
             return self._document(expression, stand) if name in _DOCUMENTS else self._link(expression, stand, name)
         if isinstance(value, str) and isinstance(expression, Mapping):
             return self._known_link(value, expression, stand) or value
-        if name in _SEVERAL and _holds(hidden) and "references" in _map(expression):
+        if name in _SEVERAL and isinstance(hidden if value is None else value, list | dict) and "references" in _map(expression):
             return self._named(self._filled(value, hidden, None, stand), expression, stand)
         return self._filled(value, hidden, expression, stand, name)
 
     def _named(self, filled: Any, expression: Any, stand: Stand) -> Any:
-        """A list or map with links for what is missing: where as many are named as are missing, or one alone that all of them are."""
+        """A list or map with links for what is missing: where as many are named as are missing, or one alone that all of them are.
+
+        What is known is one where it is the very value of what is named.
+        """
         found = self.configuration.targets(expression, stand)
-        new = [target for target in found.targets if self.values.get(target.address, {}).get(target.attribute) is None]
-        keys: Iterable[Any] = filled if isinstance(filled, dict) else range(len(filled))
+        there = {target: self.values.get(target.address, {}).get(target.attribute) for target in found.targets}
+        known = {value: target for target, value in there.items() if isinstance(value, str)}
+        new = [target for target, value in there.items() if value is None]
+        keys: list[Any] = list(filled) if isinstance(filled, dict) else list(range(len(filled)))
         missing = [key for key in keys if isinstance(filled[key], Unknown)]
         in_order = isinstance(filled, list) and len(missing) == len(new)
-        if found.left or not (in_order or len(new) == 1):
-            return filled
-        for position, key in enumerate(missing):
-            target = new[position] if in_order else new[0]
+        meant = dict(zip(missing, new, strict=True)) if in_order else dict.fromkeys(missing, new[0]) if len(new) == 1 else {}
+        meant = {} if found.left else meant
+        meant.update({key: known[filled[key]] for key in keys if isinstance(filled[key], str) and filled[key] in known})
+        for key, target in meant.items():
             filled[key] = attribute_reference(target.address, target.attribute) or filled[key]
         return filled
 

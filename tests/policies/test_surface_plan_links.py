@@ -66,11 +66,27 @@ def test_a_map_names_what_it_gives_to_one_key_alone(tmp_path: Path, keys: list[s
     """The names of two come in the order of the file, their keys in that of the alphabet: which is whose can't be told."""
     roles = [(f"aws_iam_role.{key}", {"name": key}, {"arn": True}, {}) for key in keys]
     given = names(*(f"aws_iam_role.{key}.arn" for key in reversed(keys)))
-    attachment = ("aws_cognito_identity_pool_roles_attachment.x", {"roles": {}}, {"roles": dict.fromkeys(keys, True)}, {"roles": given})
+    hidden = {"roles": dict.fromkeys(keys, True)}
+    attachment = ("aws_cognito_identity_pool_roles_attachment.x", {"roles": {}} if linked else {}, hidden, {"roles": given})
     found = graph_of(tmp_path, [*roles, attachment]).get("aws_cognito_identity_pool_roles_attachment.x")
     assert found is not None
     role = found.get("Roles", "unauthenticated")
     assert role == Reference("aws_iam_role.unauthenticated", "Arn") if linked else isinstance(role, Unknown)
+
+
+def test_what_a_map_gives_and_exists_already_is_linked(tmp_path: Path):
+    """A role that guests take was an ARN as any other in the plan of what exists, and what it lets them do passed."""
+    arn = "arn:aws:iam::123456789012:role/guest"
+    role = ("aws_iam_role.guest", {"name": "guest", "arn": arn}, {}, {})
+    attachment = (
+        "aws_cognito_identity_pool_roles_attachment.x",
+        {"roles": {"unauthenticated": arn, "authenticated": f"{arn}-not"}},
+        {},
+        {"roles": names("aws_iam_role.guest.arn")},
+    )
+    found = graph_of(tmp_path, [role, attachment]).get("aws_cognito_identity_pool_roles_attachment.x")
+    assert found is not None
+    assert found.get("Roles") == {"unauthenticated": Reference("aws_iam_role.guest", "Arn"), "authenticated": f"{arn}-not"}
 
 
 @pytest.mark.parametrize(("named", "linked"), [({"constant_value": "%s"}, True), ({"references": ["local.%s"]}, False)])
