@@ -106,6 +106,10 @@ class GateChoice:
             "AVERMENT_LOG_GROUP": self.log_group,
             "AVERMENT_SEAL_KEY": self.seal_key,
         }
+        if self.published is None and not os.environ.get("AVERMENT_PUBLISHED_BUCKET", "").strip():
+            raise BadInputError(
+                "the published bucket isn't named", fix="give --published BUCKET, or leave --table out and let the gate's function do it"
+            )
         settings = Settings.from_environment({**os.environ, **{name: value for name, value in given.items() if value}})
         return Reviews(Gate(replace(settings, trust=None, origin_keys=None), People()))
 

@@ -343,3 +343,6 @@ def test_the_commands_do_it(site: Any, reviews: Reviews, edge: Edge, capsys: pyt
     assert "Nothing is published under a.jpg" in told
     assert "Not proven: no address was asked" in told
     assert run(["review", "list", "--published", site.published_bucket]) == 2
+    capsys.readouterr()
+    assert run(["review", "decide", case["id"], "release", "--by", ADA, "--reason", "x", "--table", site.table]) == 2
+    assert "--published BUCKET" in capsys.readouterr().err
