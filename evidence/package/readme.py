@@ -262,7 +262,8 @@ def _verify(checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey]) -> str:
         "<p>Offline, without an AWS account: <code>averment verify &lt;this folder&gt; --key &lt;public key&gt;</code>, or "
         f'<code>python3 {layout.VERIFIER}</code>, or public tools alone: <a href="{layout.GUIDE}">{layout.GUIDE}</a>. Any byte that was '
         "changed, any file that was added or removed is found and named.</p>\n"
-        "<p>Compare the fingerprint of the key with one that you got from the organisation by another way than this package.</p>\n"
+        "<p>Compare the fingerprint of the key that signed with one that you got from the organisation by another way than this package: the "
+        "one that these tell, not this table, which whoever makes a package writes.</p>\n"
         + _table(("Key", "Algorithm", "SHA-256 of the public key (DER)"), rows)
         + f"<pre>{escape(checkpoint.note.decode())}</pre>\n"
         '<p class="note">Unchanged is not complete: what was counted, cut short or could not be collected stands with each record '
