@@ -53,7 +53,9 @@ def preserve(incident: Incident, act: Act, places: Sequence[str], keep: Keep, *,
         except AvermentError as error:
             problems.append(_told(original.name, error))
     if not items:
-        raise IncompleteError(f"nothing was preserved: {'; '.join(problems)}", fix="mend what the reason names, then run this again")
+        hidden = "" if all_versions else "; of an object that was taken down, --all-versions takes what lies under the delete marker"
+        fix = f"mend what the reason names, then run this again{hidden if any('NoSuchKey' in said for said in problems) else ''}"
+        raise IncompleteError(f"nothing was preserved: {'; '.join(problems)}", fix=fix)
     manifest = canonical_json({"incident": incident.id, "taken_at": iso(act.at), "by": act.by, "items": items})
     name = f"{incident.id}/manifest-{sha256_hex(manifest)[:16]}.json"
     stored = keep.put(name, BytesIO(manifest))

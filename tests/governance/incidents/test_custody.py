@@ -125,8 +125,9 @@ def test_what_could_not_be_taken_is_named_and_the_record_partial(shop: dict[str,
     assert (made.record.population.total, made.record.population.examined) == (3, 1)
     assert "gone.jpg" in str(made.record.reason)
     assert "gone.mp4" in str(made.record.reason)
-    with pytest.raises(IncompleteError, match="nothing was preserved"):
+    with pytest.raises(IncompleteError, match="nothing was preserved") as gone:
         preserve(opened(), act(), ["s3://published/gone.jpg"], keep, because=WHY)
+    assert "--all-versions takes what lies under the delete marker" in str(gone.value.fix)  # taken down first, preserved second
 
 
 def test_a_copy_that_was_changed_or_lost_is_told(picture: bytes, opened: Any, act: By, with_record: With, tmp_path: Path) -> None:
