@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -264,6 +265,20 @@ def test_a_type_that_nothing_is_called_is_said(
         told = capsys.readouterr().out
         assert ("rule mine looks at" in told) == (said is not None)
         assert (said or "") in " ".join(told.split())
+
+
+def test_what_a_rule_prints_is_no_part_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A print that was left in a rule stood before the JSON that the next program reads."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    text = TEXT.format(id="mine").replace("context: PASS", "context: print('asked') or PASS")
+    rule_file(tmp_path / "own", "mine", f"print('loaded')\n{text}")
+    assert averment(["check", "main.tf", "--rules", "own", "--rule", "mine", "--no-cache", "--format", "json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["version"] == 1
+    assert {"loaded", "asked"} <= set(printed.err.split())
 
 
 def test_a_rule_that_fails_a_test_while_it_loads_is_named(tmp_path: Path) -> None:

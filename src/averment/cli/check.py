@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,12 +151,14 @@ def _run(given: _Given) -> int:
     _refuse_other_than_plans(given.plans)
     files = [_output(text, given.format_name) for text in given.outputs]
     _refuse_overwriting(given, [file for _, file in files])
-    prepared = _prepared(given)
+    with redirect_stdout(sys.stderr):  # what a rule of somebody's own prints, for its author's eyes, is no part of a report
+        prepared = _prepared(given)
     if prepared.own:
         stderr.print(f"with {prepared.own} rule{'s' if prepared.own > 1 else ''} that averment does not ship", style="dim")
     job = prepared.job
     read_at = time.time()
-    checked = prepared.told(_write_baseline(job, given.write_baseline)) if given.write_baseline is not None else prepared.run()
+    with redirect_stdout(sys.stderr):
+        checked = prepared.told(_write_baseline(job, given.write_baseline)) if given.write_baseline is not None else prepared.run()
     if given.mend:
         checked = prepared.told(_mend(job, checked.result, read_at, show=given.diff))
     if job.cache is not None:
