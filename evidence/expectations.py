@@ -44,7 +44,10 @@ def read_expectation(question: Question, record: Record) -> Reading:
     value = _at(record.payload, name)
     bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
     if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
-        reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}")
+        since = (
+            f": it was collected by version {record.collector_version} of {record.collector}, and a later one may have it; collect again"
+        )
+        reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}{since if name and value is None else ''}")
         return reading
     for key, bar in bars:
         holds, words = _COMPARISONS[key]
