@@ -273,11 +273,15 @@ class Cases:
         Raises:
             BadInputError: there is none.
         """
-        with aws_errors(f"read the case {identifier}"):
-            item = self._dynamodb.get_item(TableName=self.table, Key={"id": {"S": f"case#{identifier}"}}, ConsistentRead=True).get("Item")
-        if item is None:
+        document = self._document_of(identifier)
+        if document is None:
             raise BadInputError(f"there is no case {identifier}", fix="list them: averment review list --all")
-        return Case.from_json(json.loads(item["document"]["S"]))
+        return Case.from_json(json.loads(document))
+
+    def _document_of(self, identifier: str) -> str | None:
+        with aws_errors(f"read the case {identifier}"):
+            answer = self._dynamodb.get_item(TableName=self.table, Key={"id": {"S": f"case#{identifier}"}}, ConsistentRead=True)
+        return str(answer["Item"]["document"]["S"]) if "Item" in answer else None
 
     def listed(self, states: Sequence[CaseState]) -> Iterator[Case]:
         """The cases in ``states``, the oldest first within each; those whose decision is still to be applied come last."""
@@ -312,9 +316,10 @@ class Cases:
         try:
             self._put(case, "revision = :before", {":before": {"N": str(case.revision - 1)}})
         except IncompleteError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            if self._document_of(case.id) != _document(case):  # else it is our own: heard, its answer lost, and boto3 asked again
                 raise IncompleteError(f"the case {case.id} was changed by somebody else meanwhile", fix="look at it again") from error
-            raise
 
     def hold(self, target: ObjectVersion, sha256: str | None, *, by: str, reason: str, at: datetime) -> None:
         """Forbid this version, and these bytes under whatever name, from now on. Asking twice changes nothing."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate.cases import CaseState
@@ -191,8 +192,27 @@ def test_two_people_at_once_do_not_overwrite_each_other(site: Any, reviews: Revi
     _, case = held(site, reviews)
     mine = case.with_step(Step("t", ADA, "reject", "x"), CaseState.REJECTED, applied=False)
     reviews.cases.save(mine)
+    theirs = case.with_step(Step("t", BOB, "release", "x"), CaseState.RELEASED, applied=False)
     with pytest.raises(IncompleteError, match="changed by somebody else"):
-        reviews.cases.save(mine)
+        reviews.cases.save(theirs)
+    assert reviews.cases.get(case.id) == mine
+
+
+def test_a_decision_whose_answer_was_lost_is_filed_once_and_applied(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 asks DynamoDB once more, which finds the case at the revision that was just written: a rejection was told as refused because somebody
+    else had been faster, and stayed unapplied."""
+    _, case = held(site, reviews)
+    call = BaseClient._make_api_call
+
+    def heard_twice(self: BaseClient, operation: str, given: dict[str, Any]) -> Any:
+        if operation == "PutItem" and "ConditionExpression" in given:
+            call(self, operation, given)
+        return call(self, operation, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", heard_twice)
+    decided = reviews.decide(case.id, "reject", by=ADA, reason="the hands")
+    assert (decided.state, decided.applied) == (CaseState.REJECTED, True)
+    assert [step.did for step in reviews.cases.get(case.id).history] == ["held", "reject", "applied"]
 
 
 @pytest.mark.parametrize("at", ["lift", "tag", "publish"])
