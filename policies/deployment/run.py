@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from averment.core.errors import IncompleteError
+from averment.core.stopping import standing
 from averment.policies.deployment.interface import Change, Step
 
 
@@ -39,7 +40,8 @@ def deploy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
             changes = step.changes()
             if changes:
                 tell(f"{step.name}: {_counted(len(changes))} ...")
-                step.apply()
+                with standing(_ended(step, done, steps[position + 1 :])):
+                    step.apply()
                 changed += 1
             tell(f"{step.name}: {'done' if changes else 'as it should be'}")
         except IncompleteError as error:
@@ -61,7 +63,8 @@ def destroy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
         try:
             if step.present():
                 tell(f"{step.name}: removing ...")
-                step.remove()
+                with standing(_ended(step, done, ordered[position + 1 :])):
+                    step.remove()
                 removed += 1
         except IncompleteError as error:
             raise _stopped(error, step, done, ordered[position + 1 :]) from error
@@ -74,8 +77,17 @@ def _counted(number: int) -> str:
     return f"{number} change{'s' if number > 1 else ''}"
 
 
-def _stopped(error: IncompleteError, step: Step, done: Sequence[str], left: Sequence[Step]) -> IncompleteError:
+def _ended(step: Step, done: Sequence[str], left: Sequence[Step]) -> str:
+    """What to tell whoever ends the program at ``step``, which doesn't end what AWS was asked for."""
+    return f"stopped at {step.name}{_stand(done, left)}: AWS goes on with what it was asked for; run this again, it goes on from here"
+
+
+def _stand(done: Sequence[str], left: Sequence[Step]) -> str:
     stands = f"done: {', '.join(done)}" if done else "nothing was done before"
     open_ = f"; not begun: {', '.join(item.name for item in left)}" if left else ""
+    return f" ({stands}{open_})"
+
+
+def _stopped(error: IncompleteError, step: Step, done: Sequence[str], left: Sequence[Step]) -> IncompleteError:
     fix = f"{error.fix}; then run it again: it goes on from here" if error.fix else "mend it and run it again: it goes on from here"
-    return IncompleteError(f"stopped at {step.name}: {error.message} ({stands}{open_})", fix=fix)
+    return IncompleteError(f"stopped at {step.name}: {error.message}{_stand(done, left)}", fix=fix)

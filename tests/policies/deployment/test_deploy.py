@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
 from averment.core.errors import IncompleteError
+from averment.core.stopping import Terminated, told
 from averment.policies.deployment.artifact import Archive
 from averment.policies.deployment.conformance import ConformancePacks
 from averment.policies.deployment.interface import Action, Change, Step
@@ -491,6 +492,29 @@ def test_a_removal_that_fails_says_what_is_left(log: list[str]) -> None:
     steps[1].fails = True
     with pytest.raises(IncompleteError, match=r"stopped at b: in use \(done: c; not begun: a\)"):
         destroy(steps, lambda _: None)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, Terminated])
+def test_whoever_ends_a_deployment_is_told_where_it_stands(
+    log: list[str], monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    """Ctrl-C and SIGTERM ended it without a word, while AWS went on."""
+    steps = [Part("a", log), Part("b", log), Part("c", log)]
+
+    def ends() -> None:
+        raise stop
+
+    monkeypatch.setattr(steps[1], "apply", ends)
+    with pytest.raises(stop) as caught:
+        deploy(steps, lambda _: None)
+    assert told(caught.value) == [
+        "stopped at b (done: a; not begun: c): AWS goes on with what it was asked for; run this again, it goes on from here"
+    ]
+    steps[0].there = steps[1].there = True
+    monkeypatch.setattr(steps[1], "remove", ends)
+    with pytest.raises(stop) as caught:
+        destroy(steps, lambda _: None)
+    assert "stopped at b (done: c; not begun: a)" in told(caught.value)[0]
 
 
 def test_the_stack_comes_out_of_a_failed_creation(shop: Path) -> None:
