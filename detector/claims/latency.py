@@ -326,7 +326,7 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         population.sample(MAX_DRAWN * wanted, seed).items,
         key=lambda item: (item.name not in first, sha256_hex(f"{seed}:call:{item.name}".encode())),
     )
-    scored, met, first = list[Item](), set[str](), list[float]()
+    scored, met, seconds = list[Item](), set[str](), list[float]()
     unread = silent = repeated = videos = 0
     while len(scored) < wanted and queue:
         size = min(wanted - len(scored), MAX_BATCH)
@@ -341,13 +341,13 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         met |= fresh.keys()
         start = clock()
         scores = detector.score([data for _, data in fresh.values()]) if fresh else []
-        first += [(clock() - start) / len(fresh)] if fresh else []
+        seconds += [(clock() - start) / len(fresh)] if fresh else []
         answered = [item for (item, _), score in zip(fresh.values(), scores, strict=True) if score.highest is not None]
         silent += len(fresh) - len(answered)
         scored += answered
     calls = [tuple(scored[start : start + statement.batch]) for start in range(0, len(scored), statement.batch)]
     whole = tuple(call for call in calls if len(call) == statement.batch)
-    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos, tuple(first))
+    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos, tuple(seconds))
     return replace(drawn, calls=()) if drawn.silences(statement) else drawn
 
 
