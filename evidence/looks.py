@@ -14,7 +14,7 @@ from averment.core.words import ClaimVerdict
 from averment.detector.claims.fields import SAYS_NOTHING
 from averment.detector.claims.interface import ONE_SIDED, POPULATIONS, Look, Looks
 from averment.detector.claims.registry import claim_type
-from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, read_plan, spent_share
+from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, leaves_nothing_out, read_plan, spent_share
 from averment.evidence.claims import AskedClaim
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -39,25 +39,33 @@ class LookBook:
     def add(self, record: Record) -> None:
         """Count ``record``, newer than all before it, from now on."""
         if _inferred(record):
-            self._made.append(_Made(*_figure(record.query["claim"]), record, _look(record)))
+            spec = record.query["claim"]
+            figure, measure = _figure(spec)
+            whole = _whole(spec) if leaves_nothing_out(spec, record.payload.get("inputs")) else None
+            self._made.append(_Made(figure, measure, record, _look(record), whole))
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
         figure, measure = _figure(asked.spec)
         controls = frozenset() if asked.control is None else frozenset({asked.id})
         own = [made for made in self._made if made.concerns(figure, controls)]
-        kin = [made.look for made in self._made if made.measure == measure and not made.concerns(figure, controls)]
-        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin), root=self._root)
+        others = [made for made in self._made if not made.concerns(figure, controls)]
+        kin = [made.look for made in others if made.measure == measure]
+        all_rows = _whole(asked.spec)
+        whole = [made.look for made in others if made.measure != measure and made.whole == all_rows]
+        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin), whole=tuple(whole), root=self._root)
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations."""
+    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations; ``whole`` is that without the
+    statement's labels as well, if they left no row out."""
 
     figure: bytes
     measure: bytes
     record: Record
     look: Look
+    whole: bytes | None = None
 
     def concerns(self, figure: bytes, controls: frozenset[str]) -> bool:
         return self.figure == figure or not controls.isdisjoint(self.record.controls)
@@ -77,6 +85,11 @@ def _figure(spec: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """What tells the figure that a statement is about, with the names of its populations and without."""
     told = _told({name: value for name, value in spec.items() if name != "looks"})  # no part of it, and others could be written once
     return canonical_json(told), canonical_json({name: value for name, value in told.items() if name not in POPULATIONS})
+
+
+def _whole(spec: Mapping[str, Any]) -> bytes:
+    """The figure of ``spec`` without the names of its populations and the labels of their rows."""
+    return _figure({name: value for name, value in spec.items() if name != "where"})[1]
 
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:

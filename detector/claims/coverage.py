@@ -204,11 +204,10 @@ def result(
 def _generated(population: Population, where: Mapping[str, str]) -> Population:
     """Only generated media: the rows labelled ``synthetic`` when the population has labels, all of it otherwise. A label that isn't known is
     refused, unless ``where`` names one: left out in silence, such media would pass for marked."""
-    labels = dict(where)
-    if "label" not in labels and any("label" in item.labels for item in population.items):
+    if "label" not in where and any("label" in item.labels for item in population.items):
         require_known_labels(population)
-        labels["label"] = ATTACK_LABELS[Family.SYNTHETIC_IMAGE]
-    return population.only(labels)
+        population = population.only({"label": ATTACK_LABELS[Family.SYNTHETIC_IMAGE]})
+    return population.only(where)
 
 
 def _default_sample(statement: Stated, level: Level) -> int | None:

@@ -110,7 +110,7 @@ class Population(ABC):
     """A counted list of media that can be read. ``where`` is how the user named its place.
 
     ``refused`` counts by reason what lies there and is no item (links, devices); ``trace`` hears of every reading. ``clips`` says whether a place that
-    lists itself was searched for videos, too.
+    lists itself was searched for videos, too. ``left_out`` is how many items a statement's labels left out (None: it names none).
     """
 
     unit = "image"
@@ -124,6 +124,7 @@ class Population(ABC):
         self.origin: Mapping[str, Any] = {}
         self.trace: Trace | None = None
         self.clips = False
+        self.left_out: int | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -169,6 +170,7 @@ class Population(ABC):
                 raise self.lacks(key, "where")
         kept = self._with([item for item in self.items if all(called(item.labels.get(key, "\0")) == called(labels[key]) for key in labels)])
         kept.refused, kept.origin, kept.trace, kept.clips = self.refused, self.origin, self.trace, self.clips
+        kept.left_out = len(self.items) - len(kept.items) if labels else None
         return kept
 
     def sample(self, size: int | None, seed: int) -> Sample:
@@ -267,6 +269,8 @@ class Population(ABC):
             "frame": self.frame_hash,
             **self.origin,
         }
+        if self.left_out is not None:
+            facts["left_out"] = self.left_out
         if self.refused:
             facts["not_counted"] = dict(sorted(self.refused.items()))
         if self.labelled:

@@ -50,6 +50,7 @@ MAX_LOOKS = 10_000
 DEFAULT_CONFIDENCE = 0.95
 LEAST_WITHIN = timedelta(days=1)
 _PLACE = "where"
+_LEFT_OUT = "left_out"  # follows from the frame and the manifest
 _SIDES = ("reference", "present")
 _KNOWN_BY = ("population", "scores", _PLACE, "frame", "sha256")  # of a file of scores the name and the digest
 _GRAIN = 1e-6
@@ -199,7 +200,7 @@ def level(
     plan = read_plan(spec)
     if looks.recorded is not None:
         return _recorded(looks.recorded, confidence, plan)
-    made = [look for look in _counted(looks, inputs) if not _lapsed(look, plan, looks.now)]
+    made = [look for look in _counted(looks, inputs, whole=leaves_nothing_out(spec, inputs)) if not _lapsed(look, plan, looks.now)]
     same: dict[object, list[Look]] = {}
     for index, look in enumerate(made):
         same.setdefault(_data(look) if repeatable else index, []).append(look)
@@ -279,9 +280,18 @@ def _lapsed(look: Look, plan: LookPlan, now: datetime | None) -> bool:
     return now - look.at > max(plan.within, look.within)
 
 
-def _counted(looks: Looks, inputs: Mapping[str, Any] | None) -> list[Look]:
-    """The earlier looks, with those of the kin that were at the same population under another name."""
-    found, rest = list(looks.earlier), list(looks.kin)
+def leaves_nothing_out(spec: Mapping[str, Any], inputs: Mapping[str, Any] | None) -> bool:
+    """Whether the statement's labels (``where``) left no row out of what ``inputs`` tell of, as far as that is known: then they make no other figure."""
+    if not spec.get("where"):
+        return True
+    facts = (inputs or {}).get(_SIDES[1], inputs)  # of two populations they are today's
+    return isinstance(facts, Mapping) and facts.get(_LEFT_OUT) == 0
+
+
+def _counted(looks: Looks, inputs: Mapping[str, Any] | None, *, whole: bool) -> list[Look]:
+    """The earlier looks, with those of the kin that were at the same population under another name; and where this one is at the ``whole`` of it, with
+    those that were, too."""
+    found, rest = list(looks.earlier), [*looks.kin, *(looks.whole if whole else ())]
     known = [_sides(look.inputs, looks.root) for look in found] + ([] if inputs is None else [_sides(inputs, looks.root)])
     while linked := [look for look in rest if any(_linked(_sides(look.inputs, looks.root), sides) for sides in known)]:
         found += linked
@@ -311,14 +321,14 @@ def _linked(one: Sequence[set[tuple[str, str]]], other: Sequence[set[tuple[str, 
 
 
 def placeless(value: Any) -> Any:
-    """Inputs without the places in them, at any depth: where data lie is no matter."""
+    """Inputs without the places in them, at any depth: where data lie is no matter. Nor is how many rows were left out, which earlier versions don't tell."""
     if isinstance(value, Mapping):
-        return {key: placeless(item) for key, item in value.items() if key != _PLACE}
+        return {key: placeless(item) for key, item in value.items() if key not in {_PLACE, _LEFT_OUT}}
     return value
 
 
 def _same(inputs: Mapping[str, Any], look: Look) -> bool:
-    return all(placeless(look.inputs.get(key)) == placeless(value) for key, value in inputs.items() if key != _PLACE)
+    return all(placeless(look.inputs.get(key)) == placeless(value) for key, value in inputs.items() if key not in {_PLACE, _LEFT_OUT})
 
 
 def _data(look: Look) -> bytes:

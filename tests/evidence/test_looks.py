@@ -222,6 +222,32 @@ def test_another_way_to_a_place_makes_no_other_population(tmp_path: Path, monkey
     assert numbers == [1, 2, 3]
 
 
+def test_labels_that_leave_no_row_out_make_no_other_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """A column that says the same of every row, picked by: each look at the growing whole was a first one, and a plan of its own. Rows that are left
+    out make another figure, and have looks of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Silent())
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: m.csv}}\n")
+    numbers = []
+    rows: dict[str, Any]
+    for count, rows in (
+        (20, {}),
+        (25, {"kind": "image"}),
+        (30, {"kind": "image", "split": "test"}),
+        (35, {}),
+        (40, {"odd": "1"}),
+        (45, {"odd": "0"}),
+    ):
+        for number in range(count):
+            (tmp_path / f"{number}.png").write_bytes(b"%d" % number)
+        lines = "".join(f"{number}.png,real,image,test,{number % 2}\n" for number in range(count))
+        (tmp_path / "m.csv").write_text(f"file,label,kind,split,odd\n{lines}")
+        (tmp_path / "claim.yaml").write_text(json.dumps({**SPEC, "where": rows}))
+        run(["prove", "claim.yaml", "--format", "json"])
+        numbers.append(json.loads(capsys.readouterr().out)[0]["result"]["look"]["number"])
+    assert numbers == [1, 2, 3, 4, 1, 1]
+
+
 def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """Every file is replaced each month and the manifest stays: each month is a look, and each of them is replayed as the look that it was."""
     monkeypatch.chdir(tmp_path)
