@@ -181,13 +181,23 @@ def _require_one_label(population: Population, items: Sequence[Item]) -> None:
     by_name = {item.name: item for item in items}
     for item in items:
         first = by_name.get(item.repeats or "")
-        if first is not None and first.labels["label"] != item.labels["label"]:
-            raise BadInputError(
-                f"the population '{population.name}' labels {first.name} {first.labels['label']}, and {item.name}, which has the same bytes, "
-                f"{item.labels['label']}",
-                where=population.place(item),
-                fix="take out the row that is wrong",
-            )
+        if first is not None:
+            require_one_label(population, first, item)
+
+
+def require_one_label(population: Population, first: Item, item: Item) -> None:
+    """Refuse ``item``, which has the bytes of ``first``, under another label.
+
+    Raises:
+        BadInputError: it has another.
+    """
+    if first.labels["label"] != item.labels["label"]:
+        raise BadInputError(
+            f"the population '{population.name}' labels {first.name} {first.labels['label']}, and {item.name}, which has the same bytes, "
+            f"{item.labels['label']}",
+            where=population.place(item),
+            fix="take out the row that is wrong",
+        )
 
 
 def observations(subject: Subject, column: str | None, items: Sequence[Item], scores: Sequence[Score]) -> list[Observation]:

@@ -23,7 +23,7 @@ from averment.core.progress import followed
 from averment.core.words import counted
 from averment.detector.claims import statistics, units
 from averment.detector.claims.frame import Item, Population
-from averment.detector.claims.observing import BONA_FIDE_LABEL, require_known_labels
+from averment.detector.claims.observing import BONA_FIDE_LABEL, require_known_labels, require_one_label
 from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector, Score
 from averment.detector.video.media import score_media
@@ -115,7 +115,7 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
     is flagged. A population without labels is taken for genuine as a whole.
 
     Raises:
-        BadInputError: no genuine media, labels that mean nothing here, no column ``clusters``, or a threshold that isn't ours to set.
+        BadInputError: no genuine media, labels that mean nothing here or contradict one another, no column ``clusters``, or a threshold that isn't ours to set.
         IncompleteError: a medium isn't what the manifest says, or the detector broke.
     """
     eager = detector.at_threshold(0.0)
@@ -128,7 +128,10 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
     if not assumed:
         require_known_labels(population)
     genuine, found, attacks = Judged(), list[tuple[str, str, float | None]](), dict[tuple[str, str], Judged]()
+    first = dict[str, Item]()  # genuine ones come first; a picture may be an attack in two ways
     for item, unit, content, score in _scored(population, eager, clusters, assumed=assumed):
+        if content and not assumed:
+            require_one_label(population, first.setdefault(content, item) if unit is not None else first.get(content, item), item)
         if unit is None:
             key = (item.labels["label"], item.labels.get("generator", "").strip() or "unnamed")
             attacks.setdefault(key, Judged()).add(score)

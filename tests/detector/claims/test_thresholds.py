@@ -103,6 +103,16 @@ def test_the_promise_holds_though_the_threshold_was_chosen_from_the_same_scores(
     assert 10 <= broken <= 50 + 3 * 7
 
 
+def test_the_same_picture_under_two_labels_is_refused() -> None:
+    """As claims refuse it: a fake that lies among the genuine media as well raised the threshold above itself, and counted as missed at the most."""
+    rows = Held([*real(*[0.1] * 60), *real(0.9), *({"score": 0.9, "label": label} for label in ("synthetic", "manipulated", "synthetic"))])
+    rows.bytes[62] = rows.bytes[63]  # a picture may be an attack in two ways
+    assert choose(rows, Written(), at_most=0.1).threshold == 0.1001
+    rows.bytes[60] = rows.bytes[61]
+    with pytest.raises(BadInputError, match="labels 00060 real, and 00061, which has the same bytes, synthetic"):
+        choose(rows, Written(), at_most=0.1)
+
+
 def test_the_threshold_lies_just_above_what_may_not_be_flagged() -> None:
     """Of 60 units one may be flagged at a tenth; rounding goes up, and the second highest stays below."""
     found = chosen(real(*[0.1] * 58, 0.73456, 0.9))
