@@ -160,7 +160,10 @@ class DetectorInfo:
 
 
 class Detector(ABC):
-    """Scores images. Hostile input is expected: it gives ``cannot_say``, never an exception."""
+    """Scores images. Hostile input is expected: it gives ``cannot_say``, never an exception. ``elsewhere`` says that it works in another process, perhaps
+    on another machine, whose load isn't that of this one."""
+
+    elsewhere: bool = False
 
     @property
     @abstractmethod

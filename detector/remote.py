@@ -64,6 +64,7 @@ class RemoteDetector(Detector):
 
     what: str
     most: int = MAX_PAYLOAD
+    elsewhere = True
 
     @cached_property
     def info(self) -> DetectorInfo:

@@ -22,6 +22,9 @@ is the mean over its images, so with a ``batch`` above 1 the statement is about 
 Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored, or has the bytes of another, is passed
 over, and counted. Where it scores fewer than half of those drawn, or fewer than a call takes, nothing is timed and the claim stays open.
 
+The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
+likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.
+
 So each image is asked about once before it is timed. A detector that remembers its answers is fast by then: where it is ``REMEMBERS`` times as fast
 as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported.
 
@@ -38,7 +41,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import IncompleteError
@@ -47,6 +50,7 @@ from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ONE_SIDED, ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.populations import Item, Population, open_population
 from averment.detector.claims.statistics import Bounds
+from averment.detector.claims.trace import untraced
 from averment.detector.claims.transforms import imaging_version
 from averment.detector.interface import Detector
 from averment.detector.video.media import shows_a_clip
@@ -62,6 +66,7 @@ MAX_DRAWN = 2
 time of those says little of an image of the population."""
 
 REMEMBERS, FIRST_CALLS = 3.0, 3
+BUSY = 1.25
 
 WARM_UP = 2
 """Rounds before the clock counts: models are loaded and caches filled by then."""
@@ -102,7 +107,7 @@ class Statement:
 
 
 class LatencyClaim(ClaimType):
-    """The time for an image in units of a reference kernel. ``clock`` gives seconds."""
+    """The time for an image in units of a reference kernel. ``clock`` gives seconds, ``work`` those of CPU time of the thread that asks."""
 
     name = "latency"
     needs_detector = True
@@ -110,8 +115,8 @@ class LatencyClaim(ClaimType):
     share = False
     asks_anew = True
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, work: Callable[[], float] = time.thread_time) -> None:
+        self._clock, self._work = clock, work
 
     def read(self, spec: Mapping[str, Any]) -> Statement:
         return read(spec)
@@ -145,9 +150,9 @@ class LatencyClaim(ClaimType):
         values = _by_call(times)
         bounds = quantile_bounds(values, statement.quantile, level.confidence)
         verdict, reason = _verdict(statement, values, bounds, drawn)
-        remembers = drawn.remembers([seconds for _, seconds, _ in times])
-        if remembers and verdict is ClaimVerdict.SUPPORTED:
-            verdict, reason = ClaimVerdict.INCONCLUSIVE, f"{remembers}; {reason}"
+        doubt = drawn.remembers([found.seconds for found in times]) or _busy(untraced(context.detector), times)
+        if doubt and verdict is ClaimVerdict.SUPPORTED:
+            verdict, reason = ClaimVerdict.INCONCLUSIVE, f"{doubt}; {reason}"
         method = f"order statistics over {statement.unit}, exact, one-sided bounds at {fields.percent(level.confidence)}"
         finite = bounds.high if bounds.high != float("inf") else None
         low: dict[str, JSON] = {ONE_SIDED: bounds.low} if finite is None and bounds.low > 0 else {}
@@ -163,7 +168,7 @@ class LatencyClaim(ClaimType):
             clusters=len(values),
             seed=context.seed,
             needed=_needed(statement, values, level)
-            if verdict is ClaimVerdict.INCONCLUSIVE and not drawn.silences(statement) and not remembers
+            if verdict is ClaimVerdict.INCONCLUSIVE and not drawn.silences(statement) and not doubt
             else None,
             inputs=inputs,
             details={
@@ -174,19 +179,16 @@ class LatencyClaim(ClaimType):
                 "not_scored": drawn.silent,
                 "repeated_images": drawn.repeated,
                 "videos": drawn.videos,
-                "seconds_per_image": _quantile([seconds for _, seconds, _ in times], 0.5),
-                "kernel_seconds": _quantile([kernel for _, _, kernel in times], 0.5),
+                "seconds_per_image": _quantile([found.seconds for found in times], 0.5),
+                "kernel_seconds": _quantile([found.kernel for found in times], 0.5),
                 "ratios": [round(value, 6) for value in values],
                 **low,
             },
         )
         return level.finish(result)
 
-    def _time(
-        self, detector: Detector, calls: Sequence[Sequence[Item]], read: Callable[[Item], bytes | None], rounds: int
-    ) -> list[tuple[int, float, float]]:
-        """By round: which call it was, the seconds per image, and those per run of the kernel. Images are read before the clock starts, a
-        call's at a time."""
+    def _time(self, detector: Detector, calls: Sequence[Sequence[Item]], read: Callable[[Item], bytes | None], rounds: int) -> list[_Round]:
+        """What each round took. Images are read before the clock starts, a call's at a time."""
         kernel = Kernel()
 
         def of_detector(images: Sequence[bytes]) -> float:
@@ -194,11 +196,11 @@ class LatencyClaim(ClaimType):
             detector.score(images)
             return (self._clock() - start) / len(images)
 
-        def of_kernel() -> float:
-            start = self._clock()
+        def of_kernel() -> tuple[float, float]:
+            start, work = self._clock(), self._work()
             for _ in range(KERNEL_RUNS):
                 kernel()
-            return (self._clock() - start) / KERNEL_RUNS
+            return (self._clock() - start) / KERNEL_RUNS, (self._work() - work) / KERNEL_RUNS
 
         found = []
         for number in range(-WARM_UP, rounds):
@@ -210,10 +212,10 @@ class LatencyClaim(ClaimType):
                 kernel_seconds, seconds = of_kernel(), of_detector(images)
             else:
                 seconds, kernel_seconds = of_detector(images), of_kernel()
-            if kernel_seconds <= 0:
+            if kernel_seconds[0] <= 0:
                 raise IncompleteError("the clock doesn't resolve the reference kernel", fix="run on a machine with a finer clock")
             if number >= 0:
-                found.append((call, seconds, kernel_seconds))
+                found.append(_Round(call, seconds, *kernel_seconds))
         return found
 
 
@@ -271,11 +273,29 @@ def _quantile(values: Sequence[float], quantile: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
 
-def _by_call(times: Sequence[tuple[int, float, float]]) -> list[float]:
+class _Round(NamedTuple):
+    """Which call was timed, the seconds for an image, and those for a run of the kernel: by the clock, and of CPU time."""
+
+    call: int
+    seconds: float
+    kernel: float
+    work: float
+
+
+def _busy(detector: Detector, times: Sequence[_Round]) -> str:
+    """Why the ratio says nothing of a detector that works elsewhere: this machine had other work; "" where it hadn't, or the detector works here."""
+    if not detector.elsewhere or not times:
+        return ""
+    waited = sum(found.kernel for found in times) / max(sum(found.work for found in times), 1e-9)
+    told = f"this machine was busy, and the reference kernel took {waited:.3g} times its CPU time: a detector that works elsewhere looks fast beside it"
+    return told if waited > BUSY else ""
+
+
+def _by_call(times: Sequence[_Round]) -> list[float]:
     """The ratio of each call that was timed: the median of its rounds."""
     rounds: dict[int, list[float]] = {}
-    for call, seconds, kernel in times:
-        rounds.setdefault(call, []).append(seconds / kernel)
+    for found in times:
+        rounds.setdefault(found.call, []).append(found.seconds / found.kernel)
     return [float(median(ratios)) for ratios in rounds.values()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def run(
     silent: Sequence[int] = (),
     count: int = 120,
     kind: type[Timed] = Timed,
+    work: Callable[[], float] = time.thread_time,
     **fields: Any,
 ) -> ClaimResult:
     lines = ["file,sha256"]
@@ -89,7 +91,7 @@ def run(
         lines.append(f"{number}.png,{hashlib.sha256(b'%d' % number).hexdigest()}")
     (folder / "m.csv").write_text("\n".join(lines) + "\n")
     detector = kind(clock, seconds, silent=silent)
-    return LatencyClaim(clock).run(claim(**fields), ClaimContext(detector=detector, populations={"p": "m.csv"}, root=folder))
+    return LatencyClaim(clock, work).run(claim(**fields), ClaimContext(detector=detector, populations={"p": "m.csv"}, root=folder))
 
 
 def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, clock: Clock) -> None:
@@ -149,6 +151,24 @@ def test_answers_that_are_remembered_are_no_latency(tmp_path: Path, clock: Clock
     assert (cached.verdict, cached.needed) == (ClaimVerdict.INCONCLUSIVE, None)
     assert "times as fast as at first, so it seems to remember its answers" in cached.reason
     assert [loading.verdict, steady.verdict] == [ClaimVerdict.SUPPORTED] * 2
+
+
+class Elsewhere(Timed):
+    """A service, which doesn't feel what keeps this machine busy."""
+
+    elsewhere = True
+
+
+def test_a_machine_that_is_busy_makes_no_service_fast(tmp_path: Path, clock: Clock) -> None:
+    """Six times the kernel of a machine at rest; with the machine busy the kernel took five times as long, and the service passed for little more than
+    once it. A detector that works here is as slow then as the kernel is."""
+    made = run(tmp_path, clock, lambda _: 0.012, kind=Elsewhere, work=lambda: clock.now / 5)
+    assert made.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "this machine was busy, and the reference kernel took 5 times its CPU time" in made.reason
+    assert made.needed is None
+    rest = run(tmp_path, clock, lambda _: 0.012, kind=Elsewhere, work=clock)
+    here = run(tmp_path, clock, lambda _: 0.012, work=lambda: clock.now / 5)
+    assert [rest.verdict, here.verdict] == [ClaimVerdict.SUPPORTED] * 2
 
 
 def test_the_tail_can_be_bounded_as_well(tmp_path: Path, clock: Clock) -> None:
