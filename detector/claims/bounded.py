@@ -249,13 +249,32 @@ def _tpr_off(bar: float, truth: float, at_fpr: float, confidence: float, units: 
     from scipy.special import ndtri
 
     attacks, bona_fide = units
-    flattest, careful = min(ndtri(bar) ** 2, ndtri(truth) ** 2), float(ndtri(confidence))
-    alarms = at_fpr * (1 - at_fpr) / bona_fide
-    halfway = max(at_fpr - careful * math.sqrt(alarms) / 2, at_fpr / (bona_fide + 1))
-    slope = math.exp((float(ndtri(halfway)) ** 2 - flattest) / 2)
-    placed = slope**2 * alarms * attacks
+    slope = _slope(at_fpr, bona_fide, min(ndtri(bar) ** 2, ndtri(truth) ** 2), confidence)
+    placed = slope**2 * at_fpr * (1 - at_fpr) / bona_fide * attacks
     found = math.sqrt((truth * (1 - truth) + placed) / attacks)
     return slope / bona_fide + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, attacks, confidence) + usual * found
+
+
+def _slope(at_fpr: float, bona_fide: float, flattest: float, confidence: float) -> float:
+    """The slope of a curve of normal scores, for a TPR whose normal quantile squared is ``flattest``; halfway to the bound of the rate of alarms."""
+    from scipy.special import ndtri
+
+    alarms = at_fpr * (1 - at_fpr) / bona_fide
+    halfway = max(at_fpr - float(ndtri(confidence)) * math.sqrt(alarms) / 2, at_fpr / (bona_fide + 1))
+    return math.exp((float(ndtri(halfway)) ** 2 - flattest) / 2)
+
+
+USUAL_TPR = 0.9
+"""Plans for a drop or gap of a TPR assume that it is about so high."""
+
+
+def tpr_shift(at_fpr: float, size: int, confidence: float) -> float:
+    """By how much two thresholds on ``size`` bona fide units each can make a TPR seem to differ that doesn't, for plans: as far as the unit that joins moves
+    them apart (``tpr_ends``), whose weight is exponential."""
+    from scipy.special import ndtri
+
+    slope = _slope(at_fpr, size, float(ndtri(USUAL_TPR)) ** 2, confidence)
+    return -2 * slope * math.log(1 - confidence) / size
 
 
 def tpr_needed(bar: float, figure: float, found: Bounds, at_fpr: float, units: tuple[int, int], confidence: float) -> int | None:

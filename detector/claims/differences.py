@@ -198,12 +198,14 @@ def plan(
     fewest: int = statistics.MIN_UNITS,
     *,
     both_ways: bool = False,
+    at_fpr: float | None = None,
 ) -> ClaimPlan:
     """What a claim on a difference needs, before anything is known of its spread.
 
     ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it, nor fewer than the ``fewest`` that
     are judged at all. The others are for a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most
-    the variance of a difference. ``both_ways`` says that neither figure may be worse than the other: where they are alike, either can seem so.
+    the variance of a difference. ``both_ways`` says that neither figure may be worse than the other: where they are alike, either can seem so. ``at_fpr`` is
+    that of a TPR, whose thresholds have to be placed on either side.
     """
     from scipy.special import ndtri
 
@@ -216,7 +218,8 @@ def plan(
         usual = float(ndtri((1 + statistics.POWER) / 2 if both_ways and truth == 0 else statistics.POWER))
 
         def high(size: int, truth: float = truth, usual: float = usual) -> float:
-            return truth + bounded.reach(truth, changed, size, confidence) + usual * math.sqrt(changed / size)
+            placed = 0.0 if at_fpr is None else bounded.tpr_shift(at_fpr, size, confidence)
+            return truth + bounded.reach(truth, changed, size, confidence) + usual * math.sqrt(changed / size) + placed
 
         needed = bounded.fewest(high, bar)
         if needed is not None:

@@ -82,7 +82,8 @@ class RobustnessClaim(ClaimType):
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
         fewest = differences.fewest_placed(statement.bar, statement.metric.at_fpr, statement.confidence)
-        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class", fewest=fewest)
+        unit, at_fpr = "independent units of each class", statement.metric.at_fpr
+        return differences.plan(str(statement), statement.bar, statement.confidence, unit, fewest=fewest, at_fpr=at_fpr)
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)

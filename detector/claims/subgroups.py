@@ -120,6 +120,7 @@ class SubgroupClaim(ClaimType):
             changed=0.2,
             fewest=_settles(statement, statement.confidence),
             both_ways=True,
+            at_fpr=statement.metric.at_fpr,
         )
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
