@@ -212,7 +212,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(tmp_path)
     (tmp_path / "averment.yaml").write_text("version: 1\nscope:\n  media:\n    - {role: upload, names: ['inbox-*']}\n", encoding="utf-8")
     assert run(["rules", "build", "-o", "out"]) == 0
-    assert "face-call-after-liveness (looks at source code" in capsys.readouterr().err
+    assert "face-call-after-liveness, face-match-threshold (looks at source code" in capsys.readouterr().err
     return tmp_path / "out"
 
 
