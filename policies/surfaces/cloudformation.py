@@ -33,7 +33,7 @@ from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import MAX_DEPTH
 from averment.policies.surfaces.comments import above, stray_waivers
-from averment.policies.surfaces.function_code import look_at_source
+from averment.policies.surfaces.function_code import look_at_source, permissions_open
 from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
@@ -113,9 +113,8 @@ class _Template:
         graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
         for call in service_calls(graph):
             graph.add(call)
-        if any(not bucket.outside for bucket in graph.of_type(BUCKET)) or any(
-            "ekognition" in "".join(text) for text in self.lines.values()
-        ):
+        named = any("ekognition" in "".join(text) for text in self.lines.values())
+        if named or permissions_open(graph) or any(not bucket.outside for bucket in graph.of_type(BUCKET)):
             look_at_source(graph, self.stacks.top, self.stacks.observer)
         if hinges := dict(self.hinged()):
             graph.certain = Certain(hinges, lambda left_out: _without(graph, left_out)).around

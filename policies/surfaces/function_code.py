@@ -16,7 +16,7 @@ from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.observer import Observer
-from averment.policies.graph.model import Graph, MediaCode, Problem, Resource
+from averment.policies.graph.model import Graph, MediaCode, Problem, Resource, Unknown
 from averment.policies.surfaces.code.apis import BY_NAME, RESULT
 
 MAX_BYTES = 1024 * 1024
@@ -82,6 +82,18 @@ def look_at_source(graph: Graph, top: Path, observer: Observer) -> None:
             names = environment if isinstance(environment, Mapping) else ()
             mentioned = frozenset(name for name in names if any(str(name).encode() in text for text in texts))
             found[function.address] = MediaCode(shown.uses, shown.looks, shown.generates, mentioned)
+
+
+def permissions_open(graph: Graph) -> bool:
+    """Whether a role of ``graph`` has a statement of which nothing is known: what its functions call then tells more than what is allowed."""
+    for role in graph.of_type("AWS::IAM::Role"):
+        policies = role.get("Policies")
+        for policy in policies if isinstance(policies, list) else ():
+            document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else None
+            statements = document.get("Statement") if isinstance(document, Mapping) else None
+            if isinstance(statements, list) and any(isinstance(statement, Unknown) for statement in statements):
+                return True
+    return False
 
 
 def inline_code(function: Resource) -> str | None:

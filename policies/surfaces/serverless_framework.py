@@ -78,7 +78,12 @@ class _Made:
     def run(self) -> None:
         name = self.provider.get("name")
         if name != "aws":
-            self.say(f"is a Serverless Framework file for the provider {name!r}, which is not read", self.document.line)
+            told = (
+                f"whose provider is not known: {name.reason}"
+                if isinstance(name, Unknown)
+                else f"for the provider {name!r}, which is not read"
+            )
+            self.say(f"is a Serverless Framework file {told}", self.document.line)
             return
         self.written()
         functions = self.document.get("functions")
@@ -90,8 +95,14 @@ class _Made:
                 self.here = part.file or self.file
                 self.function(function, body, part.key_lines.get(function, part.line))
         self.here = self.file
+        iam = self.provider.get("iam")
+        role = iam.get("role") if isinstance(iam, LinedMap) else None
+        if isinstance(role, Unknown) and "file(" in (role.template or ""):  # its statements, or the ARN of another
+            self.say_unread("what the role that functions share may do", [(role, self.document.key_lines.get("provider", 1))])
         if any(_role_of(value) for value in self.resources.values()):
-            self.role(_COMMON_ROLE, self._common_statements(), self._managed(), self.document.key_lines.get("provider", 1))
+            common = self._common_statements()
+            self.say_unread("what the role that functions share may do", common)
+            self.role(_COMMON_ROLE, common, self._managed(), self.document.key_lines.get("provider", 1))
         if isinstance(self.provider.get("endpointType"), str) or self._api_policy() is not None:
             self.rest_api()
         for kind, where in self.unread.items():
@@ -153,7 +164,9 @@ class _Made:
         if own is not None:
             inherit = self._common_statements() if body.get("iamRoleStatementsInherit") is True else []
             name = f"{made.removesuffix('LambdaFunction')}{_COMMON_ROLE}"
-            self.role(name, [*inherit, *_statements(own, body.key_lines.get("iamRoleStatements", line))], [], line)
+            given = _statements(own, body.key_lines.get("iamRoleStatements", line))
+            self.say_unread(f"what the function '{made.removesuffix('LambdaFunction')}' may do", given)
+            self.role(name, [*inherit, *given], [], line)
             return _arn(name)
         if shared is not None and not (
             isinstance(shared, LinedMap) and not shared.keys() & {"Fn::GetAtt", "Ref", "Fn::Sub", "Fn::ImportValue"}
@@ -167,7 +180,14 @@ class _Made:
         role = iam.get("role") if isinstance(iam, LinedMap) else None
         line = self.document.key_lines.get("provider", 1)
         found = _statements(self.provider.get("iamRoleStatements"), line)
+        found += _statements(iam, line) if isinstance(iam, Unknown) else []
         return [*found, *_statements(role.get("statements") if isinstance(role, LinedMap) else None, line)]
+
+    def say_unread(self, what: str, statements: list[tuple[Any, int]]) -> None:
+        """Say which statements aren't known, each reason once: where they lie in a file that isn't there, no rule finds anything in them."""
+        reasons = {statement.reason: line for statement, line in reversed(statements) if isinstance(statement, Unknown)}
+        for reason, line in reversed(reasons.items()):
+            self.say(f"{what} is not read in full: {reason}", line)
 
     def _managed(self) -> list[Any]:
         iam = self.provider.get("iam")

@@ -278,6 +278,38 @@ def test_what_can_not_be_included_is_said(tmp_path: Path, written: str, said: st
     assert [problem.reason for problem in graph.problems] == ["the resource 'B' is not read: not a map"]
 
 
+STATEMENTS = {
+    "iam: {role: {statements: '${file(iam.js):all}'}}": "what the role that functions share may do is not read in full: the variable",
+    "iamRoleStatements: '${file(iam.js)}'": "what the role that functions share may do",
+    "iam: {role: {statements: ['${file(iam.js):faces}', {Effect: Allow, Action: 's3:GetObject', Resource: '*'}]}}": "what the role that functions share may do",
+    "iam: '${file(iam.js)}'": "what the role that functions share may do",
+    "iam: {role: '${file(iam.js):role}'}": "what the role that functions share may do",
+    "stage: live": "what the function 'Match' may do",
+}
+
+
+@pytest.mark.parametrize("written", STATEMENTS)
+def test_permissions_that_are_not_read_are_said_and_asked_about_where_faces_are_compared(tmp_path: Path, written: str):
+    """Statements that a program would return let a role compare faces or not: nothing was said of it, and the rule didn't apply."""
+    own = "" if "file(" in written else ", iamRoleStatements: '${file(iam.js)}'"
+    (tmp_path / "iam.js").write_text("module.exports = {};\n", encoding="utf-8")
+    (tmp_path / "app.js").write_text("rekognition.compareFaces({ SourceImage: a, TargetImage: b });\n", encoding="utf-8")
+    (tmp_path / "serverless.yml").write_text(
+        f"service: a\nprovider:\n  name: aws\n  {written}\nfunctions:\n  match: {{handler: app.match{own}}}\n", encoding="utf-8"
+    )
+    graph = next(graph for graph in load_graphs(tmp_path) if graph.get("MatchLambdaFunction") is not None)
+    assert [problem.reason.startswith(STATEMENTS[written]) and not problem.blocking for problem in graph.problems] == [True]
+    assert "iam.js" in graph.problems[0].reason
+    subject = rule("face-match-needs-liveness")
+    verdicts = {subject.evaluate(resource, Context(graph)).verdict for resource in graph.of_type("AWS::IAM::Role")}
+    assert verdicts == (set() if "iam.js):role" in written else {Verdict.UNKNOWN})  # there it may be the ARN of a role from elsewhere
+
+
+def test_a_provider_that_is_not_known_is_said_in_words(tmp_path: Path):
+    (problem,) = graph_of(tmp_path, "service: a\nprovider: ${file(gone.yml)}\n").problems
+    assert problem.reason.startswith("is a Serverless Framework file whose provider is not known: the variable 'file(gone.yml)'")
+
+
 def test_an_included_file_that_is_broken_makes_the_check_incomplete(tmp_path: Path):
     """A file that isn't YAML is named with its line, and nothing that it may hold passes for checked."""
     (tmp_path / "s3.yml").write_text("Resources:\n  A: [\n", encoding="utf-8")

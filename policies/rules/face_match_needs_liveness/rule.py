@@ -79,6 +79,11 @@ def _holder(role: Resource, graph: Graph) -> Outcome:
     doubt = next((reason for carrier in carriers for reason in carrier.document.unknown), None) or next(unread_policies(role, graph), None)
     if not grants:
         possible = _possible(carriers)
+        called = called_as(role, graph) if possible is None and doubt is not None else None
+        matched = one_of(called[1], MATCHES) if called is not None else None
+        if called is not None and matched is not None and doubt is not None:
+            text = f"{called[0]}, which runs as this {_kind(role)}, calls {matched}; whether it may read liveness results as well: {doubt.reason}"
+            return unknown(text, where=role.source)
         return unknown(f"whether this {_kind(role)} may match faces: {possible.reason}", where=role.source) if possible else NOT_APPLICABLE
     grant = next((entry for entry in grants if entry.explicit), grants[0])
     liveness = list(_grants(carriers, LIVENESS[:1]))
