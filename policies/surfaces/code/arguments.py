@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.code.apis import ATTRIBUTES
 from averment.policies.surfaces.code.model import Call, Function, Value, calls_of
-from averment.policies.surfaces.code.names import Project
+from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.reach import Asked
 
 _DEPTH = 6

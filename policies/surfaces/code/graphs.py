@@ -17,8 +17,8 @@ from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, TH
 from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, asks
 from averment.policies.surfaces.code.model import Function, Module
-from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.paths import Walker
+from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
 from averment.policies.surfaces.code.similarity import similarity_asked

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from averment.policies.surfaces.code.model import MODULE, Call, Class, Function, Module, Param, Value, calls_of, values_of
-from averment.policies.surfaces.code.names import Project
+from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.reach import Reach
 from averment.policies.surfaces.code.state import Frame, Seen, State
 from averment.policies.surfaces.code.telling import FIELDS, PICTURES, SETTLED, Level, about_liveness, answer_of, goes_on, parts_of, tells

@@ -19,7 +19,8 @@ from averment.policies.surfaces.code.apis import (
     by_target,
 )
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Class, Function, Module, Value, calls_of, statements_of, values_of
-from averment.policies.surfaces.code.names import ANOTHER_SERVICE, Kind, Project, is_stub
+from averment.policies.surfaces.code.names import ANOTHER_SERVICE, Kind
+from averment.policies.surfaces.code.project import Project, is_stub
 from averment.policies.surfaces.code.tables import dispatched, registered
 
 MAX_CALLERS = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from averment.policies.surfaces.code.model import MODULE, Bind, Call, Do, Function, Return, Statement, Value, statements_of
-from averment.policies.surfaces.code.names import Project
+from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.telling import HANDLERS, registers, registers_by
 
 
