@@ -104,6 +104,8 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
         return Graph(problems=[Problem(f"is not valid JSON: {error.msg}", SourceRef(str(path), error.lineno))])
     except RecursionError:
         return Graph(problems=[Problem("is nested too deeply", where)])
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        return Graph(problems=[Problem("holds a number that is too long to be read", where)])
     root = _map(_map(value).get("planned_values")).get("root_module")
     if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])

@@ -237,3 +237,28 @@ def test_a_verb_that_terraform_does_not_know_is_no_text(tmp_path: Path) -> None:
     (graph,) = load_graphs(tmp_path)
     (bucket,) = graph.of_type("AWS::S3::Bucket")
     assert isinstance(bucket.get("BucketName"), Unknown)
+
+
+_KEYED = 'resource "aws_s3_bucket" "b" {\n  count  = %s\n  bucket = "uploads"\n}\n'
+NUMBERS = {
+    "no end": {"m.tf": _KEYED % 'jsondecode("1e999")'},
+    "no number": {"m.tf": _KEYED % 'jsondecode("NaN")'},
+    "a digit of another kind": {"m.tf": _KEYED % '"\u00b2"'},
+    "of a module": {"m.tf": 'module "m" {\n  source = "./m"\n  count  = jsondecode("1e999")\n}\n', "m/m.tf": BUCKET % '"uploads"'},
+    "a long field": {"m.tf": BUCKET % 'csvdecode(file("x"))[0].b', "x": f'a,b\n"{"x" * 200_000}",1\n'},
+    "a long number in a plan": {
+        "p.json": '{"format_version": "1.0", "planned_values": {"root_module": {"resources": [' + "9" * 5000 + "]}}}",
+        "m.tf": BUCKET % '"uploads"',
+    },
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_no_number_to_count_by_ends_no_check(tmp_path: Path, name: str) -> None:
+    """One such value ended the check of everything as a flaw of the program, and nothing else in the pull request was told."""
+    for file, text in NUMBERS[name].items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    result = run(tmp_path)
+    assert result.counts.resources == 1
+    assert [problem.reason for problem in result.problems] == (["holds a number that is too long to be read"] if "plan" in name else [])

@@ -159,7 +159,10 @@ def _plain(value: Any) -> Any:
 
 
 def _csvdecode(text: str) -> Any:
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:  # a field of more than 128 KiB
+        raise ValueError("rows that aren't read here") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         return Failed("csvdecode: the rows differ in length")
     return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -183,9 +184,9 @@ class ModuleInstance:
         count, each = block.attributes.get("count"), block.attributes.get("for_each")
         if count is not None:
             number = evaluate(count.node, self.env)
-            if isinstance(number, str) and number.isdigit():
+            if isinstance(number, str) and number.isascii() and number.isdigit():
                 number = int(number[:12])
-            if isinstance(number, bool | int | float):
+            if isinstance(number, bool | int | float) and math.isfinite(number):
                 total = self._bounded(int(number), block)
                 return [(index, self.env.bind(count={"index": index})) for index in range(total)]
             return number if isinstance(number, Unknown) else Unknown("count is not known")
