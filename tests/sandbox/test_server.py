@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import boto3
 import pytest
@@ -76,6 +78,21 @@ import sys
 from averment.cli.main import run
 sys.exit(run(["sandbox", "run", "--port", sys.argv[1]]))
 """
+
+
+@pytest.mark.parametrize("header", [{"Origin": "https://shop.example"}, {"Sec-Fetch-Site": "cross-site"}])
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "GET"])
+def test_no_page_that_a_browser_shows_commands_it(sandbox, header, method):
+    """moto allows any page's requests, and runbooks' scripts are run in this process: a page could have made a runbook and started it."""
+    asked = {"X-Amz-Target": "AmazonSSM.ListDocuments", "Content-Type": "application/x-amz-json-1.1"}
+    body = b"{}" if method == "POST" else None
+    request = urllib.request.Request(f"{sandbox.endpoint}/", data=body, headers={**asked, **header}, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    with refused.value as answer:
+        assert answer.code == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert b"answers no browsers" in answer.read()
 
 
 def test_a_taken_port_is_an_error_for_people():

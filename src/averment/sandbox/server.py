@@ -31,6 +31,8 @@ UNSET = r"unset AWS_PROFILE $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')"
 """What forgets the AWS variables of a shell, whatever they are: one of them could send a call to the real AWS, or spoil one to the sandbox.
 ``AWS_PROFILE`` is named since zsh wants a name."""
 
+_NO_BROWSERS = b"The embedded AWS answers no browsers: any page could command it, and it runs code.\n"
+
 _log = logging.getLogger("averment.sandbox")
 _running = threading.Lock()
 
@@ -193,9 +195,22 @@ def _bind(host: str, port: int, app: Any) -> Any:
             _log.log(logging.WARNING if type == "error" else logging.DEBUG, message.rstrip(), *args)
 
     try:
-        return Server(host, port, app, handler=Handler)
+        return Server(host, port, _for_programs_alone(app), handler=Handler)
     except (OSError, SystemExit) as error:  # werkzeug turns a taken port into SystemExit
         raise IncompleteError(f"could not listen on {host}:{port}: {error}", fix="choose another --port, or 0 for a free one") from error
+
+
+def _for_programs_alone(app: Any) -> Any:
+    """``app`` for everybody but browsers. It asks nobody for a password, runs the scripts of runbooks, and moto lets any page read its answers: a page
+    that somebody looks at meanwhile could have its own code run on this machine. Browsers say in these headers whose page asks; SDKs don't have them."""
+
+    def answer(environ: Mapping[str, Any], start_response: Any) -> Any:
+        if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
+            start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Content-Length", str(len(_NO_BROWSERS)))])
+            return [_NO_BROWSERS]
+        return app(environ, start_response)
+
+    return answer
 
 
 def _restore(before: Mapping[str, str]) -> None:
