@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,26 @@ def test_served_site_answers_on_the_loopback(tmp_path: Path) -> None:
     assert announced[0].startswith("http://127.0.0.1:")
     with urllib.request.urlopen(announced[0], timeout=10) as answer:
         assert answer.read() == b"<p>here</p>"
+    local = urllib.request.Request(announced[0], headers={"Host": "localhost:8000"})
+    with urllib.request.urlopen(local, timeout=10) as answer:
+        assert answer.read() == b"<p>here</p>"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("host", ["shop.example", "shop.example:8000", "127.0.0.1.shop.example", ""])
+def test_the_served_site_is_read_under_no_name_of_somebody_elses(tmp_path: Path, host: str, method: str) -> None:
+    """A page's own name may lead to this machine (DNS rebinding): its scripts would have read what only the inside may."""
+    (tmp_path / "index.html").write_text("<p>inside</p>")
+    announced: list[str] = []
+    ready = threading.Event()
+    told = {"announce": lambda url: (announced.append(url), ready.set())}
+    threading.Thread(target=serve, args=(tmp_path, 0), kwargs=told, daemon=True).start()
+    assert ready.wait(10)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(announced[0], headers={"Host": host}, method=method), timeout=10)
+    with refused.value as answer:
+        assert answer.code == 421
+        assert b"inside" not in answer.read()
 
 
 def test_binding_on_lists_what_binds_this_organisation(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
