@@ -18,7 +18,7 @@ from cryptography import x509
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.extras import require
 from averment.core.files import read_bounded
-from averment.core.http import post
+from averment.core.http import named, post
 from averment.core.signing.certificates import certificates_in
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import SignedNote
@@ -82,17 +82,17 @@ def request_stamp(url: str, message: bytes, trusted: Sequence[x509.Certificate] 
     request = client.TimestampRequestBuilder().data(message).hash_algorithm(client.HashAlgorithm.SHA256).build()
     answer = post(url, request.as_bytes(), "application/timestamp-query")
     if answer.status != _OK or answer.content_type != "application/timestamp-reply":
-        raise IncompleteError(f"{url} gave no timestamp (HTTP {answer.status}, {answer.content_type})")
+        raise IncompleteError(f"{named(url)} gave no timestamp (HTTP {answer.status}, {answer.content_type})")
     try:
         response = client.decode_timestamp_response(answer.body)
         refused = response.status != client.PKIStatus.GRANTED
         nonce = None if refused else response.tst_info.nonce
     except (ValueError, TypeError, KeyError) as error:
-        raise IncompleteError(f"{url} answered with something that is no timestamp: {error}") from error
+        raise IncompleteError(f"{named(url)} answered with something that is no timestamp: {error}") from error
     if refused:
-        raise IncompleteError(f"{url} refused a timestamp: {', '.join(response.status_string) or f'status {response.status}'}")
+        raise IncompleteError(f"{named(url)} refused a timestamp: {', '.join(response.status_string) or f'status {response.status}'}")
     if nonce != request.nonce:
-        raise VerificationError(f"{url} answered with a timestamp that was made for another request")
+        raise VerificationError(f"{named(url)} answered with a timestamp that was made for another request")
     verify_stamp(answer.body, message, trusted)
     return answer.body
 

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, IncompleteError, VerificationError
-from averment.core.http import post
+from averment.core.http import named, post
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
@@ -144,7 +144,9 @@ class RemoteWitness:
                 raise VerificationError(f"the cosignature of {self.key.name} is wrong")
             self._cosigned = size
             return signature
-        raise IncompleteError(f"{self.url} did not cosign with the key of {self.key.name}", fix="check the witness's key in averment.yaml")
+        raise IncompleteError(
+            f"{named(self.url)} did not cosign with the key of {self.key.name}", fix="check the witness's key in averment.yaml"
+        )
 
     def _submit(self, note: bytes, size: int, prove: Callable[[int], Sequence[bytes]]) -> bytes:
         old = min(self._cosigned, size)
@@ -163,7 +165,7 @@ class RemoteWitness:
                 )
         if answer.status != _OK:
             reason = "".join(character for character in answer.body[:200].decode("utf-8", errors="replace") if character.isprintable())
-            raise IncompleteError(f"{self.url} refused to cosign (HTTP {answer.status}): {reason}")
+            raise IncompleteError(f"{named(self.url)} refused to cosign (HTTP {answer.status}): {reason}")
         return answer.body
 
 

@@ -21,6 +21,7 @@ import rfc3161_client
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError, MissingExtraError, VerificationError
+from averment.core.http import Answer
 from averment.core.organisation import EvidenceSettings, Organisation, WitnessSettings
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
@@ -237,6 +238,16 @@ def test_what_is_no_token_is_an_error_in_plain_words(body, kind, status, words):
     """A proxy's page, an error, garbage, a refusal."""
     with served(lambda _: body, kind, status) as url, pytest.raises(IncompleteError, match=words):
         request_stamp(url, b"x")
+
+
+@pytest.mark.parametrize("answer", [Answer(403, "text/html", b""), Answer(200, "application/timestamp-reply", b"no token")])
+def test_a_refusal_names_no_key_in_the_authoritys_address(monkeypatch, answer):
+    """Authorities that are paid for may take a key in the address; a refusal stood with it in the job's log."""
+    monkeypatch.setattr("averment.evidence.ledger.timestamp.post", lambda *_: answer)
+    with pytest.raises(IncompleteError) as refused:
+        request_stamp("https://tsa.example/stamp?key=s3cret", b"x")
+    assert refused.value.message.startswith("https://tsa.example/stamp ")
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_replayed_token_is_refused(authority):

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from averment.api.verifying import vouching_of
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.core.http import Answer
 from averment.core.organisation import EvidenceSettings, Organisation, WitnessSettings
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
@@ -239,10 +240,18 @@ def test_a_false_cosignature_is_not_taken(witnessed, make_record, monkeypatch):
     assert signers_of(shop) == [ORIGIN]
 
 
+@pytest.mark.parametrize("answer", [Answer(403, "text/plain", b"no"), Answer(200, "text/plain", b"no cosignature")])
+def test_a_refusal_names_no_key_in_the_witnesss_address(monkeypatch, answer):
+    """What a witness wants to be told of who asks may stand in its address; a refusal stood with it in the job's log."""
+    monkeypatch.setattr("averment.evidence.ledger.witness.post", lambda *_: answer)
+    remote = RemoteWitness("https://user:s3cret@w.example/log", VerifierKey("w.example", key_of("w").public_key(), cosigner=True))
+    with pytest.raises(IncompleteError) as refused:
+        remote.ask(b"", 1, lambda _: [])
+    assert refused.value.message.startswith("https://w.example/log ")
+
+
 def test_an_answer_without_end_or_sense_is_refused(monkeypatch):
     """A witness's address that answers with anything else is an error in plain words."""
-    from averment.core.errors import IncompleteError
-    from averment.core.http import Answer
 
     remote = RemoteWitness("http://w.example", VerifierKey("w.example", key_of("w").public_key(), cosigner=True))
     for answer in (Answer(200, "text/html", b"<html>"), Answer(500, "text/plain", b"\x1b[31m"), Answer(409, "text/plain", b"soon\n")):
