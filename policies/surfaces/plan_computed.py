@@ -13,7 +13,9 @@ from averment.policies.graph.model import Unknown
 
 _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "aws_api_gateway_rest_api": frozenset({"policy"}),
+    "aws_budgets_budget": frozenset({"cost_filters"}),
     "aws_cloudwatch_event_rule": frozenset({"is_enabled", "state"}),
+    "aws_cognito_user_pool_client": frozenset({"allowed_oauth_flows", "supported_identity_providers"}),
     "aws_iam_role": frozenset({"managed_policy_arns"}),
     "aws_kms_external_key": frozenset({"policy"}),
     "aws_kms_key": frozenset({"policy"}),
@@ -28,6 +30,7 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
 
 _BLOCKS: Mapping[str, frozenset[str]] = {
     "aws_api_gateway_rest_api": frozenset({"endpoint_configuration"}),
+    "aws_budgets_budget": frozenset({"cost_filter", "cost_types"}),
     "aws_config_configuration_recorder": frozenset({"recording_group", "recording_mode"}),
     "aws_iam_role": frozenset({"inline_policy"}),
     "aws_s3_bucket": frozenset(

@@ -157,6 +157,21 @@ def test_policies_of_a_new_role_are_those_that_are_configured(tmp_path: Path):
     assert role.get("Policies") is None
 
 
+@pytest.mark.parametrize(("hidden", "expected"), [({"cost_filter": True, "cost_types": True}, Verdict.PASS), ({}, Verdict.PASS)])
+def test_a_new_budget_without_filters_is_one_of_everything(tmp_path: Path, hidden: dict[str, Any], expected: Verdict):
+    """Of which services it is was "known after apply"."""
+    heard = {"subscriber_email_addresses": ["who-pays@acme.example"], "threshold": 80}
+    budget = {"name": "all", "budget_type": "COST", "notification": [heard]}
+    graph = planned(
+        tmp_path,
+        [
+            ("aws_budgets_budget.b", budget, hidden, {"name": {}, "budget_type": {}, "notification": [{}]}),
+            ("aws_sagemaker_endpoint.e", {"name": "detector", "endpoint_config_name": "c"}, {}, {"name": {}}),
+        ],
+    )
+    assert verdict(graph, "inference-cost-watched") is expected
+
+
 def test_a_plan_without_configuration_is_taken_as_it_is(tmp_path: Path):
     """What is configured can't be told then."""
     graph = planned(tmp_path, [("aws_s3_bucket.b", {"bucket": "acme-uploads", **LIVE, "policy": OPEN}, {}, None)])
