@@ -92,6 +92,7 @@ def listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+_NO_BLOCK = "what should be a block is written as something else"
 TAGS: Fields = {"tags": to("Tags", tag_list), "tags_all": None, "id": None, "region": None}
 
 
@@ -113,12 +114,10 @@ class Mapped:
         self.lines: dict[PropertyPath, SourceRef] = {}
         self._places = places
 
-    def fill(
-        self, values: Mapping[str, Any], fields: Fields, *, rest: bool = True, at: PropertyPath = (), source: PropertyPath = ()
-    ) -> None:
+    def fill(self, values: Any, fields: Fields, *, rest: bool = True, at: PropertyPath = (), source: PropertyPath = ()) -> None:
         """Put ``values`` where ``fields`` say, below ``at``; ``source`` is their path in Terraform's words."""
-        if isinstance(values, Unknown):
-            self.put(at, values)
+        if not isinstance(values, Mapping):
+            self.put(at, values if isinstance(values, Unknown) else Unknown(_NO_BLOCK))
             return
         for name, value in values.items():
             if value is None or (name in fields and fields[name] is None):
@@ -151,8 +150,9 @@ class Mapped:
         start = len(self.at(path) or ())
         for index, item in enumerate(items):
             below = (*path, start + index)
-            self.put(below, Unknown(item.reason) if isinstance(item, Unknown) else {}, (*here, index))
-            if not isinstance(item, Unknown):
+            hidden = Unknown(item.reason if isinstance(item, Unknown) else _NO_BLOCK)
+            self.put(below, {} if isinstance(item, Mapping) else hidden, (*here, index))
+            if isinstance(item, Mapping):
                 self.fill(item, target.nested, at=below, source=(*here, index) if isinstance(value, list) else here)
         if not items:
             self.put(path, [], here)

@@ -18,6 +18,7 @@ _STEP = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.')
 _INDEX = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
 _OUTPUT = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.([^.\[]+)')
 _RESOURCE = re.compile(r'((?:data\.)?[A-Za-z][\w-]*\.[\w-]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?(?:\.(.+))?')
+_SETTING = re.compile(r"(?:^|\.)aws_s3_bucket_[a-z_]+\.[^.]+$")
 _CUT = re.compile(r"[.\[]")
 _NO_RESOURCE = frozenset({"var", "local", "module", "each", "count", "path", "terraform", "tofu", "self", "provider", "ephemeral"})
 
@@ -64,6 +65,7 @@ class Configuration:
     def __init__(self, root: Mapping[str, Any], known: Collection[str]) -> None:
         self._root, self._known = root, known
         self._by_address: dict[int, dict[str, Mapping[str, Any]]] = {}
+        self._instances: dict[str, list[str]] = {}
 
     def of(self, address: str) -> tuple[Mapping[str, Any], Stand]:
         """What is configured of a resource, and where its expressions stand."""
@@ -115,8 +117,29 @@ class Configuration:
         if attribute:
             likely = [address + index] if index else [address, f"{address}[0]"]
         else:
-            likely = [address + stand.key] if keyed and stand.key and not index else []
-        return next((Found([Target(known, attribute)]) for known in likely if known in self._known), None)
+            likely = [address + stand.key] if keyed and stand.key and not index else self._only(address) if not index else []
+        found = next((known for known in likely if known in self._known), None)
+        if found is None:
+            # an instance that isn't planned is in the branch of a condition that isn't taken
+            return Found() if attribute and match[1] in self._resources(stand.module) and word != "data" else None
+        return self._through(Target(found, attribute), steps)
+
+    def _only(self, address: str) -> list[str]:
+        """The one instance of a resource, where it has no other: ``one(all[*].id)`` is shown as ``all``."""
+        if not self._instances:
+            for known in self._known:
+                self._instances.setdefault(known[: known.rfind("[")] if known.endswith("]") else known, []).append(known)
+        found = self._instances.get(address, [])
+        return found if len(found) == 1 else []
+
+    def _through(self, target: Target, steps: int) -> Found:
+        """``target``; the bucket where it is the id of one of its settings, which is the bucket's name (used to force an order of creation)."""
+        if target.attribute in {"id", "bucket"} and _SETTING.search(target.address):
+            configured, stand = self.of(target.address)
+            owner = self.targets(_map(configured.get("expressions")).get("bucket"), stand, steps - 1)
+            if len(owner.targets) == 1 and not owner.left:
+                return owner
+        return Found([target])
 
     def _given(self, variable: str, stand: Stand, steps: int) -> Found | None:
         """What the caller of the module gives for a variable. Those of the root module are known before a plan is made."""

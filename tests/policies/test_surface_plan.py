@@ -311,6 +311,57 @@ def test_links_lead_through_modules_and_keys(tmp_path: Path, setting: str, bucke
     assert found == ["Enabled"] * len(keys)
 
 
+def settled(folder: Path, names: list[str], *, planned: list[str], index: str) -> Any:
+    """The public access block that a bucket gets by ``names``, where besides both the policy ``planned`` is planned."""
+    named = {"references": ["aws_s3_bucket.b[0].id", "aws_s3_bucket.b[0]", "aws_s3_bucket.b"]}
+    graph = graph_of(
+        folder,
+        [
+            resource(f"aws_s3_bucket.b{index}", bucket="uploads"),
+            resource("aws_s3_bucket_public_access_block.p", block_public_acls=True),
+            *(resource(address, policy="{}") for address in planned),
+        ],
+        changes=[
+            {"address": address, "mode": "managed", "change": {"after_unknown": {"bucket": True}}}
+            for address in ("aws_s3_bucket_public_access_block.p", *planned)
+        ],
+        configured=[
+            {"address": "aws_s3_bucket.b", "expressions": {}},
+            {"address": "aws_s3_bucket_policy.p", "expressions": {"bucket": named}},
+            {"address": "aws_s3_bucket_public_access_block.p", "expressions": {"bucket": {"references": names}}},
+        ],
+    )
+    bucket = graph.get(f"aws_s3_bucket.b{index}")
+    assert bucket is not None
+    return bucket.get("PublicAccessBlockConfiguration", "BlockPublicAcls")
+
+
+EITHER = ["local.policy", "aws_s3_bucket_policy.p[0].id", "aws_s3_bucket_policy.p[0]", "aws_s3_bucket.b[0].id", "aws_s3_bucket.b[0]"]
+
+
+@pytest.mark.parametrize("planned", [[], ["aws_s3_bucket_policy.p[0]"]])
+def test_a_setting_that_waits_for_the_policy_is_the_buckets(tmp_path: Path, planned: list[str]):
+    """``var.policy ? aws_s3_bucket_policy.p[0].id : aws_s3_bucket.b[0].id``, as the most called module has it, was nobody's."""
+    assert settled(tmp_path, EITHER, planned=planned, index="[0]") is True
+
+
+@pytest.mark.parametrize("index", ["", "[0]", '["only"]'])
+def test_the_only_instance_is_meant_by_its_resource(tmp_path: Path, index: str):
+    """``one(aws_s3_bucket.b[*].id)`` and ``values(aws_s3_bucket.b)[0].id`` name the resource alone in a plan."""
+    assert settled(tmp_path, ["aws_s3_bucket.b"], planned=[], index=index) is True
+
+
+def test_blocks_that_are_none_are_not_resolved(tmp_path: Path):
+    """A plan that somebody wrote by hand: the check broke off with a flaw of its own."""
+    rule = {"status": "Enabled", "filter": [{"tag": ["mine"]}], "expiration": "soon"}
+    graph = graph_of(tmp_path, [resource("aws_s3_bucket.b", bucket="uploads", lifecycle_rule=[rule, "all"], logging=["x"])])
+    bucket = graph.get("aws_s3_bucket.b")
+    assert bucket is not None
+    assert isinstance(bucket.get("LifecycleConfiguration", "Rules", 0, "TagFilters", 0), Unknown)
+    assert isinstance(bucket.get("LifecycleConfiguration", "Rules", 1), Unknown)
+    assert isinstance(bucket.get("LoggingConfiguration"), Unknown)
+
+
 @pytest.mark.parametrize(
     "names",
     [
