@@ -29,6 +29,9 @@ from averment.policies.surfaces.terraform.modules.data_sources import rendered, 
 from averment.policies.surfaces.terraform.values import attribute_reference
 from averment.policies.surfaces.walk import walk
 
+MAX_STATEMENTS = 5_000
+"""Statements that a policy document may take in: IAM takes none of that size."""
+
 _DOCUMENTS = frozenset(
     {"policy", "assume_role_policy", "event_pattern", "redrive_policy", "definition", "body", "access_policy", "content"}
 )
@@ -148,6 +151,7 @@ class _Plan:
             for change in value.get("resource_changes") or ()
             if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
         }
+        self.documents: dict[str, Any] = {}
         self.values = {item["address"]: _map(item.get("values")) for item in self._walk(self.planned)}
         self.buckets = {item["address"] for item in self._walk(self.planned) if item.get("type") == "aws_s3_bucket"}
         root = _map(_map(value.get("configuration")).get("root_module"))
@@ -267,10 +271,16 @@ class _Plan:
             document if document is not None else Unknown(f"the document is known only after apply (of {_shown(references(expression))})")
         )
 
-    def _rendered(self, address: str, left: int = 20) -> Any:
+    def _rendered(self, address: str) -> Any:
         """A policy document that is rendered during apply, from what the plan knows of its statements."""
+        if address not in self.documents:
+            self.documents[address] = None  # while it is put together: it can't take itself in
+            self.documents[address] = self._put_together(address)
+        return self.documents[address]
+
+    def _put_together(self, address: str) -> Any:
         change = self.deferred.get(address)
-        if change is None or left <= 0:
+        if change is None:
             return None
         configured, stand = self.configuration.of(address)
         parts = _map(configured.get("expressions"))
@@ -282,9 +292,12 @@ class _Plan:
         inner = self._paired(written, parts.get("statement"), stand, ordered=True)
         own = [self._statement(item, part, stand) if isinstance(item, dict) else item for item, part in zip(written, inner, strict=True)]
         before, after = (
-            [part for name in names for part in self._merged_in(values.get(name), parts.get(name), stand, left)]
+            [part for name in names for part in self._merged_in(values.get(name), parts.get(name), stand)]
             for names in (("source_json", "source_policy_documents"), ("override_json", "override_policy_documents"))
         )
+        taken_in = (part.get("Statement") for part in (*before, *after) if isinstance(part, dict))
+        if sum(len(part) for part in taken_in if isinstance(part, list)) > MAX_STATEMENTS:
+            return Unknown(f"{address} takes in more than {MAX_STATEMENTS:,} statements")
         return rendered(own, before, after)
 
     def _statement(self, values: dict[str, Any], expression: Any, stand: Stand) -> dict[str, Any]:
@@ -303,7 +316,7 @@ class _Plan:
         linked = isinstance(item, Reference) and item.address in self.buckets and not item.suffix
         return replace(item, suffix="/*") if linked else item
 
-    def _merged_in(self, value: Any, expression: Any, stand: Stand, left: int) -> Iterator[Any]:
+    def _merged_in(self, value: Any, expression: Any, stand: Stand) -> Iterator[Any]:
         """Documents that another takes in: those that apply will tell too are found where as many are named as are missing."""
         items = value if isinstance(value, list) else [] if value is None else [value]
         found = self.configuration.targets(expression, stand)
@@ -313,7 +326,7 @@ class _Plan:
         named = iter(found.targets if fits else ())
         for item in items:
             target = next(named, None) if isinstance(item, Unknown) else None
-            document = self._rendered(target.address, left - 1) if target is not None else None
+            document = self._rendered(target.address) if target is not None else None
             yield document if document is not None else item
 
     def _known_link(self, value: str, expression: Mapping[str, Any], stand: Stand) -> Reference | None:

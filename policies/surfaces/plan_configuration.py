@@ -14,6 +14,9 @@ from typing import Any
 MAX_STEPS = 20
 """Variables and outputs in a row that are followed."""
 
+MAX_NAMES = 2_000
+"""Names that one expression may lead to, by all its ways: beyond it a plan is hostile or machine-made, and the rest can't be told."""
+
 _STEP = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.')
 _INDEX = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
 _OUTPUT = re.compile(r'module\.([^.\[]+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?\.([^.\[]+)')
@@ -66,6 +69,7 @@ class Configuration:
         self._root, self._known = root, known
         self._by_address: dict[int, dict[str, Mapping[str, Any]]] = {}
         self._instances: dict[str, list[str]] = {}
+        self._names_left = MAX_NAMES
 
     def of(self, address: str) -> tuple[Mapping[str, Any], Stand]:
         """What is configured of a resource, and where its expressions stand."""
@@ -91,6 +95,7 @@ class Configuration:
 
     def targets(self, expression: Any, stand: Stand, steps: int = MAX_STEPS) -> Found:
         """What an expression is made of."""
+        self._names_left = MAX_NAMES if steps == MAX_STEPS else self._names_left
         found = Found()
         names = _leaves(references(expression))
         for name in names:
@@ -100,7 +105,8 @@ class Configuration:
 
     def _target(self, name: str, stand: Stand, steps: int, keyed: bool) -> Found | None:
         word, _, rest = name.partition(".")
-        if steps <= 0:
+        self._names_left -= 1
+        if steps <= 0 or self._names_left < 0:
             return None
         if name in {"each.key", "count.index"} or word == "path":
             return Found()

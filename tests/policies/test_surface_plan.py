@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -466,3 +467,52 @@ def test_a_plan_that_powershell_wrote_is_read(tmp_path: Path, encoding: str):
     plan.write_text(plan.read_text(), encoding=encoding)
     assert PlanSurface().recognises(plan)
     assert [item.address for item in read_plan(plan)] == ["aws_s3_bucket.b"]
+
+
+def test_ways_that_multiply_are_not_all_gone(tmp_path: Path):
+    """Each module hands ten names on ten times: a hundred thousand million ways, and documents that take each other in."""
+    names = [f"var.v{index}" for index in range(10)]
+    module: dict[str, Any] = {"resources": [{"address": "aws_s3_bucket_versioning.v", "expressions": {"bucket": {"references": names}}}]}
+    for _ in range(12):
+        handed = {f"v{index}": {"references": names} for index in range(10)}
+        module = {"module_calls": {"m": {"module": module, "expressions": handed}}}
+    setting = "module.m." * 12 + "aws_s3_bucket_versioning.v"
+    documents = [f"data.aws_iam_policy_document.d{index}" for index in range(30)]
+    changes = [
+        {
+            "address": address,
+            "mode": "data",
+            "type": "aws_iam_policy_document",
+            "change": {"after": {}, "after_unknown": {"source_policy_documents": [True] * len(documents)}},
+        }
+        for address in documents
+    ]
+    module["resources"] = [
+        {"address": "aws_iam_policy.p", "expressions": {"policy": {"references": [f"{documents[0]}.json"]}}},
+        *(
+            {"address": one, "expressions": {"source_policy_documents": {"references": [f"{address}.json" for address in documents]}}}
+            for one in documents
+        ),
+    ]
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {
+            "root_module": {
+                "resources": [
+                    {"address": address, "mode": "managed", "type": address.split(".")[-2], "values": {}}
+                    for address in (setting, "aws_iam_policy.p")
+                ]
+            }
+        },
+        "resource_changes": [
+            {"address": setting, "change": {"after_unknown": {"bucket": True}}},
+            {"address": "aws_iam_policy.p", "change": {"after_unknown": {"policy": True}}},
+            *changes,
+        ],
+        "configuration": {"root_module": module},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    started = time.monotonic()
+    graph = read_plan(tmp_path / "plan.json")
+    assert time.monotonic() - started < 10
+    assert graph.get("aws_iam_policy.p") is not None
