@@ -142,6 +142,26 @@ def test_a_control_is_told_with_its_law_assessments_and_rules(capsys: pytest.Cap
     assert "averment explain s3-put-object-gated" in topic["see"]
 
 
+def test_the_names_of_an_incident_are_explained_contracts_among_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads at night that a duty may be due, or is asked for a fact, got "nothing is called so"."""
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\norganisation: {name: Shop}\n"
+        "incidents: {contracts: [{id: partner-terms, with: Pixelpost, clause: '7.2', when: [third_party_access], within: 48h, role: procurement}]}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    [duty] = asked(capsys, "partner-terms")
+    told = {part["heading"]: part["lines"] for part in duty["sections"]}
+    assert (duty["kind"], told["By"], told["Time"]) == ("duty in an incident", ["contract: 7.2"], ["48h from awareness"])
+    [fact] = asked(capsys, "third_party_access")
+    assert {part["heading"]: part["lines"] for part in fact["sections"]}["Decides on"] == ["partner-terms"]
+    [warning] = asked(capsys, "nis2-early-warning")
+    assert warning["title"] == "Send the early warning"
+    [article] = asked(capsys, "gdpr-33")
+    assert article["kind"] == "provision"  # as an article is written
+
+
 @pytest.mark.parametrize(("day", "word"), [(date(2026, 12, 1), "has"), (date(2026, 12, 2), "had")])
 def test_a_transition_that_is_over_is_told_as_past(day: date, word: str) -> None:
     """From the day on which the late ones are bound too, nobody has time any more."""

@@ -34,7 +34,7 @@ _WIDEST = 110
 @config_option
 def command(thing: tuple[str, ...], where: Path, form: str, no_pager: bool, config: Path | None) -> int:
     """Explain a control, an assessment, a rule, a finding, an article, a law, a claim, a collector, a runbook, a blueprint,
-    or a word or code of a result.
+    a duty or fact of an incident, or a word or code of a result.
 
     A finding is named by its place (checked anew) or by its fingerprint. Unknown things exit with 2 and the nearest names.
 

@@ -34,7 +34,7 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
     for ask in (shelf.control, words.word_topics, shelf.law):
         if found := ask(thing):
             return found
-    from averment.cli.explain import findings, parts
+    from averment.cli.explain import findings, incidents, parts
 
     if findings.looks_like_finding(thing):
         return findings.finding_topics(thing, shelf.organisation, shelf.catalogue, where)
@@ -43,6 +43,7 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
         lambda: parts.remedy_topics(thing),
         lambda: parts.claim_topics(thing),
         lambda: parts.collector_topics(thing),
+        lambda: incidents.incident_topics(thing, shelf),
     )
     for look in heavy:
         if found := look():
@@ -54,6 +55,7 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
 
 def names(shelf: Shelf) -> Iterator[str]:
     """Every name that can be explained, but for findings and for other spellings of an article."""
+    from averment.cli.explain.incidents import incident_names
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names as collector_names
     from averment.governance.remediation.blueprints import all_blueprints
@@ -73,6 +75,7 @@ def names(shelf: Shelf) -> Iterator[str]:
     yield from collector_names()
     yield from runbook_names()
     yield from all_blueprints()
+    yield from incident_names(shelf)
     yield from words.names()
 
 
