@@ -212,12 +212,27 @@ def destroy(
             click.echo(f"  = {what} stays: another deployment put it there, or a version that left no mark")
     if dry_run:
         return int(ExitCode.CLEAN)
-    if not yes and not click.confirm("Remove all of this?", err=True):
+    if not yes and not _agreed("Remove all of this?"):
         return int(ExitCode.CLEAN)
     for region, steps in places:
         run.destroy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
         click.echo(f"{region}: removed")
     return int(ExitCode.CLEAN)
+
+
+def _agreed(question: str) -> bool:
+    """What somebody answers.
+
+    Raises:
+        BadInputError: nobody is there to answer, as in a pipeline.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as stop:
+        if not isinstance(stop.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise BadInputError("nobody is here to be asked, so nothing was removed", fix="--yes") from None
 
 
 def _show(region: str, steps: Sequence[Step]) -> bool:

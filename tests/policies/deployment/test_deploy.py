@@ -270,6 +270,17 @@ def test_destroying_leaves_nothing_and_makes_room_for_the_next(shop: Path, capsy
     assert averment("deploy") == 0
 
 
+def test_destroying_where_nobody_can_be_asked_says_so(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipeline that forgot --yes was told of an interruption, with 130; nothing is removed."""
+    assert averment("deploy") == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert averment("destroy") == 2
+    assert "nobody is here to be asked, so nothing was removed\n  fix: --yes" in capsys.readouterr().err
+    assert rules()
+
+
 def test_destroying_leaves_what_other_deployments_put_into_the_bucket(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another account's archive under the prefix was deleted with ours; what this stack used of before there were marks is its own."""
     s3 = boto3.client("s3")
