@@ -218,6 +218,10 @@ class Population(ABC):
         self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
         return data
 
+    def pinned(self, item: Item) -> str | None:  # noqa: ARG002 - only a manifest pins
+        """The SHA-256 that a manifest gives ``item``; None where nothing does, and only reading it would tell."""
+        return None
+
     def content(self, item: Item) -> str | None:
         """What only media with the very same bytes share: here the SHA-256 of what lies there now. None where it is refused.
 

@@ -177,7 +177,12 @@ def require_known_labels(population: Population) -> None:
 
 
 def _require_one_label(population: Population, items: Sequence[Item]) -> None:
-    """Refuse the same bytes under two labels: one of them is wrong, and whichever it is, a detector would err on one of the two."""
+    """Refuse the same bytes under two labels: one of them is wrong, and whichever it is, a detector would err on one of the two. So are ``items`` that
+    are bona fide beside an attack of another family, as far as digests tell without reading what the claim isn't about."""
+    genuine = {population.pinned(item): item for item in items if item.labels["label"] == BONA_FIDE_LABEL}
+    for item in population.items:
+        if (content := population.pinned(item)) is not None and content in genuine:
+            require_one_label(population, genuine[content], item)
     by_name = {item.name: item for item in items}
     for item in items:
         first = by_name.get(item.repeats or "")

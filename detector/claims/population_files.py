@@ -80,8 +80,11 @@ class FilePopulation(Population):
             raise ContentError(item.name, reason, Flaw.CHANGED, where=where, fix="restore it, or renew the manifest")
         return data
 
+    def pinned(self, item: Item) -> str | None:
+        return item.identity if self.hashed and _SHA256.fullmatch(item.identity) else None
+
     def content(self, item: Item) -> str | None:
-        return item.identity if self.hashed and item.identity else super().content(item)
+        return self.pinned(item) or super().content(item)
 
     def _with(self, items: Sequence[Item]) -> Population:
         return FilePopulation(self.name, self.where, items, self.folder, hashed=self.hashed, other_files=self.other_files)

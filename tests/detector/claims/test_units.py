@@ -98,6 +98,19 @@ def test_a_file_of_scores_names_the_unit_in_every_row(tmp_path: Path) -> None:
     assert caught.value.where.line == 3
 
 
+def test_a_genuine_picture_that_is_an_attack_of_another_family_is_bad_input(population: Callable[..., ClaimContext]) -> None:
+    """It counted as genuine in a claim on synthetic images, and was refused in one on manipulated faces. A picture may be an attack in two ways."""
+    made = copies(population([]), *[b"%d:0.1" % number for number in range(40)], b"40:0.9", b"3:0.1", b"40:0.9")
+    text = (made.root / "m.csv").read_text().splitlines()
+    labels = {**dict.fromkeys(range(40), "real"), 40: "synthetic", 41: "manipulated", 42: "manipulated"}
+    rows = [line.replace("synthetic", labels[number]) for number, line in enumerate(text[1:])]
+    (made.root / "m.csv").write_text("\n".join([text[0], *rows]) + "\n")
+    with pytest.raises(BadInputError, match=r"labels 00003\.png real, and 00041\.png, which has the same bytes, manipulated"):
+        run_claim(BPCER, made)
+    (made.root / "m.csv").write_text("\n".join([text[0], *rows[:41], rows[42]]) + "\n")
+    assert run_claim(BPCER, made).verdict is ClaimVerdict.SUPPORTED
+
+
 @pytest.mark.parametrize("hashed", [True, False])
 def test_the_same_bytes_under_two_labels_are_bad_input(population: Callable[..., ClaimContext], tmp_path: Path, hashed: bool) -> None:
     """One of the two labels is wrong, and it isn't for the detector to tell which."""
