@@ -210,6 +210,8 @@ ANSWERS: dict[str, bytes] = {
     "a face beyond any number": b'{"probabilities": {"manipulated-face": 0.5}, "cannot_say": null, "faces": [{"box": [1'
     + b"0" * 400
     + b', 0, 1, 1], "probability": 0.5}]}',
+    "a face that is worse than the worst": b'{"probabilities": {"manipulated-face": 0.3}, "cannot_say": null, "faces": '
+    b'[{"box": [0, 0, 9, 9], "probability": 0.1}, {"box": [9, 9, 20, 20], "probability": 0.95}]}',
     "too deep": b"[" * 100_000,
     "too long": b" " * (2 * 1024 * 1024),
 }
