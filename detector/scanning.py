@@ -18,7 +18,7 @@ from averment.core.threads import Unawaited
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
 from averment.detector.sniffing import IMAGE_SUFFIXES
-from averment.detector.video.frames import passing
+from averment.detector.video.frames import Sampling, passing
 from averment.detector.video.lending import FileState, sha256_of, state_of
 from averment.detector.video.scoring import score_clip
 
@@ -262,7 +262,7 @@ class _Judge:
                 raise
             except (AvermentError, UnreadableError, OSError) as error:
                 return self._unread(item, error.message if isinstance(error, AvermentError) else str(error))
-            score = self.memory.score(digest, Medium.CLIP) or score_clip(path, self._detector)
+            score = self.memory.score(digest, Medium.CLIP) or score_clip(path, self._detector, Sampling(seed=digest))
             if not _is_still(path, before):
                 return self._unread(item, CHANGED)
         result = self._result(item.name, score, digest, identity._replace(size=before.size))

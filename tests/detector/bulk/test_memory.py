@@ -97,7 +97,7 @@ def test_what_a_service_refused_is_asked_again(name: str, tmp_path: Path, counti
     refused = Score(cannot_say="the detector at https://theirs answered 413", refused=True)
     detector = counting()
     monkeypatch.setattr(detector, "score", lambda images: [refused] * len(images))
-    monkeypatch.setattr(scanning, "score_clip", lambda path, detector: detector.score([b""])[0])
+    monkeypatch.setattr(scanning, "score_clip", lambda path, detector, _: detector.score([b""])[0])
     (tmp_path / "b.mp4").write_bytes(b"plain")
     scannable = item(name, b"plain") if name == "a.jpg" else film(tmp_path / name)
     assert [result.finding for result in run(tmp_path / "m", detector, scannable)] == [Finding.COULD_NOT]
@@ -109,7 +109,7 @@ def test_what_was_said_of_a_still_doesn_t_count_for_a_film(
     order: tuple[str, str], tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same bytes can be both, a clean picture and a film that is flagged: each is judged as what its name says, also in a second run."""
-    monkeypatch.setattr(scanning, "score_clip", lambda path, detector: Score({Family.SYNTHETIC_IMAGE: 0.9}))
+    monkeypatch.setattr(scanning, "score_clip", lambda *_: Score({Family.SYNTHETIC_IMAGE: 0.9}))
     (tmp_path / "b.mp4").write_bytes(b"good")
     items = {"a.jpg": item(str(tmp_path / "a.jpg"), b"good", FILE), "b.mp4": film(tmp_path / "b.mp4")}
     expected = {"a.jpg": Finding.CLEAN, "b.mp4": Finding.FLAGGED}

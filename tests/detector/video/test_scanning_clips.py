@@ -22,6 +22,7 @@ from averment.detector.bulk.memory import ScanMemory
 from averment.detector.bulk.places import list_place, place_of
 from averment.detector.interface import FaceScore, Family, Score
 from averment.detector.scanning import Finding, Medium, scan
+from averment.detector.video import scoring
 
 SYNTHETIC, FACE = Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE
 
@@ -116,6 +117,15 @@ def test_a_video_in_s3_is_scanned_as_a_file_is(folder: Path, sandbox: object, ca
     }
 
 
+def test_a_video_is_hashed_once_and_its_frames_are_those_of_its_hash(folder: Path, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read for its hash and for its frames: a gigabyte was read a third time, for the hash by which frames are drawn. They are the same frames."""
+    path, detector = folder / "b turns.mp4", told(bright)
+    wanted = scoring.score_clip(path, detector)
+    monkeypatch.setattr(scoring, "sha256_of", lambda _: pytest.fail("it was hashed again"))
+    [result] = scan(list_place(place_of(str(path))), detector)
+    assert (result.score, result.sha256) == (wanted, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 def test_a_video_that_was_scored_is_not_decoded_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resumed, the output is the same to the byte, though no clip is decoded."""
     words = ["media", "scan", str(folder), "--format", "json", "--out", str(tmp_path / "out.json")]
@@ -135,7 +145,7 @@ def test_a_video_that_changes_while_it_is_scanned_has_no_result(
     path = folder / "deep" / "dark.WEBM"
     state, data = path.stat(), path.read_bytes()
 
-    def change_and_score(path: Path, detector: Any) -> Score:
+    def change_and_score(path: Path, *_: Any) -> Score:
         if change == "removed":
             path.unlink()
         elif change == "replaced":
@@ -172,7 +182,7 @@ def test_what_a_busy_machine_ended_is_tried_again(
     detector, listing = told(bright), list_place(place_of(str(folder / "deep" / "dark.WEBM")))
     found = []
     for score in (Score(cannot_say=reason), Score({SYNTHETIC: 0.1})):
-        monkeypatch.setattr(scanning, "score_clip", lambda path, detector, said=score: said)
+        monkeypatch.setattr(scanning, "score_clip", lambda *_, said=score: said)
         with ScanMemory(tmp_path / "state", detector.info) as memory:
             found += [result.finding for result in scan(listing, detector, memory=memory)]
     assert found == [Finding.COULD_NOT, Finding.COULD_NOT if kept else Finding.CLEAN]
