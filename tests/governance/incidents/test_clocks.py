@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from averment.controls.frameworks import load_frameworks
 from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso
 from averment.governance.incidents.clocks import Clock, Situation, add, clocks
@@ -40,6 +41,8 @@ def test_a_breach_starts_72_hours_at_awareness(desk: Desk) -> None:
     assert (clock.standing, clock.due_by) == (Standing.DUE, datetime(2026, 12, 1, 8, 0, tzinfo=UTC))
     assert clock.source == "GDPR Art 33"
     assert "a risk to the rights and freedoms of people is unlikely" in clock.reason  # the exception is asked for, and nobody answered
+    answered = computed(desk, {"personal_data_breached": YES, "risk_unlikely": NO})["gdpr-33"]
+    assert (answered.standing, "nobody has answered" in answered.reason) == (Standing.DUE, False)
 
 
 def test_a_deep_fake_that_was_merely_hosted_is_no_breach(desk: Desk) -> None:
@@ -69,6 +72,7 @@ def test_the_ai_act_asks_nothing_of_whom_it_does_not_bind(desk: Desk) -> None:
     clock = computed(desk, facts, aware=datetime(2028, 1, 1, tzinfo=UTC))["ai-act-73"]
     assert clock.standing is Standing.NOT_APPLICABLE
     assert "denies that it provides a high-risk AI system" in clock.reason
+    assert "it binds nobody" not in clock.reason
 
 
 def test_the_ai_act_asks_nothing_before_it_binds_anybody(desk: Desk) -> None:
@@ -76,6 +80,7 @@ def test_the_ai_act_asks_nothing_before_it_binds_anybody(desk: Desk) -> None:
     facts, provider = {"high_risk_system": YES, "serious_incident": YES}, {"high_risk_provider": True}
     before = computed(desk, facts, profile=provider)["ai-act-73"]
     assert before.standing is Standing.NOT_APPLICABLE
+    assert before.reason.startswith("it binds nobody on 2026-11-28: ")
     assert "2027-12-02" in before.reason
     after = computed(desk, facts, profile=provider, aware=datetime(2027, 12, 2, 9, 0, tzinfo=UTC))["ai-act-73"]
     assert (after.standing, after.due_by) == (Standing.DUE, datetime(2027, 12, 17, 9, 0, tzinfo=UTC))
@@ -148,6 +153,27 @@ def test_a_contract_has_its_clock(desk: Desk) -> None:
     assert (clock.standing, clock.due_by) == (Standing.DUE, datetime(2026, 11, 30, 8, 0, tzinfo=UTC))
     assert "Terms 7.2" in clock.source
     assert computed(desk, {"third_party_access": NO})["pixelpost"].standing is Standing.NOT_APPLICABLE
+
+
+def test_a_contract_may_give_months_or_name_no_hours(desk: Desk) -> None:
+    """A month is one of the calendar; without a time there is nothing to count from, and the clock says that none is named."""
+    [terms] = desk.organisation.incidents.contracts
+    given = [replace(terms, id="insurer", within="1 month"), replace(terms, id="agency", within=None)]
+    organisation = replace(desk.organisation, incidents=replace(desk.organisation.incidents, contracts=tuple(given)))
+    found = computed(replace(desk, organisation=organisation), {"third_party_access": YES})
+    assert (found["insurer"].standing, found["insurer"].due_by) == (Standing.DUE, datetime(2026, 12, 28, 8, 0, tzinfo=UTC))
+    open_ended = found["agency"]
+    assert (open_ended.standing, open_ended.within, open_ended.starts, open_ended.due_by) == (Standing.DUE, None, None, None)
+    assert open_ended.reason.endswith("the contract names no hours")
+
+
+def test_no_contract_takes_the_place_of_another_duty(desk: Desk) -> None:
+    """Clocks go by their names: a contract called gdpr-33 would have been all that is left of GDPR 33, as would the second of two alike."""
+    [terms] = desk.organisation.incidents.contracts
+    for contracts in ((replace(terms, id="gdpr-33"),), (terms, replace(terms, party="Somebody else"))):
+        organisation = replace(desk.organisation, incidents=replace(desk.organisation.incidents, contracts=contracts))
+        with pytest.raises(BadInputError, match=f"the name '{contracts[-1].id}' is taken"):
+            load_duties(organisation)
 
 
 @pytest.mark.parametrize(
