@@ -14,10 +14,10 @@ from averment.controls.loader import load_catalogue
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
-from averment.core.period import parse_period
+from averment.core.period import parse_period, utc_now
 from averment.core.signing.local import LocalSigner
 from averment.core.signing.verification import public_pem
-from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey, open_checkpoint, sign_note
+from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey, cosign, open_checkpoint, sign_note
 from averment.evidence.ledger.envelope import seal
 from averment.evidence.ledger.intent import INTENT, Intent
 from averment.evidence.ledger.merkle import verify_consistency
@@ -170,6 +170,10 @@ def test_only_a_trusted_key_can_vouch(tmp_path):
     genuine = sign_note(text, [(ORIGIN, one)])
     assert endorsed([first], [bytes(genuine)], ORIGIN) == [second]
     assert endorsed([first], [bytes(sign_note(text, [(ORIGIN, evil)]))], ORIGIN) == []
+    other, witness = "example.com/other", VerifierKey(ORIGIN, one.public_key(), cosigner=True)
+    assert endorsed([VerifierKey(other, one.public_key())], [bytes(sign_note(text, [(other, one)]))], ORIGIN) == []  # another log's key
+    seen = SignedNote(text, (cosign(text, ORIGIN, one, utc_now()),))
+    assert endorsed([witness], [bytes(seen)], ORIGIN) == []  # a witness says what it saw, and vouches for no key
     with pytest.raises(VerificationError, match="wrong"):
         endorsed([first], [bytes(SignedNote(text.replace("urn", "urn"), sign_note("other\n", [(ORIGIN, one)]).signatures))], ORIGIN)
     for bad in ("x\ny\nz\n", endorsement_text("example.com/other", second), endorsement_text(ORIGIN, VerifierKey("x", two.public_key()))):
