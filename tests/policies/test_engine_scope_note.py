@@ -36,3 +36,9 @@ def test_an_exact_scope_needs_no_note(tmp_path: Path) -> None:
     """Whoever has said which buckets hold media isn't told again."""
     scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, {}, ("acme-*",)),))
     assert not any("taken for media" in note for note in notes(tmp_path, BUCKETS, scope))
+
+
+def test_an_exact_scope_that_names_none_of_them_is_said(tmp_path: Path) -> None:
+    """A name that was mistyped in averment.yaml: nothing was judged as media, and the check was silent and clean."""
+    scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, {}, ("shop-*",)),))
+    assert any("none of 1 S3 buckets is taken for media" in note for note in notes(tmp_path, BUCKETS, scope))
