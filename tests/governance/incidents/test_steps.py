@@ -18,7 +18,7 @@ from averment.core.period import iso, utc_now
 from averment.core.words import Severity
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind
-from averment.governance.incidents.filing import Act
+from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.state import Incident, find_incident, read_incidents
 from averment.governance.incidents.steps import (
     Desk,
@@ -33,7 +33,7 @@ from averment.governance.incidents.steps import (
     recover,
     triage,
 )
-from averment.governance.incidents.words import Answer, Decision
+from averment.governance.incidents.words import Answer, Decision, Step
 
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
@@ -318,6 +318,17 @@ def test_decisions_outlive_a_triage_and_the_final_report_counts_from_the_sending
     final = next(clock for clock in incident.clocks if clock.duty == "nis2-final-report")
     assert final.due_by is not None
     assert iso(final.due_by) == "2026-12-28T08:20:00Z"
+    completed = notify(entity, incident, act("security-operations", 60), replace(sent, receipt="CSIRT 10"))
+    decided = with_record(incident, completed).decisions["nis2-notification"]
+    assert (iso(decided.sent_at or incident.aware_at), decided.receipt) == ("2026-11-28T08:20:00Z", "CSIRT 9; then CSIRT 10")
+
+
+def test_what_was_preserved_is_not_owed(act: By, opened: Any, with_record: With) -> None:
+    """Media that were taken as evidence, or a word that there are none; a look at what was taken before is neither."""
+    incident, owed = opened(), "nothing was preserved, and nobody said that there is nothing to preserve"
+    for payload, settled in (({"items": [{"place": "a.jpg"}]}, True), ({"nothing": True, "items": []}, True), ({"items": []}, False)):
+        after = with_record(incident, file_step(incident.id, Step.PRESERVE, act(), payload))
+        assert (owed not in owed_before_closing(after)) is settled
 
 
 def test_a_second_responder_whose_clock_is_behind_is_told_so(opened: Any) -> None:
