@@ -68,3 +68,14 @@ def test_an_unstated_fact_by_which_it_would_bind_today_keeps_it_open() -> None:
     assert judge(CATALOGUE, form, told, date(2026, 11, 29)).standing is Standing.LATER
     assert judge(CATALOGUE, form, late, date(2026, 8, 1)).standing is Standing.LATER
     assert judge(CATALOGUE, form, late, date(2026, 12, 2)).standing is Standing.BINDS
+    assert judge(CATALOGUE, form, late, date(2026, 8, 2)).standing is Standing.OPEN, "on the very day on which it may bind a deployer"
+
+
+def test_of_two_ways_in_which_it_binds_the_sooner_counts() -> None:
+    """A provider with time until December is bound since August all the same as the deployer of what it generates."""
+    control = CATALOGUE.get("SM-PRV-05")
+    assert control is not None
+    form = next(item for item in control.references if item.ref == "art-50-5")
+    both = {"provider": True, "generators_before_august_2026": True, "deployer": True, "generates_media": True}
+    found = judge(CATALOGUE, form, both, date(2026, 11, 29))
+    assert (found.standing, found.since) == (Standing.BINDS, date(2026, 8, 2))
