@@ -21,7 +21,7 @@ from averment.policies.surfaces.code.paths import Walker
 from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
-from averment.policies.surfaces.code.similarity import similarity_asked
+from averment.policies.surfaces.code.similarity import Similarities
 from averment.policies.surfaces.code.state import Budget, Match, Seen
 from averment.policies.surfaces.comments import above
 
@@ -68,7 +68,7 @@ def _parse(path: Path, data: bytes, *, is_python: bool) -> Module:
 
 def _resources(project: Project, elsewhere: str | None) -> list[Resource]:
     reach = Reach(project)
-    paths = _Paths(reach)
+    paths, alike = _Paths(reach), Similarities(reach)
     found: list[Resource] = []
     for function, asked in reach.asked.items():
         calls = [one for one in asked if one.operation in THRESHOLDS or one.operation in ATTRIBUTES or not one.operation]
@@ -80,7 +80,7 @@ def _resources(project: Project, elsewhere: str | None) -> list[Resource]:
                 "", calls[MAX_CALLS].line, certain=False, reason=f"it makes more than {MAX_CALLS} requests; the rest was not judged"
             )
             calls = [*calls[:MAX_CALLS], rest]
-        found.append(_resource(function, calls, matches, cut, reach, elsewhere))
+        found.append(_resource(function, calls, matches, cut, alike, elsewhere))
     return found
 
 
@@ -110,12 +110,14 @@ class _Paths:
         return matches[:MAX_PATHS], cut
 
 
-def _resource(function: Function, calls: list[Asked], matches: list[Match], cut: str, reach: Reach, elsewhere: str | None) -> Resource:
-    path = function.module.path
+def _resource(
+    function: Function, calls: list[Asked], matches: list[Match], cut: str, alike: Similarities, elsewhere: str | None
+) -> Resource:
+    path, reach = function.module.path, alike.reach
     where = SourceRef(str(path), function.line, function.end)
     listed, lines = [], dict[PropertyPath, SourceRef]()
     for index, asked in enumerate(calls):
-        listed.append(_call(asked, function, reach))
+        listed.append(_call(asked, function, alike))
         lines["Calls", index] = SourceRef(str(path), asked.line)
     properties: dict[str, Any] = {
         "Language": function.module.language,
@@ -132,7 +134,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
     return Resource(f"{relative}:{function.name}", FUNCTION, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
 
 
-def _call(asked: Asked, function: Function, reach: Reach) -> dict[str, Any]:
+def _call(asked: Asked, function: Function, alike: Similarities) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "Api": asked.operation or Unknown(asked.reason),
         "Line": asked.line,
@@ -140,9 +142,9 @@ def _call(asked: Asked, function: Function, reach: Reach) -> dict[str, Any]:
         "Http": asked.call is None,
     }
     if asked.operation in ATTRIBUTES:
-        entry["Attributes"] = attributes_asked(asked, function, reach.project)
+        entry["Attributes"] = attributes_asked(asked, function, alike.reach.project)
     if asked.operation in THRESHOLDS:
-        entry["Similarity"] = similarity_asked(asked, function, reach)
+        entry["Similarity"] = alike.asked(asked, function)
     return entry
 
 

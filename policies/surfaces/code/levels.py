@@ -9,7 +9,18 @@ from averment.policies.surfaces.code.model import MODULE, Call, Class, Function,
 from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.reach import Reach
 from averment.policies.surfaces.code.state import Frame, Seen, State
-from averment.policies.surfaces.code.telling import FIELDS, PICTURES, SETTLED, Level, about_liveness, answer_of, goes_on, parts_of, tells
+from averment.policies.surfaces.code.telling import (
+    FIELDS,
+    PICTURES,
+    SETTLED,
+    Level,
+    about_liveness,
+    answer_of,
+    code_of,
+    goes_on,
+    parts_of,
+    tells,
+)
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getattr", "prop", "path"})
 """Calls that take out a field by its name."""
@@ -40,7 +51,6 @@ _SCALED = re.compile(
 )
 """What a line has that brings a number to another scale."""
 _WORD = re.compile(r"[\w$]+")
-_COMMENT = re.compile(r"^\s*(?:#|//|/?\*|[\"']{3}).*|(?:\s#|\s//).*")
 _CONFIDENCE = re.compile(r"confidence|\bscore", re.IGNORECASE)
 
 _TASKS = frozenset({"create_task", "ensure_future"})
@@ -111,7 +121,7 @@ class Levels:
     def scales(self, function: Function) -> bool:
         """Whether a line of ``function`` may bring a confidence, or what holds one here, to another scale; what stands in a comment doesn't."""
         lines = function.module.lines[function.line - 1 : function.end]
-        code = (_COMMENT.sub("", line) for line in lines if _SCALED.search(line))
+        code = (code_of(line) for line in lines if _SCALED.search(line))
         return any(_SCALED.search(line) and (_CONFIDENCE.search(line) or not self._held.isdisjoint(_WORD.findall(line))) for line in code)
 
     def made_of(self, value: Value, frame: Frame) -> Level:

@@ -17,11 +17,14 @@ from averment.policies.surfaces.code.arguments import Arguments, OpenError
 from averment.policies.surfaces.code.model import Bind, Call, Function, If, Return, Statement, Value, calls_of, statements_of
 from averment.policies.surfaces.code.numbers import Number, numbers
 from averment.policies.surfaces.code.reach import Asked, Reach
-from averment.policies.surfaces.code.telling import only_notes
+from averment.policies.surfaces.code.telling import code_of, only_notes
 
 FIELD = "Similarity"
 _ROUNDS = 4
 _MAX_FUNCTIONS = 200
+MAX_VALUES = 300_000
+"""How many expressions are looked at for what answers are compared with, in a project. What lies around a request of the programs that were looked at has at most a few hundred."""
+_TOO_MUCH = Unknown(f"there is more code around it than is followed, so that what the {FIELD} is compared with can't be told")
 _CALLED_ALIKE = re.compile(r"(?:(?:face|match|best|max|top|raw)_?)*similarity(?:_?(?:score|value|pct|percent(?:age)?))?", re.IGNORECASE)
 """What people call the similarity of faces; that of names, texts and addresses is called after those."""
 _SHARED = frozenset({"confidence", "score", "status", "value", "result", "data"})
@@ -39,16 +42,35 @@ class Comparisons:
     looked: bool = False
 
 
-def similarity_asked(asked: Asked, function: Function, reach: Reach) -> dict[str, Any]:
-    """What a call asks for as similarity (``Asked``: numbers, none where it leaves it to Rekognition), and what its answer is compared with."""
-    found = _Answer(function, reach).comparisons()
-    return {
-        "Asked": _asked(asked, function, reach),
-        "Bars": list(dict.fromkeys(found.bars)),
-        "Low": [bar for bar, _ in found.low],
-        "LowAt": [line for _, line in found.low],
-        "Looked": found.looked,
-    }
+class Similarities:
+    """What the requests of a project ask for, and what their answers are compared with; all of them within one budget."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self._found: dict[Function, Comparisons] = {}
+        self._values: dict[Function, list[Value]] = {}
+        self._left = MAX_VALUES
+
+    def asked(self, asked: Asked, function: Function) -> dict[str, Any]:
+        """What a call asks for as similarity (``Asked``: numbers, none where it leaves it to Rekognition), and what its answer is compared with."""
+        if function not in self._found:
+            answer = _Answer(function, self) if self._left > 0 else None
+            self._left -= answer.size if answer is not None else 0
+            self._found[function] = answer.comparisons() if answer is not None and self._left > 0 else Comparisons([_TOO_MUCH], looked=True)
+        found = self._found[function]
+        return {
+            "Asked": _asked(asked, function, self.reach),
+            "Bars": list(dict.fromkeys(found.bars)),
+            "Low": [bar for bar, _ in found.low],
+            "LowAt": [line for _, line in found.low],
+            "Looked": found.looked,
+        }
+
+    def values(self, function: Function) -> list[Value]:
+        """Every expression of a statement in ``function``, with those in function literals that run in place."""
+        if function not in self._values:
+            self._values[function] = list(_values(function.body))
+        return self._values[function]
 
 
 def _asked(asked: Asked, function: Function, reach: Reach) -> list[Number]:
@@ -64,28 +86,35 @@ def _asked(asked: Asked, function: Function, reach: Reach) -> list[Number]:
 class _Answer:
     """The answer of one function's request, wherever it is looked at."""
 
-    def __init__(self, function: Function, reach: Reach) -> None:
-        self.reach, self.function = reach, function
-        self.functions = list(self._around(function))
+    def __init__(self, function: Function, project: Similarities) -> None:
+        self.reach, self.function, self.values = project.reach, function, project.values
+        around = list(self._around(function))
+        self.functions, self._cut = around[:_MAX_FUNCTIONS], len(around) > _MAX_FUNCTIONS
+        self._doubts: dict[Function, str] = {}
         self._names: dict[Function, set[str]] = {one: set() for one in self.functions}
         self._keys: set[str] = set()
         self._giving: set[Function] = set()
         self._scaled = False
 
     def _around(self, function: Function) -> Iterator[Function]:
-        """``function``, whatever leads to it, and what is called there: at most ``_MAX_FUNCTIONS``."""
+        """``function``, whatever leads to it, and what is called there."""
         up: dict[Function, None] = {function: None}
         queue = [function]
-        while queue and len(up) < _MAX_FUNCTIONS:
+        while queue and len(up) <= _MAX_FUNCTIONS:
             for caller in self.reach.callers.get(queue.pop(), ()):
                 if caller not in up:
                     up[caller] = None
                     queue.append(caller)
         below: dict[Function, None] = {}
-        for one in up:
+        for one in up if len(up) <= _MAX_FUNCTIONS else ():
             for call in calls_of(one.body):
                 below.update(dict.fromkeys(self.reach.targets(call, one)))
-        yield from list({**up, **below})[:_MAX_FUNCTIONS]
+        yield from {**up, **below}
+
+    @property
+    def size(self) -> int:
+        """How many expressions may have to be looked at."""
+        return _ROUNDS * sum(len(self.values(function)) for function in self.functions)
 
     def comparisons(self) -> Comparisons:
         """What the similarity is compared with."""
@@ -96,12 +125,12 @@ class _Answer:
             if self._known() == before:
                 break
         self._scaled = any(self._scales(function) for function in self.functions)
-        found = Comparisons()
+        found = Comparisons([_TOO_MUCH] if self._cut else [])
         for function in self.functions:
             for value, labels in _tests(function.body) if function is self.function or not self._requests(function) else ():
                 doubt = "for a label, and what that decides can't be told" if labels else self._others(function)
                 self._compare(value, function, found, doubt)
-            found.looked = found.looked or any(self.alike(value, function) for value in _values(function.body))
+            found.looked = found.looked or any(self.alike(value, function) for value in self.values(function))
         return found
 
     def _requests(self, function: Function) -> int:
@@ -109,10 +138,12 @@ class _Answer:
 
     def _others(self, function: Function) -> str:
         """Why a comparison in ``function`` may be about the answer to another request; "" if there is none."""
-        requests = sum(self._requests(one) for one in self.functions)
-        called = (target for call in calls_of(function.body) for target in self.reach.targets(call, function))
-        alone = function is self.function and self._requests(function) == 1 and not any(map(self._requests, called))
-        return "" if requests <= 1 or alone else "and which of several answers that is can't be told"
+        if function not in self._doubts:
+            requests = sum(self._requests(one) for one in self.functions)
+            called = (target for call in calls_of(function.body) for target in self.reach.targets(call, function))
+            alone = function is self.function and self._requests(function) == 1 and not any(map(self._requests, called))
+            self._doubts[function] = "" if requests <= 1 or alone else "and which of several answers that is can't be told"
+        return self._doubts[function]
 
     def _known(self) -> tuple[int, int, int]:
         return sum(map(len, self._names.values())), len(self._keys), len(self._giving)
@@ -123,9 +154,8 @@ class _Answer:
         """Whether ``value`` is, or is made of, the similarity of an answer."""
         if FIELD in value.keys or not self._keys.isdisjoint(value.keys):
             return True
-        heads = {part for name in value.reads for part in (name, name.partition(".")[0])}
-        if not self._names[function].isdisjoint(heads):
-            return True
+        if not value.keys and not self._names[function].isdisjoint(value.reads):
+            return True  # with a key it is something else of what has a similarity, such as the confidence that there is a face at all
         return any(target in self._giving for call in value.roots for target in self.reach.targets(call, function))
 
     def called_alike(self, value: Value) -> bool:
@@ -142,7 +172,7 @@ class _Answer:
                         names.add(name)
             elif isinstance(statement, Return) and statement.value is not None and self._is(statement.value, function):
                 self._giving.add(function)
-        for value in _values(function.body):
+        for value in self.values(function):
             self._entries(value, function)
         for call in calls_of(function.body):
             self._hand(call, function)
@@ -178,7 +208,7 @@ class _Answer:
     def _scales(self, function: Function) -> bool:
         """Whether a line of ``function`` brings the similarity to another scale."""
         names = [FIELD.lower(), "similarit", *(name.lower() for name in self._names[function])]
-        lines = function.module.lines[function.line - 1 : function.end]
+        lines = (code_of(line) for line in function.module.lines[function.line - 1 : function.end] if _SCALED.search(line))
         return any(_SCALED.search(line) and any(name in line.lower() for name in names) for line in lines)
 
     def _compare(self, test: Value, function: Function, found: Comparisons, doubt: str) -> None:

@@ -60,6 +60,14 @@ _REGISTERING = re.compile(
 """Names of decorators that register a function with a framework."""
 
 
+_COMMENT = re.compile(r"^\s*(?:#|//|/?\*|[\"']{3}).*|(?:\s#|\s//).*")
+
+
+def code_of(line: str) -> str:
+    """What of a line isn't a comment, as far as one line tells."""
+    return _COMMENT.sub("", line)
+
+
 def tells(literal: object) -> bool:
     """Whether a map that is written down looks like a liveness result."""
     return isinstance(literal, dict) and any(str(key).lower() in FIELDS for key in literal)

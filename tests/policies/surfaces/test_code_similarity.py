@@ -5,6 +5,7 @@ Origin of the data: written for these tests, after what public programs do with 
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,16 @@ COMPARED = {
         Verdict.UNKNOWN,
         "what the Similarity has to be after that can't be told",
     ),
+    "the best match's own confidence": (
+        'best = max(found["FaceMatches"], key=lambda m: m["Similarity"])\nreturn best["Face"]["Confidence"] > 99',
+        Verdict.UNKNOWN,
+        "what the Similarity has to be after that can't be told",
+    ),
+    "a comment about the scale": (
+        'return found["FaceMatches"][0]["Similarity"] > 0.99  # the similarity / 100',
+        Verdict.FAIL,
+        "compared with 0.99",
+    ),
     "a liveness result": (
         'if b["live"]["Confidence"] < 99:\n    return None\nreturn found["FaceMatches"]',
         Verdict.FAIL,
@@ -210,6 +221,19 @@ def test_a_bar_for_one_answer_is_none_for_another(tmp_path: Path, case: str, ver
     found = outcome(tmp_path, {"a.py": PYTHON + text})
     assert found.verdict is verdict, found.message
     assert ("which of several answers" in found.message) is (verdict is Verdict.UNKNOWN)
+
+
+def test_a_thousand_requests_around_one_caller_keep_nobody_waiting(tmp_path: Path):
+    """What lies around each of them is looked at within one budget, and what isn't looked at any more is said."""
+    asks = "".join(
+        f"def f{at}(e):\n    return rek.compare_faces(SourceImage=e, TargetImage=e, SimilarityThreshold=0)['FaceMatches'][0]['Similarity']\n"
+        for at in range(1_000)
+    )
+    calls = "".join(f"    if f{at}(e) > 99:\n        return {at}\n" for at in range(1_000))
+    began = time.process_time()
+    found = outcome(tmp_path, {"a.py": f"{PYTHON}{asks}def handler(e, c):\n{calls}"})
+    assert time.process_time() - began < 30
+    assert (found.verdict, "more code around it than is followed" in found.message) == (Verdict.UNKNOWN, True)
 
 
 OPERATIONS = {
