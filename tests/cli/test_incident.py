@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) 
         assert {"INC-2026-11-22-bbbbbb", "2026-11-22", "2026-11-23"} <= set(text.split())
         assert ("overdue:" in text) is late
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_clocks_can_be_read_on_80_columns(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A duty's name stays whole, to be copied, and its reason isn't a column of ten letters and thirty lines."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = command("show", "latest")[1].splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("nis2-early-warning  may be due by "))
+    assert re.search(r", (1 d 0 h|23 h 59 min)$", lines[at])
+    assert lines[at + 1].startswith("    security-operations. NIS2 Art 23: the profile does not say")
+    reason = " ".join(line.strip() for line in lines[at + 1 : at + 6])
+    assert "grave disruption or loss, or considerable damage to others" in reason
+    assert max(map(len, lines[: at + 6])) <= 80
 
 
 def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from averment.governance.incidents.steps import Desk
 
 WIDE = 180
+NARROW = 130
+"""Columns below which a table of clocks is none."""
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
@@ -175,6 +179,24 @@ def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:
             style=style,
         )
     return table
+
+
+def print_clocks(console: Console, running: Iterable[Clock]) -> None:
+    """The clocks as a table, or where that leaves the reasons no room each as a paragraph: in a column of ten letters nobody reads them, and a
+    duty's name that is broken can't be copied."""
+    if console.width >= NARROW:
+        console.print(clock_table(running))
+        return
+    moment, indent = utc_now(), "    "
+    for clock in running:
+        standing = "due" if clock.standing is Standing.DUE else "may be due"
+        by = f" by {iso(clock.due_by)}, {left_of(clock.due_by, moment)}" if clock.due_by else ", no hours named"
+        console.print(f"{clock.duty}  {standing}{by}", markup=False, style="red" if ", overdue" in by else "", soft_wrap=True)
+        why = textwrap.fill(
+            f"{clock.role}. {clock.source}: {clock.reason}", max(console.width, 40), initial_indent=indent, subsequent_indent=indent
+        )
+        console.print(why, markup=False, soft_wrap=True)
+    console.print()
 
 
 def question_lines(organisation: Organisation, incident: Incident) -> list[str]:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr, stdout
-from averment.cli.incident_common import clock_table, incident_argument, incident_in, question_lines, width
+from averment.cli.incident_common import incident_argument, incident_in, print_clocks, question_lines, width
 from averment.core.errors import ExitCode
 from averment.core.period import iso, utc_now
 from averment.core.words import counted
@@ -118,7 +118,7 @@ def _print(out: Console, incident: Incident, everything: bool, questions: Sequen
     closed = f", closed at {iso(incident.closed_at)}" if incident.closed_at else ""
     out.print(f"phase {incident.phase}, severity {severity}, aware at {iso(incident.aware_at)}{closed}\n", markup=False)
     if incident.running:
-        out.print(clock_table(incident.running))
+        print_clocks(out, incident.running)
     else:
         out.print("no clock is running\n")
     rest = [clock for clock in incident.clocks if clock.standing is Standing.NOT_APPLICABLE]

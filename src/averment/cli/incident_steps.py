@@ -12,12 +12,12 @@ from averment.cli.incident_common import (
     at_option,
     because_option,
     by_option,
-    clock_table,
     desk_for,
     fact_option,
     incident_argument,
     incident_in,
     moment_option,
+    print_clocks,
     question_lines,
     read_facts,
     take_step,
@@ -244,7 +244,7 @@ def _show_running(incident: Incident) -> None:
 
     running = incident.running
     if running:
-        GuardedConsole(stderr=True, highlight=False, width=width()).print(clock_table(running))
+        print_clocks(GuardedConsole(stderr=True, highlight=False, width=width()), running)
     else:
         stderr.print("no clock is running")
 
