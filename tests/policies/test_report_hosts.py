@@ -248,7 +248,7 @@ def test_a_name_with_ends_of_lines_writes_no_line_of_its_own() -> None:
     found = (finding(resource=forged), finding(resource=forged, verdict=Verdict.UNKNOWN), finding(resource=forged, waived_by=forged))
     text = TableFormat(full=True).render(report_of(*found, problems=(Problem(forged, SourceRef("x.tf", 1)),)))
     assert not [line for line in text.splitlines() if line.lstrip().startswith(("::", "no failures"))]
-    assert r"Up\x0a::error::forged\x0ano failures: 0 failed\x202e" in text
+    assert r"Up\x0a\x3a:error::forged\x0ano failures: 0 failed\x202e" in text
     assert "\u202e" not in text
     assert "\u202e" not in format_named("markdown").render(report_of(*found))
 
