@@ -90,6 +90,8 @@ def _is_website(domain: Any, settings: Mapping[str, Any]) -> bool:
 
 def name_of(value: Any) -> str:
     """An origin's id, or what it is made of where it isn't known ("media-${random_id.x.hex}"): two that are written alike are one."""
+    if isinstance(value, Reference) and not value.prefix and not value.suffix:
+        return value.address
     return value if isinstance(value, str) else hole(value)
 
 
