@@ -27,6 +27,7 @@ from averment.core.errors import BadInputError
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Method, Severity
 from averment.governance.remediation.runbooks import all_runbooks
+from averment.policies.deployment import artifact
 from averment.policies.deployment import pack as pack_module
 from averment.policies.deployment.names import rule_of
 from averment.policies.deployment.pack import MAX_INLINE_BYTES, MAX_RULES, PackOptions, packs
@@ -258,8 +259,9 @@ def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
     assert 'name = "averment-runbooks-${data.aws_region.current.id}"' in text  # which the pack's remediations call
 
 
-def test_each_region_has_a_bucket_of_its_own(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_region_has_a_bucket_of_its_own(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Lambda takes code from its own region only: with one bucket for two, as the help showed it, the second deployment broke off."""
+    monkeypatch.setattr(artifact, "mark", lambda region: {artifact.MADE_BY: f"123456789012/{region}"})  # which asks AWS whose account it is
     places = ["--region", "eu-west-1", "--region", "eu-central-1"]
     for command in ("deploy", "diff"):
         capsys.readouterr()
