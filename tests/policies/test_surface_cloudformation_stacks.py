@@ -339,7 +339,10 @@ def test_a_parent_that_is_named_alone_says_what_stands_beside(tmp_path: Path):
     result = checked(write(tmp_path, child=child, root=root) / "root.yaml")
     assert result.findings == ()
     (note,) = [note for note in result.notes if "in other files" in note]
-    assert note.endswith(f"failures and unknowns are in other files that belong to {tmp_path / 'root.yaml'}; check its folder to see them")
+    number = sum(finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for finding in checked(tmp_path).findings)
+    assert (
+        note == f"{number} failures and unknowns are in other files that belong to {tmp_path / 'root.yaml'}; check its folder to see them"
+    )
 
 
 def test_a_fix_is_written_into_the_nested_template(tmp_path: Path):
