@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from averment.controls.binding import Standing, judge
+from averment.controls.binding import Standing, judge, law_register
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Reference
 
@@ -24,6 +24,7 @@ MAPPED = Reference("nist-ai-rmf", "MAP 2.3", "voluntary")
         (MARKING, {"provider": True, "generates_media": True}, "2026-08-01", Standing.LATER),
         (MARKING, {"provider": True, "generates_media": True}, "2026-08-02", Standing.BINDS),
         (MARKING, {"provider": True, "generates_media": False}, "2026-12-02", Standing.NOT_BOUND),
+        (MARKING, {"generates_media": False}, "2026-12-02", Standing.NOT_BOUND),
         (MARKING, {"provider": True}, "2026-12-02", Standing.OPEN),
         (MARKING, {}, "2026-12-02", Standing.OPEN),
         (ROBUST, {}, "2028-01-01", Standing.VOLUNTARY),
@@ -52,6 +53,8 @@ def test_missing_fact_is_named() -> None:
     """What the profile leaves out is asked for, not assumed."""
     found = judge(CATALOGUE, MARKING, {"provider": True}, date(2026, 9, 1))
     assert found.reason == "the profile does not say whether it generates media"
+    denied = judge(CATALOGUE, MARKING, {"provider": True, "generates_media": False}, date(2026, 9, 1))
+    assert denied.reason == "the profile denies that it generates media"
 
 
 def test_an_unstated_fact_by_which_it_would_bind_today_keeps_it_open() -> None:
@@ -79,3 +82,12 @@ def test_of_two_ways_in_which_it_binds_the_sooner_counts() -> None:
     both = {"provider": True, "generators_before_august_2026": True, "deployer": True, "generates_media": True}
     found = judge(CATALOGUE, form, both, date(2026, 11, 29))
     assert (found.standing, found.since) == (Standing.BINDS, date(2026, 8, 2))
+
+
+def test_a_day_that_nobody_has_confirmed_is_not_told_as_confirmed() -> None:
+    """Neither one of a provision that isn't confirmed, nor a milestone that says so of itself."""
+    events = law_register(CATALOGUE)
+    of = {(event.framework, event.ref): CATALOGUE.frameworks[event.framework].provisions.get(event.ref) for event in events}
+    doubtful = [event for event in events if "unconfirmed" in event.what or not getattr(of[event.framework, event.ref], "confirmed", True)]
+    assert doubtful
+    assert [event for event in events if not event.confirmed] == doubtful
