@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.stats import beta, binom, binomtest
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from averment.core.words import ClaimVerdict
@@ -102,6 +103,28 @@ def test_clusters_that_agree_inside_count_once() -> None:
     frames, videos = binomial_bounds(100, 200, 0.95), binomial_bounds(10, 20, 0.95)
     assert clustered.high - clustered.low > 2.5 * (frames.high - frames.low)
     assert clustered.high - clustered.low == pytest.approx(videos.high - videos.low, rel=0.1)
+
+
+def test_korn_and_graubards_bounds_are_theirs() -> None:
+    """By their formula, written out: the effective size, corrected by the degrees of freedom of trials and of clusters."""
+    hits, sizes = [3, 1, 4, 0, 2, 5, 1, 2, 3, 0, 4, 2], [5] * 12
+    rate = sum(hits) / sum(sizes)
+    spread = 12 / 11 * sum((hit - rate * 5) ** 2 for hit in hits) / 60**2
+    effective = rate * (1 - rate) / spread * (student.ppf(0.95, 59) / student.ppf(0.95, 11)) ** 2
+    found = clustered_bounds(hits, sizes, 0.95)
+    assert (found.low, found.high) == pytest.approx(
+        (beta.ppf(0.05, rate * effective, (1 - rate) * effective + 1), beta.ppf(0.95, rate * effective + 1, (1 - rate) * effective))
+    )
+
+
+def test_of_one_cluster_nothing_is_known_and_of_clusters_that_agree_what_each_trial_says() -> None:
+    """Half of one video's frames tell nothing of another video; between clusters that all fail by half there is no variance to divide by."""
+    alone = clustered_bounds([5], [10], 0.95)
+    assert (alone.low, alone.high) == (0.0, 1.0)
+    assert (clustered_bounds([], [], 0.95).low, clustered_bounds([], [], 0.95).high) == (0.0, 1.0)
+    agreeing, trials = clustered_bounds([1] * 40, [2] * 40, 0.95), binomial_bounds(40, 80, 0.95)
+    assert agreeing.low <= trials.low < trials.high <= agreeing.high
+    assert agreeing.error == 0.0
 
 
 def test_no_error_in_any_cluster_counts_clusters_not_frames() -> None:
