@@ -201,6 +201,16 @@ def test_a_resource_that_is_not_recorded_is_unknown():
     assert entry.verdict is Verdict.UNKNOWN
 
 
+def test_of_several_items_each_that_is_gone_or_not_recorded_is_told_as_such():
+    """The history of a period reads them all at once: a bucket that is gone isn't one that could not be judged, nor the other way round."""
+    bucket = items_of("s3_put_object_gated/cases/anyone.fail")[0]
+    states = ("ResourceDeleted", "ResourceNotRecorded")
+    items = [{**bucket, "configurationItemStatus": state, "configuration": None, "resourceId": state} for state in states]
+    gone, unseen = Evaluator(rule("s3-put-object-gated"), MemoryNeighbours(), Scope(), {}).these(items)
+    assert (gone.verdict, gone.annotation) == (Verdict.NOT_APPLICABLE, "the resource was deleted")
+    assert (unseen.verdict, "AWS Config doesn't record the configuration" in unseen.annotation) == (Verdict.UNKNOWN, True)
+
+
 def oversized(item: Mapping[str, Any]) -> dict[str, Any]:
     summary = {key: item[key] for key in ("resourceType", "resourceId", "configurationItemStatus", "configurationItemCaptureTime")}
     return {
