@@ -6,6 +6,7 @@ from datetime import date
 
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
+from averment.controls.model import Catalogue
 
 CATALOGUE = load_catalogue()
 DAY = date(2026, 11, 28)
@@ -40,3 +41,11 @@ def test_what_the_profile_denies_is_not_announced() -> None:
     assert key not in events({"provider": True, "generators_before_august_2026": False})  # bound since August, and nothing ends for it
     denied = dict.fromkeys(("provider", "deployer", "generates_media", "high_risk_provider", "high_risk_deployer"), False)
     assert key not in events(denied)
+
+
+def test_what_no_selected_control_refers_to_is_announced_all_the_same() -> None:
+    """Who selects few controls is bound by the law as everybody is: the day stays, and says that nothing covers it."""
+    bare = Catalogue((), CATALOGUE.frameworks)
+    days = {item.event.on: item.controls for item in deadlines(bare, {}, DAY) if item.event.ref == "art-50-2"}
+    assert days[date(2026, 12, 2)] == ()
+    assert set(events({})) <= {(item.event.on, item.event.ref) for item in deadlines(bare, {}, DAY)}
