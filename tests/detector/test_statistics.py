@@ -105,6 +105,22 @@ def test_clusters_that_agree_inside_count_once() -> None:
     assert clustered.high - clustered.low == pytest.approx(videos.high - videos.low, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "at_least", "verdict"),
+    [
+        (0.9, 0.95, True, ClaimVerdict.SUPPORTED),
+        (0.85, 0.9, True, ClaimVerdict.INCONCLUSIVE),
+        (0.85, 0.89, True, ClaimVerdict.REFUTED),
+        (0.85, 0.9, False, ClaimVerdict.SUPPORTED),
+        (0.9, 0.95, False, ClaimVerdict.INCONCLUSIVE),
+        (0.91, 0.95, False, ClaimVerdict.REFUTED),
+    ],
+)
+def test_a_bound_at_the_bar_reaches_it_and_does_not_miss_it(low: float, high: float, at_least: bool, verdict: ClaimVerdict) -> None:
+    """Supported is who reaches the bar, and refuted only who falls short of it: at the bar itself nobody does."""
+    assert decide(Bounds(low, high, 0.95), 0.9, at_least=at_least) is verdict
+
+
 def test_korn_and_graubards_bounds_are_theirs() -> None:
     """By their formula, written out: the effective size, corrected by the degrees of freedom of trials and of clusters."""
     hits, sizes = [3, 1, 4, 0, 2, 5, 1, 2, 3, 0, 4, 2], [5] * 12
