@@ -52,26 +52,37 @@ def _called(call: Call, function: Function, reach: Reach, depth: int) -> Iterato
     if call.name in _CONVERSIONS and call.args and (not receiver or receiver in {"Number", "decimal"}):
         yield from _numbers(call.args[0], function, reach, depth + 1)
         return
-    if call.name == "getenv" or (call.name in _PICKING and receiver.endswith("environ")):
-        name = call.args[0].text if call.args else None
-        yield Unknown(_from_environment(name or "", call.args[1:2]))
+    environment = call.name == "getenv" or (call.name in _PICKING and receiver.endswith("environ"))
+    if call.name in _PICKING:
+        named = call.args[0].text if call.args else None
+        yield Unknown(_from_environment(named or "") if environment else f"{call.path}({named or ''}) gives it")
+        for otherwise in call.args[1:2]:
+            yield from _numbers(otherwise, function, reach, depth + 1)
         return
-    returned = [(value, target) for target in reach.targets(call, function) for value in returned_values(target)]
-    if not returned or call.name in _PICKING:
+    targets = [target for target in reach.targets(call, function) if next(returned_values(target), None) is not None]
+    if not targets:
         yield Unknown(f"{call.path}() gives it")
-    for value, target in returned if call.name not in _PICKING else ():
-        yield from _numbers(value, target, reach, depth + 1)
+    for target in targets:
+        given = (number for value in returned_values(target) for number in _numbers(value, target, reach, depth + 1))
+        yield from _once((target, ""), given, reach)
 
 
-def _from_environment(name: str, otherwise: list[Value]) -> str:
-    default = otherwise[0].literal if otherwise and otherwise[0].constant else None
-    return f"it comes from the environment{f' ({name})' if name else ''}" + (f", and is {default} where that is empty" if default else "")
+def _once(key: tuple[Function, str], given: Iterator[Number], reach: Reach) -> list[Number]:
+    """What a function gives, or is handed as a parameter, looked up once: calls that lead back to it add nothing."""
+    if key not in reach.numbers:
+        reach.numbers[key] = []
+        reach.numbers[key] = list(dict.fromkeys(given))
+    return reach.numbers[key]
+
+
+def _from_environment(name: str) -> str:
+    return f"it comes from the environment{f' ({name})' if name else ''}"
 
 
 def _named(name: str, function: Function, reach: Reach, depth: int) -> Iterator[Number]:
     for prefix in ("process.env.", "import.meta.env.", "os.environ."):
         if name.startswith(prefix):
-            yield Unknown(_from_environment(name.removeprefix(prefix), []))
+            yield Unknown(_from_environment(name.removeprefix(prefix)))
             return
     if "." not in name:
         owner, param = _parameter(name, function)
@@ -80,9 +91,24 @@ def _named(name: str, function: Function, reach: Reach, depth: int) -> Iterator[
             return
     bound = list(bindings(name, function, reach))
     for value, scope in bound:
-        yield from _numbers(value, scope, reach, depth + 1)
+        if name in value.reads and value.name != name:  # least = least or 99: what it was before is that of the parameter
+            yield from _again(name, value, function, reach, depth)
+        else:
+            yield from _numbers(value, scope, reach, depth + 1)
     if not bound:
         yield Unknown(f"it is '{name}', and what that is isn't known")
+
+
+def _again(name: str, value: Value, function: Function, reach: Reach, depth: int) -> Iterator[Number]:
+    """What ``name`` may be where ``value``, which it is bound to, reads it: that of the parameter, and whatever stands in its place."""
+    owner = next((param for param in function.params if param.name == name), None)
+    for choice in value.choices:
+        if name not in choice.reads:
+            yield from _numbers(choice, function, reach, depth + 1)
+    if owner is not None:
+        yield from _handed(function, owner, name, reach, depth)
+    if owner is None or not value.choices:
+        yield Unknown("it is worked out at run time")
 
 
 def bindings(name: str, function: Function, reach: Reach) -> Iterator[tuple[Value, Function]]:
@@ -136,7 +162,12 @@ def _parameter(name: str, function: Function) -> tuple[Function | None, Param | 
 
 def _handed(function: Function, param: Param, name: str, reach: Reach, depth: int) -> Iterator[Number]:
     """What callers hand over as ``param``, or its default; of a way in, it comes from outside."""
-    calls = [(call, caller) for caller in reach.callers.get(function, ()) for call in calls_of(caller.body)]
+    yield from _once((function, name), _by_callers(function, param, name, reach, depth), reach)
+
+
+def _by_callers(function: Function, param: Param, name: str, reach: Reach, depth: int) -> Iterator[Number]:
+    callers = (caller for caller in reach.callers.get(function, ()) if caller is not function)
+    calls = [(call, caller) for caller in callers for call in calls_of(caller.body)]
     calls = [(call, caller) for call, caller in calls if function in reach.targets(call, caller)]
     outside = Unknown(f"it is the parameter '{name}' of {function.label}, which whoever calls it from outside hands over")
     if not calls or function.entry:

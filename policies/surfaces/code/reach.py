@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.code.apis import (
     ATTRIBUTES,
     BY_NAME,
@@ -50,6 +51,8 @@ class Reach:
     relevant: set[Function] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.numbers: dict[tuple[Function, str], list[float | Unknown]] = {}
+        """What functions give, or are handed as a parameter, where that was asked for."""
         self._aliases: dict[Module, dict[str, Asked]] = {}
         self._named: dict[Function, list[bool]] = {}
         self._targets: dict[int, list[Function]] = {}

@@ -80,7 +80,8 @@ def _asked(asked: Asked, function: Function, reach: Reach) -> list[Number]:
         values = Arguments(function, reach.project).given(asked.call, THRESHOLDS[asked.operation])
     except OpenError as error:
         return [Unknown(str(error))]
-    return list(dict.fromkeys(number for value in values for number in numbers(value, function, reach)))
+    found = list(dict.fromkeys(number for value in values for number in numbers(value, function, reach)))
+    return found if found or not values else [Unknown("it is nothing, or leads back to itself")]
 
 
 class _Answer:

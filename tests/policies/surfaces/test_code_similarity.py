@@ -52,7 +52,10 @@ ASKED = {
     ", SimilarityThreshold=101": (Verdict.UNKNOWN, "it counts to 100"),
     ", SimilarityThreshold=0.8 * 100": (Verdict.UNKNOWN, "worked out at run time"),
     ", SimilarityThreshold=os.environ['LEAST']": (Verdict.UNKNOWN, "LEAST"),
-    ", SimilarityThreshold=os.getenv('LEAST', '80')": (Verdict.UNKNOWN, "from the environment (LEAST), and is 80 where that is empty"),
+    ", SimilarityThreshold=os.getenv('LEAST', '80')": (Verdict.UNKNOWN, "from the environment (LEAST)"),
+    ", SimilarityThreshold=float(os.environ.get('LEAST', 0.8))": (Verdict.FAIL, "a SimilarityThreshold of 0.8"),
+    ", SimilarityThreshold=b.get('least', 60)": (Verdict.FAIL, "a SimilarityThreshold of 60"),
+    ", SimilarityThreshold=b.get('least', 99)": (Verdict.UNKNOWN, "b.get(least) gives it"),
     ", SimilarityThreshold=b['least'] or 99": (Verdict.UNKNOWN, "b.least"),
     ", **{'SimilarityThreshold': 0.7}": (Verdict.FAIL, "of 0.7"),
     ", **more": (Verdict.UNKNOWN, "what 'more' holds is not known"),
@@ -150,6 +153,7 @@ CALLERS = {
     "a caller that hands over less": ("least=99", "same(1, 2, least=0.6)", Verdict.FAIL),
     "by its place": ("least", "same(1, 2, 99)", Verdict.PASS),
     "from outside": ("least", "same(1, 2, event['least'])", Verdict.UNKNOWN),
+    "nothing": ("least=None", "same(1, 2)", Verdict.UNKNOWN),
     "with others": ("least=99", "same(1, 2, **event)", Verdict.UNKNOWN),
 }
 
@@ -160,6 +164,17 @@ def test_a_threshold_that_is_a_parameter_is_what_callers_hand_over(tmp_path: Pat
     param, call, verdict = CALLERS[case]
     helper = f"{PYTHON}def same(a, b, {param}):\n    return rek.compare_faces(SourceImage=a, TargetImage=b, SimilarityThreshold=least)['FaceMatches']\n"
     found = outcome(tmp_path, {"faces.py": helper, "app.py": f"from faces import same\ndef handler(event, context):\n    return {call}\n"})
+    assert found.verdict is verdict, found.message
+
+
+@pytest.mark.parametrize(
+    ("instead", "handed", "verdict"),
+    [("99", "", Verdict.PASS), ("0.9", "", Verdict.FAIL), ("99", ", 50", Verdict.FAIL), ("99", ", c", Verdict.UNKNOWN)],
+)
+def test_what_stands_for_a_parameter_that_is_nothing_is_one_of_its_values(tmp_path: Path, instead: str, handed: str, verdict: Verdict):
+    """``least = least or 99``: what callers hand over, and 99 where they don't."""
+    text = f"def same(a, b, least=None):\n    least = least or {instead}\n    return rek.compare_faces(SourceImage=a, TargetImage=b, SimilarityThreshold=least)\n"
+    found = outcome(tmp_path, {"a.py": f"{PYTHON}{text}def handler(e, c):\n    return same(e, e{handed})\n"})
     assert found.verdict is verdict, found.message
 
 
@@ -234,6 +249,24 @@ def test_a_thousand_requests_around_one_caller_keep_nobody_waiting(tmp_path: Pat
     found = outcome(tmp_path, {"a.py": f"{PYTHON}{asks}def handler(e, c):\n{calls}"})
     assert time.process_time() - began < 30
     assert (found.verdict, "more code around it than is followed" in found.message) == (Verdict.UNKNOWN, True)
+
+
+def test_functions_that_call_each_other_hand_on_what_others_gave_them(tmp_path: Path):
+    text = "def again(a, least):\n    if a:\n        return again(a[1:], least)\n    return rek.compare_faces(SourceImage=a, TargetImage=a, SimilarityThreshold=least)\n"
+    assert outcome(tmp_path, {"a.py": PYTHON + text}).verdict is Verdict.UNKNOWN
+    found = outcome(tmp_path, {"a.py": f"{PYTHON}{text}def handler(e, c):\n    return again(e, 0.8)\n"})
+    assert (found.verdict, "of 0.8" in found.message) == (Verdict.FAIL, True)
+
+
+def test_a_number_that_is_handed_on_in_many_ways_is_looked_up_once_each(tmp_path: Path):
+    """Twenty callers at each of eight steps are twenty-five milliards of ways."""
+    text = "def f0(a, least):\n    return rek.compare_faces(SourceImage=a, TargetImage=a, SimilarityThreshold=least)\n"
+    for at in range(1, 8):
+        text += f"def f{at}(a, least):\n" + "".join(f"    if a == {way}:\n        return f{at - 1}(a, least)\n" for way in range(20))
+    began = time.process_time()
+    found = outcome(tmp_path, {"a.py": f"{PYTHON}{text}def handler(e, c):\n    return f7(e, 0.8)\n"})
+    assert time.process_time() - began < 20
+    assert found.verdict in (Verdict.FAIL, Verdict.UNKNOWN)
 
 
 OPERATIONS = {
