@@ -260,6 +260,12 @@ def _values(body: list[Statement]) -> Iterator[Value]:
             yield value
 
 
+def _only_labels(arms: list[list[Statement]]) -> bool:
+    """Whether all that a condition does is to choose a text (``tag = "identical"``)."""
+    inside = [statement for arm in arms for statement in arm]
+    return bool(inside) and all(isinstance(statement, Bind) and statement.value.text is not None for statement in inside)
+
+
 def _tests(body: list[Statement]) -> Iterator[tuple[Value, bool]]:
     """Every comparison of more and less in ``body`` by which something may be decided, and whether it only chooses a text."""
     for statement in _statements(body):
@@ -267,4 +273,5 @@ def _tests(body: list[Statement]) -> Iterator[tuple[Value, bool]]:
         if not isinstance(value, Value) or (isinstance(statement, If) and only_notes(statement.arms)):
             continue
         labels = bool(value.operands) and not value.logic and all(choice.text is not None for choice in value.choices)
+        labels = labels or (isinstance(statement, If) and _only_labels(statement.arms))
         yield from ((test, labels) for test in value.tests if test.bars)

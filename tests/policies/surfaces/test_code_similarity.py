@@ -92,6 +92,12 @@ COMPARED = {
         "can't be told",
     ),
     "it is only a label": ('return "sure" if found["FaceMatches"][0]["Similarity"] > 99 else "perhaps"', Verdict.UNKNOWN, "for a label"),
+    "it is only a label on a branch": (
+        'tag = ""\nif found["FaceMatches"][0]["Similarity"] > 99:\n    tag = "identical"\nreturn {"ok": True, "tag": tag}',
+        Verdict.UNKNOWN,
+        "for a label",
+    ),
+    "it decides on a branch": ('ok = False\nif found["FaceMatches"][0]["Similarity"] > 99:\n    ok = True\nreturn ok', Verdict.PASS, ""),
     "on both sides": (
         's = found["FaceMatches"][0]["Similarity"]\nif s > 60:\n    return 1\nreturn s > 99',
         Verdict.UNKNOWN,
