@@ -33,6 +33,7 @@ AI = {"ai_generated": True}
     [
         (0.1, Provenance(credential="none"), "clean"),
         (0.1, Provenance(credential="trusted"), "clean"),
+        (0.1, Provenance(credential="untrusted"), "clean"),
         (0.1, Provenance(credential="tampered"), "review"),
         (0.1, Provenance(credential="unreadable"), "review"),
         (0.1, Provenance(broken_seal=True), "review"),
@@ -42,11 +43,38 @@ AI = {"ai_generated": True}
         (0.9, Provenance(credential="trusted", **AI), "disclosed"),
         (0.9, Provenance(credential="tampered", **AI), "flagged"),
         (0.1, Provenance(credential="tampered", **AI), "review"),
+        (0.1, Provenance(credential="trusted", ai_unvouched=True), "flagged"),
+        (0.9, Provenance(broken_seal=True), "flagged"),
     ],
 )
 def test_a_credential_adds_caution_or_disclosure_and_never_an_acquittal(score: float, provenance: Any, verdict: str) -> None:
     """A trusted signature doesn't make a flagged picture clean; a tampered one keeps a clean picture back."""
     assert judge(Score({Family.SYNTHETIC_IMAGE: score}), INFO, None, provenance).verdict == verdict
+
+
+DETECTED = "flagged by double:1.0 (model unknown)"
+
+
+@pytest.mark.parametrize(
+    ("score", "provenance", "findings"),
+    [
+        (0.1, Provenance(credential="trusted"), ()),
+        (0.5, Provenance(credential="none"), (DETECTED,)),
+        (0.9, Provenance(credential="trusted", **AI), (DETECTED, "its credential, trusted, says that AI made it")),
+        (0.1, Provenance(credential="untrusted", **AI), ("its credential, untrusted, says that AI made it",)),
+        (0.1, Provenance(credential="trusted", ai_unvouched=True), ("an ingredient in its credential, untrusted, says that AI made it",)),
+        (0.1, Provenance(credential="tampered"), ("its content credential is tampered",)),
+        (0.1, Provenance(credential="unreadable", **AI), ("its content credential is unreadable",)),
+        (0.6, Provenance(broken_seal=True), (DETECTED, "it carries an origin seal that no known key made")),
+        (None, Provenance(credential="none"), ()),
+    ],
+)
+def test_what_a_release_stands_against_is_each_thing_that_was_found(
+    score: float | None, provenance: Provenance, findings: tuple[str, ...]
+) -> None:
+    """A person who released the version knew these: one that is missing would be released unseen, one too many opens the case for nothing."""
+    told = Score(cannot_say="too small") if score is None else Score({Family.SYNTHETIC_IMAGE: score})
+    assert judge(told, INFO, None, provenance).findings == findings
 
 
 @pytest.fixture(scope="module")
