@@ -393,6 +393,24 @@ def test_a_rule_that_leaves_crashed():
     assert (found.crashed, found.verdict) == (True, Verdict.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("looked", "verdict"),
+    [(list, Verdict.UNKNOWN), (lambda graph: list(graph.of_type("AWS::IAM::Role")), Verdict.UNKNOWN), (lambda graph: None, Verdict.PASS)],
+    ids=["at everything", "at roles", "at nothing"],
+)
+def test_a_rule_that_looks_at_what_can_not_be_read_does_not_pass(looked: Any, verdict: Verdict):
+    """Whether it asks for roles or goes through all that there is: a role's item that can't be read may be the one that matters."""
+
+    def passes(_: object, context: Context) -> Outcome:
+        looked(context.graph)
+        return Outcome(Verdict.PASS)
+
+    items, broken = items_of("s3_put_object_gated/cases/anyone.fail"), {"resourceType": "AWS::IAM::Role", "resourceId": 7}
+    severity = rule("signing-key-fit").severity
+    looking = Rule("looks", "t", severity, ("AWS::S3::Bucket",), passes, "r", neighbours=("AWS::IAM::Role",))
+    assert Evaluator(looking, MemoryNeighbours([*items, broken]), Scope(), {}).one(items[0]).verdict is verdict
+
+
 def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):
     """What could be judged is reported first; then the invocation fails, so that Config shows the rule as broken."""
     items = items_of("s3_put_object_gated/cases/anyone.fail")
