@@ -35,6 +35,12 @@ def test_nothing_that_a_terminal_obeys_is_left(show: object) -> None:
         ("a##[add-path]b", "a\\x23#[add-path]b"),
         ("  ::stop-commands::x", "  \\x3a:stop-commands::x"),
         ("far out ::Add-Mask::e", "far out \\x3a:Add-Mask::e"),
+        ("::error file=a.tf,line=1::x", "\\x3a:error file=a.tf,line=1::x"),
+        ("::group x y::z", "\\x3a:group x y::z"),
+        (
+            "arn:aws:s3:::group-photos/* AWS::IAM::Group, arn:aws:s3:::debug",
+            "arn:aws:s3:::group-photos/* AWS::IAM::Group, arn:aws:s3:::debug",
+        ),
         ("## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads", "## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads"),
     ],
 )
