@@ -25,8 +25,8 @@ from averment.detector.interface import Clip, Detector, DetectorInfo, FaceScore,
 MAX_PAYLOAD = 6_291_456
 """Bytes that a SageMaker real-time endpoint accepts (AWS documentation, InvokeEndpoint)."""
 
-SAME = 1e-6
-"""How far a picture's probability may lie below that of its worst face, as rounding does."""
+ROUNDED = 0.005
+"""How far a picture's probability may lie below that of its worst face: as far as rounding to two decimals takes it."""
 
 MOST_FAR = 1e6
 """Pixels from a picture's corner that a face's edge may be away; a face may go beyond the picture, and none of those that are judged is a tenth as wide."""
@@ -148,7 +148,7 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
         silent = {Family(name): str(reason) for name, reason in value.get("silent", {}).items()}
         faces = tuple(FaceScore(_box(face["box"]), _unit(face["probability"])) for face in value.get("faces", ()))
         highest, whole = max((face.probability for face in faces), default=0.0), probabilities.get(Family.MANIPULATED_FACE, 1.0)
-        if highest > whole + SAME:  # a mean over faces, perhaps: the one that was forged would be lost among the others
+        if highest > whole + ROUNDED:  # a mean over faces, perhaps: the one that was forged would be lost among the others
             raise ValueError(f"a face has {highest:g}, and the picture {whole:g} for {Family.MANIPULATED_FACE}: the highest face's counts")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error

@@ -230,6 +230,16 @@ def test_an_endpoint_that_talks_nonsense_is_broken_not_clean(sandbox: Any, name:
         sandbox.answer_endpoints_with(None)
 
 
+@pytest.mark.parametrize("whole", [0.9, 0.91, 0.905, 0.9049])
+def test_a_service_may_round_what_it_says_of_the_picture(whole: float) -> None:
+    """And not what it says of the faces: refused for the digits that it left out, a scan broke off at the first picture."""
+    faces = [{"box": [0, 0, 9, 9], "probability": value} for value in (0.904_97, 0.2)]
+    answer = {"probabilities": {"manipulated-face": whole}, "cannot_say": None, "faces": faces}
+    assert serving.score_from_json(answer).highest == whole
+    with pytest.raises(IncompleteError, match="the highest face's counts"):
+        serving.score_from_json({**answer, "probabilities": {"manipulated-face": 0.89}})
+
+
 @pytest.mark.parametrize("changed", [{"seconds": float("inf")}, {"seconds": float("nan")}, {"width": float("inf")}])
 def test_a_clip_of_no_length_that_json_could_say_is_no_answer(changed: dict[str, Any]) -> None:
     """What was looked at is written with the result: a number that isn't one would make a document of it that nobody can read."""
