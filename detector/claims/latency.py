@@ -22,11 +22,11 @@ is the mean over its images, so with a ``batch`` above 1 the statement is about 
 Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored, or has the bytes of another, is passed
 over, and counted. Where it scores fewer than half of those drawn, or fewer than a call takes, nothing is timed and the claim stays open.
 
-The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
-likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.
-
 So each image is asked about once before it is timed. A detector that remembers its answers is fast by then: where it is ``REMEMBERS`` times as fast
 as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported.
+
+The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
+likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.
 
 The bounds are exact for any distribution of independent calls: order statistics, whose ranks follow from the binomial distribution
 (Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this
@@ -65,8 +65,7 @@ MAX_DRAWN = 2
 """Times what is to be timed: so many images are drawn at most to find as many that the detector scores. Where it scores fewer than half, the
 time of those says little of an image of the population."""
 
-REMEMBERS, FIRST_CALLS = 3.0, 3
-BUSY = 1.25
+REMEMBERS, FIRST_CALLS, BUSY = 3.0, 3, 1.25
 
 WARM_UP = 2
 """Rounds before the clock counts: models are loaded and caches filled by then."""
@@ -349,7 +348,7 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
     scored, met, seconds = list[Item](), set[str](), list[float]()
     unread = silent = repeated = videos = 0
     while len(scored) < wanted and queue:
-        size = min(wanted - len(scored), MAX_BATCH)
+        size = min(wanted - len(scored), statement.batch)  # as many as are timed at once, so that the times can be compared
         read = [(item, population.read(item)) for item in queue[:size]]
         queue = queue[size:]
         unread += sum(data is None for _, data in read)
