@@ -38,6 +38,8 @@ from averment.detector.interface import Family
 
 DEFAULT_SAMPLE = 300
 MAX_NAMED = 20
+GENERATED = ATTACK_LABELS[Family.SYNTHETIC_IMAGE]
+"""The label of generated media."""
 """How many uncovered media a result names; it says how many there are."""
 
 FIELDS = ("where", "confidence", "sample", "looks", "images_only")
@@ -206,7 +208,7 @@ def _generated(population: Population, where: Mapping[str, str]) -> Population:
     refused, unless ``where`` names one: left out in silence, such media would pass for marked."""
     if "label" not in where and any("label" in item.labels for item in population.items):
         require_known_labels(population)
-        population = population.only({"label": ATTACK_LABELS[Family.SYNTHETIC_IMAGE]})
+        population = population.only({"label": GENERATED})
     return population.only(where)
 
 

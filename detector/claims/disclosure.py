@@ -67,6 +67,7 @@ class DisclosureClaim(ClaimType):
 
     name = "disclosure-coverage"
     sequential = True
+    label = coverage.GENERATED
 
     def read(self, spec: Mapping[str, Any]) -> Statement:
         return read(spec)

@@ -12,6 +12,7 @@ from typing import Any
 
 from averment.core.canonical import JSON, canonical_json
 from averment.core.words import ClaimVerdict
+from averment.detector.claims.tables import called
 from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector, Score
 
@@ -180,13 +181,15 @@ class ClaimContext:
 class ClaimType(ABC):
     """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media, ``sequential`` whether it
     infers from a sample at a ``confidence``, so that looks at it are counted, ``share`` whether its bar is a share of at most 1, ``asks_anew``
-    whether it is about the asking itself, so that no earlier answer will do."""
+    whether it is about the asking itself, so that no earlier answer will do. ``label`` is that of all rows which its figure is of, where it is one for
+    all such claims; otherwise a statement's metric may know it (``metrics.Metric.label``)."""
 
     name: str
     needs_detector: bool = False
     sequential: bool = False
     share: bool = True
     asks_anew: bool = False
+    label: str | None = None
 
     @abstractmethod
     def read(self, spec: Mapping[str, Any]) -> Any:
@@ -199,14 +202,18 @@ class ClaimType(ABC):
     def figure(self, spec: Mapping[str, Any]) -> dict[str, JSON]:
         """What the statement measures, and of which media: all that it says but its bars and sizes (``NOT_THE_FIGURE``), with defaults filled in.
         Two statements with the same figure are about the same thing, however they are written: in whatever order they name transforms, however
-        they spell a place, and whichever family they name for a figure of the bona fide media.
+        they spell a place, whichever family they name for a figure of the bona fide media, and whether they say of which label its rows are.
 
         Raises:
             BadInputError: as ``read``.
         """
         statement = self.read(spec)
         said = {field.name: getattr(statement, field.name) for field in fields(statement) if field.name not in NOT_THE_FIGURE}
-        return {"type": self.name, **{name: _same_thing(name, _plain(value)) for name, value in said.items()}}
+        told = {name: _same_thing(name, _plain(value)) for name, value in said.items()}
+        label, where = getattr(said.get("metric"), "label", self.label), told.get("where")
+        if isinstance(where, dict) and label is not None and called(str(where.get("label"))) == label:
+            told["where"] = {name: value for name, value in where.items() if name != "label"}
+        return {"type": self.name, **told}
 
     @abstractmethod
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:

@@ -35,6 +35,11 @@ class Metric:
         point = f" at {fields.percent(self.at_fpr)} FPR" if self.at_fpr is not None else ""
         return f"{NAMES[self.name]} for {self.family}{point}{f', {fields.BY_DECISION},' if self.name in AT_THRESHOLD else ''}"
 
+    @property
+    def label(self) -> str | None:
+        """That of all rows which the figure is of; None where it is of attacks and bona fide ones."""
+        return {"apcer": observing.ATTACK_LABELS[self.family], "bpcer": observing.BONA_FIDE_LABEL}.get(self.name)
+
     def worse_by(self, before: Any, after: Any) -> Any:
         """By how much ``after`` is worse than ``before``; negative where it is better."""
         return before - after if self.name in HIGHER_IS_BETTER else after - before

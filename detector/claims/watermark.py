@@ -85,6 +85,7 @@ class WatermarkClaim(ClaimType):
 
     name = "watermark-coverage"
     sequential = True
+    label = coverage.GENERATED
 
     def read(self, spec: Mapping[str, Any]) -> Statement:
         return read(spec)

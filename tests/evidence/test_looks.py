@@ -106,6 +106,9 @@ ROBUST = {
     ("spec", "change"),
     [
         (SPEC, {"attack": "manipulated-face"}),
+        (SPEC, {"where": {"label": "real"}}),
+        ({**SPEC, "metric": "apcer", "where": {"kind": "face"}}, {"where": {"kind": "face", "label": "synthetic "}}),
+        ({"type": "disclosure-coverage", "population": "p", "at_least": 0.9}, {"where": {"label": "synthetic"}}),
         (ROBUST, {"transforms": [{"resize": 0.5}, {"jpeg": 75}]}),
         (ROBUST, {"population": "./data//m.csv"}),
         ({**SPEC, "where": {"kind": "face"}}, {"where": {"kind": " face "}}),
