@@ -161,9 +161,10 @@ class DetectorInfo:
 
 class Detector(ABC):
     """Scores images. Hostile input is expected: it gives ``cannot_say``, never an exception. ``elsewhere`` says that it works in another process, perhaps
-    on another machine, whose load isn't that of this one."""
+    on another machine, whose load isn't that of this one. ``aside`` is how many seconds of its work so far were about no image."""
 
     elsewhere: bool = False
+    aside: float = 0.0
 
     @property
     @abstractmethod

@@ -52,7 +52,7 @@ from averment.detector.claims.populations import Item, Population, open_populati
 from averment.detector.claims.statistics import Bounds
 from averment.detector.claims.trace import untraced
 from averment.detector.claims.transforms import imaging_version
-from averment.detector.interface import Detector
+from averment.detector.interface import Detector, Score
 from averment.detector.video.media import shows_a_clip
 
 KERNEL = "jpeg-512-to-160/1"
@@ -190,11 +190,6 @@ class LatencyClaim(ClaimType):
         """What each round took. Images are read before the clock starts, a call's at a time."""
         kernel = Kernel()
 
-        def of_detector(images: Sequence[bytes]) -> float:
-            start = self._clock()
-            detector.score(images)
-            return (self._clock() - start) / len(images)
-
         def of_kernel() -> tuple[float, float]:
             start, work = self._clock(), self._work()
             for _ in range(KERNEL_RUNS):
@@ -208,9 +203,9 @@ class LatencyClaim(ClaimType):
             if len(images) < len(calls[call]):
                 raise IncompleteError("an image changed or went while it was timed", fix="run it again when nobody changes the population")
             if number % 2:
-                kernel_seconds, seconds = of_kernel(), of_detector(images)
+                kernel_seconds, seconds = of_kernel(), _asked(detector, images, self._clock)[1]
             else:
-                seconds, kernel_seconds = of_detector(images), of_kernel()
+                seconds, kernel_seconds = _asked(detector, images, self._clock)[1], of_kernel()
             if kernel_seconds[0] <= 0:
                 raise IncompleteError("the clock doesn't resolve the reference kernel", fix="run on a machine with a finer clock")
             if number >= 0:
@@ -334,6 +329,14 @@ class _Drawn:
         return f"; of {drawn} {what} drawn {' and '.join(told)}" if told else ""
 
 
+def _asked(detector: Detector, images: Sequence[bytes], clock: Callable[[], float]) -> tuple[list[Score], float]:
+    """What it says of ``images``, and the seconds for one; without those in which a service was asked who it is, which its answers could have said."""
+    inner = untraced(detector)
+    start, aside = clock(), inner.aside
+    scores = detector.score(images)
+    return scores, (clock() - start - (inner.aside - aside)) / len(images)
+
+
 def _draw(population: Population, detector: Detector, statement: Statement, seed: int, clock: Callable[[], float]) -> _Drawn:
     """Different images for every round, which the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where there are no more.
 
@@ -358,9 +361,10 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         fresh = {digest: pair for digest, pair in fresh.items() if digest not in met}
         repeated += sum(data is not None for _, data in read) - len(fresh)
         met |= fresh.keys()
-        start = clock()
-        scores = detector.score([data for _, data in fresh.values()]) if fresh else []
-        seconds += [(clock() - start) / len(fresh)] if fresh else []
+        if not fresh:
+            continue
+        scores, took = _asked(detector, [data for _, data in fresh.values()], clock)
+        seconds.append(took)
         answered = [item for (item, _), score in zip(fresh.values(), scores, strict=True) if score.highest is not None]
         silent += len(fresh) - len(answered)
         scored += answered

@@ -529,6 +529,9 @@ def test_a_service_whose_answers_do_not_name_it_is_asked_who_it_is(service: Serv
     service.answer = named
     detector = open_detector(service.url)
     assert detector.score([plain(1)])[0].probabilities
+    assert detector.aside == 0
+    assert detector.score([plain(1)])[0].probabilities
+    assert detector.aside > 0, "the seconds of the question are none of the picture's"
     another = {"name": "theirs", "version": "2", "sha256": "b" * 64, "families": list(both), "threshold": 0.5}
     described = (200, json.dumps({"detector": another}).encode())
     service.answer = lambda body, kind: described if kind == "application/json" else (422, b"no")

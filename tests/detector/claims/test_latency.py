@@ -160,6 +160,25 @@ class Elsewhere(Timed):
     elsewhere = True
 
 
+class Introduced(Timed):
+    """A service whose answers don't say whose they are: after each call it is asked, which takes as long as an image."""
+
+    elsewhere = True
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        scores = super().score(images)
+        self._clock.now += 0.03
+        self.aside += 0.03
+        return scores
+
+
+def test_asking_a_service_who_it_is_is_no_latency(tmp_path: Path, clock: Clock) -> None:
+    """Three times the kernel for an image, and as much again for the question: it was refuted as six times as slow."""
+    result = run(tmp_path, clock, lambda _: 0.03, kind=Introduced, work=clock, batch=1)
+    assert result.estimate == pytest.approx(3.0)
+    assert result.verdict is ClaimVerdict.SUPPORTED
+
+
 def test_a_machine_that_is_busy_makes_no_service_fast(tmp_path: Path, clock: Clock) -> None:
     """Six times the kernel of a machine at rest; with the machine busy the kernel took five times as long, and the service passed for little more than
     once it. A detector that works here is as slow then as the kernel is."""
