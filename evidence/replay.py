@@ -59,7 +59,7 @@ class Replay:
     ``inputs`` and ``media`` say what has changed since, ``figures`` which figures differ, ``environment`` what it runs in now and did
     not then. ``error`` is set where there is no second run: a file that is missing or another one stops it, and stands in ``media``.
     ``reworded`` is what was claimed, by the second run, where the record's ``statement`` has other words for it: another version may, and so may
-    somebody who wants a claim to read better than it is. ``uncounted``: other data were looked at than the record's, and nobody counts that look.
+    somebody who wants a claim to read better than it is. ``uncounted``: the inputs were others than the record's, and nobody counts that look.
     """
 
     record: str

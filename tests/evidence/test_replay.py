@@ -219,7 +219,20 @@ def test_a_look_at_other_data_says_that_nobody_counts_it(folder: Path, capsys: p
     with (folder / "media" / "m.csv").open("a") as manifest:
         manifest.write(f"more.png,{hashlib.sha256(b'0.1').hexdigest()},real\n")
     assert run(["prove", "--replay", record]) == 1
-    assert "later tests won't count this look at them" in capsys.readouterr().out
+    assert "later tests won't count this look" in capsys.readouterr().out
+
+
+def test_a_look_by_another_detector_is_not_told_as_one_at_other_data(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody counts that one either, and its data are the record's."""
+    run(["prove", "claim.yaml", "--format", "json"])
+    record = json.loads(capsys.readouterr().out)[0]["record"]
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Digits(sha256="b" * 64))
+    assert run(["prove", "--replay", record]) == 1
+    shown = capsys.readouterr().out
+    assert "later tests won't count this look" in shown
+    assert "data" not in shown
 
 
 def test_other_scores_of_the_same_model_are_no_reproduction(folder: Path) -> None:

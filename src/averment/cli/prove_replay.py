@@ -22,7 +22,7 @@ def show_replay(found: Replay) -> None:
             console.print(f"  {word:<12} {printable(line)}", markup=False)
     if found.uncounted:
         console.print(
-            "  not counted  the data aren't the record's, and later tests won't count this look at them: averment prove has it counted",
+            "  not counted  the inputs aren't the record's, and later tests won't count this look: averment prove has it counted",
             markup=False,
         )
     if found.error is not None:
