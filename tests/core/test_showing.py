@@ -41,6 +41,7 @@ def test_nothing_that_a_terminal_obeys_is_left(show: object) -> None:
             "arn:aws:s3:::group-photos/* AWS::IAM::Group, arn:aws:s3:::debug",
             "arn:aws:s3:::group-photos/* AWS::IAM::Group, arn:aws:s3:::debug",
         ),
+        ("arn:aws:s3:::error-pages, arn:aws:s3:::group", "arn:aws:s3:::error-pages, arn:aws:s3:::group"),
         ("## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads", "## AWS::S3::Bucket of ::1 and arn:aws:s3:::uploads"),
     ],
 )
