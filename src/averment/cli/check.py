@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import click
 
 from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
-from averment.cli.common import NamedPath, organisation_for, print_document, stderr
+from averment.cli.common import NamedPath, organisation_for, print_document, rules_aside, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import MAX_TEXT_BYTES, real, relative_posix, write_atomic
@@ -151,13 +150,13 @@ def _run(given: _Given) -> int:
     _refuse_other_than_plans(given.plans)
     files = [_output(text, given.format_name) for text in given.outputs]
     _refuse_overwriting(given, [file for _, file in files])
-    with redirect_stdout(sys.stderr):  # what a rule of somebody's own prints, for its author's eyes, is no part of a report
+    with rules_aside():
         prepared = _prepared(given)
     if prepared.own:
         stderr.print(f"with {prepared.own} rule{'s' if prepared.own > 1 else ''} that averment does not ship", style="dim")
     job = prepared.job
     read_at = time.time()
-    with redirect_stdout(sys.stderr):
+    with rules_aside():
         checked = prepared.told(_write_baseline(job, given.write_baseline)) if given.write_baseline is not None else prepared.run()
     if given.mend:
         checked = prepared.told(_mend(job, checked.result, read_at, show=given.diff))
@@ -244,7 +243,8 @@ def _mend(job: Job, result: CheckResult, read_at: float, *, show: bool) -> Check
     if show:
         check_fix.show_fixes(job, result, read_at)
         return result
-    return check_fix.write_fixes(job, result, read_at)
+    with rules_aside():
+        return check_fix.write_fixes(job, result, read_at)
 
 
 def _write_baseline(job: Job, path: Path) -> CheckResult:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.api.collecting import collect, where
-from averment.cli.common import config_option, note, organisation_for, print_document, stderr, stdout
+from averment.cli.common import config_option, note, organisation_for, print_document, rules_aside, stderr, stdout
 from averment.core.errors import ExitCode
 from averment.core.regions import configured_region, partition_of
 from averment.evidence.collectors.registry import collectors, names
@@ -70,7 +70,7 @@ def command(
         place = next(iter((*regions, *organisation.scope.regions)), None) or configured_region()
         click.echo(json.dumps(policy(collectors(chosen, organisation), organisation, partition_of(place)), indent=2))
         return ExitCode.CLEAN
-    with stderr.status("collecting ...") as status:  # shown on a terminal only
+    with rules_aside(), stderr.status("collecting ...") as status:  # shown on a terminal only
         found = collect(
             *chosen,
             organisation=config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stdout
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,11 @@ def named_values(texts: Iterable[str], *, wrong: str, fix: str, empty: bool = Tr
             raise BadInputError(f"{name} is given twice, as '{found[name]}' and as '{value}'", fix="keep one of them")
         found[name] = value
     return found
+
+
+def rules_aside() -> AbstractContextManager[Any]:
+    """Send to stderr what rules of somebody's own print meanwhile, for their author's eyes: it is no part of what a command prints."""
+    return redirect_stdout(sys.stderr)
 
 
 def note(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from averment.cli import rules_deploy, rules_evaluate
-from averment.cli.common import NamedPath, config_option, organisation_for, stderr, stdout
+from averment.cli.common import NamedPath, config_option, organisation_for, rules_aside, stderr, stdout
 from averment.cli.completion import rule_ids
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
@@ -194,7 +194,8 @@ def _untested(beside: Path, chosen: Path, rules: Sequence[Rule]) -> list[str]:
 def _rules(folders: Sequence[Path], config: Path | None) -> tuple[Rule, ...]:
     """The shipped rules, those of the organisation, and those of ``folders``."""
     organisation = organisation_for(config)
-    return with_own(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
+    with rules_aside():
+        return with_own(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
 
 
 def _rule(rule_id: str, folders: Sequence[Path], config: Path | None) -> Rule:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for, print_document
+from averment.cli.common import config_option, organisation_for, print_document, rules_aside
 from averment.cli.completion import things
 from averment.cli.explain.topics import Topic
 from averment.cli.manners import colours
@@ -54,7 +54,8 @@ def command(thing: tuple[str, ...], where: Path, form: str, no_pager: bool, conf
 
     organisation = organisation_for(config)
     asked = " ".join(thing)
-    topics = explained(asked, Shelf(organisation, load_catalogue(organisation), utc_now().date()), where)
+    with rules_aside():
+        topics = explained(asked, Shelf(organisation, load_catalogue(organisation), utc_now().date()), where)
     if form == "json":
         print_document(json.dumps({"asked": asked, "topics": [topic.to_json() for topic in topics]}, indent=2, ensure_ascii=False))
         return int(ExitCode.CLEAN)
