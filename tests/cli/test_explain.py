@@ -158,8 +158,14 @@ def test_the_names_of_an_incident_are_explained_contracts_among_them(
     assert {part["heading"]: part["lines"] for part in fact["sections"]}["Decides on"] == ["partner-terms"]
     [warning] = asked(capsys, "nis2-early-warning")
     assert warning["title"] == "Send the early warning"
-    [article] = asked(capsys, "gdpr-33")
-    assert article["kind"] == "provision"  # as an article is written
+    [article, duty] = asked(capsys, "gdpr-33")  # as an article is written, and as a clock is called
+    assert (article["kind"], duty["kind"], duty["id"]) == ("provision", "duty in an incident", "gdpr-33")
+    told = {part["heading"]: part["lines"] for part in duty["sections"]}
+    assert told["Hangs on"] == [
+        "personal_data_breached: the security of personal data was breached: lost, changed, disclosed, or an account taken over"
+    ]
+    [article] = asked(capsys, "GDPR 33")
+    assert article["kind"] == "provision"
 
 
 @pytest.mark.parametrize(("day", "word"), [(date(2026, 12, 1), "has"), (date(2026, 12, 2), "had")])

@@ -31,11 +31,13 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
         raise BadInputError(
             f"nothing has a name of {len(thing):,} characters", fix="name one thing: a control, a rule, an article, a finding"
         )
-    for ask in (shelf.control, words.word_topics, shelf.law):
+    for ask in (shelf.control, words.word_topics):
         if found := ask(thing):
             return found
     from averment.cli.explain import findings, incidents, parts
 
+    if found := shelf.law(thing):
+        return (*found, *incidents.duty_of_law(thing, shelf))
     if findings.looks_like_finding(thing):
         return findings.finding_topics(thing, shelf.organisation, shelf.catalogue, where)
     heavy: tuple[Callable[[], tuple[Topic, ...]], ...] = (

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from averment.cli.explain.catalogue import Shelf
 from averment.cli.explain.topics import Topic, section
+from averment.core.organisation import Organisation
 from averment.governance.incidents.duties import AWARENESS, Duty, load_duties, load_facts
 
 
 def incident_topics(thing: str, shelf: Shelf) -> tuple[Topic, ...]:
-    """The duty or the fact called ``thing``. A duty that is called as an article is written is found as that article."""
+    """The duty or the fact called ``thing``."""
     name, facts = thing.strip().lower(), load_facts()
     duties = load_duties(shelf.organisation)
     if duty := next((duty for duty in duties if duty.id == name), None):
@@ -24,6 +25,11 @@ def incident_topics(thing: str, shelf: Shelf) -> tuple[Topic, ...]:
     )
     answer = f"averment incident triage latest --fact {name}=yes --by ROLE --because TEXT"
     return (Topic("fact of an incident", name, name, sections, (answer, *(f"averment explain {duty}" for duty in hanging))),)
+
+
+def duty_of_law(thing: str, shelf: Shelf) -> tuple[Topic, ...]:
+    """The duty called ``thing``, where an article is written so as well (``gdpr-33``): what the law says of it isn't on what it hangs in an incident."""
+    return tuple(_duty(duty, shelf) for duty in load_duties(Organisation()) if duty.id == thing.lower())
 
 
 def incident_names(shelf: Shelf) -> Iterator[str]:
