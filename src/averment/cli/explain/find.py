@@ -34,10 +34,12 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
     for ask in (shelf.control, words.word_topics):
         if found := ask(thing):
             return found
-    from averment.cli.explain import findings, incidents, parts
+    from averment.cli.explain import incidents
 
     if found := shelf.law(thing):
         return (*found, *incidents.duty_of_law(thing, shelf))
+    from averment.cli.explain import findings, parts
+
     if findings.looks_like_finding(thing):
         return findings.finding_topics(thing, shelf.organisation, shelf.catalogue, where)
     heavy: tuple[Callable[[], tuple[Topic, ...]], ...] = (
