@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WIDE = 220
 """Columns of a table that no terminal shows: keys are long, and who reads them in a pipe looks for them whole."""
 
+_NOT_LITERAL = ("-", "file://", "fileb://", "http://", "https://")
+"""Beginnings of a value that the AWS CLI takes for another: an option, or a place that it reads, a reviewer's own files among them."""
+
 _FORMAT = click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
@@ -138,7 +141,7 @@ def _ways_to_look(target: ObjectVersion) -> list[str]:
     """The commands that show the very version that is to be decided on: under its key there may be another by now, and only a quoted name is exact."""
     pinned = f"?versionId={quote(target.version)}" if target.version else ""
     lines = [f"see it: averment media explain {shlex.quote(f's3://{target.bucket}/{quote(target.key)}{pinned}')} --out why.png"]
-    if printable(target.key) == target.key:
+    if printable(target.key) == target.key and not target.key.startswith(_NOT_LITERAL):
         version = f" --version-id {shlex.quote(target.version)}" if target.version else ""
         lines.append(f"get it: aws s3api get-object --bucket {target.bucket} --key {shlex.quote(target.key)}{version} held")
     return lines

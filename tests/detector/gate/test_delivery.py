@@ -13,6 +13,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from averment.cli.main import run
+from averment.cli.review import _ways_to_look
 from averment.core.errors import BadInputError
 from averment.detector.gate.cases import CaseState
 from averment.detector.gate.delivery import (
@@ -23,6 +24,7 @@ from averment.detector.gate.delivery import (
     takedown_name,
     viewer_request_source,
 )
+from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.reviews import Reviews
 
 ADA = "trust/Ada Byron"
@@ -228,6 +230,14 @@ def test_a_case_says_how_the_very_version_is_looked_at(
     shown = capsys.readouterr().out
     assert "/%1B%5B2Kx.jpg?versionId=" in shown
     assert "get it:" not in shown
+
+
+@pytest.mark.parametrize("key", ["file:///home/ada/.aws/credentials", "fileb://x.jpg", "https://shop.example/x.jpg", "--debug"])
+def test_no_command_is_printed_that_takes_a_key_for_another_thing(key: str) -> None:
+    """The AWS CLI reads a file or an address in place of such a value: an uploader could choose which file of the reviewer's is sent to S3."""
+    [see] = _ways_to_look(ObjectVersion("held", key, "v1"))
+    assert see.startswith("see it: averment media explain ")
+    assert _ways_to_look(ObjectVersion("held", f"reviews/{key}", "v1"))[1].startswith("get it: ")
 
 
 def test_a_narrow_terminal_folds_no_id(
