@@ -19,6 +19,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.configloader import raw_config_parse
 from PIL import Image
 
 import averment.cli.collect  # noqa: F401 - its options name all collectors: read before a page leaves some out, whatever test comes first
@@ -475,3 +476,19 @@ def test_the_page_can_be_followed(page: Path, follow: Callable[..., None]) -> No
 def test_every_world_has_its_page(pages_by_name: dict[str, Path]) -> None:
     """A page that was renamed takes its world along."""
     assert set(WORLDS) <= set(pages_by_name)
+
+
+def test_a_profile_that_a_page_shows_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    """AWS's own programs take a comment behind a value for a part of it: who copied the profile asked for a role that there isn't."""
+    shown = [
+        text
+        for page in DOCS.glob("*.md")
+        for text in re.findall(r"^(\[profile .*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    ]
+    assert shown
+    for number, text in enumerate(shown):
+        file = tmp_path / f"{number}"
+        file.write_text(text)
+        values = [value for profile in raw_config_parse(str(file)).values() for value in profile.values()]
+        assert values
+        assert not [value for value in values if "#" in value]
