@@ -36,7 +36,6 @@ _BLOCKS: Mapping[str, frozenset[str]] = {
     "aws_s3_bucket": frozenset(
         {
             "cors_rule",
-            "grant",
             "lifecycle_rule",
             "logging",
             "object_lock_configuration",
@@ -64,7 +63,7 @@ def configured_alone(
     blocks = _BLOCKS.get(kind, frozenset()) - named
     shown = {name for name in blocks if _says_something(values.get(name)) and hidden.get(name) is not True}
     doubts = shown & _IN_DOUBT if kind == "aws_s3_bucket" else set[str]()
-    gone = (_ATTRIBUTES.get(kind, frozenset()) - named) | (blocks - shown) | doubts | (blocks & {"grant"})
+    gone = (_ATTRIBUTES.get(kind, frozenset()) - named) | (blocks - shown) | doubts
     return (
         {name: value for name, value in values.items() if name not in gone},
         {name: value for name, value in hidden.items() if name not in gone},

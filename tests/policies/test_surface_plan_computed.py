@@ -45,13 +45,15 @@ OPEN = statement("Allow", "s3:PutObject")
 Changes = list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any] | None]]
 
 
-def planned(folder: Path, changes: Changes) -> Graph:
+def planned(folder: Path, changes: Changes, actions: tuple[str, ...] = ("update",)) -> Graph:
     """The graph of a plan of resources: address, values, what is hidden, expressions (none: the plan has no configuration of it)."""
     parts = [{"address": address, "mode": "managed", "type": address.split(".")[0], "name": "x"} for address, *_ in changes]
     plan = {
         "format_version": "1.2",
         "planned_values": {"root_module": {"resources": [{**part, "values": one[1]} for part, one in zip(parts, changes, strict=True)]}},
-        "resource_changes": [{**part, "change": {"after_unknown": one[2]}} for part, one in zip(parts, changes, strict=True)],
+        "resource_changes": [
+            {**part, "change": {"actions": list(actions), "after_unknown": one[2]}} for part, one in zip(parts, changes, strict=True)
+        ],
         "configuration": {
             "root_module": {
                 "resources": [{**part, "expressions": one[3]} for part, one in zip(parts, changes, strict=True) if one[3] is not None]
@@ -127,6 +129,15 @@ def test_versions_that_nothing_here_configures_are_a_question(tmp_path: Path, en
     values = {**LIVE, "versioning": [{"enabled": enabled, "mfa_delete": False}]}
     graph = planned(tmp_path, [*bucket(values), *more, *setting("aws_s3_bucket_policy", policy=TLS)])
     assert verdict(graph, "media-bucket-hardened") is expected
+
+
+@pytest.mark.parametrize("actions", [("create",), ("update",), ("no-op",)])
+@pytest.mark.parametrize(("acl", "expected"), [(None, Verdict.FAIL), ("private", Verdict.PASS)])
+def test_grants_of_a_dynamic_block_count(tmp_path: Path, actions: tuple[str, ...], acl: str | None, expected: Verdict):
+    """They stand in no expression: a bucket that such a block let anyone write to was one without grants. Those of an ACL take their place."""
+    anyone = [{"id": "", "type": "Group", "uri": "http://acs.amazonaws.com/groups/global/AllUsers", "permissions": ["WRITE"]}]
+    graph = planned(tmp_path, [*bucket({"grant": anyone})[:1], *(setting("aws_s3_bucket_acl", acl=acl) if acl else [])], actions)
+    assert verdict(graph, "s3-put-object-gated") is expected
 
 
 ROLE = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
