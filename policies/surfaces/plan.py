@@ -134,16 +134,17 @@ class _Plan:
     def __init__(self, value: Mapping[str, Any], where: SourceRef) -> None:
         self.where = where
         self.planned = value["planned_values"]["root_module"]
-        self.after_apply = {
-            change["address"]: _map(change.get("change")).get("after_unknown")
+        changes = {
+            change["address"]: _map(change.get("change"))
             for change in value.get("resource_changes") or ()
-            if isinstance(change, Mapping) and "address" in change and not change.get("deposed")  # else of an old object that goes
+            if isinstance(change, Mapping)
+            and isinstance(change.get("address"), str)
+            and not change.get("deposed")  # else of an old object that goes
         }
-        self.forgotten = {
-            change["address"]
-            for change in value.get("resource_changes") or ()
-            if isinstance(change, Mapping) and "address" in change and _map(change.get("change")).get("actions") == ["forget"]
-        }
+        self.after_apply = {address: change.get("after_unknown") for address, change in changes.items()}
+        actions = {address: change.get("actions") for address, change in changes.items()}
+        self.made = {address for address, does in actions.items() if isinstance(does, list) and "create" in does}
+        self.forgotten = {address for address, does in actions.items() if does == ["forget"]}
         """What a ``removed`` block takes out of the code but leaves in the cloud: Terraform lists it among the planned values."""
         self.providers = _map(_map(value.get("configuration")).get("provider_config"))
         self.deferred = {
@@ -170,7 +171,8 @@ class _Plan:
             address = item["address"]
             configured, stand = self.configuration.of(address)
             kind = str(item.get("type", ""))
-            known, hidden, doubts = configured_alone(kind, _map(item.get("values")), _map(self.after_apply.get(address)), configured)
+            values, hidden = _map(item.get("values")), _map(self.after_apply.get(address))
+            known, hidden, doubts = configured_alone(kind, values, hidden, configured, new=address in self.made)
             values = self._filled(known, hidden, _map(configured.get("expressions")), stand)
             tagged = self._tagged({**_map(values), **doubts}, configured)
             yield TerraformResource(address, kind, tagged, self.where, Dialect.TERRAFORM_PLAN)

@@ -53,16 +53,19 @@ _IN_DOUBT = frozenset({"cors_rule", "lifecycle_rule", "logging", "object_lock_co
 
 
 def configured_alone(
-    kind: str, values: Mapping[str, Any], hidden: Mapping[str, Any], configured: Mapping[str, Any]
+    kind: str, values: Mapping[str, Any], hidden: Mapping[str, Any], configured: Mapping[str, Any], *, new: bool = False
 ) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Unknown]]:
-    """Of a resource of the type ``kind``: its values and what is hidden of them without what isn't configured, and what of that is in doubt."""
+    """Of a resource of the type ``kind``: its values and what is hidden of them without what isn't configured, and what of that is in doubt.
+
+    Of a ``new`` one, nothing stood there before: a block that is known is configured, by a ``dynamic`` one.
+    """
     if not configured:
         return values, hidden, {}
     expressions = configured.get("expressions")
     named = expressions.keys() if isinstance(expressions, Mapping) else frozenset[str]()
     blocks = _BLOCKS.get(kind, frozenset()) - named
     shown = {name for name in blocks if _says_something(values.get(name)) and hidden.get(name) is not True}
-    doubts = shown & _IN_DOUBT if kind == "aws_s3_bucket" else set[str]()
+    doubts = shown & _IN_DOUBT if kind == "aws_s3_bucket" and not new else set[str]()
     gone = (_ATTRIBUTES.get(kind, frozenset()) - named) | (blocks - shown) | doubts
     return (
         {name: value for name, value in values.items() if name not in gone},

@@ -131,6 +131,15 @@ def test_versions_that_nothing_here_configures_are_a_question(tmp_path: Path, en
     assert verdict(graph, "media-bucket-hardened") is expected
 
 
+@pytest.mark.parametrize("actions", [("create",), ("delete", "create"), ("create", "delete")])
+def test_versions_of_a_new_bucket_are_those_of_a_dynamic_block(tmp_path: Path, actions: tuple[str, ...]):
+    """Nothing stood there before, and what AWS fills in would be "known after apply": it was a question all the same."""
+    hidden = {**dict.fromkeys(NEW, True), "versioning": [{}]}
+    values = bucket({"versioning": [{"enabled": True, "mfa_delete": False}]}, hidden)
+    graph = planned(tmp_path, [*values, *setting("aws_s3_bucket_policy", policy=TLS)], actions)
+    assert verdict(graph, "media-bucket-hardened") is Verdict.PASS
+
+
 @pytest.mark.parametrize("actions", [("create",), ("update",), ("no-op",)])
 @pytest.mark.parametrize(("acl", "expected"), [(None, Verdict.FAIL), ("private", Verdict.PASS)])
 def test_grants_of_a_dynamic_block_count(tmp_path: Path, actions: tuple[str, ...], acl: str | None, expected: Verdict):
