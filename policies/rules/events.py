@@ -12,6 +12,7 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.patterns import overlap
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.rules.takers import NAME_KEYS, Idle, exists, idle, is_arn, takes
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -29,19 +30,18 @@ _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester"
 _ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-ip-address"})
 """Those of them that CloudTrail's records don't have."""
 
-_OF_FUNCTION = 7
-"""Parts of a function's ARN; an eighth is an alias or a version."""
-
-_NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
-
 
 @dataclass(frozen=True)
 class Listener:
-    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there, ``kinds`` of which ``CREATIONS``."""
+    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there and takes up what it is told.
+
+    ``kinds`` are those of ``CREATIONS`` that it is told of, ``idle`` is why it takes up nothing, if that is known.
+    """
 
     how: str
     exists: Truth
     kinds: frozenset[str] = CREATIONS
+    idle: Idle | None = None
 
 
 def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
@@ -53,7 +53,10 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                     yield Listener("a notification", entry)
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
-                    yield Listener(f"the notification to {describe(value)}", all_of((_created(entry), exists(value, graph))), _kinds(entry))
+                    there = all_of((_created(entry), exists(value, graph), takes(value, graph)))
+                    why = idle(value, graph)
+                    how = f"the notification to {describe(value)}"
+                    yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
 
 
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
@@ -179,11 +182,18 @@ def enabled(rule: Resource) -> Truth:
 
 
 def targets(rule: Resource, graph: Graph) -> Truth:
-    """Whether the rule has a target that exists."""
+    """Whether the rule has a target that exists and takes up what it is told."""
     entries = rule.get("Targets")
     if isinstance(entries, Unknown):
         return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
-    return any_of(entry if isinstance(entry, Unknown) else exists(_child(entry, "Arn"), graph) for entry in _list(entries))
+    arns = [entry if isinstance(entry, Unknown) else _child(entry, "Arn") for entry in _list(entries)]
+    return any_of(arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(arn, graph))) for arn in arns)
+
+
+def idle_target(rule: Resource, graph: Graph) -> Idle | None:
+    """Why a target of the rule takes up nothing, if one is there of which that is known."""
+    found = (idle(_child(entry, "Arn"), graph) for entry in _list(rule.get("Targets")))
+    return next((why for why in found if isinstance(why, Idle)), None)
 
 
 def dead_letters(rule: Resource, graph: Graph) -> Truth:
@@ -201,7 +211,7 @@ def _kept(entry: Any, graph: Graph) -> Truth:
     if own not in (None, ""):
         return own if isinstance(own, Unknown) else True
     arn = entry.get("Arn")
-    target = graph.target(arn) or next((item for item in graph.of_type(*_NAME_KEYS) if isinstance(arn, str) and _is_arn(item, arn)), None)
+    target = graph.target(arn) or next((item for item in graph.of_type(*NAME_KEYS) if isinstance(arn, str) and is_arn(item, arn)), None)
     if target is None or isinstance(target, Unknown):
         return Unknown(f"whether {describe(arn)} has a dead-letter queue: it is not part of what was read")
     return any_of((*(_set(target.get(key)) for key in _KEEPING), *_on_failure(target, graph)))
@@ -219,24 +229,6 @@ def _on_failure(function: Resource, graph: Graph) -> Iterator[Truth]:
     for config in graph.of_type(INVOKE_CONFIG, "Terraform::aws_lambda_function_event_invoke_config"):
         if graph.target(config.get("FunctionName") or config.get("function_name")) is function:
             yield True
-
-
-def _is_arn(resource: Resource, arn: str) -> bool:
-    return resource.address == arn or _is_named(resource, arn)
-
-
-def exists(value: Any, graph: Graph) -> Truth:
-    """Whether ``value`` (a link or an ARN) points to something that is there."""
-    if value is None or value == "":
-        return False
-    found = graph.target(value)
-    if found is not None:
-        return found if isinstance(found, Unknown) else True
-    if not isinstance(value, str):
-        return False
-    if graph.get(value) is not None or any(_is_named(resource, value) for resource in graph.of_type(*_NAME_KEYS)):
-        return True
-    return Unknown(f"{value} is not part of what was read")
 
 
 def describe(value: Any) -> str:
@@ -335,15 +327,6 @@ def _one(entry: Any, text: str) -> Truth:
 
 def _child(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, Mapping) else value if isinstance(value, Unknown | Reference) else None
-
-
-def _is_named(resource: Resource, arn: str) -> bool:
-    """Whether ``arn`` is that of ``resource``, or of a version or an alias of a function that it is."""
-    plain = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
-    if resource.address.startswith("arn:"):  # it is deployed, and its address says whose it is: another account may have one of the name
-        return plain == resource.address
-    name = resource.get(_NAME_KEYS[resource.type])
-    return isinstance(name, str) and plain.rsplit(":", 1)[-1] == name
 
 
 def _list(value: Any) -> Iterable[Any]:

@@ -179,7 +179,9 @@ def _function(deployment: Place, function: Resource) -> Item:
         "functionArn": deployment.arn(function),
         **{camel(key): sdk(deployment.value(function.get(key))) for key in wanted},
     }
-    return deployment.envelope(function, configuration, added={"Environment": deployment.value(function.get("Environment"))})
+    reserved = deployment.value(function.get("ReservedConcurrentExecutions"))
+    beside = {"Concurrency": {"reservedConcurrentExecutions": int(reserved)}} if reserved is not None else None
+    return deployment.envelope(function, configuration, beside, added={"Environment": deployment.value(function.get("Environment"))})
 
 
 def _trail(deployment: Place, trail: Resource) -> Item:

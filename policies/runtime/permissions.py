@@ -62,7 +62,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::Rekognition::StreamProcessor": ("rekognition:DescribeStreamProcessor", "rekognition:ListStreamProcessors"),
     "AWS::S3ObjectLambda::AccessPoint": (*_OBJECT_LAMBDA, "s3:GetAccessPointConfigurationForObjectLambda"),
     "AWS::S3ObjectLambda::AccessPointPolicy": (*_OBJECT_LAMBDA, "s3:GetAccessPointPolicyForObjectLambda"),
-    "AWS::SNS::Subscription": ("sns:ListSubscriptions",),
+    "AWS::SNS::Subscription": ("sns:GetSubscriptionAttributes", "sns:ListSubscriptions"),
     "AWS::SageMaker::Endpoint": ("sagemaker:DescribeEndpoint", "sagemaker:ListEndpoints"),
     "AWS::SageMaker::EndpointConfig": ("sagemaker:DescribeEndpointConfig", "sagemaker:ListEndpointConfigs"),
     "AWS::SageMaker::InferenceComponent": ("sagemaker:ListInferenceComponents",),

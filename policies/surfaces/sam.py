@@ -214,7 +214,7 @@ class _Expansion:
                 function,
                 name,
                 "AWS::Lambda::EventSourceMapping",
-                {"FunctionName": Reference(function.address), "EventSourceArn": source},
+                {"FunctionName": Reference(function.address), "EventSourceArn": source, **_kept(properties, "Enabled")},
                 path,
             )
         elif kind == "SNS":
@@ -222,7 +222,12 @@ class _Expansion:
                 function,
                 name,
                 "AWS::SNS::Subscription",
-                {"TopicArn": properties.get("Topic"), "Protocol": "lambda", "Endpoint": target},
+                {
+                    "TopicArn": properties.get("Topic"),
+                    "Protocol": "lambda",
+                    "Endpoint": target,
+                    **_kept(properties, "FilterPolicy", "FilterPolicyScope"),
+                },
                 path,
             )
             self.permission(function, name, "sns.amazonaws.com", properties.get("Topic"), path)

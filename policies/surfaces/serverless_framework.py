@@ -138,7 +138,8 @@ class _Made:
         made = logical_id(name)
         environment = {**_given(self.provider.get("environment")), **_given(body.get("environment"))}
         values: dict[str, Any] = {"FunctionName": body.get("name") or name, "Code": {}, "Environment": {"Variables": environment}}
-        values |= {key: body[own] for own, key in (("handler", "Handler"), ("description", "Description")) if own in body}
+        names = {"handler": "Handler", "description": "Description", "reservedConcurrency": "ReservedConcurrentExecutions"}
+        values |= _own(body, names)
         values["Role"] = self._role(made, body, line)
         self.add(made, "AWS::Lambda::Function", values, line)
         events = body.get("events")
@@ -216,13 +217,16 @@ class _Made:
             self.objects(name, function, given, line)
         elif kind == "sqs":
             source = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
-            self.add(name, "AWS::Lambda::EventSourceMapping", {"FunctionName": {"Ref": function}, "EventSourceArn": source}, line)
+            values: dict[str, Any] = {"FunctionName": {"Ref": function}, "EventSourceArn": source, **_own(given, {"enabled": "Enabled"})}
+            self.add(name, "AWS::Lambda::EventSourceMapping", values, line)
         elif kind == "sns":
             topic = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
-            self.add(name, "AWS::SNS::Subscription", {"TopicArn": topic, "Protocol": "lambda", "Endpoint": _arn(function)}, line)
+            values = {"TopicArn": topic, "Protocol": "lambda", "Endpoint": _arn(function)}
+            values |= _own(given, {"filterPolicy": "FilterPolicy", "filterPolicyScope": "FilterPolicyScope"})
+            self.add(name, "AWS::SNS::Subscription", values, line)
         elif kind == "eventBridge" and isinstance(given, LinedMap):
-            values: dict[str, Any] = {"Targets": [{"Arn": _arn(function), "Id": name}]}
-            values |= {key: given[own] for own, key in (("pattern", "EventPattern"), ("eventBus", "EventBusName")) if own in given}
+            values = {"Targets": [{"Arn": _arn(function), "Id": name}]}
+            values |= _own(given, {"pattern": "EventPattern", "eventBus": "EventBusName"})
             self.add(name, "AWS::Events::Rule", values, line)
         elif kind not in _QUIET:
             self.unread.setdefault(kind, SourceRef(self.here, line))
@@ -310,6 +314,11 @@ def _role_of(body: Any) -> bool:
     """Whether ``body`` is a function with the role that all share."""
     properties = body.get("Properties") if isinstance(body, LinedMap) else None
     return isinstance(properties, LinedMap) and properties.get("Role") == _arn(_COMMON_ROLE)
+
+
+def _own(given: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """What ``given`` says under ``names``, under the words that CloudFormation has for them."""
+    return {word: given[name] for name, word in names.items() if isinstance(given, LinedMap) and name in given}
 
 
 def _statements(value: Any, line: int) -> list[tuple[Any, int]]:

@@ -75,6 +75,13 @@ class Services:
         return ConfigNeighbours(self.client("config"), account_id=OWN, connect=self.client)
 
 
+def _subscription(asked: str) -> Mapping[str, Any]:
+    """What SNS says of one subscription of this account: one was taken back meanwhile."""
+    if asked != arn("sns", "on-call:1"):
+        raise ClientError({"Error": {"Code": "NotFound", "Message": "Subscription does not exist"}}, "GetSubscriptionAttributes")
+    return {"Attributes": {"FilterPolicy": '{"kind": ["media"]}', "FilterPolicyScope": "MessageAttributes"}}
+
+
 REST = {
     "apigateway": {
         "GetRestApis": {
@@ -399,7 +406,8 @@ ACCOUNT = {
                     "Endpoint": "b@acme.example",
                 },
             ]
-        }
+        },
+        "GetSubscriptionAttributes": lambda sent: _subscription(sent["SubscriptionArn"]),
     },
 }
 OBJECT_LAMBDA = {
@@ -498,7 +506,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("ObjectLambdaAccessPoint",): "thumbnails",
         ("PolicyDocument", "Statement", 0, "Effect"): "Allow",
     },
-    "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example"},
+    "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example", ("FilterPolicy",): '{"kind": ["media"]}'},
     "AWS::SageMaker::Endpoint": {("EndpointConfigName",): "detector-v3"},
     "AWS::SageMaker::EndpointConfig": {("ProductionVariants", 0, "InstanceType"): "ml.m5.xlarge"},
     "AWS::SageMaker::InferenceComponent": {("EndpointName",): "detector"},
@@ -847,6 +855,21 @@ def test_an_object_lambda_access_point_without_a_policy_has_none():
     with pytest.raises(IncompleteError, match="AccessDenied") as caught:
         source(DENIED).items("AWS::S3ObjectLambda::AccessPointPolicy")
     assert "allow TheOperation" in (caught.value.fix or "")
+
+
+def test_subscriptions_to_anothers_topic_are_known_without_their_filters():
+    """Another account's topic may not tell; one that was taken back between two calls isn't there."""
+    theirs = "arn:aws:sns:eu-west-1:999999999999:theirs"
+    listed = [
+        (theirs, "2", "c@acme.example"),
+        (arn("sns", "on-call"), "1", "a@acme.example"),
+        (arn("sns", "on-call"), "gone", "d@acme.example"),
+    ]
+    told = [{"SubscriptionArn": f"{topic}:{part}", "TopicArn": topic, "Protocol": "email", "Endpoint": end} for topic, part, end in listed]
+    answers = {"sns": {**ANSWERS["sns"], "ListSubscriptions": {"Subscriptions": told}}}
+    found = Services(answers).source().items("AWS::SNS::Subscription")
+    assert [item["configuration"]["Endpoint"] for item in found] == ["c@acme.example", "a@acme.example"]
+    assert "FilterPolicy" not in found[0]["configuration"]
 
 
 def test_without_access_points_nobody_asks_for_those_of_object_lambda():

@@ -496,3 +496,98 @@ def test_what_hears_of_some_uploads_is_part_of_the_pipeline(tmp_path: Path):
   Subscription: {Type: AWS::SNS::Subscription, Properties: {TopicArn: !Ref Topic, Protocol: email, Endpoint: a@acme.example}}
 """
     assert of_template(tmp_path, "upload-anomaly-alarm", HEARD.format(json.dumps(pattern)) + alarm).verdict is Verdict.PASS
+
+
+SAM_SCANNER = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Uploads: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-uploads, NotificationConfiguration: {told}}}}}
+  Queue: {{Type: AWS::SQS::Queue}}
+  Topic: {{Type: AWS::SNS::Topic}}
+  Scan:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: scan.handler
+      CodeUri: s3://acme-releases/scan.zip
+      Events: {events}
+"""
+BY_QUEUE = "{QueueConfigurations: [{Event: 's3:ObjectCreated:*', Queue: !GetAtt Queue.Arn}]}"
+BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Topic}]}"
+
+
+@pytest.mark.parametrize(
+    ("told", "events", "verdict", "message"),
+    [
+        pytest.param(BY_QUEUE, "{New: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}}", Verdict.PASS, "", id="read"),
+        pytest.param(
+            BY_QUEUE,
+            "{New: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, Enabled: false}}}",
+            Verdict.FAIL,
+            "ScanNew, by which Queue is read, is disabled",
+            id="switched off",
+        ),
+        pytest.param(
+            BY_QUEUE,
+            "{Old: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, Enabled: false}}, New: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}}",
+            Verdict.PASS,
+            "",
+            id="one of two is on",
+        ),
+        pytest.param(BY_TOPIC, "{New: {Type: SNS, Properties: {Topic: !Ref Topic}}}", Verdict.PASS, "", id="heard"),
+        pytest.param(
+            BY_TOPIC,
+            "{New: {Type: SNS, Properties: {Topic: !Ref Topic, FilterPolicy: {kind: [media]}}}}",
+            Verdict.FAIL,
+            "the filter policy of ScanNew lets no event of S3 through",
+            id="filtered by attributes",
+        ),
+        pytest.param(
+            BY_TOPIC,
+            "{New: {Type: SNS, Properties: {Topic: !Ref Topic, FilterPolicy: {kind: [{exists: false}]}}}}",
+            Verdict.PASS,
+            "",
+            id="filtered by what is missing",
+        ),
+        pytest.param(
+            BY_TOPIC,
+            "{New: {Type: SNS, Properties: {Topic: !Ref Topic, FilterPolicyScope: MessageBody, FilterPolicy: {kind: [media]}}}}",
+            Verdict.FAIL,
+            "lets no event of S3 through",
+            id="filtered by a key that no event has",
+        ),
+    ],
+)
+def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, events: str, verdict: Verdict, message: str):
+    """A queue whose reader is off, and a subscription whose filter S3's messages never meet, are there and scan nothing."""
+    found = of_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=told, events=events))
+    assert found.verdict is verdict
+    assert message in found.message
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "verdict"),
+    [("0", Verdict.FAIL), ('"0"', Verdict.FAIL), ("5", Verdict.PASS), ("!Ref Reserved", Verdict.UNKNOWN)],
+)
+def test_a_rules_target_that_may_not_run_is_none(tmp_path: Path, concurrency: str, verdict: Verdict):
+    """Through EventBridge as well: what a rule tells has to run."""
+    text = f"""\
+Parameters:
+  Reserved: {{Type: Number}}
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties: {{BucketName: acme-uploads, NotificationConfiguration: {{EventBridgeConfiguration: {{}}}}}}
+  Scan:
+    Type: AWS::Lambda::Function
+    Properties: {{ReservedConcurrentExecutions: {concurrency}, DeadLetterConfig: {{TargetArn: 'arn:aws:sqs:eu-west-1:123456789012:dead'}}}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {{source: [aws.s3], detail-type: [Object Created], detail: {{bucket: {{name: [acme-uploads]}}}}}}
+      Targets: [{{Id: scan, Arn: !GetAtt Scan.Arn}}]
+"""
+    found = of_template(tmp_path, "media-bucket-events-scanned", text)
+    assert found.verdict is verdict
+    assert "reserved concurrency" in found.message or verdict is Verdict.PASS
+    assert verdict is not Verdict.FAIL or "take it out" in (found.fix or "")

@@ -416,3 +416,27 @@ def test_any_file_gives_a_graph_or_a_problem(tmp_path_factory: pytest.TempPathFa
     }
     graph = graph_of(tmp_path_factory.mktemp("sls"), yaml.safe_dump(document))
     assert isinstance(graph, Graph)
+
+
+def test_what_keeps_a_function_from_running_or_hearing_is_read(tmp_path: Path):
+    """A concurrency of 0, an event that is switched off and a filter decide whether a scanner ever scans."""
+    body = """
+        service: photos
+        provider: {name: aws}
+        functions:
+          scan:
+            handler: scan.handler
+            reservedConcurrency: 0
+            events:
+              - sqs: {arn: !GetAtt Queue.Arn, enabled: false}
+              - sns: {arn: !Ref Topic, filterPolicy: {kind: [media]}, filterPolicyScope: MessageBody}
+        resources:
+          Resources:
+            Queue: {Type: AWS::SQS::Queue}
+            Topic: {Type: AWS::SNS::Topic}
+        """
+    graph = graph_of(tmp_path, body)
+    assert value(graph, "ScanLambdaFunction", "ReservedConcurrentExecutions") == 0
+    assert [found.get("Enabled") for found in graph.of_type("AWS::Lambda::EventSourceMapping")] == [False]
+    (heard,) = graph.of_type("AWS::SNS::Subscription")
+    assert (heard.get("FilterPolicy"), heard.get("FilterPolicyScope")) == ({"kind": ["media"]}, "MessageBody")

@@ -16,6 +16,7 @@ from averment.policies.rules.events import (
     direct_listeners,
     enabled,
     eventbridge_on,
+    idle_target,
     notifications_unknown,
     s3_rules,
     takes_in,
@@ -25,6 +26,7 @@ from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.scanning import direct_writers, is_sink, upload_role
+from averment.policies.rules.takers import TAKERS, Idle
 
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
@@ -85,11 +87,13 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))
     doubts: list[Unknown] = []
     heard: set[str] = set()
+    stopped: Idle | None = None
     for listener in direct_listeners(bucket, context.graph):
         if listener.exists is True:
             heard |= listener.kinds
         if isinstance(listener.exists, Unknown):
             doubts.append(Unknown(f"{listener.how}: {listener.exists.reason}"))
+        stopped = stopped or listener.idle
     if heard >= CREATIONS:
         return PASS
     if heard:
@@ -101,6 +105,9 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if on is False:
         if doubts:
             return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
+        if stopped is not None:
+            text = f"this upload bucket ({why}) tells nobody who takes a new object up, so nothing scans it: {stopped.why}"
+            return fail(text, where=bucket.where("NotificationConfiguration"), fix=_fix(bucket, stopped.fix))
         fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
         awaited = any(takes_in(rule, bucket) is True for rule in s3_rules(context.graph))  # else the switch alone would mend nothing
@@ -117,10 +124,11 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
     where = bucket.where("NotificationConfiguration")
     missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
+        still = idle_target(rule, context.graph)
         steps = (
             (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
             (enabled(rule), "it is disabled", _ENABLE),
-            (targets(rule, context.graph), "it has no target", _TARGET),
+            (targets(rule, context.graph), still.why if still else "it has no target", still.fix if still else _TARGET),
             (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),
         )
         broken = next(((text, fix) for value, text, fix in steps if value is False), None)
@@ -143,8 +151,13 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
     missed.sort(key=lambda entry: entry[1] == _RULE)  # a rule for this bucket that is broken says more than one for another
     reason, texts, changes = missed[0] if missed else ("there is no rule on S3 events", _RULE, ())
     reason += f" (and {counted(len(missed) - 1, 'more rule')})" if len(missed) > 1 else ""
-    fix = fix_for(bucket, terraform=texts[0], cloudformation=texts[1], command=texts[2])
+    fix = _fix(bucket, texts)
     return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix, changes=changes)
+
+
+def _fix(bucket: Resource, texts: tuple[str, ...]) -> str:
+    """The one of ``texts`` that is in the bucket's language."""
+    return fix_for(bucket, terraform=texts[0], cloudformation=texts[1], command=texts[2])
 
 
 RULE = Rule(
@@ -161,9 +174,7 @@ RULE = Rule(
         "AWS::S3::BucketPolicy",
         EVENT_RULE,
         INVOKE_CONFIG,
-        "AWS::SQS::Queue",
-        "AWS::SNS::Topic",
-        "AWS::StepFunctions::StateMachine",
+        *TAKERS,
         *DOOR_NEIGHBOURS,
     ),
 )

@@ -17,6 +17,7 @@ from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.scanning import direct_writers, is_sink, scanned
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
+from averment.policies.rules.takers import TAKERS
 
 ACTION = "s3:PutObject"
 _INVENTED = "s3:x-amz-meta-"
@@ -102,9 +103,7 @@ RULE = Rule(
         *POINTS,
         BUCKET_POLICY,
         EVENT_RULE,
-        "AWS::SQS::Queue",
-        "AWS::SNS::Topic",
-        "AWS::StepFunctions::StateMachine",
+        *TAKERS,
         *DOOR_NEIGHBOURS,
     ),
 )

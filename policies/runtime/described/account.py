@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from averment.policies.runtime.described.ask import Ask, Item, without
+from averment.policies.runtime.described.ask import Ask, Item, answer_or_none, without
 from averment.policies.surfaces.config_items import capitalised, decoded
+
+_ACCOUNT_OF = 4
+"""The place in an ARN of the account whose it is."""
 
 
 def config_rules(ask: Ask) -> Iterator[Item]:
@@ -71,10 +74,15 @@ def identity_pool_roles(ask: Ask) -> Iterator[Item]:
 
 
 def subscriptions(ask: Ask) -> Iterator[Item]:
-    """Who subscribes to the topics of this account. One that isn't confirmed yet tells nobody."""
+    """Who subscribes to the topics of this account, and of what each hears. One that isn't confirmed yet tells nobody."""
     for found in ask.pages("sns", "list_subscriptions", "Subscriptions"):
         arn = found["SubscriptionArn"]
         if not arn.startswith("arn:"):
             continue
         configuration = {key: found.get(key) for key in ("TopicArn", "Protocol", "Endpoint")}
+        if configuration["TopicArn"].split(":")[_ACCOUNT_OF] == ask.account:  # nothing is asked of what is another account's
+            told = answer_or_none(ask.client("sns").get_subscription_attributes, "NotFound", SubscriptionArn=arn)
+            if told is None:  # it was taken back since it was listed
+                continue
+            configuration |= {key: told["Attributes"].get(key) for key in ("FilterPolicy", "FilterPolicyScope")}
         yield ask.item("AWS::SNS::Subscription", arn, arn, configuration)

@@ -59,9 +59,12 @@ def trail(item: Item) -> list[Resource]:
 
 
 def function(item: Item) -> list[Resource]:
-    """A Lambda function; its environment is asked of Lambda where the item has none."""
+    """A Lambda function; its environment is asked of Lambda where the item has none. What is reserved for it stands beside, if anything is."""
     need(item, "functionName", "functionArn")
     properties = capitalised(item.configuration)
+    reserved = field(item.supplementary.get("Concurrency"), "reservedConcurrentExecutions")
+    if reserved is not None:
+        properties["ReservedConcurrentExecutions"] = reserved
     if "Environment" not in properties:
         properties["Environment"] = item.added("Environment", "the environment variables of functions")
     if isinstance(properties["Environment"], Mapping) and properties["Environment"].get("Error"):

@@ -1,0 +1,212 @@
+"""Whether what is told of new objects is there, and whether it ever takes anything up: a function that may not run scans nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.memo import per_graph
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import parsed_json
+from averment.policies.iam.truth import Truth
+from averment.policies.rules.apis import FUNCTION, function_at
+from averment.policies.rules.storage import listed
+
+QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
+MAPPING, SUBSCRIPTION = "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"
+TAKERS = (QUEUE, TOPIC, MAPPING, SUBSCRIPTION, "AWS::StepFunctions::StateMachine")
+"""What a rule names as neighbours, besides functions, that asks whether somebody takes up what is told."""
+
+NAME_KEYS = {FUNCTION: "FunctionName", QUEUE: "QueueName", TOPIC: "TopicName"}
+_OF_FUNCTION = 7
+"""Parts of a function's ARN; an eighth is an alias or a version."""
+
+_MESSAGE = frozenset(
+    {"Records", "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"},
+)
+"""What stands at the top of a message about a new object, as S3 sends it to a topic or as EventBridge does."""
+
+_RUN = (
+    "# in @\nreserved_concurrent_executions = -1",
+    "# in @, instead of 0, or take it out\nReservedConcurrentExecutions: 10",
+    "aws lambda delete-function-concurrency --function-name @",
+)
+_READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
+_FILTER = (
+    '# in @: what S3 tells has no attributes\nfilter_policy_scope = "MessageBody"',
+    "# in @: what S3 tells has no attributes\nFilterPolicyScope: MessageBody",
+    "aws sns set-subscription-attributes --subscription-arn @ --attribute-name FilterPolicy --attribute-value '{}'",
+)
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Why something that is told never takes anything up, and how that is mended: in Terraform, CloudFormation, by a command."""
+
+    why: str
+    fix: tuple[str, str, str]
+
+
+def exists(value: Any, graph: Graph) -> Truth:
+    """Whether ``value`` (a link or an ARN) points to something that is there."""
+    if value is None or value == "":
+        return False
+    found = graph.target(value)
+    if found is not None:
+        return found if isinstance(found, Unknown) else True
+    if not isinstance(value, str):
+        return False
+    if _by_arn(value, graph) is not None:
+        return True
+    return Unknown(f"{value} is not part of what was read")
+
+
+def found_at(value: Any, graph: Graph) -> Resource | None:
+    """The function, queue or topic (or whatever is linked to) that ``value`` means; of an alias or version, its function."""
+    if (function := function_at(value, graph)) is not None:
+        return function
+    found = graph.target(value)
+    if isinstance(found, Resource):
+        return found
+    return _by_arn(value, graph) if isinstance(value, str) else None
+
+
+def is_arn(resource: Resource, arn: str) -> bool:
+    """Whether ``arn`` is that of ``resource``."""
+    return resource.address == arn or _is_named(resource, arn)
+
+
+def idle(value: Any, graph: Graph) -> Idle | Unknown | None:
+    """Why whatever ``value`` means never takes up what it is told; None if it does, or isn't among what was read."""
+    return _idle(found_at(value, graph), graph, frozenset())
+
+
+def takes(value: Any, graph: Graph) -> Truth:
+    """Whether whatever ``value`` means ever takes up what it is told."""
+    found = idle(value, graph)
+    return found if isinstance(found, Unknown) else found is None
+
+
+def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | Unknown | None:
+    if taker is None or taker.outside or taker.address in seen:
+        return None
+    on = seen | {taker.address}
+    if taker.type == FUNCTION:
+        return _stopped(taker)
+    if taker.type == QUEUE:
+        return _least(_readers(taker, graph, on))
+    return _least(_subscribers(taker, graph, on)) if taker.type == TOPIC else None
+
+
+def _stopped(function: Resource) -> Idle | Unknown | None:
+    reserved = function.get("ReservedConcurrentExecutions")
+    if isinstance(reserved, Unknown):
+        return Unknown(f"whether {function.address} may run: its reserved concurrency could not be resolved: {reserved.reason}")
+    if reserved is None or isinstance(reserved, bool) or str(reserved) != "0":
+        return None
+    return Idle(f"{function.address} has a reserved concurrency of 0, so it never runs", _named_in(_RUN, function))
+
+
+def _least(takers: Iterator[Idle | Unknown | None]) -> Idle | Unknown | None:
+    """What holds of all of ``takers`` together: None if one takes up, or if there is none; else what isn't known, else why not."""
+    found = list(takers)
+    if not found or None in found:
+        return None
+    return next((one for one in found if isinstance(one, Unknown)), found[0])
+
+
+def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
+    """How it stands with each function that Lambda reads ``queue`` for."""
+    for mapping in _by_source(graph).get(queue.address, ()):
+        on = mapping.get("Enabled")
+        if on is False:
+            why = f"{mapping.address}, by which {queue.address} is read, is disabled"
+            yield Idle(why, _named_in(_READ, mapping))
+        elif isinstance(on, Unknown):
+            yield Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
+        else:
+            yield _idle(found_at(mapping.get("FunctionName"), graph), graph, seen)
+
+
+def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
+    """How it stands with each subscriber of ``topic``."""
+    for entry in listed(topic.get("Subscription")):
+        yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen) if isinstance(entry, Mapping) else None
+    for subscription in _by_source(graph).get(topic.address, ()):
+        let_through = _lets_through(subscription)
+        if let_through is False:
+            why = f"the filter policy of {subscription.address} lets no event of S3 through"
+            yield Idle(why, _named_in(_FILTER, subscription))
+        elif isinstance(let_through, Unknown):
+            yield Unknown(f"whether the filter policy of {subscription.address} lets events of S3 through: {let_through.reason}")
+        else:
+            yield _idle(found_at(subscription.get("Endpoint"), graph), graph, seen)
+
+
+@per_graph
+def _by_source(graph: Graph) -> dict[str, list[Resource]]:
+    """What reads each queue and subscribes to each topic, by the address of that."""
+    found: dict[str, list[Resource]] = {}
+    for kind, key, source in ((MAPPING, "EventSourceArn", QUEUE), (SUBSCRIPTION, "TopicArn", TOPIC)):
+        for link in graph.of_type(kind):
+            resource = _source(link.get(key), source, graph)
+            if resource is not None:
+                found.setdefault(resource.address, []).append(link)
+    return found
+
+
+def _source(value: Any, kind: str, graph: Graph) -> Resource | None:
+    """The queue or topic that ``value`` means. A deployed one's address says whose it is: another account may have one of the name."""
+    found = graph.target(value)
+    if isinstance(found, Resource) or not isinstance(value, str):
+        return found if isinstance(found, Resource) else None
+    named = graph.holding(kind, NAME_KEYS[kind], value.rsplit(":", 1)[-1])
+    return next((one for one in named if one.address == value or not one.address.startswith("arn:")), None)
+
+
+def _lets_through(subscription: Resource) -> Truth:
+    """Whether the filter policy lets a message about a new object through, as far as its keys tell: such a message has no attributes."""
+    policy, scope = parsed_json(subscription.get("FilterPolicy")), subscription.get("FilterPolicyScope")
+    if policy in (None, "", {}):
+        return True
+    doubt = next((value for value in (policy, scope) if isinstance(value, Unknown)), None)
+    if doubt is not None:
+        return doubt
+    if not isinstance(policy, Mapping):
+        return Unknown("it is not a filter policy")
+    there = _MESSAGE if scope == "MessageBody" else frozenset()
+    missing = [value for key, value in policy.items() if key not in there and key != "$or"]
+    if not all(_may_be_missing(value) for value in missing):
+        return False
+    return Unknown("'$or' is not evaluated") if "$or" in policy and scope != "MessageBody" else True
+
+
+def _may_be_missing(value: Any) -> bool:
+    """Whether a message without the key can match: by ``{"exists": false}`` alone; what isn't resolved may be that."""
+    return any(
+        isinstance(entry, Unknown | Reference) or (isinstance(entry, Mapping) and entry.get("exists") in (False, "false"))
+        for entry in listed(value)
+    )
+
+
+def _named_in(texts: tuple[str, str, str], resource: Resource) -> tuple[str, str, str]:
+    """``texts`` for ``resource``, which isn't the one that is judged: a fix's ``@`` is that one's name."""
+    name = resource.address.partition("#")[0].rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+    first, second, third = (text.replace("@", name) for text in texts)
+    return first, second, third
+
+
+def _by_arn(value: str, graph: Graph) -> Resource | None:
+    """The resource at the address ``value``, or the function, queue or topic with this ARN."""
+    named = (resource for resource in graph.of_type(*NAME_KEYS) if _is_named(resource, value))
+    return graph.get(value) or next(named, None)
+
+
+def _is_named(resource: Resource, arn: str) -> bool:
+    """Whether ``arn`` is that of ``resource``, or of a version or an alias of a function that it is."""
+    plain = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
+    if resource.address.startswith("arn:"):  # it is deployed, and its address says whose it is: another account may have one of the name
+        return plain == resource.address
+    name = resource.get(NAME_KEYS[resource.type])
+    return isinstance(name, str) and plain.rsplit(":", 1)[-1] == name
