@@ -99,6 +99,36 @@ def test_an_old_result_does_not_count(gate: IdentityGate, started: Started) -> N
     assert finish(gate, started()).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize("risk", [Risk.LOW, Risk.HIGH], ids=["below the threshold", "high risk"])
+def test_whoever_is_sent_to_another_factor_tries_no_further_face(gate: IdentityGate, started: Started, risk: Risk) -> None:
+    """Each further try would be one more chance to get a mask over the threshold, and the other factor would never be asked for."""
+    assert finish(gate, started(risk=risk, confidence=79.0)).outcome is Outcome.STEP_UP
+    assert gate.start("order-1", "ada", risk, PHONE, now=LATER) is None
+
+
+def test_sessions_that_nobody_finishes_are_tries_too(gate: IdentityGate, started: Started) -> None:
+    """Whoever leaves each session as soon as it goes badly has three of them like anybody else, and a person looks; that is on record."""
+    for _ in range(identity.MAX_ATTEMPTS):
+        session = started(confidence=99.0)
+    assert gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW) is None
+    events = boto3.client("logs").filter_log_events(logGroupName="/averment/identity")["events"]
+    said = [json.loads(event["message"]) for event in events]
+    assert [(line["outcome"], line["reason"]) for line in said if line["event"] == "decided"] == [("human", "no further try")]
+    assert finish(gate, session).outcome is Outcome.PASS  # the last one is still a try
+
+
+def test_a_session_that_rekognition_has_forgotten_is_no_pass(gate: IdentityGate) -> None:
+    """It may have expired there before it was asked for: another try, and in the end a person."""
+    outcomes = []
+    for _ in range(identity.MAX_ATTEMPTS):
+        session = gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW)
+        assert session is not None
+        gate._rekognition.meta.events.register("provide-client-params", _forgotten)
+        outcomes.append(finish(gate, session).outcome)
+        gate._rekognition.meta.events.unregister("provide-client-params", _forgotten)
+    assert outcomes == [Outcome.RETRY, Outcome.RETRY, Outcome.HUMAN]
+
+
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED", "IN_PROGRESS", "CREATED"])
 def test_three_failures_lead_to_a_human(gate: IdentityGate, started: Started, status: str) -> None:
     """Retry, retry, human; no fourth session."""
@@ -166,6 +196,10 @@ def _down(model: Any, **_: Any) -> None:
     raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, model.name)
 
 
+def _forgotten(model: Any, **_: Any) -> None:
+    raise boto3.client("rekognition").exceptions.SessionNotFoundException({"Error": {"Code": "SessionNotFoundException"}}, model.name)
+
+
 @pytest.mark.parametrize("value", [None, {}, {"fingerprint": ""}, {"fingerprint": 7}, {"fingerprint": "x", "camera": 7}])
 def test_a_device_that_says_nothing_is_refused(value: Any) -> None:
     """The page's own words are needed to bind a session to it."""
@@ -173,11 +207,14 @@ def test_a_device_that_says_nothing_is_refused(value: Any) -> None:
         Device.from_json(value)
 
 
+@pytest.mark.parametrize(
+    ("played", "outcome"), [({"confidence": 99.0}, Outcome.PASS), ({"confidence": 79.0}, Outcome.STEP_UP)], ids=["passed", "below"]
+)
 def test_no_session_is_begun_over_an_answer_that_comes_meanwhile(
-    gate: IdentityGate, started: Started, monkeypatch: pytest.MonkeyPatch
+    gate: IdentityGate, started: Started, monkeypatch: pytest.MonkeyPatch, played: dict[str, Any], outcome: Outcome
 ) -> None:
-    """Whoever asks for another try while the first is being judged gets none once it passed: one transaction would pass twice."""
-    session, real, decided = started(), gate._put, []
+    """Whoever asks for another try while the first is being judged gets none once it was: one transaction would pass twice, or after a decision."""
+    session, real, decided = started(**played), gate._put, []
 
     def slow(*arguments: Any, **named: Any) -> None:
         decided.append(finish(gate, session).outcome)
@@ -187,8 +224,24 @@ def test_no_session_is_begun_over_an_answer_that_comes_meanwhile(
     with pytest.raises(IncompleteError, match="at once"):
         gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW)
     monkeypatch.undo()
-    assert decided == [Outcome.PASS]
+    assert decided == [outcome]
     assert gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW) is None
+
+
+def test_what_was_played_for_one_session_does_not_count_for_the_next(
+    gate: IdentityGate, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another try is begun while the first is being judged: the first is over by then, however live, and the second isn't spent by it."""
+    first, real, second = started(), gate._use, []
+
+    def slow(*arguments: Any, **named: Any) -> bool:
+        second.append(started())
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(gate, "_use", slow)
+    assert finish(gate, first).outcome is Outcome.REFUSED
+    monkeypatch.undo()
+    assert finish(gate, second[0]).outcome is Outcome.PASS
 
 
 def test_half_a_character_in_what_a_client_sends_is_no_flaw_of_the_program(gate: IdentityGate, started: Started) -> None:
