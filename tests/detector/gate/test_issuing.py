@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from averment.core.errors import BadInputError
-from averment.detector.gate.issuing import Terms, Wanted, issue_post, issue_put, upload_handler
+from averment.detector.gate.issuing import Terms, Wanted, check, issue_post, issue_put, upload_handler
 
 BODY = b"\xff\xd8\xff a picture"
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -105,13 +106,26 @@ def test_a_put_has_to_send_what_was_signed(site: Any) -> None:
     assert {name.lower() for name in made["headers"]} <= set(signed)  # type: ignore[union-attr]
 
 
+def test_a_permission_ends_when_it_says(site: Any) -> None:
+    """Ten minutes unless the deployment says otherwise, in what S3 checks and in what the client is told."""
+    before = datetime.now(UTC).replace(microsecond=0)
+    for terms, lasts in ((Terms("shop-uploads"), 600), (Terms("shop-uploads", lifetime=timedelta(seconds=90)), 90)):
+        form, put = issue_post(terms, WANTED, now=before), issue_put(terms, WANTED, now=before)
+        ends = datetime.fromisoformat(json.loads(base64.b64decode(form["fields"]["policy"]))["expiration"])  # type: ignore[index, call-overload, arg-type]
+        assert timedelta() <= ends - before - timedelta(seconds=lasts) < timedelta(seconds=30)
+        assert parse_qs(urlsplit(str(put["url"])).query)["X-Amz-Expires"] == [str(lasts)]
+        told = {datetime.fromisoformat(str(issued["expires_at"])) for issued in (form, put)}
+        assert told == {before + timedelta(seconds=lasts)}
+
+
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
         ({"media_type": "image/svg+xml"}, "is not taken"),
         ({"media_type": "video/mp4"}, "is not taken"),
         ({"size": 0}, "0 bytes are not taken"),
-        ({"size": 33 * 1024 * 1024}, "bytes are not taken"),
+        ({"size": -1}, "bytes are not taken"),
+        ({"size": 32 * 1024 * 1024 + 1}, "bytes are not taken"),
         ({"sha256": "x" * 64}, "64 hexadecimal digits"),
         ({"origin": "trust me"}, "is no origin"),
         ({"uploader": "../published"}, "can't stand in a key"),
@@ -132,6 +146,10 @@ SIGNED_IN = {"authorizer": {"jwt": {"claims": {"sub": "seller-7"}}}}
     [
         ({"requestContext": SIGNED_IN, "body": REQUEST}, 200),
         ({"requestContext": {"authorizer": {"claims": {"sub": "seller-7"}}}, "body": REQUEST}, 200),
+        ({"requestContext": {"authorizer": {"lambda": {"sub": "seller-7"}}}, "body": REQUEST}, 200),
+        ({"requestContext": {"authorizer": {"principalId": "seller-7"}}, "body": REQUEST}, 200),
+        ({"requestContext": {"authorizer": {"principalId": 7}}, "body": REQUEST}, 401),
+        ({"requestContext": SIGNED_IN, "body": REQUEST.replace(DIGEST, DIGEST.upper())}, 200),
         ({"requestContext": SIGNED_IN, "body": base64.b64encode(REQUEST.encode()).decode(), "isBase64Encoded": True}, 200),
         ({"requestContext": SIGNED_IN, "body": REQUEST, "queryStringParameters": {"method": "put"}}, 200),
         ({"requestContext": {}, "body": REQUEST}, 401),
@@ -158,3 +176,17 @@ def test_a_wrong_table_of_sizes_is_refused(sizes: str) -> None:
     """A slip in the deployment doesn't open what it meant to bound."""
     with pytest.raises(BadInputError, match="AVERMENT_UPLOAD_SIZES"):
         Terms.from_environment({"AVERMENT_UPLOAD_BUCKET": "b", "AVERMENT_UPLOAD_SIZES": sizes})
+
+
+def test_a_deployments_own_place_and_sizes_are_what_is_issued() -> None:
+    """A prefix is a folder whether or not it is written with its slash; a type that the table leaves out is refused, and a size is the most that is taken."""
+    base = {"AVERMENT_UPLOAD_BUCKET": "b"}
+    for written in ("incoming", "incoming/", " incoming// "):
+        assert Terms.from_environment({**base, "AVERMENT_UPLOAD_PREFIX": written}).prefix == "incoming/"
+    terms = Terms.from_environment({**base, "AVERMENT_UPLOAD_SIZES": '{"image/jpeg": 10}'})
+    check(terms, Wanted("seller-7", "image/jpeg", 10, DIGEST, "camera"))
+    for refused in (Wanted("seller-7", "image/jpeg", 11, DIGEST, "camera"), Wanted("seller-7", "image/png", 10, DIGEST, "camera")):
+        with pytest.raises(BadInputError, match="not taken"):
+            check(terms, refused)
+    with pytest.raises(BadInputError, match="AVERMENT_UPLOAD_BUCKET is not set"):
+        Terms.from_environment({"AVERMENT_UPLOAD_BUCKET": " "})
