@@ -65,11 +65,11 @@ class Worst:
         """The bounds as a result states them."""
         return Interval(self.bounds.low, self.bounds.high, round(2 * self.bounds.confidence - 1, 9), method)
 
-    def needed(self, bar: float, level: Level) -> int | None:
+    def needed(self, bar: float, level: Level, at_fpr: float | None = None) -> int | None:
         """How many units would settle the claim at the next look, if the differences are as estimated; from the reach of the bound that has to move.
 
         To be supported every one has to keep the bar, so each of the ``rivals`` gets its part of the chance to fail. To be refuted one has to break
-        it, by its strict bound.
+        it, by its strict bound. ``at_fpr`` is that of a TPR, whose bounds draw in faster than others as more units place its thresholds.
         """
         from scipy.special import ndtri
 
@@ -81,9 +81,27 @@ class Worst:
             power = 1 - (1 - power) / self.rivals
         else:
             reach, (now, following) = worst.figure - worst.low, (strict(c, self.tries) for c in (level.confidence, level.following))
-        needed = statistics.needed_units(bar, worst.figure, reach / float(ndtri(now)), worst.units, following, power)
+        if at_fpr is not None and worst.error is not None and math.isfinite(worst.error):
+            needed = _needed_placed(worst, room, at_fpr, following, power)
+        else:
+            needed = statistics.needed_units(bar, worst.figure, reach / float(ndtri(now)), worst.units, following, power)
         clean = statistics.clean_run_size(1 - room, level.following) if 0 < room < 1 else None
         return None if needed is None else max(needed, clean or 0)
+
+
+def _needed_placed(worst: Difference, room: float, at_fpr: float, confidence: float, power: float) -> int | None:
+    """How many units settle a claim on a TPR's difference that lies by ``room`` below its bar, or above it where that is negative."""
+    from scipy.special import ndtri
+
+    spread, usual = (worst.error or 0.0) ** 2 * worst.units, float(ndtri(power))
+    truth = worst.figure if room >= 0 else -worst.figure
+
+    def reach(size: int) -> float:
+        placed = bounded.tpr_shift(at_fpr, size, confidence)
+        return bounded.reach(truth, spread, size, confidence) + usual * math.sqrt(spread / size) + placed
+
+    needed = bounded.fewest(reach, abs(room))
+    return None if needed is None else max(needed, worst.units + 1, statistics.fewest_units(at_fpr, confidence))
 
 
 def strict(confidence: float, tries: int) -> float:

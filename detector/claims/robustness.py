@@ -255,11 +255,11 @@ def _verdict(
     if fewest < least:
         few = "1 independent unit of a class is" if fewest == 1 else f"{fewest} independent units of a class are"
         placed = differences.fewest_placed(statement.bar, statement.metric.at_fpr, level.following)
-        settles = max(2 * least, placed, found.needed(statement.bar, level) or 0)
+        settles = max(2 * least, placed, found.needed(statement.bar, level, statement.metric.at_fpr) or 0)
         return ClaimVerdict.INCONCLUSIVE, f"{few} too few: {least} are the least", interval, settles
     if unknown and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None
-    needed = found.needed(statement.bar, level)
+    needed = found.needed(statement.bar, level, statement.metric.at_fpr)
     each = {"apcer": " of each generator", "bpcer": ""}.get(statement.metric.name, " of each class")
     advice = f"; to settle it takes about {needed:,} independent units{each}" if needed else ""
     return found.verdict, found.reason + (f"; {unknown}" if unknown else "") + advice, interval, needed

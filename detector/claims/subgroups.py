@@ -311,13 +311,13 @@ def _verdict(
         alone = [] if small else ["there are no two groups to compare"]
         return ClaimVerdict.INCONCLUSIVE, "; ".join([*alone, *([why] if why else [])]), None, least if small else None
     found = differences.judge(gaps, statement.bar, level)
-    exact = gaps[0].error is None
+    exact, at_fpr = gaps[0].error is None, statement.metric.at_fpr
     named = f"variance recovered from exact bounds, one-sided at {fields.percent(level.confidence)}, worst of {len(gaps)} gaps"
     interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
     if why and found.verdict is not ClaimVerdict.REFUTED:
-        needed = max(least, found.needed(statement.bar, level) or 0) if small and not unknown else least if small else None
+        needed = max(least, found.needed(statement.bar, level, at_fpr) or 0) if small and not unknown else least if small else None
         return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, needed
-    needed = found.needed(statement.bar, level)
+    needed = found.needed(statement.bar, level, at_fpr)
     advice = f"; to settle it takes about {needed:,} independent units of each group" if needed else ""
     return found.verdict, found.reason + (f"; {why}" if why else "") + advice, interval, needed
 
