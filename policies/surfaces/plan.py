@@ -32,6 +32,12 @@ from averment.policies.surfaces.walk import walk
 MAX_STATEMENTS = 5_000
 """Statements that a policy document may take in: IAM takes none of that size."""
 
+MAX_BLOCKS = 1_000
+"""Nested blocks of one kind that are told apart by what they say: AWS takes fewer of any."""
+
+_Told = dict[str, tuple[Any, tuple[str, ...]]]
+"""By attribute: its constant, or None and the texts that it is put together of."""
+
 _DOCUMENTS = frozenset(
     {"policy", "assume_role_policy", "event_pattern", "redrive_policy", "definition", "body", "access_policy", "content"}
 )
@@ -213,28 +219,25 @@ class _Plan:
     def _paired(self, items: list[Any], expression: Any, stand: Stand, *, ordered: bool) -> list[Any]:
         """The expressions of nested blocks, each where its block is: a set's blocks stand in another order, ``dynamic`` ones in no expression."""
         parts = expression if isinstance(expression, list) else []
-        if len(parts) != len(items):
+        if len(parts) != len(items) or len(parts) > MAX_BLOCKS:
             return [None] * len(items)
-        fits = [[index for index, part in enumerate(parts) if self._fits(item, part, stand)] for item in items]
+        known = [self._known_of(part, stand) for part in parts]
+        fits = [[index for index, told in enumerate(known) if _fits(item, told)] for item in items]
         if ordered and all(position in found for position, found in enumerate(fits)):
             return parts
         return [parts[found[0]] if len(found) == 1 else None for found in fits]
 
-    def _fits(self, item: Any, part: Any, stand: Stand) -> bool:
-        """Whether a block may be what an expression describes, by what is known of both."""
+    def _known_of(self, part: Any, stand: Stand) -> _Told:
+        """What is known of a block by its expressions: by name, what an attribute is, or what it holds."""
+        told: _Told = {}
         for name, expression in _map(part).items():
-            value = _map(item).get(name)
-            if not isinstance(value, str) or not isinstance(expression, Mapping):
-                continue
-            if "constant_value" in expression:
-                if expression["constant_value"] != value:
-                    return False
-                continue
-            targets = self.configuration.targets(expression, stand).targets
-            there = [self.values.get(target.address, {}).get(target.attribute) for target in targets]
-            if any(isinstance(text, str) and text not in value for text in there):
-                return False
-        return True
+            if isinstance(expression, Mapping) and "constant_value" in expression:
+                told[name] = (expression["constant_value"], ())
+            elif isinstance(expression, Mapping):
+                targets = self.configuration.targets(expression, stand).targets
+                there = (self.values.get(target.address, {}).get(target.attribute) for target in targets)
+                told[name] = (None, tuple(text for text in there if isinstance(text, str)))
+        return told
 
     def _choose(self, name: str, value: Any, hidden: Any, expression: Any, stand: Stand) -> Any:
         """One attribute: a value that is known and is another resource's name or ARN stays a link to it."""
@@ -364,6 +367,15 @@ class _Plan:
         if found.left or not name.endswith(_LINKS):
             return Unknown(f"{reason} (of {_shown(names)})")
         return Target(target.address, "arn" if name.endswith("arn") else "id")
+
+
+def _fits(item: Any, told: _Told) -> bool:
+    """Whether a block may be the one of which ``told`` is known."""
+    for name, (constant, texts) in told.items():
+        value = _map(item).get(name)
+        if isinstance(value, str) and ((constant is not None and constant != value) or any(text not in value for text in texts)):
+            return False
+    return True
 
 
 def _shown(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,22 @@ def test_what_a_deferred_statement_allows_it_allows_there(tmp_path: Path, effect
     assert policy is not None
     (resource,) = policy.get("PolicyDocument", "Statement", 0, "Resource")
     assert resource == Reference("aws_s3_bucket.b", "Arn", "/*") if effect == "Allow" else isinstance(resource, Unknown)
+
+
+def test_blocks_without_number_are_not_told_apart(tmp_path: Path):
+    """Each was compared with each expression, and what that leads to was looked up anew each time: thousands of them kept the check busy."""
+    kind, many = "aws_cloudfront_distribution", range(2_500)
+    one = {"address": f"{kind}.d", "mode": "managed", "type": kind, "name": "d"}
+    names = [{"origin_id": {}, "domain_name": {"references": [f"aws_s3_bucket.b{index}.bucket_regional_domain_name"]}} for index in many]
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {"root_module": {"resources": [{**one, "values": {"origin": [{"origin_id": f"o{index}"} for index in many]}}]}},
+        "resource_changes": [{**one, "change": {"after_unknown": {"origin": [{"domain_name": True} for _ in many]}}}],
+        "configuration": {"root_module": {"resources": [{**one, "expressions": {"origin": names}}]}},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    began = time.monotonic()
+    found = read_plan(tmp_path / "plan.json").get(f"{kind}.d")
+    assert time.monotonic() - began < 10
+    assert found is not None
+    assert isinstance(found.get("DistributionConfig", "Origins", 0, "DomainName"), Unknown)
