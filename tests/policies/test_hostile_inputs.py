@@ -99,6 +99,7 @@ def test_numbers_that_explode_are_unknown(tmp_path: Path):
         ("(?:a?){18}a{18}", "a" * 18),
         ("(a|a)" * 18 + "b", "a" * 18),
         ("(?ix)#[\n" + "a*" * 6 + "b#]", "a" * 20),
+        ("^x|a*a*a*b", "a" * 40),
     ],
 )
 def test_patterns_that_could_take_hours_are_not_tried(pattern: str, text: str) -> None:
@@ -116,6 +117,11 @@ def test_patterns_that_could_take_hours_are_not_tried(pattern: str, text: str) -
         (r"^(?P<major>\d+)\.(\d+)?", "1.23", {"major": "1"}),
         (r"[*+?{(|]+\.", "a*+?.", "*+?."),
         ("(?i)UPLOADS?(/.*)?$", "uploads/x", ["/x"]),
+        (
+            r"^(?:(?P<scheme>[^:/?#]+):)?(?://(?P<host>[^/?#]*))?",
+            f"https://{'uploads.' * 7}example.com/",
+            {"scheme": "https", "host": f"{'uploads.' * 7}example.com"},
+        ),
     ],
 )
 def test_patterns_that_people_write_are_evaluated(pattern: str, text: str, found: object) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from averment.policies.surfaces.terraform.values import Failed
 
 MAX_RANGE = 1_024
-_MAX_DURATION = 100
 """As many numbers as Terraform's own ``range`` makes."""
+
+_MAX_DURATION = 100
 
 
 def tonumber(value: Any) -> Any:

@@ -52,8 +52,10 @@ def _pattern(source: str, text: str) -> re.Pattern[str]:
 
 def _work(source: str, length: int) -> float:
     """How many ways there may be to try the pattern ``source`` on a text of ``length`` signs: from each place, a loop may end anywhere, and what may be
-    left out or has alternatives goes two ways. There is no bound where a group repeats that holds one of these."""
-    work, length = float(max(1, length)), max(2, length)
+    left out or has alternatives goes two ways. One that holds on to the beginning is tried there alone. There is no bound where a group repeats that
+    holds one of these."""
+    places, work, length = max(1, length), 1.0, max(2, length)
+    anchored = source.startswith("^") and re.search(r"\(\?[is]*m", source) is None
     groups, closed = [False], False
     """Whether each open group holds a choice, and whether the group that ended just now did."""
     for token in _TOKEN.finditer(source):
@@ -66,11 +68,12 @@ def _work(source: str, length: int) -> float:
             groups[-1] = groups[-1] or exact is None
         elif sign == "|":
             work, groups[-1] = work * 2, True
+            anchored = anchored and len(groups) > 1
         elif sign.startswith("("):
             groups.append(False)
         closed = sign == ")" and len(groups) > 1 and groups.pop()
         groups[-1] = groups[-1] or closed
-    return work
+    return work if anchored else work * places
 
 
 def _replace(text: str, old: str, new: str) -> str:
