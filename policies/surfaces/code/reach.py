@@ -127,7 +127,9 @@ class Reach:
     def _of_call(self, call: Call, function: Function) -> Asked | None:
         found = self.project.operation(call, function)
         if found is not None:
-            return Asked(found[0], call.line, found[1], call)
+            operation, certain = found
+            other = self._of_wrapper(call, function) if not certain and operation not in MATCHES else None
+            return other or Asked(operation, call.line, certain, call)  # what is called search_faces() elsewhere may begin with a picture
         if not call.name and call.chosen_by and call.receiver is not None and self._is_client(call.receiver, function):
             return Asked("", call.line, certain=False, reason=f"the operation is chosen at run time: {call.chosen_by}")
         texts = [text for part in call.parts() for text, _ in part.texts]

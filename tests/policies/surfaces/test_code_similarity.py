@@ -300,3 +300,13 @@ def test_attributes_of_objects_and_entries_of_maps_are_followed(tmp_path: Path):
         text = f"{PYTHON}from config import settings, LIMITS\ndef handler(e, c):\n    return rek.compare_faces(SourceImage=e, TargetImage=c, SimilarityThreshold={name})\n"
         found = outcome(tmp_path, {"config.py": config, "app.py": text})
         assert (found.verdict, message in found.message) == (Verdict.FAIL, True), found.message
+
+
+@pytest.mark.parametrize("call", ["search_faces(e)", "search_faces(photo=e)", "searchFaces(e)"])
+def test_a_search_by_somebody_elses_package_may_match_faces(tmp_path: Path, call: str):
+    """What it is called with may be a picture: since searches by a stored face are known, a package named after Rekognition passed as making one."""
+    text = f"{PYTHON}from their import rekognition_tools\ndef handler(e, c):\n    return rekognition_tools.{call}\n"
+    (tmp_path / "a.py").write_text(text, encoding="utf-8")
+    (graph,) = CodeSurface().graphs(tmp_path)
+    found = worst_outcome(rule("face-call-after-liveness").evaluate(resource, Context(graph)) for resource in graph)
+    assert (found.verdict, "matches faces can't be told" in found.message) == (Verdict.UNKNOWN, True)
