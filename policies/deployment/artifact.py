@@ -11,7 +11,7 @@ from typing import Any
 from averment.core.aws import ABSENT, aws_errors, client, error_code
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.bundle import Bundle
-from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.interface import Action, Change, Kept, Step
 
 PREFIX = "averment/config-rules/"
 
@@ -71,8 +71,9 @@ class Archive(Step):
     def present(self) -> tuple[str, ...]:
         return tuple(self._place(key) for key, ours in self._listed() if ours)
 
-    def kept(self) -> tuple[str, ...]:
-        return tuple(self._place(key) for key, ours in self._listed() if not ours)
+    def kept(self) -> tuple[Kept, ...]:
+        why = "another deployment put it there, or a version that left no mark"
+        return tuple(Kept(self._place(key), why) for key, ours in self._listed() if not ours)
 
     def remove(self) -> None:
         for key, ours in list(self._listed()):

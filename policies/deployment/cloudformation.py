@@ -10,7 +10,8 @@ from uuid import uuid4
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.located import parse_yaml
-from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.interface import Action, Change, Kept, Step
+from averment.policies.deployment.names import BUILD_TAG
 from averment.policies.deployment.waiting import Sleep, settled
 
 STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
@@ -27,7 +28,8 @@ MAX_BODY_BYTES = 51_200
 
 
 class Stack(Step):
-    """The stack ``name`` with ``template`` (YAML) and ``parameters``.
+    """The stack ``name`` with ``template`` (YAML) and ``parameters``. One that has neither the template's description nor the tag of a build is
+    somebody else's.
 
     Needs ``cloudformation:DescribeStacks``, ``GetTemplate``, ``CreateStack``, ``UpdateStack``, ``DeleteStack``, ``DescribeStackEvents``,
     and what the template's resources need.
@@ -87,19 +89,30 @@ class Stack(Step):
 
     def outputs(self) -> dict[str, str]:
         """The stack's outputs; empty while there is no stack."""
-        found = self._described()
+        found = self._own()
         return {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", ())}
 
     def given(self, parameter: str) -> str | None:
         """The value that the stack has of ``parameter``; None while there is no stack, or it has none."""
-        found = self._described()
+        found = self._own()
         return next((item.get("ParameterValue") for item in (found or {}).get("Parameters", ()) if item["ParameterKey"] == parameter), None)
 
     def present(self) -> tuple[str, ...]:
-        return () if self._described() is None else (self.name,)
+        return () if self._own() is None else (self.name,)
+
+    def kept(self) -> tuple[Kept, ...]:
+        found = self._described()
+        if found is None or self._ours(found):
+            return ()
+        says = f"its description is '{found['Description']}'" if found.get("Description") else "it has no description"
+        return (Kept(self.name, f"somebody else made it: {says}, and it has no tag {BUILD_TAG}"),)
+
+    def in_the_way(self) -> tuple[Kept, ...]:
+        return self.kept()
 
     def remove(self) -> None:
-        if self._settled() is None:
+        found = self._settled()
+        if found is None or not self._ours(found):
             return
         with aws_errors(f"delete the stack {self.stack}"):
             self._cloudformation.delete_stack(StackName=self.stack)
@@ -116,6 +129,14 @@ class Stack(Step):
                 return None
             raise
         return next((item for item in found if item["StackStatus"] != "DELETE_COMPLETE"), None)
+
+    def _own(self) -> dict[str, Any] | None:
+        found = self._described()
+        return found if found is not None and self._ours(found) else None
+
+    def _ours(self, found: Mapping[str, Any]) -> bool:
+        described = parse_yaml(self.template, self.stack).value.get("Description")
+        return found.get("Description") == described or any(tag["Key"] == BUILD_TAG for tag in found.get("Tags", ()))
 
     def _settled(self) -> dict[str, Any] | None:
         """The stack once nothing is in progress.

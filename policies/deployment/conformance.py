@@ -11,8 +11,8 @@ from typing import Any
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.artifact import key_of, mark
-from averment.policies.deployment.interface import Action, Change, Step
-from averment.policies.deployment.names import PREFIX, given_name
+from averment.policies.deployment.interface import Action, Change, Kept, Step
+from averment.policies.deployment.names import BUILD_TAG, PREFIX, given_name
 from averment.policies.deployment.pack import Pack, config_rule, remediation
 from averment.policies.deployment.waiting import Sleep, settled
 
@@ -25,11 +25,14 @@ _IN_USE = "ResourceInUseException"
 
 
 class ConformancePacks(Step):
-    """``packs``, and no others whose name begins as theirs (``family``): one that the controls no longer fill is removed.
+    """``packs``, and no others of ours whose name begins as theirs (``family``): one that the controls no longer fill is removed.
 
-    ``values`` gives the parameters of the templates at the time of the deployment. A template that is too large to be handed over goes
-    through ``bucket``. Needs ``config:PutConformancePack``, ``DeleteConformancePack``, ``DescribeConformancePacks``,
-    ``DescribeConformancePackStatus``, ``DescribeConfigRules``, ``GetCustomRulePolicy`` and ``DescribeRemediationConfigurations``.
+    ``values`` gives the parameters of the templates at the time of the deployment, ``stack_stands`` whether its own stack is there, with the
+    function that the rules call. A template that is too large to be handed over goes through ``bucket``.
+
+    Needs ``config:PutConformancePack``, ``DeleteConformancePack``, ``DescribeConformancePackStatus``, ``DescribeConfigRules``,
+    ``GetCustomRulePolicy`` and ``DescribeRemediationConfigurations``; for a pack that may be somebody else's, ``config:ListTagsForResource``
+    and ``lambda:GetFunctionConfiguration``.
     """
 
     def __init__(
@@ -40,14 +43,17 @@ class ConformancePacks(Step):
         tags: Mapping[str, str],
         *,
         bucket: str,
+        stack_stands: Callable[[], bool] = lambda: False,
         region: str | None = None,
         sleep: Sleep = time.sleep,
     ) -> None:
         self.packs, self.family, self.tags = tuple(packs), family, dict(tags)
         self.name = f"conformance pack{'s' if len(packs) > 1 else ''} {', '.join(pack.name for pack in packs) or family}"
         self._values, self._bucket, self._sleep = values, bucket, sleep
+        self._stack_stands = stack_stands
         self._config: Any = client("config", region=region)
         self._s3: Any = client("s3", region=region)
+        self._lambda: Any = client("lambda", region=region)
 
     def changes(self) -> tuple[Change, ...]:
         states = self._states()
@@ -64,14 +70,52 @@ class ConformancePacks(Step):
             self._delete(name)
 
     def present(self) -> tuple[str, ...]:
-        return tuple(f"conformance pack {name}" for name in sorted(self._states()))
+        return tuple(f"conformance pack {name}" for name in self._own(self._states()))
+
+    def kept(self) -> tuple[Kept, ...]:
+        return self._others(self._states())
+
+    def in_the_way(self) -> tuple[Kept, ...]:
+        names = {pack.name for pack in self.packs}
+        return self._others({name: state for name, state in self._states().items() if name in names})
 
     def remove(self) -> None:
-        for name in sorted(self._states()):
+        for name in self._own(self._states()):
             self._delete(name)
 
     def _surplus(self, states: Mapping[str, Any]) -> list[str]:
-        return sorted(set(states) - {pack.name for pack in self.packs})
+        names = {pack.name for pack in self.packs}
+        return self._own({name: state for name, state in states.items() if name not in names})
+
+    def _own(self, states: Mapping[str, Any]) -> list[str]:
+        return sorted(name for name, state in states.items() if self._another(state) is None)
+
+    def _others(self, states: Mapping[str, Any]) -> tuple[Kept, ...]:
+        told = ((name, self._another(state)) for name, state in sorted(states.items()))
+        return tuple(Kept(f"conformance pack {name}", why) for name, why in told if why is not None)
+
+    def _another(self, state: Mapping[str, Any]) -> str | None:
+        """Why a pack isn't this deployment's; None where it is, or where nothing speaks against it. AWS Config gives no template back, so its rules
+        tell, and the stack with what they call. A tag of ours outweighs both; packs that were put with an older boto3 have none."""
+        listed = self._rules_of(str(state["ConformancePackId"]))
+        called = {str(item["Source"]["SourceIdentifier"]) for item in listed if item["Source"]["Owner"] == "CUSTOM_LAMBDA"}
+        why = None
+        if strange := sorted(given_name(item["ConfigRuleName"]) for item in listed if not item["ConfigRuleName"].startswith(PREFIX)):
+            why = f"somebody else made it: it has the rule {strange[0]}, which is none of ours, and no tag {BUILD_TAG}"
+        elif not self._stack_stands() and (there := sorted(filter(self._is_there, called))):
+            name = there[0].rpartition(":")[2]
+            why = f"its rules call the function {name}, which no stack of this deployment made, as where Terraform made both"
+        return None if why is None or _tagged(self._config, str(state["ConformancePackArn"])) else why
+
+    def _is_there(self, function: str) -> bool:
+        try:
+            with aws_errors(f"look for the function {function}"):
+                self._lambda.get_function_configuration(FunctionName=function)
+        except IncompleteError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return False
+            raise
+        return True
 
     def _states(self) -> dict[str, dict[str, Any]]:
         """The state of every pack of the family, by name."""
@@ -111,11 +155,14 @@ class ConformancePacks(Step):
 
     def _live_rules(self, pack_id: str) -> dict[str, dict[str, Any]]:
         """The rules of a pack as they are, by the names that they were given, in the form that ``_normal`` gives."""
+        own = [item for item in self._rules_of(pack_id) if item["ConfigRuleName"].startswith(PREFIX)]
+        return {given_name(item["ConfigRuleName"]): self._live(item) for item in own}
+
+    def _rules_of(self, pack_id: str) -> list[dict[str, Any]]:
         with aws_errors("describe the rules of the conformance pack"):
             pages = self._config.get_paginator("describe_config_rules").paginate()
             listed = [item for page in pages for item in page["ConfigRules"]]
-        own = [item for item in listed if item["ConfigRuleName"].endswith(f"-{pack_id}") and item["ConfigRuleName"].startswith(PREFIX)]
-        return {given_name(item["ConfigRuleName"]): self._live(item) for item in own}
+        return [item for item in listed if item["ConfigRuleName"].endswith(f"-{pack_id}")]
 
     def _live(self, item: Mapping[str, Any]) -> dict[str, Any]:
         name = item["ConfigRuleName"]
@@ -199,6 +246,17 @@ def delivered(pack: Pack, s3: Any, bucket: str, *, organisation_wide: bool = Fal
 def takes_tags(config: Any, operation: str) -> bool:
     """Whether this boto3 knows that ``operation`` of AWS Config takes tags (older ones don't)."""
     return "Tags" in config.meta.service_model.operation_model(operation).input_shape.members
+
+
+def _tagged(config: Any, arn: str) -> bool:
+    """Whether a conformance pack has the tag of a deployment.
+
+    Raises:
+        IncompleteError: its tags can't be read.
+    """
+    with aws_errors(f"read the tags of {arn}"):
+        pages = config.get_paginator("list_tags_for_resource").paginate(ResourceArn=arn)
+        return any(tag["Key"] == BUILD_TAG for page in pages for tag in page.get("Tags", ()))
 
 
 def _busy(state: Mapping[str, Any]) -> str | None:

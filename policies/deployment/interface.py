@@ -28,6 +28,14 @@ class Change:
     details: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Kept:
+    """``what`` bears a name of ours, ``why`` it isn't this deployment's: it is neither changed nor removed."""
+
+    what: str
+    why: str
+
+
 class Step(ABC):
     """One part of a deployment, in one account and region. ``name`` is how people are told of it."""
 
@@ -57,8 +65,16 @@ class Step(ABC):
             IncompleteError: the account can't be looked at.
         """
 
-    def kept(self) -> tuple[str, ...]:
+    def kept(self) -> tuple[Kept, ...]:
         """What lies beside it and looks like this step's, and isn't: ``remove`` leaves it.
+
+        Raises:
+            IncompleteError: the account can't be looked at.
+        """
+        return ()
+
+    def in_the_way(self) -> tuple[Kept, ...]:
+        """What of somebody else's has a name that this step has to give: ``apply`` would change it.
 
         Raises:
             IncompleteError: the account can't be looked at.

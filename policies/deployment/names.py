@@ -10,6 +10,9 @@ from averment.policies.rules.registry import all_rules
 PREFIX = "averment-"
 """How our Config rules are named: ``averment-<rule id>``."""
 
+BUILD_TAG = "averment:build"
+"""The tag that stacks and conformance packs of a deployment have; older versions of boto3 knew of none for packs."""
+
 LONGEST = 37
 """Reading compliance takes names of 64 characters (botocore's model of GetComplianceDetailsByConfigRule), of which a conformance pack
 adds 27: ``-conformance-pack-`` and nine more."""

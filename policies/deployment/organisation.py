@@ -14,7 +14,7 @@ from typing import Any
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.conformance import MAX_WAIT_S, asked, delivered, takes_tags
-from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.interface import Action, Change, Kept, Step
 from averment.policies.deployment.pack import BUILD, Pack
 from averment.policies.deployment.waiting import Sleep, settled
 
@@ -24,7 +24,7 @@ _NAMED = 3
 
 
 class OrganisationPacks(Step):
-    """``packs`` in every account of the organisation, and no others of their ``family``.
+    """``packs`` in every account of the organisation, and no others of ours in their ``family``.
 
     Needs ``config:PutOrganizationConformancePack``, ``DeleteOrganizationConformancePack``, ``DescribeOrganizationConformancePacks``,
     ``DescribeOrganizationConformancePackStatuses`` and ``GetOrganizationConformancePackDetailedStatus``.
@@ -54,15 +54,33 @@ class OrganisationPacks(Step):
             state = self._settled(pack.name)
             if self._change(pack, self._there().get(pack.name), state) is not None:
                 self._put(pack)
-        for name in sorted(set(self._there()) - {pack.name for pack in self.packs}):
+        for name in self._surplus(self._there()):
             self._delete(name)
 
     def present(self) -> tuple[str, ...]:
-        return tuple(f"conformance pack {name} of the organisation" for name in sorted(self._there()))
+        return tuple(f"conformance pack {name} of the organisation" for name in self._own(self._there()))
+
+    def kept(self) -> tuple[Kept, ...]:
+        there = self._there()
+        why = f"somebody else made it: it has no parameter {BUILD}"
+        return tuple(Kept(f"conformance pack {name} of the organisation", why) for name in sorted(set(there) - set(self._own(there))))
+
+    def in_the_way(self) -> tuple[Kept, ...]:
+        names = {f"conformance pack {pack.name} of the organisation" for pack in self.packs}
+        return tuple(item for item in self.kept() if item.what in names)
 
     def remove(self) -> None:
-        for name in sorted(self._there()):
+        for name in self._own(self._there()):
             self._delete(name)
+
+    def _surplus(self, there: Mapping[str, Any]) -> list[str]:
+        names = {pack.name for pack in self.packs}
+        return self._own({name: found for name, found in there.items() if name not in names})
+
+    def _own(self, there: Mapping[str, Any]) -> list[str]:
+        """Those that have the parameter of a build: AWS Config tells neither the template nor the rules of an organisation's pack."""
+        given = {name: {item["ParameterName"] for item in found.get("ConformancePackInputParameters", ())} for name, found in there.items()}
+        return sorted(name for name, parameters in given.items() if BUILD in parameters)
 
     def _changes(self) -> Iterator[Change]:
         there, states = self._there(), self._states()
@@ -70,7 +88,7 @@ class OrganisationPacks(Step):
             change = self._change(pack, there.get(pack.name), states.get(pack.name))
             if change is not None:
                 yield change
-        for name in sorted(set(there) - {pack.name for pack in self.packs}):
+        for name in self._surplus(there):
             yield Change(Action.DELETE, f"conformance pack {name} of the organisation")
 
     def _change(self, pack: Pack, found: Mapping[str, Any] | None, state: Mapping[str, Any] | None) -> Change | None:

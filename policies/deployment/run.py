@@ -9,6 +9,8 @@ from averment.core.errors import IncompleteError
 from averment.core.stopping import standing
 from averment.policies.deployment.interface import Change, Step
 
+NOT_OURS = "have whoever made it take it away, by what they made it with"
+
 
 @dataclass(frozen=True)
 class StepDiff:
@@ -22,8 +24,9 @@ def diff(steps: Sequence[Step]) -> tuple[StepDiff, ...]:
     """What a deployment would change, step by step; steps that change nothing are in it too.
 
     Raises:
-        IncompleteError: an account can't be looked at.
+        IncompleteError: an account can't be looked at, or somebody else has what bears a name of ours.
     """
+    _free(steps)
     return tuple(StepDiff(step.name, step.changes()) for step in steps)
 
 
@@ -31,8 +34,10 @@ def deploy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
     """Bring every step about, in order; those that are as they should be are left alone. Returns how many were changed.
 
     Raises:
-        IncompleteError: a step failed; says which, what stands, and that running it again goes on from there.
+        IncompleteError: a step failed; says which, what stands, and that running it again goes on from there. Or somebody else has what bears a
+            name of ours: then nothing was done.
     """
+    _free(steps)
     done: list[str] = []
     changed = 0
     for position, step in enumerate(steps):
@@ -71,6 +76,16 @@ def destroy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
         tell(f"{step.name}: gone")
         done.append(step.name)
     return removed
+
+
+def _free(steps: Sequence[Step]) -> None:
+    """See that nobody else has what bears a name that the steps give.
+
+    Raises:
+        IncompleteError: somebody has; it would be written over.
+    """
+    for item in (item for step in steps for item in step.in_the_way()):
+        raise IncompleteError(f"{item.what} isn't of such a deployment, and would be written over: {item.why}", fix=NOT_OURS)
 
 
 def _counted(number: int) -> str:

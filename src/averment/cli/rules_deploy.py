@@ -11,7 +11,7 @@ import click
 
 from averment.cli.common import NamedPath, config_option, organisation_for, stderr
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.files import write_atomic
 from averment.core.organisation import Organisation
 from averment.governance.remediation.runbooks import all_runbooks
@@ -199,6 +199,8 @@ def destroy(
 ) -> int:
     """Remove the rules from AWS Config again: packs, stack with the function's log, archives.
 
+    What bears one of their names and isn't of such a deployment stays.
+
     Example: averment rules destroy --artifacts my-artifacts --dry-run
     """
     from averment.policies.deployment import run
@@ -208,15 +210,18 @@ def destroy(
     for region, steps in places:
         there = [what for step in reversed(steps) for what in step.present()]
         click.echo("\n".join([f"{region}:", *(f"  - {what}" for what in there)]) if there else f"{region}: nothing is there")
-        for what in (what for step in steps for what in step.kept()):
-            click.echo(f"  = {what} stays: another deployment put it there, or a version that left no mark")
+        for item in (item for step in steps for item in step.kept()):
+            click.echo(f"  = {item.what} stays: {item.why}")
     if dry_run:
         return int(ExitCode.CLEAN)
     if not yes and not _agreed("Remove all of this?"):
         return int(ExitCode.CLEAN)
+    stay = [f"{item.what} in {region}" for region, steps in places for step in steps for item in step.in_the_way()]
     for region, steps in places:
         run.destroy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
         click.echo(f"{region}: removed")
+    if stay:
+        raise IncompleteError(f"not of such a deployment, and left as it was: {', '.join(stay)}", fix=run.NOT_OURS)
     return int(ExitCode.CLEAN)
 
 
@@ -273,9 +278,10 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     from averment.policies.deployment.conformance import ConformancePacks
     from averment.policies.deployment.function import FunctionAsBuilt
     from averment.policies.deployment.interface import Unwanted
+    from averment.policies.deployment.names import BUILD_TAG
     from averment.policies.deployment.stack import STACK_NAME
 
-    tags = {"averment:version": __version__, "averment:build": made.bundle.digest[:32]}
+    tags = {"averment:version": __version__, BUILD_TAG: made.bundle.digest[:32]}
     if made.organisation_wide:
         from averment.policies.deployment.organisation import OrganisationPacks
 
@@ -285,7 +291,9 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     stack = Stack(STACK_NAME, made.stack(), given, tags, region=region)
     asked = needed(made.plan)
     values: Callable[[], Mapping[str, str]] = stack.outputs if asked else dict
-    conformance = ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region)
+    conformance = ConformancePacks(
+        made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, stack_stands=lambda: bool(stack.present()), region=region
+    )
     if everything:
         return [Archive(made.bundle, artifacts, region=region, used=stack.given("ArtifactKey")), stack, conformance]
     if not asked:
