@@ -251,6 +251,26 @@ def test_an_alarm_on_dead_letters_says_what_to_do_and_rings_twice(name: str) -> 
     assert all(len(alarm["AlarmDescription"]) <= 1024 for alarm in (first, second))
 
 
+UNWATCHED = {
+    ("media-gate", "AnswerQueue"): "the question stays, and the alarm Overdue rings after two hours without its answer",
+    ("provenance-upload", "Dead"): "the API waits for the function's answer, so that none of its requests ever comes to be a dead letter",
+}
+
+
+def test_each_queue_has_an_alarm_on_what_stays_in_it() -> None:
+    """Generated media that nobody took out of signing's queue (its function throttled, or not asked) were deleted after four days, and nothing rang."""
+    unwatched = set()
+    for name, blueprint in all_blueprints().items():
+        found = read_template(blueprint)["Resources"]
+        alarms = [item["Properties"] for item in found.values() if item["Type"] == "AWS::CloudWatch::Alarm"]
+        watched = {str(alarm["Dimensions"]) for alarm in alarms if alarm.get("MetricName") == "ApproximateAgeOfOldestMessage"}
+        queues = [key for key, item in found.items() if item["Type"] == "AWS::SQS::Queue"]
+        unwatched |= {
+            (name, key) for key in queues if not any(f"'{key}.QueueName'" in said or f"'{key}', 'QueueName'" in said for said in watched)
+        }
+    assert unwatched == set(UNWATCHED)
+
+
 def snake(word: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
 

@@ -186,6 +186,7 @@ resource "aws_sqs_queue" "generated" {
   name                       = "${var.name}-generated"
   kms_master_key_id          = aws_kms_key.data.arn
   visibility_timeout_seconds = 720
+  message_retention_seconds  = 345600
   redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 5 })
 }
 
@@ -437,6 +438,21 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters_left" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 172800
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "backlog" {
+  alarm_name          = "${var.name}-backlog"
+  alarm_description   = "Generated media wait for more than fifteen minutes to be marked. They are not published meanwhile, and deleted from the queue after four days."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.generated.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 900
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
 }
