@@ -89,6 +89,7 @@ SHAPES: dict[str, Shape] = {
     "aws_cloudfront_origin_access_control": Shape(
         "AWS::CloudFront::OriginAccessControl",
         {
+            "id": to("Id"),
             "name": to("OriginAccessControlConfig.Name"),
             "origin_access_control_origin_type": to("OriginAccessControlConfig.OriginAccessControlOriginType"),
             "signing_behavior": to("OriginAccessControlConfig.SigningBehavior"),

@@ -63,6 +63,7 @@ _ARNS = {
     "AWS::KMS::Key": "arn:aws:kms:{region}:{account}:key/{name}",
     "AWS::KMS::Alias": "arn:aws:kms:{region}:{account}:{name}",
     "AWS::CloudFront::Distribution": "arn:aws:cloudfront::{account}:distribution/{name}",
+    "AWS::CloudFront::OriginAccessControl": "arn:aws:cloudfront::{account}:origin-access-control/{name}",
     "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/{name}",
     "AWS::SageMaker::EndpointConfig": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}",
     "AWS::SSM::Document": "arn:aws:ssm:{region}:{account}:document/{name}",

@@ -174,6 +174,7 @@ MAKERS: Mapping[str, Callable[[Place, Resource], Iterator[Item]]] = {
     "AWS::Budgets::Budget": _same,
     "AWS::CE::AnomalyMonitor": _same,
     "AWS::CE::AnomalySubscription": _same,
+    "AWS::CloudFront::OriginAccessControl": _same,
     "AWS::CloudWatch::CompositeAlarm": _same,
     "AWS::Cognito::IdentityPoolRoleAttachment": _same,
     "AWS::Config::ConfigRule": _same,

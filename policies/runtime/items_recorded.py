@@ -283,7 +283,12 @@ def as_written(deployment: Place, resource: Resource) -> Item:
     return deployment.envelope(resource, configuration)
 
 
-_IDS = {"AWS::Cognito::IdentityPool": "Id", "AWS::Cognito::UserPool": "UserPoolId", "AWS::Cognito::UserPoolClient": "ClientId"}
+_IDS = {
+    "AWS::CloudFront::OriginAccessControl": "Id",
+    "AWS::Cognito::IdentityPool": "Id",
+    "AWS::Cognito::UserPool": "UserPoolId",
+    "AWS::Cognito::UserPoolClient": "ClientId",
+}
 
 
 def _encoded(deployment: Place, document: Any) -> str:

@@ -80,6 +80,7 @@ DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
     "AWS::Budgets::Budget": inference.budgets,
     "AWS::CE::AnomalyMonitor": inference.anomaly_monitors,
     "AWS::CE::AnomalySubscription": inference.anomaly_subscriptions,
+    "AWS::CloudFront::OriginAccessControl": account.origin_access_controls,
     "AWS::CloudWatch::CompositeAlarm": account.composite_alarms,
     "AWS::Cognito::IdentityPoolRoleAttachment": account.identity_pool_roles,
     "AWS::Config::ConfigRule": account.config_rules,

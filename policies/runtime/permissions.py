@@ -49,6 +49,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::Budgets::Budget": ("budgets:ViewBudget",),
     "AWS::CE::AnomalyMonitor": ("ce:GetAnomalyMonitors",),
     "AWS::CE::AnomalySubscription": ("ce:GetAnomalySubscriptions",),
+    "AWS::CloudFront::OriginAccessControl": ("cloudfront:ListOriginAccessControls",),
     "AWS::CloudWatch::CompositeAlarm": ("cloudwatch:DescribeAlarms",),
     "AWS::Cognito::IdentityPoolRoleAttachment": ("cognito-identity:GetIdentityPoolRoles", "cognito-identity:ListIdentityPools"),
     "AWS::Config::ConfigRule": ("config:DescribeConfigRules",),

@@ -92,6 +92,7 @@ RECORDINGS: Mapping[str, Recording] = {
         _SDK,
         lacks="In us-east-1 only; in other regions CloudFront is asked. The tags of its origins' buckets: asked of S3.",
     ),
+    "AWS::CloudFront::OriginAccessControl": _asked("AWS::CloudFront::OriginAccessControl"),
     "AWS::CloudTrail::EventDataStore": _recorded("AWS::CloudTrail::EventDataStore", _CFN, API),
     "AWS::CloudTrail::Trail": _recorded(
         "AWS::CloudTrail::Trail", _SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."

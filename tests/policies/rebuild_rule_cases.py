@@ -32,8 +32,8 @@ BEFORE_THE_MERGE = {
 """Cases that no deployment can show to the function behind the rules, with the reason: they have no ``config.json``."""
 
 _TEXT = frozenset({"policy", "assume_role_policy", "event_pattern", "redrive_policy"})
-_IDENTIFIED = frozenset({"aws_apigatewayv2_integration"})
-"""Types that are meant by an id within a longer text; a plan holds it once they exist."""
+_IDENTIFIED = frozenset({"aws_apigatewayv2_integration", "aws_cloudfront_origin_access_control"})
+"""Types that are meant by an id, alone or within a longer text; a plan holds it once they exist."""
 _NAMES = ("bucket", "function_name", "name")
 _ARNS = {
     "aws_s3_bucket": "arn:aws:s3:::{name}",

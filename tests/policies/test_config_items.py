@@ -247,7 +247,9 @@ def test_a_distribution_s_wrapped_lists_are_unwrapped():
     outcome = subject.evaluate(distribution, Context(graph, SCOPE))
     assert (outcome.verdict, "without origin access control" in outcome.message) == (Verdict.FAIL, True)
     config["origins"]["items"][0]["originAccessControlId"] = "E2"
-    graph = graph_from_items([item])
+    signing = {"Id": "E2", "OriginAccessControlConfig": {"SigningBehavior": "always"}}
+    control = {"resourceType": "AWS::CloudFront::OriginAccessControl", "resourceId": "E2", "ARN": "E2", "configuration": signing}
+    graph = graph_from_items([item, control])
     assert subject.evaluate(next(iter(graph)), Context(graph, SCOPE)).verdict is Verdict.PASS
     config["defaultCacheBehavior"]["lambdaFunctionAssociations"] = {"quantity": 0}
     graph = graph_from_items([item])

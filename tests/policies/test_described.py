@@ -82,6 +82,14 @@ def _subscription(asked: str) -> Mapping[str, Any]:
     return {"Attributes": {"FilterPolicy": '{"kind": ["media"]}', "FilterPolicyScope": "MessageAttributes"}}
 
 
+def _controls(signing: Mapping[str, str]) -> Mapping[str, Any]:
+    """The access controls of origins: by id, when each signs."""
+    rest = {"Description": "", "Name": "media", "SigningProtocol": "sigv4", "OriginAccessControlOriginType": "s3"}
+    found = [{"Id": identity, "SigningBehavior": behaviour, **rest} for identity, behaviour in signing.items()]
+    page = {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(found)}
+    return {"OriginAccessControlList": {**page, "Items": found}}
+
+
 REST = {
     "apigateway": {
         "GetRestApis": {
@@ -386,6 +394,9 @@ ACCOUNT = {
         },
         "DescribeDeliveryChannels": {"DeliveryChannels": [{"name": "default", "s3BucketName": "acme-config"}]},
     },
+    "cloudfront": {
+        "ListOriginAccessControls": _controls({"E3OAC": "never"}),
+    },
     "cognito-identity": {
         "ListIdentityPools": {"IdentityPools": [{"IdentityPoolId": "eu-west-1:0a1b", "IdentityPoolName": "shop"}]},
         "GetIdentityPoolRoles": {"IdentityPoolId": "eu-west-1:0a1b", "Roles": {"unauthenticated": f"arn:aws:iam::{OWN}:role/guest"}},
@@ -478,6 +489,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("Subscribers", 0, "Type"): "EMAIL",
         ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
     },
+    "AWS::CloudFront::OriginAccessControl": {("OriginAccessControlConfig", "SigningBehavior"): "never", ("Id",): "E3OAC"},
     "AWS::CloudWatch::CompositeAlarm": {
         ("AlarmRule",): 'ALARM("uploads")',
         ("AlarmActions", 0): arn("sns", "on-call"),
@@ -713,8 +725,26 @@ def test_a_quarantine_is_judged_beside_the_distributions_in_its_own_region(answe
 @pytest.mark.parametrize(("gate", "verdict"), [("gate", Verdict.PASS), (None, Verdict.FAIL)])
 def test_a_distribution_is_judged_where_its_bucket_is(gate: str | None, verdict: Verdict):
     """In us-east-1, where distributions are recorded, nobody knows the tags of a bucket in Ireland."""
-    _, source = _at(PLACE, {"cloudfront": {"ListDistributions": _listed(_distribution("acme-uploads", gate))}})
+    served = {"ListDistributions": _listed(_distribution("acme-uploads", gate)), "ListOriginAccessControls": _controls({"E1": "always"})}
+    _, source = _at(PLACE, {"cloudfront": served})
     assert [entry.verdict for entry in _judged("cdn-media-gated", source)] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (_controls({"E0": "never", "E1": "no-override"}), Verdict.PASS, ""),
+        (_controls({"E1": "never"}), Verdict.FAIL, "never signs"),
+        (_controls({"E0": "always"}), Verdict.UNKNOWN, "E1 signs: CloudFront lists none of that id"),
+        (_refused, Verdict.UNKNOWN, "whether the access control E1 signs: could not list"),
+    ],
+)
+def test_whether_an_access_control_signs_is_asked_of_cloudfront(answer: Answer, verdict: Verdict, said: str):
+    """AWS Config records none: one that never signs, which leaves the bucket open to everybody, passed once deployed."""
+    served = {"ListDistributions": _listed(_distribution("acme-uploads", "gate")), "ListOriginAccessControls": answer}
+    _, source = _at(PLACE, {"cloudfront": served})
+    (entry,) = _judged("cdn-media-gated", source)
+    assert (entry.verdict, said in entry.annotation) == (verdict, True), entry.annotation
 
 
 @pytest.mark.parametrize("place", ["us-gov-west-1", "eusc-de-east-1"])
@@ -784,14 +814,14 @@ def test_where_cloudfront_should_answer_silence_is_not_none():
 
 
 def _judged(rule_id: str, source: ConfigNeighbours) -> list[Any]:
-    """The evaluations of a rule on a quarantine bucket, with the distributions of ``source`` and nothing else around it."""
+    """The evaluations of a rule on a quarantine bucket, with what CloudFront has by ``source`` and nothing else around it."""
     case = Path(__file__).resolve().parents[2] / "policies" / "rules" / "quarantine_not_served" / "cases" / "no_access_block.pass"
     items = json.loads((case / "config.json").read_text(encoding="utf-8"))["configurationItems"]
     (bucket,) = ({**item, "tags": {"data-class": "ugc"}} for item in items if item["resourceId"] == "acme-uploads")
 
     class Around(MemoryNeighbours):
         def items(self, resource_type: str) -> Any:
-            return source.items(resource_type) if resource_type == "AWS::CloudFront::Distribution" else super().items(resource_type)
+            return source.items(resource_type) if resource_type.startswith("AWS::CloudFront::") else super().items(resource_type)
 
     return list(Evaluator(rule(rule_id), Around([bucket]), Scope((OWN,)), {}, OWN).every())
 

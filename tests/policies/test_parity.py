@@ -180,6 +180,11 @@ def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
 
 
 _REASONS: dict[str, tuple[str, ...]] = {
+    "AWS::CloudFront::OriginAccessControl": (
+        "cdn_media_gated/gated.pass",
+        "cdn_media_gated/gated_at_origin.pass",
+        "cdn_media_gated/never_signed.fail",
+    ),
     "AWS::CloudWatch::CompositeAlarm": (
         "inference_cost_watched/alarm_muted.fail",
         "inference_cost_watched/alarm_without_action.fail",

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, PropertyPath, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
 from averment.policies.rules.origins import DISTRIBUTION, Origin, is_open, name_of, origins
 
+CONTROL = "AWS::CloudFront::OriginAccessControl"
 _FUNCTION_EVENTS = ("viewer-request",)
 _LAMBDA_EVENTS = ("viewer-request", "origin-request", "origin-response")
 _TERRAFORM_GATE = """\
@@ -55,7 +56,7 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
             media.append(_Media(origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})"))
         elif not tagged and (doubt := _untagged(bucket, context)) is not None:
             media.append(_Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt))
-    outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context.graph)) for entry in media]
+    outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context)) for entry in media]
     for behaviour, path in _behaviours(distribution):
         if isinstance(behaviour, Unknown):
             if media:
@@ -98,7 +99,7 @@ def _untagged(bucket: Resource, context: Context) -> Unknown | None:
     return may_hold_media(replace(bucket, outside=True), context.scope)
 
 
-def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) -> Outcome:
+def _access(origin: Origin, subject: str, distribution: Resource, context: Context) -> Outcome:
     """Whether only CloudFront can read the origin's bucket (access control, or the older access identity)."""
     where = distribution.where(*origin.path)
     control = origin.settings.get("OriginAccessControlId")
@@ -107,7 +108,10 @@ def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) 
         identity = identity.get("OriginAccessIdentity")
     if origin.website:
         return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
-    found = graph.target(control)
+    found = _control(control, context.graph)
+    if found is None and isinstance(control, str) and control and distribution.dialect is Dialect.CONFIG:
+        reason = context.unread.get(CONTROL, "CloudFront lists none of that id")
+        return unknown(f"whether the access control {control} signs: {reason} ({subject})", where=where)
     signing = found.get("OriginAccessControlConfig", "SigningBehavior") if isinstance(found, Resource) else None
     if isinstance(found, Resource) and isinstance(signing, Unknown):
         return unknown(f"{subject}; whether its access control {found.address} signs could not be resolved: {signing.reason}", where=where)
@@ -121,6 +125,14 @@ def _access(origin: Origin, subject: str, distribution: Resource, graph: Graph) 
     if doubt is not None:
         return unknown(f"{subject}; its access control could not be resolved: {doubt.reason}", where=where)
     return fail(f"{subject} without origin access control", where=where, fix=_fix_access(distribution))
+
+
+def _control(value: Any, graph: Graph) -> Resource | None:
+    """The access control that ``value`` means: a link, or the id as a deployed distribution has it."""
+    found = graph.target(value)
+    if isinstance(found, Resource) or not isinstance(value, str) or not value:
+        return found if isinstance(found, Resource) else None
+    return next(iter(graph.holding(CONTROL, "Id", value)), None)
 
 
 def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Unknown, PropertyPath]]:
@@ -225,5 +237,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Give the origin an access control, and attach a function that lets a request through by the object's verdict.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET,),
+    neighbours=(BUCKET, CONTROL),
 )

@@ -1,4 +1,4 @@
-"""The account's own settings: AWS Config itself, roles of identity pools, subscriptions to topics, alarms on alarms."""
+"""The account's own settings: AWS Config itself, roles of identity pools, subscriptions, alarms on alarms, access controls of the CDN."""
 
 from __future__ import annotations
 
@@ -61,6 +61,16 @@ def composite_alarms(ask: Ask) -> Iterator[Item]:
         wanted = ("AlarmName", "AlarmRule", "ActionsEnabled", "AlarmActions", "ActionsSuppressor")
         configuration = {key: alarm.get(key) for key in wanted}
         yield ask.item("AWS::CloudWatch::CompositeAlarm", alarm["AlarmName"], alarm["AlarmArn"], configuration)
+
+
+def origin_access_controls(ask: Ask) -> Iterator[Item]:
+    """How CloudFront signs what it asks origins for; none in a partition without CloudFront."""
+    for control in ask.pages("cloudfront", "list_origin_access_controls", "OriginAccessControlList.Items"):
+        identity = control["Id"]
+        wanted = ("Name", "OriginAccessControlOriginType", "SigningBehavior", "SigningProtocol")
+        configuration = {"Id": identity, "OriginAccessControlConfig": {key: control.get(key) for key in wanted}}
+        arn = f"arn:{ask.partition}:cloudfront::{ask.account}:origin-access-control/{identity}"
+        yield ask.item("AWS::CloudFront::OriginAccessControl", identity, arn, configuration)
 
 
 def identity_pool_roles(ask: Ask) -> Iterator[Item]:

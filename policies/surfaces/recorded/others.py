@@ -129,6 +129,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::Budgets::Budget": ("Budget",),
     "AWS::CE::AnomalyMonitor": ("MonitorName",),
     "AWS::CE::AnomalySubscription": ("SubscriptionName",),
+    "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig",),
     "AWS::CloudTrail::EventDataStore": ("EventDataStoreArn", "Name", "AdvancedEventSelectors"),
     "AWS::CloudWatch::Alarm": ("alarmName", "alarmArn"),
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "AlarmRule"),
