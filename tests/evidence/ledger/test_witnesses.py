@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -29,6 +30,7 @@ from averment.evidence.ledger.witness import BehindError, RemoteWitness, Witness
 from averment.evidence.package.verify import Vouching, verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.directory import DirectoryStore
+from averment.evidence.stores.interface import StoreError
 from averment.evidence.verification.vouching import cosigners
 
 ORIGIN = "example.com/shop"
@@ -190,6 +192,61 @@ def test_a_witness_refuses_what_does_not_extend_the_last(witness):
     with pytest.raises(VerificationError, match="not known"):
         witness("other.example").observe(note_of(1, one), 0, [])
     assert observer.latest(ORIGIN).size == 1
+
+
+def test_of_two_histories_at_once_a_witness_cosigns_one(witness, monkeypatch):
+    """Both begin where it stood last: whoever is second is told the size that it knows now, and nothing of theirs is cosigned or remembered."""
+    observer, genuine = witness(logs={ORIGIN: [LOG_KEY]}), DirectoryStore.replace_if
+    mine, theirs = note_of(1, b"\x01" * 32), note_of(1, b"\x02" * 32)
+
+    def faster(self, name, data, version):
+        monkeypatch.undo()
+        observer.observe(theirs, 0, [])
+        return genuine(self, name, data, version)
+
+    monkeypatch.setattr(DirectoryStore, "replace_if", faster)
+    with pytest.raises(BehindError) as behind:
+        observer.observe(mine, 0, [])
+    assert behind.value.size == 1
+    assert observer.latest(ORIGIN).root == b"\x02" * 32
+
+
+def test_what_could_not_be_remembered_is_not_cosigned(witness, monkeypatch):
+    """A cosignature that the witness forgets is one that it gives to another history as well; nor does it cosign beside a memory that was changed."""
+    observer = witness(logs={ORIGIN: [LOG_KEY]})
+
+    def full(*_):
+        raise StoreError("no space is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryStore, "replace_if", full)
+        patch.setattr("averment.evidence.ledger.witness.cosign", lambda *_: pytest.fail("it cosigned"))
+        with pytest.raises(StoreError):
+            observer.observe(note_of(1, b"\x01" * 32), 0, [])
+    assert observer.latest(ORIGIN).size == 0
+    observer.observe(note_of(2, b"\x01" * 32), 0, [])
+    [memory] = (path for path in observer._store.root.rglob("witnessed/*") if path.is_file())
+    memory.write_bytes(note_of(0, EMPTY_ROOT, key_of("x")))
+    with pytest.raises(VerificationError, match=f"remembers of {ORIGIN} is no checkpoint of it"):
+        observer.observe(note_of(1, b"\x02" * 32), 0, [])
+
+
+def test_a_witness_has_a_name_of_its_own(witness):
+    """Under the log's name its cosignature would look like the log's signature; a name with a space or a plus can't stand in a note."""
+    for name in (ORIGIN, "w example", "w+example", ""):
+        with pytest.raises(BadInputError, match=r"is the name of the log|can't be a witness's name"):
+            Witness(DirectoryStore(Path("nowhere")), name, key_of("w"), {ORIGIN: [LOG_KEY]})
+    assert witness(logs={ORIGIN: [LOG_KEY]}).key.name == "w.example"
+
+
+def test_a_key_beside_the_log_goes_by_its_own_id(tmp_path, make_record):
+    """Another key in a key's file is told as a change of the ledger, with how to restore it, and not taken."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    append(shop, make_record(1))
+    [file] = (tmp_path / ".averment/ledger/keys").glob("*.vkey")
+    file.write_text(f"{LOG_KEY}\n")
+    with pytest.raises(VerificationError, match=f"keys/{file.name} holds another key than its name says"):
+        open_ledger(shop)
 
 
 def test_checkpoints_are_cosigned_as_the_log_grows(witnessed, make_record):
