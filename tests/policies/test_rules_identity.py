@@ -496,6 +496,40 @@ def test_two_names_are_not_read_as_one(function: str, role: str, verdict: Verdic
     assert found.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("denied", "verdict"),
+    [
+        ("Action: rekognition:GetFaceLivenessSessionResults, Resource: '*'", Verdict.FAIL),
+        ("Action: 'rekognition:*', Resource: '*'", Verdict.NOT_APPLICABLE),
+        ("Action: rekognition:CompareFaces, Resource: '*'", Verdict.NOT_APPLICABLE),
+        ("Action: rekognition:DetectLabels, Resource: '*'", Verdict.PASS),
+        (
+            "Action: rekognition:GetFaceLivenessSessionResults, Resource: '*', Condition: {Bool: {'aws:ViaAWSService': 'true'}}",
+            Verdict.PASS,
+        ),
+    ],
+    ids=["liveness", "all", "the match", "neither", "at times"],
+)
+def test_liveness_that_is_denied_beside_the_match_is_not_allowed(tmp_path: Path, denied: str, verdict: Verdict):
+    """A role that may compare faces and has liveness taken back passed by what it was given; a match that is taken back needs none."""
+    role = f"""\
+  Checkout:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}]}}
+      Policies:
+        - PolicyName: faces
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: [rekognition:GetFaceLivenessSessionResults, rekognition:CompareFaces]
+                Resource: '*'
+        - PolicyName: boundaries
+          PolicyDocument: {{Statement: [{{Effect: Deny, {denied}}}]}}
+"""
+    assert judged(tmp_path, "face-match-needs-liveness", role).verdict is verdict
+
+
 def test_a_private_sam_api_is_closed(tmp_path: Path):
     """SAM says by ``Type`` that an API is private, where CloudFormation says ``Types``."""
     resources = """\

@@ -89,6 +89,22 @@ def test_a_trail_of_the_organisation_may_log_elsewhere(tmp_path: Path, parameter
     assert of_template(tmp_path, "media-access-logged", UPLOADS, parameters).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("acl", "verdict"),
+    [
+        ("PublicRead", Verdict.FAIL),
+        ("PublicReadWrite", Verdict.FAIL),
+        ("AuthenticatedRead", Verdict.FAIL),  # any account of AWS at all
+        ("Private", Verdict.PASS),
+        ("BucketOwnerFullControl", Verdict.PASS),
+    ],
+)
+def test_an_acl_by_which_others_read_uploads_serves_them(tmp_path: Path, acl: str, verdict: Verdict):
+    """Whoever has an account of AWS is as good as anyone, whatever the word "authenticated" suggests."""
+    bucket = UPLOADS.replace("acme-uploads}", f"acme-uploads, AccessControl: {acl}}}")
+    assert of_template(tmp_path, "quarantine-not-served", bucket).verdict is verdict
+
+
 GATE = (
     UPLOADS
     + """\
