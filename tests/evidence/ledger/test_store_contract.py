@@ -365,3 +365,20 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert list(store.list("")) == ["head"]
     assert store.get("head").data == b"old"
     assert list((tmp_path / ".tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["s3:/ledger/shop", "s3:ledger", "S3://ledger", "S3:ledger", "gs://ledger/shop", "https://ledger.example", "s3://", "s3:///shop"],
+)
+def test_a_slip_in_a_buckets_address_is_no_folder(tmp_path, text):
+    """Taken for a folder, the record of a quarter would go to the disk of whichever machine ran the job, and away with it."""
+    with pytest.raises(BadInputError):
+        open_store(text, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_called_like_a_bucket_is_one(tmp_path):
+    """Only what is written as an address is one."""
+    for text in ("s3", "s3/ledger", "records/s3:2026"):
+        assert open_store(text, tmp_path).location == DirectoryStore(tmp_path / text).location
