@@ -14,7 +14,8 @@ from botocore.validate import ParamValidator
 
 from averment.cli.main import run
 from averment.cli.review import _ways_to_look
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.gate import delivery
 from averment.detector.gate.cases import CaseState
 from averment.detector.gate.delivery import (
     admit_at_edge,
@@ -112,6 +113,35 @@ def test_a_takedown_can_be_done_again(site: Any, reviews: Reviews, edge: Edge) -
     again = take_down(reviews, "a.jpg", by=ADA, reason="x", distribution=distribution(), addresses=[f"{edge.address}/a.jpg"])
     assert (again.withdrawn, again.still_served) == (None, ())
     assert again.invalidation is not None
+
+
+@pytest.mark.parametrize("polls", [2, 10_000], ids=["in time", "never"])
+def test_a_takedown_waits_for_the_edge_and_says_if_it_did_not_come(
+    site: Any, reviews: Reviews, edge: Edge, monkeypatch: pytest.MonkeyPatch, polls: int
+) -> None:
+    """Addresses are asked when the edge has dropped its copies and not before; where it doesn't in time, that is no takedown that was done."""
+    asked, waited = [], list[float]()
+
+    class Slow:
+        def get_invalidation(self, **named: Any) -> dict[str, Any]:
+            asked.append((named["DistributionId"], named["Id"]))
+            return {"Invalidation": {"Id": "I1", "Status": "Completed" if len(asked) >= polls else "InProgress"}}
+
+    monkeypatch.setattr(delivery, "client", lambda _: Slow())
+    monkeypatch.setattr(delivery, "begin_invalidation", lambda *_: {"Id": "I1", "Status": "InProgress"})
+    monkeypatch.setattr(delivery.time, "monotonic", lambda: sum(waited))
+    monkeypatch.setattr(delivery.time, "sleep", waited.append)
+    what: dict[str, Any] = {"by": ADA, "reason": "x", "distribution": "D1", "addresses": [f"{edge.address}/a.jpg"], "patience": 12.0}
+    if polls == 2:
+        done = take_down(reviews, "a.jpg", **what)
+        assert (done.invalidation, [answer.status for answer in done.answers]) == ("I1", [403])
+        assert asked == [("D1", "I1")] * 2
+    else:
+        with pytest.raises(IncompleteError, match=r"the invalidation I1 of a\.jpg did not complete within 12 s"):
+            take_down(reviews, "a.jpg", **what)
+        assert sum(waited) == 12
+        assert not [line for line in site.logged() if line["event"] == "takedown"]
+    assert site.published("a.jpg") is None
 
 
 SILENT = "http://127.0.0.1:9/a.jpg"
