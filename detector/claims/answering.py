@@ -46,7 +46,7 @@ def too_few(answered: int, asked: int, least: float, what: str = "the images") -
 
 
 def silent_classes(metric: Metric, found: Sequence[Observation], least: float, of: str = "") -> list[str]:
-    """Of each class that ``metric`` speaks about, each generator by itself for APCER, why too few of it were answered."""
+    """Of each class in ``found``, which ``metric`` speaks about, each generator by itself for APCER, why too few of it were answered."""
     return [reason for name, members in _classes(metric, found).items() if (reason := _silent(members, least, f"the {name}{of}"))]
 
 
@@ -61,7 +61,6 @@ def _silent(members: Sequence[Observation], least: float, what: str) -> str:
 
 
 def _classes(metric: Metric, found: Sequence[Observation]) -> dict[str, list[Observation]]:
-    concerned = metric.concerns(found)
     if metric.name == "apcer":
-        return {f"attacks by {name}": [o for o in concerned if o.species == name] for name in metric.species(concerned)}
-    return {"attacks": [o for o in concerned if o.attack], "bona fide images": [o for o in concerned if not o.attack]}
+        return {f"attacks by {name}": [o for o in found if o.species == name] for name in metric.species(found)}
+    return {"attacks": [o for o in found if o.attack], "bona fide images": [o for o in found if not o.attack]}

@@ -44,13 +44,13 @@ class Metric:
         """By how much ``after`` is worse than ``before``; negative where it is better."""
         return before - after if self.name in HIGHER_IS_BETTER else after - before
 
-    def concerns(self, observations: Sequence[Observation]) -> list[Observation]:
-        """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others. A bona fide image of which a family
-        can't say has no decision (``observing.decided``); an attack that the others don't flag is missed, whatever that one would say."""
+    def concerns(self, observations: Sequence[Observation], threshold: float) -> list[Observation]:
+        """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others. A bona fide image below the
+        ``threshold`` of which a family can't say has no decision (``observing.decided``); an attack that the others don't flag is missed, whatever that one would say."""
         if self.name == "apcer":
             return [o for o in observations if o.attack]
         if self.name == "bpcer":
-            return [observing.decided(o) for o in observations if not o.attack]
+            return [observing.decided(o, threshold) for o in observations if not o.attack]
         return list(observations)
 
     def species(self, observations: Sequence[Observation]) -> list[str]:
@@ -108,7 +108,7 @@ class Tally:
 
 def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Tally | None:
     """``metric`` over ``observations`` of which each unit has its place in ``index``; None where a class is missing."""
-    concerned = metric.concerns(observations)
+    concerned = metric.concerns(observations, threshold)
     sizes = [list(Counter(o.unit for o in concerned if o.attack is kind).values()) for kind in (True, False)]
     present = [counts for counts in sizes if counts]
     if not present or (len(present) < len(sizes) and metric.name not in AT_THRESHOLD):

@@ -230,11 +230,11 @@ def flagged(score: Score, threshold: float) -> bool:
     return score.highest is not None and score.highest >= threshold
 
 
-def decided(observation: Observation) -> Observation:
-    """``observation`` as one of the detector's decision over all its families: where one of them is silent, a low probability of the others leaves the
-    decision open (``Score.open_question``), and that nothing was flagged is no right answer."""
+def decided(observation: Observation, threshold: float) -> Observation:
+    """``observation`` as one of the detector's decision over all its families: where one of them is silent, probabilities below the
+    ``threshold`` leave the decision open (``Score.open_question``), and that nothing was flagged is no right answer."""
     score = observation.score
-    if score.cannot_say is not None or not score.silent:
+    if score.cannot_say is not None or not score.silent or flagged(score, threshold):
         return observation
     return replace(observation, score=Score(cannot_say=score.open_question), part=True)
 

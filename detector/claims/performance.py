@@ -119,7 +119,7 @@ class PerformanceClaim(ClaimType):
         statement = read(spec)
         given = opened(statement, context, self.name)
         level = sequential.level(spec, statement.confidence, context.looks, given.inputs, seed=context.seed)
-        observations = statement.metric.concerns(observe(given.population, given.detector, statement))
+        observations = statement.metric.concerns(observe(given.population, given.detector, statement), given.info.threshold)
         finding = measure(statement, observations, given.info.threshold, context.seed, level)
         verdict, reason = _verdict(statement, finding)
         result = ClaimResult(

@@ -91,18 +91,19 @@ class RobustnessClaim(ClaimType):
         how: dict[str, JSON] = {"transforms": [str(transform) for transform in statement.transforms], "pillow": imaging_version()}
         inputs = {**given.inputs, **how}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed, videos = observe(given.population, given.detector, statement)
+        everything, videos = observe(given.population, given.detector, statement)
+        observed = {name: statement.metric.concerns(found, given.info.threshold) for name, found in everything.items()}
         rows = _drops(statement, observed, given.info.threshold, context.seed, level)
-        concerned = statement.metric.concerns(observed[UNTOUCHED])
+        concerned = observed[UNTOUCHED]
         unknown = answering.told(answering.silent_classes(statement.metric, concerned, statement.answered, ", untouched,"))
         unknown += statement.metric.nameless(concerned)
         unknown += f"; of {counted(videos, 'video')} nothing is known, for videos are not transformed" if videos else ""
-        verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]), unknown.removeprefix("; "))
+        verdict, reason, interval, needed = _verdict(statement, rows, level, len(concerned), unknown.removeprefix("; "))
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
-            reason=reason + observing.silence(concerned) + _silent_after(statement, observed),
+            reason=reason + observing.silence(concerned) + _silent_after(observed),
             estimate=max((row.difference.figure for row in rows), default=None),
             interval=interval,
             bar=statement.bar,
@@ -201,7 +202,7 @@ def _score_transformed(detector: Detector, transform: Transform, contents: Seque
 
 
 def _drops(statement: Statement, observed: Mapping[str, list[Observation]], threshold: float, seed: int, level: Level) -> list[Row]:
-    metric, untouched = statement.metric, statement.metric.concerns(observed[UNTOUCHED])
+    metric, untouched = statement.metric, observed[UNTOUCHED]
     index = {name: place for place, name in enumerate(sorted({o.unit for o in untouched}))}
     cells: dict[tuple[str, str], Tally] = {}
     for name, found in observed.items():
@@ -214,7 +215,7 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
     replicates = dict(zip(cells, differences.resampled(list(cells.values()), len(index), len(untouched), seed), strict=True))
     figures = {cell: differences.plain(tally, len(index)) for cell, tally in cells.items()}
     careful = differences.strict(level.confidence, sum(name != UNTOUCHED for name, _ in cells))
-    silent = {name: sum(o.score.cannot_say is not None for o in metric.concerns(found)) for name, found in observed.items()}
+    silent = {name: sum(o.score.cannot_say is not None for o in found) for name, found in observed.items()}
     rows = []
     for name, species in cells:
         if name == UNTOUCHED:
@@ -230,13 +231,9 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
     return rows
 
 
-def _silent_after(statement: Statement, observed: Mapping[str, list[Observation]]) -> str:
+def _silent_after(observed: Mapping[str, list[Observation]]) -> str:
     """How many images could not be scored after which transform, as the end of a sentence."""
-    silent = {
-        name: sum(o.score.cannot_say is not None for o in statement.metric.concerns(found))
-        for name, found in observed.items()
-        if name != UNTOUCHED
-    }
+    silent = {name: sum(o.score.cannot_say is not None for o in found) for name, found in observed.items() if name != UNTOUCHED}
     told = ", ".join(f"{count} after {name}" for name, count in silent.items() if count)
     return f"; not scored: {told}" if told else ""
 

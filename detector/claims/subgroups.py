@@ -131,7 +131,7 @@ class SubgroupClaim(ClaimType):
             raise given.population.lacks(statement.by, "by")
         inputs: dict[str, JSON] = {**given.inputs, "by": statement.by}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed = statement.metric.concerns(observing.observe(given.population, given.detector, statement))
+        observed = statement.metric.concerns(observing.observe(given.population, given.detector, statement), given.info.threshold)
         grouped = [o for o in observed if o.item.labels.get(statement.by, "").strip()]
         cells = _cells(statement, grouped, given.info.threshold)
         gaps = _gaps(statement, cells, grouped, given.info.threshold, context.seed, level)

@@ -161,6 +161,15 @@ def test_a_detector_that_is_stuck_is_told(tmp_path: Path) -> None:
     assert [told in result.reason for result in made] == [True, False]
 
 
+def test_a_genuine_picture_that_was_flagged_is_not_told_as_one_that_could_not_be_scored(tmp_path: Path) -> None:
+    """Whatever its other family would have said: it is accused, as in a scan. With half of them flagged, the reason said that none could be scored."""
+    made = replace(context(tmp_path, rows([0.1] * 30 + [0.9] * 30, [0.9] * 60)), detector=FaceBlind())
+    bpcer = run_claim(error_claim("bpcer"), made)
+    assert bpcer.estimate == 1.0
+    assert "; 30 of 60 images the detector could not score, 30 of them in one of its families," in bpcer.reason
+    assert bpcer.details["non_response_reasons"] == {"manipulated-face: model not loaded": 30}
+
+
 @pytest.mark.parametrize(("generators", "words"), [(1, "worst of 1 generator"), (2, "worst of 2 generators")])
 def test_the_method_counts_generators(tmp_path: Path, generators: int, words: str) -> None:
     """In words that agree with their number."""
