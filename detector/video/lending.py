@@ -91,22 +91,23 @@ def object_on_disk(s3: Any, bucket: str, key: str, version: str | None = None) -
         "s3transfer.exceptions", extra="aws", needed_for="reading from S3"
     )  # download_fileobj raises these, not boto3's
     asked = {"VersionId": version} if version else {}
+    named = f"s3://{bucket}/{key}" + (f"?versionId={version}" if version else "")
     with _folder() as folder:
         path = folder / "clip"
         try:
-            with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
+            with aws_errors(f"read {named}"), _disk_errors(), path.open("wb") as file:
                 head = s3.head_object(Bucket=bucket, Key=key, **asked)
                 _check(int(head["ContentLength"]))
                 pinned = version_pin(head)
                 s3.download_fileobj(bucket, key, file, ExtraArgs=pinned or asked)
                 if not pinned and object_state(s3.head_object(Bucket=bucket, Key=key, **asked)) != object_state(head):
-                    raise IncompleteError(f"could not read s3://{bucket}/{key}: {_REPLACED}")
+                    raise IncompleteError(f"could not read {named}: {_REPLACED}")
         except transfer.RetriesExceededError as error:
-            raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off again and again") from error
+            raise IncompleteError(f"could not read {named}: it broke off again and again") from error
         except getattr(transfer, "S3DownloadFailedError", ()) as error:  # another ETag than when it began; earlier releases have none
-            raise IncompleteError(f"could not read s3://{bucket}/{key}: {_REPLACED}") from error
+            raise IncompleteError(f"could not read {named}: {_REPLACED}") from error
         if path.stat().st_size != int(head["ContentLength"]):
-            raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off")
+            raise IncompleteError(f"could not read {named}: it broke off")
         yield Downloaded(path, head)
 
 

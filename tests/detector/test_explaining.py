@@ -285,7 +285,11 @@ def test_a_version_is_explained_and_not_what_lies_there_by_now(
     out = ["--out", str(tmp_path / "why.png")]
     assert run(["media", "explain", "s3://media/a%20b.png", *out]) == 3
     assert run(["media", "explain", f"s3://media/a%20b.png?versionId={first}", *out]) == 1
+    capfd.readouterr()
     assert run(["media", "explain", "s3://media/a%20b.png?versionId=gone", *out]) == 3
+    assert "could not read s3://media/a b.png?versionId=gone: " in capfd.readouterr().err
+    s3.put_object(Bucket="media", Key="a b.png", Body=photograph())
+    assert run(["media", "explain", "s3://media/a%20b.png?versionId=", *out]) == 2, "as a variable that isn't set leaves it"
     film = s3.put_object(Bucket="media", Key="c.mp4", Body=photograph())["VersionId"]
     capfd.readouterr()
     assert run(["media", "explain", f"s3://media/c.mp4?versionId={film}", *out]) == 3

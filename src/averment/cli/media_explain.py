@@ -91,10 +91,12 @@ def _on_disk(place: str) -> Iterator[Path]:
         with file_on_disk(Path(place)) as path:
             yield path
         return
-    name, _, version = place.partition(_VERSION)
+    name, pinned, version = place.partition(_VERSION)
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise BadInputError(f"'{place}' names no object", fix="write s3://bucket/key, as averment media scan prints it")
+    if pinned and not version:
+        raise BadInputError(f"'{place}' names no version", fix=f"write it behind {_VERSION}, or leave that out for the present one")
     with object_on_disk(client("s3"), bucket, unquote(key), unquote(version) or None) as downloaded:
         yield downloaded.path
 
