@@ -41,7 +41,7 @@ class LookBook:
         if _inferred(record):
             spec = record.query["claim"]
             figure, measure = _figure(spec)
-            whole = _whole(spec) if leaves_nothing_out(spec, record.payload.get("inputs")) else None
+            whole = _whole(spec) if _of_all_rows(spec) or leaves_nothing_out(spec, record.payload.get("inputs")) else None
             self._made.append(_Made(figure, measure, record, _look(record), whole))
 
     def of(self, asked: AskedClaim) -> Looks:
@@ -53,7 +53,8 @@ class LookBook:
         kin = [made.look for made in others if made.measure == measure]
         all_rows = _whole(asked.spec)
         whole = [made.look for made in others if made.measure != measure and made.whole == all_rows]
-        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin), whole=tuple(whole), root=self._root)
+        looks = tuple(made.look for made in own)
+        return Looks(looks, self._now, kin=tuple(kin), whole=tuple(whole), all_rows=_of_all_rows(asked.spec), root=self._root)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def _figure(spec: Mapping[str, Any]) -> tuple[bytes, bytes]:
 def _whole(spec: Mapping[str, Any]) -> bytes:
     """The figure of ``spec`` without the names of its populations and the labels of their rows."""
     return _figure({name: value for name, value in spec.items() if name != "where"})[1]
+
+
+def _of_all_rows(spec: Mapping[str, Any]) -> bool:
+    """Whether the statement picks no rows among those that its figure is of."""
+    return not _told({name: value for name, value in spec.items() if name != "looks"}).get("where")
 
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class Looks:
     """The earlier tests of one claim, oldest first, as they stand at the moment ``now``.
 
     ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``whole`` were
-    at the same figure of all rows, though the statement's labels were others: they count where today's leave out no row either. ``media``
-    is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
+    at the same figure of all rows, though the statement's labels were others: they count where today's leave out no row either, or say nothing
+    (``all_rows``). ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
     is no earlier look at the same, whatever else they have in common. ``recorded`` is what a record says of the look that it was: who runs
     it again takes that look, and no other. ``root`` is the folder from which places are told that aren't absolute.
     """
@@ -151,6 +151,7 @@ class Looks:
     media: str | None = None
     kin: tuple[Look, ...] = ()
     whole: tuple[Look, ...] = ()
+    all_rows: bool = False
     recorded: Mapping[str, Any] | None = None
     root: Path = field(default_factory=Path)
 

@@ -200,7 +200,11 @@ def level(
     plan = read_plan(spec)
     if looks.recorded is not None:
         return _recorded(looks.recorded, confidence, plan)
-    made = [look for look in _counted(looks, inputs, whole=leaves_nothing_out(spec, inputs)) if not _lapsed(look, plan, looks.now)]
+    made = [
+        look
+        for look in _counted(looks, inputs, whole=looks.all_rows or leaves_nothing_out(spec, inputs))
+        if not _lapsed(look, plan, looks.now)
+    ]
     same: dict[object, list[Look]] = {}
     for index, look in enumerate(made):
         same.setdefault(_data(look) if repeatable else index, []).append(look)

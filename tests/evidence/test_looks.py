@@ -237,18 +237,20 @@ def test_labels_that_leave_no_row_out_make_no_other_figure(tmp_path: Path, monke
         (20, {}),
         (25, {"kind": "image"}),
         (30, {"kind": "image", "split": "test"}),
-        (35, {}),
+        (35, {"label": "real"}),
+        (36, {}),
         (40, {"odd": "1"}),
         (45, {"odd": "0"}),
     ):
         for number in range(count):
             (tmp_path / f"{number}.png").write_bytes(b"%d" % number)
         lines = "".join(f"{number}.png,real,image,test,{number % 2}\n" for number in range(count))
-        (tmp_path / "m.csv").write_text(f"file,label,kind,split,odd\n{lines}")
+        (tmp_path / "fake.png").write_bytes(b"fake")
+        (tmp_path / "m.csv").write_text(f"file,label,kind,split,odd\n{lines}fake.png,synthetic,image,test,0\n")
         (tmp_path / "claim.yaml").write_text(json.dumps({**SPEC, "where": rows}))
         run(["prove", "claim.yaml", "--format", "json"])
         numbers.append(json.loads(capsys.readouterr().out)[0]["result"]["look"]["number"])
-    assert numbers == [1, 2, 3, 4, 1, 1]
+    assert numbers == [1, 2, 3, 4, 5, 1, 1]
 
 
 def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
