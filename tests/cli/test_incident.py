@@ -144,6 +144,18 @@ def test_clocks_can_be_read_on_80_columns(command: Command, monkeypatch: pytest.
     assert max(map(len, lines[: at + 6])) <= 80
 
 
+def test_clocks_can_be_read_beside_an_id_that_goes_elsewhere(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id goes into a variable (``ID=$(averment incident open ...)``), and the clocks to a terminal that is as narrow as another."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, identifier, said = command("open", "Another faked picture", *BY)
+    assert (code, len(identifier.split())) == (0, 1)
+    clocks, questions, _ = said.partition("not answered yet: ")
+    assert "nis2-early-warning  may be due by " in clocks
+    assert questions
+    assert max(map(len, clocks.splitlines())) <= 80
+
+
 def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:
     """One measure that is refused doesn't keep the next from being tried; exit 3, and both are on record; undoing goes by the entry."""
     iam = boto3.client("iam")

@@ -228,6 +228,6 @@ def left_of(due_by: datetime, now: datetime) -> str:
     return f"overdue by {text}" if seconds < 0 else text
 
 
-def width() -> int | None:
-    """The width of tables: the terminal's, and in a pipe wide enough for nothing to be folded away."""
-    return None if sys.stdout.isatty() else WIDE
+def width(*, errors: bool = False) -> int | None:
+    """The width of tables on stdout (or on stderr): the terminal's, and in a pipe wide enough for nothing to be folded away."""
+    return None if (sys.stderr if errors else sys.stdout).isatty() else WIDE

@@ -244,7 +244,7 @@ def _show_running(incident: Incident) -> None:
 
     running = incident.running
     if running:
-        print_clocks(GuardedConsole(stderr=True, highlight=False, width=width()), running)
+        print_clocks(GuardedConsole(stderr=True, highlight=False, width=width(errors=True)), running)
     else:
         stderr.print("no clock is running")
 
