@@ -53,7 +53,7 @@ _MODELS = re.compile(
 """Models that make pictures or video."""
 
 _LIVENESS = b"|".join(name.encode() for name, operation in BY_NAME.items() if operation == RESULT)
-_COMMON = frozenset({"searchUsers", "search_users"})
+_COMMON = frozenset({"searchFaces", "search_faces", "searchUsers", "search_users"})
 """Operations whose methods are called what many programs call functions of their own."""
 _FACE_CALL = re.compile(
     rb"\b(?:(" + b"|".join(name.encode() for name in sorted(BY_NAME) if name not in _COMMON) + rb")[ ]*\(|(" + _LIVENESS + rb")\b)"

@@ -611,3 +611,18 @@ def test_who_may_assume_a_role_is_read_with_its_conditions(tmp_path: Path, trust
     """Anyone of one's own account is nobody from outside; a right to tag sessions lets nobody in."""
     text = INVOKE.format(trusted=trusted, assumes=assumes, tied=tied, resource=ONE, condition="{}")
     assert judged(tmp_path, "inference-least-privilege", text).verdict is verdict
+
+
+def test_a_function_of_the_programs_own_that_is_called_search_faces_searches_no_collection(tmp_path: Path):
+    """It compares a photo with each of an album: "SearchFaces is called" was said of it, and that failed."""
+    (tmp_path / "h.py").write_text(
+        "import boto3\nrek = boto3.client('rekognition')\ndef search_faces(photo, album):\n"
+        "    return [one for one in album if rek.compare_faces(SourceImage=photo, TargetImage=one)['FaceMatches']]\n"
+        "def handler(event, context):\n    return search_faces(event['photo'], event['album'])\n",
+        encoding="utf-8",
+    )
+    allowed = "[{Statement: [{Effect: Allow, Action: 'rekognition:*', Resource: '*'}]}]"
+    function = (
+        f"{{Type: AWS::Serverless::Function, Properties: {{CodeUri: ., Handler: h.handler, Runtime: python3.12, Policies: {allowed}}}}}"
+    )
+    assert judged(tmp_path, "face-search-limited", f"  Match: {function}\n").verdict is Verdict.UNKNOWN
