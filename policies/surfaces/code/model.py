@@ -383,11 +383,5 @@ def returned_values(function: Function) -> Iterator[Value]:
 
 
 def runs_over(items: Value) -> bool:
-    """Whether a loop over ``items`` runs at least once, as far as it is written: so many tries, a constant, a list that stands there, or
-    what ``asyncio.wait`` says is done."""
-    return (
-        bool(items.literal)
-        or items.name.isupper()
-        or items.name == "done"
-        or (items.outer is not None and items.outer.name in {"range", "count"})
-    )
+    """Whether a loop over ``items`` runs at least once, as far as it is written: so many tries, a constant, a list that stands there."""
+    return bool(items.literal) or items.name.isupper() or (items.outer is not None and items.outer.name in {"range", "count"})

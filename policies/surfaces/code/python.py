@@ -30,7 +30,7 @@ from averment.policies.surfaces.code.model import (
     Value,
     runs_over,
 )
-from averment.policies.surfaces.code.python_syntax import apart, dotted, gathered, keys_of, lambdas, settles, type_name
+from averment.policies.surfaces.code.python_syntax import all_done, apart, dotted, gathered, keys_of, lambdas, settles, type_name
 from averment.policies.surfaces.code.telling import PYTHON_HANDLERS, about_liveness, registers
 
 SUFFIXES = (".py",)
@@ -72,6 +72,8 @@ def parse(path: Path, data: bytes) -> Module:
 class _Reader(Builder):
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(path, "python", text)
+        self.done: set[tuple[str, str]] = set()
+        """Names of what ``asyncio.wait`` has waited for to the end, each with the function in which it is bound."""
 
     def read(self, tree: ast.Module) -> Module:
         own = self.module.own
@@ -148,6 +150,7 @@ class _Reader(Builder):
             return [*found]
         value = self.value(node.value, function)
         targets = [pair for target in node.targets for pair in self.targets(target)]
+        self.done.add((function.name, all_done(node)))
         bound = self.bind(function, targets, value)
         bound.settles = settles(node.value)
         return [bound] if targets else [Do(value)]
@@ -204,7 +207,9 @@ class _Reader(Builder):
 
     def stmt_For(self, node: ast.For | ast.AsyncFor, function: Function) -> list[Statement]:
         bound = self.bind(function, self.targets(node.target), self.value(node.iter, function))
-        loop = Loop(None, self.block(node.body, function), maybe=not runs_over(bound.value))
+        name = bound.value.name
+        done = bool(name) and (function.name, name) in self.done and len(function.bindings.get(name, [])) == 1
+        loop = Loop(None, self.block(node.body, function), maybe=not (done or runs_over(bound.value)))
         return [bound, loop, *self.unbroken(node, function)]
 
     stmt_AsyncFor = stmt_For

@@ -49,6 +49,21 @@ def settles(value: ast.expr) -> bool:
     return any(one.arg == "return_exceptions" and not (isinstance(one.value, ast.Constant) and not one.value.value) for one in keywords)
 
 
+def all_done(node: ast.Assign) -> str:
+    """The name of what is done after ``done, pending = await asyncio.wait(tasks)``; "" where that may not be all of it: time is limited, or one counts."""
+    value, target = node.value.value if isinstance(node.value, ast.Await) else node.value, node.targets[0]
+    if (
+        not isinstance(value, ast.Call)
+        or dotted(value.func) != "asyncio.wait"
+        or not isinstance(target, ast.Tuple)
+        or len(node.targets) > 1
+    ):
+        return ""
+    whole = all(one.arg == "return_when" and dotted(one.value).endswith(("ALL_COMPLETED", "FIRST_EXCEPTION")) for one in value.keywords)
+    first = target.elts[0] if target.elts else None
+    return first.id if whole and isinstance(first, ast.Name) else ""
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Name):
         yield node.id

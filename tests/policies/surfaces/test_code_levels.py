@@ -270,6 +270,17 @@ def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: 
         ("task = asyncio.create_task(demand(event))\ndone, pending = await asyncio.wait({task})", Verdict.UNKNOWN),
         ("task = asyncio.create_task(demand(event))\nawait other()", Verdict.UNKNOWN),
         ("done, pending = await asyncio.wait([demand(event)])\nfor one in done:\n    one.result()", Verdict.PASS),
+        (
+            "ready, _ = await asyncio.wait([demand(event), other()], return_when=asyncio.ALL_COMPLETED)\nfor one in ready:\n    one.result()",
+            Verdict.PASS,
+        ),
+        ("done, pending = await asyncio.wait([demand(event)], timeout=5)\nfor one in done:\n    one.result()", Verdict.UNKNOWN),
+        (
+            "done, _ = await asyncio.wait([demand(event), other()], return_when=asyncio.FIRST_COMPLETED)\nfor one in done:\n    one.result()",
+            Verdict.UNKNOWN,
+        ),
+        ("done, _ = await asyncio.wait([demand(event)])\ndone = event['done']\nfor one in done:\n    one.result()", Verdict.UNKNOWN),
+        ("done = event['done']\nfor one in done:\n    await demand(one)", Verdict.UNKNOWN),
         ("await asyncio.wait_for(demand(event), 5)", Verdict.PASS),
         ("rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nprint(rs)", Verdict.UNKNOWN),
         ("a, b = await asyncio.gather(demand(event), other(), return_exceptions=True)", Verdict.UNKNOWN),
