@@ -44,6 +44,10 @@ from averment.policies.surfaces.code.model import (
 from averment.policies.surfaces.code.python import SourceError
 
 _GRAMMARS = {".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx"}
+_ASKED_OF_EACH = frozenset(
+    {"then", "map", "filter", "reduce", "find", "findIndex", "some", "every", "catch", "useMemo", "all", "flatMap", "sort"}
+)
+"""Calls whose answer is none of the function literal's own: it isn't wrapped in them."""
 _CHAINED = frozenset({"then", "catch", "finally"})
 
 
@@ -242,7 +246,7 @@ class _Reader(ValueReader):
         if node.type != "call_expression" or value.outer is None:
             return None
         first = next((part for part in node.child_by_field_name("arguments").named_children if part.type in FUNCTIONS), None)
-        if first is None or value.outer.name in {"then", "map", "filter", "reduce", "find", "catch", "useMemo", "all", "flatMap", "sort"}:
+        if first is None or value.outer.name in _ASKED_OF_EACH:
             return None
         value.outer.inline = []
         return self.make(first, function, name)
@@ -357,10 +361,8 @@ class _Reader(ValueReader):
     def stmt_for_in_statement(self, node: Any, function: Function) -> list[Statement]:
         value = self.value(node.child_by_field_name("right"), function)
         targets = self.targets(node.child_by_field_name("left"), function)
-        return [
-            self.bind(function, targets, value),
-            Loop(None, self.body(node.child_by_field_name("body"), function), maybe=not runs_over(value)),
-        ]
+        maybe = not runs_over(value) and (function.name, value.name) not in self.listed
+        return [self.bind(function, targets, value), Loop(None, self.body(node.child_by_field_name("body"), function), maybe=maybe)]
 
     def stmt_try_statement(self, node: Any, function: Function) -> list[Statement]:
         handler, final = node.child_by_field_name("handler"), node.child_by_field_name("finalizer")

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from averment.policies.surfaces.code.model import MODULE, Call, Class, Function, Module, Param, Value, calls_of, values_of
 from averment.policies.surfaces.code.project import Project
 from averment.policies.surfaces.code.reach import Reach
+from averment.policies.surfaces.code.settling import Settled
 from averment.policies.surfaces.code.state import Frame, Seen, State
 from averment.policies.surfaces.code.telling import (
     FIELDS,
     PICTURES,
-    SETTLED,
     Level,
     about_liveness,
     answer_of,
@@ -78,7 +78,7 @@ class Levels:
         self._walked: dict[Function, None] = {}
         self._held: set[str] = set()
         """Names that held some of a result anywhere on the way."""
-        self.settled: set[str] = set()
+        self.settled = Settled()
         """What holds the answer of something that looks at a result, or its failure (``Promise.allSettled``)."""
         self._tasks: dict[str, Seen] = {}
         """Names of what was started and not waited for yet, with what had been done about liveness before."""
@@ -174,12 +174,6 @@ class Levels:
         values = list(values_of(getter.body))
         level = self.told_by(Level.RAW, (key for value in values for key in value.keys))
         return Level.TELLING if level is Level.SCORE and any(value.tests for value in values) else level
-
-    def failed(self, test: Value) -> bool:
-        """Whether ``test`` asks if what looks at a result has failed, of promises of which no failure stops the others."""
-        if SETTLED.isdisjoint(text for text, _ in test.texts):
-            return False
-        return any(name == held or name.startswith(f"{held}.") for name in test.own for held in self.settled)
 
     def deciding(self, test: Value, frame: Frame) -> list[Value]:
         """What decides in ``test``: of ``live and matched`` whatever is of a result, if the rest isn't; ``score or 0`` decides nothing."""
@@ -337,7 +331,7 @@ class Levels:
         least = min([before.seen, *(self._tasks[name] for name in value.reads if name in self._tasks)])
         if state.seen > max(least, Seen.READ):
             state.seen = max(least, Seen.READ)
-            self.settled.update(name for name, _ in targets)
+            self.settled.add(targets)
 
     def drops(self, value: Value) -> str:
         """By what ``value``, a statement, lets go on whoever was refused in it: promises for which nothing waits, or whose failures come as

@@ -177,8 +177,8 @@ class Walker(Levels):
         self._labelled = None
         if statement.settles:
             self.settle(targets, value, before, state)
-        elif not self.settled.isdisjoint(value.reads):
-            self.settled.update(name for name, _ in targets)
+        else:
+            self.settled.follow(targets, value)
 
     def assign(self, targets: list[tuple[str, str]], value: Value, level: Level, frame: Frame) -> None:
         """``targets`` are bound to ``value``, which is of ``level``."""
@@ -235,7 +235,7 @@ class Walker(Levels):
     def tested(self, test: Value, frame: Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
         level = self.level(test, frame) if not mere_presence(test) else Level.NOTHING
-        if level is Level.TELLING or self.failed(test):
+        if level is Level.TELLING or self.settled.failed(test):
             self.checked(state)
         elif level is Level.ENDED:
             state.ended = True
@@ -308,7 +308,7 @@ class Walker(Levels):
         self._steps += 1
         self._before[id(call)] = state.seen
         before = state.copy() if id(call) in self._left or call.name in THREADS else None
-        if call.name == "result" and call.receiver is not None and not self.settled.isdisjoint(call.receiver.reads):
+        if call.name == "result" and call.receiver is not None and any(map(self.settled.holds, call.receiver.reads)):
             self.checked(state)  # which raises what a task of asyncio.wait raised
         given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
         asked = self.reach.of_call(call, frame.function)

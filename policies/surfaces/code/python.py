@@ -208,7 +208,7 @@ class _Reader(Builder):
     def stmt_For(self, node: ast.For | ast.AsyncFor, function: Function) -> list[Statement]:
         bound = self.bind(function, self.targets(node.target), self.value(node.iter, function))
         name = bound.value.name
-        done = bool(name) and (function.name, name) in self.done and len(function.bindings.get(name, [])) == 1
+        done = bool(name) and (function.name, name) in self.done | self.listed and len(function.bindings.get(name, [])) == 1
         loop = Loop(None, self.block(node.body, function), maybe=not (done or runs_over(bound.value)))
         return [bound, loop, *self.unbroken(node, function)]
 

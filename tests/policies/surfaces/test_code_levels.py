@@ -245,6 +245,61 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
             Verdict.UNKNOWN,
             "only on one branch",
         ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); if (rs.some((r) => r.status === 'rejected')) throw 1;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); if (!rs.every((r) => r.status === 'fulfilled')) throw 1;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); const bad = rs.filter((r) => r.status === 'rejected'); if (bad.length > 0) throw 1;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); const bad = rs.find((r) => r.status === 'rejected'); if (bad) throw bad.reason;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); const ok = rs.every((r) => r.status === 'fulfilled'); if (!ok) throw 1;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); for (const r of rs) { if (r.status === 'rejected') throw r.reason; }",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); const [asked] = rs; if (asked.status === 'rejected') throw 1;",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); const [, noted] = rs; if (noted.status === 'rejected') throw 1;",
+            Verdict.UNKNOWN,
+            "only on one branch",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); if (!rs.some((r) => r.status === 'fulfilled')) throw 1;",
+            Verdict.UNKNOWN,
+            "only on one branch",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); if (others.some((r) => r.status === 'rejected')) throw 1;",
+            Verdict.UNKNOWN,
+            "only on one branch",
+        ),
+        (
+            "const rs = await Promise.allSettled([demand(e), note(e)]); for (const r of rs) { await note(r); }",
+            Verdict.UNKNOWN,
+            "only on one branch",
+        ),
         ("await Promise.allSettled([demand(e), note(e)]);", Verdict.UNKNOWN, "Promise.allSettled(), at whose answers nothing looks"),
     ],
 )
@@ -284,6 +339,42 @@ def test_an_answer_that_nobody_waits_for_decides_nothing(handler: str, verdict: 
         ("await asyncio.wait_for(demand(event), 5)", Verdict.PASS),
         ("rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nprint(rs)", Verdict.UNKNOWN),
         ("a, b = await asyncio.gather(demand(event), other(), return_exceptions=True)", Verdict.UNKNOWN),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nif any(isinstance(r, Exception) for r in rs):\n    raise PermissionError",
+            Verdict.PASS,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nfor r in rs:\n    if isinstance(r, Exception):\n        raise r",
+            Verdict.PASS,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nbad = [r for r in rs if isinstance(r, BaseException)]\nif bad:\n    raise bad[0]",
+            Verdict.PASS,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nif isinstance(rs[0], PermissionError):\n    return None",
+            Verdict.PASS,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\na, b = rs\nif isinstance(a, Exception):\n    raise a",
+            Verdict.PASS,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nif isinstance(rs[1], Exception):\n    raise rs[1]",
+            Verdict.UNKNOWN,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\na, b = rs\nif isinstance(b, Exception):\n    raise b",
+            Verdict.UNKNOWN,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nif all(isinstance(r, Exception) for r in rs):\n    raise PermissionError",
+            Verdict.UNKNOWN,
+        ),
+        (
+            "rs = await asyncio.gather(demand(event), other(), return_exceptions=True)\nif isinstance(rs[0], dict):\n    return None",
+            Verdict.UNKNOWN,
+        ),
         ("rs = await asyncio.gather(demand(event), other())", Verdict.PASS),
         ("await asyncio.gather(demand(event), other())", Verdict.PASS),
     ],
