@@ -77,9 +77,7 @@ class _Run:
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
         started = time.monotonic()
         before = _state(context) if any(rule.origin for rule in self.rules) else {}
-        for rule in sorted(
-            self.rules, key=lambda item: bool(item.origin)
-        ):  # what somebody's own rule does to the graph meets none that ship
+        for rule in sorted(self.rules, key=lambda item: bool(item.origin)):  # what one's own does to the graph meets none that ship
             for resource in graph.of_type(*rule.types):
                 if time.monotonic() - started > MAX_GRAPH_SECONDS:
                     reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
@@ -87,7 +85,7 @@ class _Run:
                     return
                 self.evaluate(rule, resource, context)
             if rule.origin and (after := _state(context)) != before:
-                self.changed(rule, context, [name for name, state in after.items() if state != before[name]])
+                self.changed(rule, context, [name for name in {**before, **after} if before.get(name) != after.get(name)])
                 before = after
 
     def changed(self, rule: Rule, context: Context, names: Sequence[str]) -> None:
@@ -120,7 +118,7 @@ class _Run:
 
 
 def _state(context: Context) -> dict[str, int]:
-    """What tells whether a rule changed what it was asked about: the properties of each resource, and the parameters."""
+    """What tells whether a rule changed what it was asked about: the resources with their properties, and the parameters."""
     return {
         **{item.address: hash(repr(item.properties)) for item in context.graph},
         "the parameters": hash(repr(context.parameters)),

@@ -203,6 +203,7 @@ resource "aws_s3_bucket_policy" "uploads" {
     [
         ('[s.pop("Principal") for s in policy.properties["PolicyDocument"]["Statement"]]', "changed aws_s3_bucket_policy.uploads, which"),
         ('context.parameters["face-calls"] = {}', "changed the parameters, which"),
+        ('context.graph.add(__import__("dataclasses").replace(policy, address="mine"))', "changed mine, which"),
     ],
 )
 def test_a_rule_that_changes_what_it_is_asked_about_hides_nothing(
