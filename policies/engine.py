@@ -283,7 +283,8 @@ class _Run:
             files=sum(item.files for item in inputs), graphs=self.graphs, resources=self.resources, rules=len(self.rules), seconds=seconds
         )
         skipped = tuple(text for item in inputs for text in item.skipped)
-        notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note(), *called_otherwise(self.rules.values()))
+        otherwise = called_otherwise(self.rules.values(), templates_alone=not any(item.terraform or item.plans for item in inputs))
+        notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note(), *otherwise)
         return tally(self.findings, self.problems, counts, least, notes, skipped)
 
     def _beside_note(self) -> Iterator[str]:

@@ -293,6 +293,29 @@ def test_what_a_rule_prints_is_no_part_of_the_report(
     assert said <= set(printed.err.split())
 
 
+@pytest.mark.parametrize(
+    ("kinds", "file", "noted"),
+    [
+        (["AWS::RDS::DBInstance", "Terraform::aws_db_instance"], "main.tf", False),
+        (["AWS::RDS::DBInstance"], "template.yaml", False),
+        (["Custom::Media"], "main.tf", False),
+        (["AWS::S3::Buckets", "Terraform::aws_db_instance"], "main.tf", True),
+        (["AWS::S3::Buckets"], "template.yaml", True),
+    ],
+)
+def test_a_rule_that_looks_at_templates_as_meant_is_told_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kinds: list[str], file: str, noted: bool
+) -> None:
+    """Each run noted it anew, though it looks at Terraform's type, too, as the note says, or there is no Terraform; what is nearly a name is noted still."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_db_instance" "d" {}\n')
+    (tmp_path / "template.yaml").write_text("Resources: {D: {Type: 'AWS::RDS::DBInstance', Properties: {}}}\n")
+    types = ", ".join(f'"{kind}"' for kind in kinds)
+    rule_file(tmp_path / "own", "mine", TEXT.format(id="mine").replace('"AWS::S3::Bucket"', types))
+    assert averment(["check", file, "--rules", "own", "--rule", "mine"]) == 0
+    assert ("rule mine looks at" in capsys.readouterr().out) == noted
+
+
 def test_a_rule_that_fails_a_test_while_it_loads_is_named(tmp_path: Path) -> None:
     """By its name, as whatever else keeps a rule from loading."""
     rule_file(tmp_path, "mine", "import pytest\n\npytest.fail('no')\n")
