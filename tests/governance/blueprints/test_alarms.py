@@ -257,6 +257,22 @@ UNWATCHED = {
 }
 
 
+def test_a_sweep_that_stopped_is_told() -> None:
+    """It counts what waits for a person; where nothing starts it any more (its schedule off, its permission gone), no dead letter says so, and all was quiet."""
+    found = read_template(all_blueprints()["media-gate"])["Resources"]["ReviewsOverdue"]["Properties"]
+    assert found["InsufficientDataActions"] == found["AlarmActions"]
+    found["Dimensions"] = []
+    hours = [(START + timedelta(hours=hour, minutes=50 * (hour % 2)), 0.0) for hour in range(12)]  # a schedule needn't keep to the minute
+
+    def states(points: list[tuple[datetime, float]]) -> list[str]:
+        series = [Series(found["Namespace"], found["MetricName"], {}, points)]
+        return [str(change.state) for change in replay(found, series, START, START + timedelta(days=1))]
+
+    assert states([*hours, *((at + timedelta(hours=12), value) for at, value in hours)]) == ["OK"]
+    assert states(hours) == ["OK", "INSUFFICIENT_DATA"]
+    assert states([]) == [], "before the first run there is nothing to tell"
+
+
 def test_each_queue_has_an_alarm_on_what_stays_in_it() -> None:
     """Generated media that nobody took out of signing's queue (its function throttled, or not asked) were deleted after four days, and nothing rang."""
     unwatched = set()

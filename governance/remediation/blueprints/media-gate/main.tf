@@ -1643,18 +1643,19 @@ resource "aws_cloudwatch_metric_alarm" "overdue" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "reviews_overdue" {
-  alarm_name          = "${var.name}-reviews-overdue"
-  alarm_description   = "Held uploads or appeals wait for a person for more than ${var.review_hours} hours, or a decision was not applied (averment review list)."
-  namespace           = "Averment/Detector"
-  metric_name         = "ReviewsOverdue"
-  statistic           = "Maximum"
-  period              = 3600
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.on_call.arn]
-  ok_actions          = [aws_sns_topic.on_call.arn]
+  alarm_name                = "${var.name}-reviews-overdue"
+  alarm_description         = "Held uploads or appeals wait for a person for more than ${var.review_hours} hours, or a decision was not applied (averment review list). Without data, the hourly sweep doesn't run that counts them, and asks the asynchronous endpoint again."
+  namespace                 = "Averment/Detector"
+  metric_name               = "ReviewsOverdue"
+  statistic                 = "Maximum"
+  period                    = 3600
+  evaluation_periods        = 1
+  comparison_operator       = "GreaterThanThreshold"
+  threshold                 = 0
+  treat_missing_data        = "missing"
+  alarm_actions             = [aws_sns_topic.on_call.arn]
+  ok_actions                = [aws_sns_topic.on_call.arn]
+  insufficient_data_actions = [aws_sns_topic.on_call.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "withdrawn" {
