@@ -104,7 +104,7 @@ class Stack(Step):
         found = self._described()
         if found is None or self._ours(found):
             return ()
-        says = f"its description is '{found['Description']}'" if found.get("Description") else "it has no description"
+        says = f"its description is {found['Description']!r}" if found.get("Description") else "it has no description"
         return (Kept(self.name, f"somebody else made it: {says}, and it has no tag {BUILD_TAG}"),)
 
     def in_the_way(self) -> tuple[Kept, ...]:

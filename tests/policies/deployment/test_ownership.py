@@ -24,7 +24,7 @@ scope:
   media:
     - {role: upload, names: ["*-uploads"]}
 """
-OTHER_STACK = "{Description: Rules of the platform team, Resources: {Topic: {Type: 'AWS::SNS::Topic'}}}"
+OTHER_STACK = "{Description: \"Rules of the platform team\\n::error::\", Resources: {Topic: {Type: 'AWS::SNS::Topic'}}}"
 OTHER_PACK = """
 Resources:
   Versioned:
@@ -99,11 +99,11 @@ def test_a_stack_of_somebody_elses_is_left_alone(account: Path, capsys: pytest.C
         assert averment(*arguments) == 3
         error = capsys.readouterr().err
         assert f"stack {STACK} isn't of such a deployment" in error
-        assert "its description is 'Rules of the platform team'" in error
+        assert r"its description is 'Rules of the platform team\n" in error  # somebody else wrote it
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
     assert averment("destroy", "--yes") == 3
     said = capsys.readouterr()
-    assert f"  = stack {STACK} stays: somebody else made it" in said.out
+    assert f"  = stack {STACK} stays: somebody else made it: its description is 'Rules of the platform team\\n" in said.out
     assert f"left as it was: stack {STACK} in eu-west-1" in said.err
     assert len(boto3.client("sns").list_topics()["Topics"]) == 1
 
