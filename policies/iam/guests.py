@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from averment.policies.graph.model import Unknown
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.iam.carriers import trust
 from averment.policies.iam.document import Condition, Statement
 from averment.policies.iam.partitions import is_identity_pools, pool_claim
+from averment.policies.iam.principals import role_with_arn
 from averment.policies.iam.truth import Truth
+
+ATTACHMENT, POOL = "AWS::Cognito::IdentityPoolRoleAttachment", "AWS::Cognito::IdentityPool"
+GUEST_NEIGHBOURS = (ATTACHMENT, POOL)
+"""What a rule names as neighbours that asks which role an identity pool gives to guests."""
+
+
+def given_to_guests(role: Resource, graph: Graph) -> Resource | None:
+    """The role attachment by which an identity pool gives ``role`` to people who aren't signed in."""
+    if not _may_be_taken(role):
+        return None
+    given = (one for one in graph.of_type(ATTACHMENT) if _role(one.get("Roles", "unauthenticated"), graph) is role)
+    return next((attachment for attachment in given if not _closed(attachment, graph)), None)
+
+
+def _role(value: object, graph: Graph) -> Resource | Unknown | None:
+    """The role that an attachment names: by a link, or by its ARN as in a plan of what exists."""
+    return role_with_arn(value, graph) if isinstance(value, str) else graph.target(value)
+
+
+def perhaps_given_to_guests(role: Resource, graph: Graph) -> Unknown | None:
+    """Why ``role``, which a pool may take, may be the one for guests: which one it gives to them could not be resolved."""
+    pools = any(takes_pools(statement) and not claims(statement) for statement in trust(role).of_effect("Allow"))
+    for attachment in graph.of_type(ATTACHMENT) if pools else ():
+        given = attachment.get("Roles", "unauthenticated")
+        if isinstance(given, Unknown) and not _closed(attachment, graph):
+            return Unknown(f"which role {attachment.address} gives to unauthenticated identities: {given.reason}")
+    return None
+
+
+def _may_be_taken(role: Resource) -> bool:
+    """Whether the trust policy of ``role`` lets in people of an identity pool who aren't signed in, or may: not where all of it is known, and none does."""
+    document = trust(role)
+    return bool(document.unknown) or any(
+        statement.conditions_unknown is not None
+        or (takes_pools(statement) and not claims(statement))
+        or lets_guests_in(statement) is not False
+        or any(isinstance(value, Unknown | Reference) for value in _providers(statement))
+        for statement in document.of_effect("Allow")
+    )
+
+
+def _closed(attachment: Resource, graph: Graph) -> bool:
+    """Whether the pool of ``attachment`` takes nobody who isn't signed in."""
+    pool = graph.target(attachment.get("IdentityPoolId"))
+    return isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
 
 
 def for_guests(statement: Statement) -> Condition | None:

@@ -71,7 +71,7 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
     if kind not in ("AWS", "*"):
         return Principal(value, Unknown(f"'{kind}' is not a kind of principal"))
     who = _of_aws(value, scope)
-    return Principal(value, who, _role_at(value, graph) if who is Who.OWN else None)
+    return Principal(value, who, role_with_arn(value, graph) if who is Who.OWN else None)
 
 
 def same_account(refused: str, granted: str) -> bool:
@@ -128,7 +128,7 @@ def _of_reference(value: Reference, graph: Graph) -> Who | Unknown:
     return Unknown(f"the principal {value.address} is not part of what was read")
 
 
-def _role_at(arn: str, graph: Graph) -> Resource | None:
+def role_with_arn(arn: str, graph: Graph) -> Resource | None:
     """The graph's role with this ``arn``, by address (a deployed one) or by name."""
     name = arn.rsplit("/", 1)[-1] if ":role/" in arn else None
     first = _roles(graph)

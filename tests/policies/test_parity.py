@@ -190,11 +190,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "inference_cost_watched/alarm_without_action.fail",
     ),
     "AWS::Cognito::IdentityPoolRoleAttachment": (
-        "inference_least_privilege/administrator.not-applicable",
-        "inference_least_privilege/encrypts_with_every_key.not-applicable",
-        "inference_least_privilege/labels_on_star.pass",
-        "inference_least_privilege/model_with_profile.pass",
-        "inference_least_privilege/one_endpoint.pass",
+        "s3_put_object_gated/guests_by_attachment.fail",
+        "s3_put_object_gated/signed_in_by_attachment.pass",
     ),
     "AWS::Config::ConfigurationRecorder": ("config_recorder_on/no_config.not-applicable",),
     "AWS::S3ObjectLambda::AccessPoint": (

@@ -116,6 +116,47 @@ def test_a_role_for_guests_that_is_not_known_may_be_any_that_a_pool_can_take(
     assert verdict is Verdict.PASS or "which role Roles gives to unauthenticated identities" in outcome.message
 
 
+POOLS = "{Statement: [{Effect: Allow, Principal: {Federated: cognito-identity.amazonaws.com}, Action: 'sts:AssumeRoleWithWebIdentity'}]}"
+
+
+@pytest.mark.parametrize(
+    ("trust", "verdict"),
+    [
+        ("!ImportValue guests-trust", Verdict.FAIL),
+        (
+            "{Statement: [{Effect: Allow, Principal: {Federated: cognito-identity.amazonaws.com}, Action: 'sts:AssumeRoleWithWebIdentity'}]}",
+            Verdict.FAIL,
+        ),
+        (
+            POOLS.replace("Action:", "Condition: {StringEquals: {'cognito-identity.amazonaws.com:amr': authenticated}}, Action:"),
+            Verdict.PASS,
+        ),
+        ("{Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: 'sts:AssumeRole'}]}", Verdict.PASS),
+    ],
+)
+@pytest.mark.parametrize(
+    ("rule_id", "action"), [("s3-put-object-gated", "s3:PutObject"), ("inference-least-privilege", "rekognition:DetectLabels")]
+)
+def test_a_role_that_a_pool_gives_to_guests_is_theirs_unless_its_trust_keeps_them_out(
+    tmp_path: Path, rule_id: str, action: str, trust: str, verdict: Verdict
+):
+    """Where the trust policy isn't resolved, the pool's role attachment tells; where it is, and lets no guest in, none can take the role."""
+    text = f"""\
+  Uploads: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-uploads}}}}
+  Guest:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {trust}
+      Policies:
+        - PolicyName: a
+          PolicyDocument: {{Statement: [{{Effect: Allow, Action: '{action}', Resource: {"'*'" if "rekognition" in action else "!Sub '${Uploads.Arn}/*'"}}}]}}
+  Roles:
+    Type: AWS::Cognito::IdentityPoolRoleAttachment
+    Properties: {{IdentityPoolId: !ImportValue pool, Roles: {{unauthenticated: !GetAtt Guest.Arn}}}}
+"""
+    assert judged(tmp_path, rule_id, text).verdict is verdict
+
+
 KEYS = """\
   Sealing:
     Type: AWS::IAM::ManagedPolicy

@@ -11,7 +11,7 @@ from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.graph.text import HOLE
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
-from averment.policies.iam.guests import claims, for_guests, lets_guests_in, takes_pools
+from averment.policies.iam.guests import GUEST_NEIGHBOURS, for_guests, given_to_guests, lets_guests_in, perhaps_given_to_guests
 from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
 from averment.policies.iam.principals import Principal, Who
 from averment.policies.iam.trusted import trusted_strangers
@@ -20,9 +20,7 @@ from averment.policies.rules.grants import Grant, all_of_holder, grants_of, uncl
 from averment.policies.rules.judge import fix_for, worst_outcome
 
 _ROLE = "AWS::IAM::Role"
-_ATTACHMENT = "AWS::Cognito::IdentityPoolRoleAttachment"
 _KEY = "AWS::KMS::Key"
-_POOL = "AWS::Cognito::IdentityPool"
 
 
 @dataclass(frozen=True)
@@ -227,31 +225,17 @@ def _guests(role: Resource, context: Context) -> str | None:
         found = for_guests(statement)
         if found is not None:
             return f"its trust policy says {found.key} unauthenticated"
-    for attachment in context.graph.of_type(_ATTACHMENT):
-        if not _closed(attachment, context) and context.graph.target(attachment.get("Roles", "unauthenticated")) is role:
-            return f"{attachment.address} gives it to unauthenticated identities"
-    return None
+    attachment = given_to_guests(role, context.graph)
+    return f"{attachment.address} gives it to unauthenticated identities" if attachment is not None else None
 
 
 def _perhaps_guests(role: Resource, context: Context) -> Unknown | None:
     """Why the role may be one for guests: its trust policy, or the role that an identity pool gives to them, could not be resolved."""
-    statements = list(trust(role).of_effect("Allow"))
-    for statement in statements:
+    for statement in trust(role).of_effect("Allow"):
         let_in = lets_guests_in(statement)
         if isinstance(let_in, Unknown):
             return let_in
-    pools = any(takes_pools(statement) and not claims(statement) for statement in statements)
-    for attachment in context.graph.of_type(_ATTACHMENT) if pools else ():
-        given = attachment.get("Roles", "unauthenticated")
-        if isinstance(given, Unknown) and not _closed(attachment, context):
-            return Unknown(f"which role {attachment.address} gives to unauthenticated identities: {given.reason}")
-    return None
-
-
-def _closed(attachment: Resource, context: Context) -> bool:
-    """Whether the pool of ``attachment`` takes nobody who isn't signed in."""
-    pool = context.graph.target(attachment.get("IdentityPoolId"))
-    return isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
+    return perhaps_given_to_guests(role, context.graph)
 
 
 def _outsider(role: Resource, context: Context) -> Principal | None:
@@ -296,5 +280,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     evaluate=evaluate,
     remediation="Name the endpoint, model, collection or key, and let only roles of your own accounts call it.",
-    neighbours=(*IDENTITY_NEIGHBOURS, _ATTACHMENT, _POOL, _KEY),
+    neighbours=(*IDENTITY_NEIGHBOURS, *GUEST_NEIGHBOURS, _KEY),
 )

@@ -24,7 +24,7 @@ from averment.policies.iam.carriers import (
 )
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
-from averment.policies.iam.guests import lets_guests_in
+from averment.policies.iam.guests import GUEST_NEIGHBOURS, given_to_guests, lets_guests_in, perhaps_given_to_guests
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, every_bucket, may_be_everywhere, names_reached, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
@@ -369,6 +369,10 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
             return Principal(_GUESTS, Who.ANYONE)
         if isinstance(let_in, Unknown):
             possible = Principal(_GUESTS, let_in)
+    if given_to_guests(role, context.graph) is not None:
+        return Principal(_GUESTS, Who.ANYONE)
+    if possible is None and (doubt := perhaps_given_to_guests(role, context.graph)) is not None:
+        possible = Principal(_GUESTS, doubt)
     for principal in trusted_strangers(role, context.scope, context.graph):
         if not isinstance(principal.who, Unknown):
             return principal
@@ -384,5 +388,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET, "AWS::S3::BucketPolicy", REGIONS_POINT, *IDENTITY_NEIGHBOURS),
+    neighbours=(BUCKET, "AWS::S3::BucketPolicy", REGIONS_POINT, *IDENTITY_NEIGHBOURS, *GUEST_NEIGHBOURS),
 )
