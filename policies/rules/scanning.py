@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from averment.core.scope import MediaRole
+from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import Context
+from averment.policies.interface import NOT_APPLICABLE, Context, Outcome, unknown
 from averment.policies.rules.apis import (
     FUNCTION,
     Door,
@@ -116,6 +117,34 @@ def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | N
         if asks_for_uploads(door, function):
             return MediaRole.UPLOAD, f"{found[1]}, and {function.address}, behind {door.label}, may write to it or presign for it"
     return found
+
+
+def of_uploads(bucket: Resource, context: Context, judge: Callable[[str], Outcome]) -> Outcome:
+    """What ``judge`` says, given why ``bucket`` takes uploads; of a published one it is a question where browsers may upload, and it fails."""
+    found = upload_role(bucket, context)
+    if found is None or found[0] is MediaRole.GENERATED:
+        return NOT_APPLICABLE
+    if found[0] is MediaRole.UPLOAD:
+        return judge(found[1])
+    doubt = browsers_unclear(bucket) if context.scope.guesses and not found[1].startswith("tag ") else None
+    return perhaps(judge(found[1]), bucket, doubt) if doubt is not None else NOT_APPLICABLE
+
+
+def browsers_unclear(bucket: Resource) -> Unknown | None:
+    """Why it can't be told whether browsers upload to ``bucket``: methods of its CORS rules aren't resolved."""
+    cors = bucket.properties.get("CorsConfiguration")
+    for rule in listed(cors.get("CorsRules") if isinstance(cors, Mapping) else cors):
+        for method in listed(rule.get("AllowedMethods") if isinstance(rule, Mapping) else rule):
+            if isinstance(method, Unknown):
+                return Unknown(f"whether browsers upload to it: its CORS rules could not be resolved: {method.reason}")
+    return None
+
+
+def perhaps(outcome: Outcome, bucket: Resource, doubt: Unknown) -> Outcome:
+    """``outcome`` of a bucket of which it isn't known whether it takes uploads: only what would be a failure is worth a question."""
+    if outcome.verdict is not Verdict.FAIL:
+        return NOT_APPLICABLE
+    return unknown(f"{doubt.reason}; if they do: {outcome.message}", where=bucket.where("CorsConfiguration"))
 
 
 def _writing_functions(bucket: Resource, context: Context) -> Iterator[tuple[Resource, Door]]:

@@ -35,6 +35,13 @@ def of_template(tmp_path: Path, rule_id: str, resources: str, parameters: Mappin
     return outcome_of(read_template(path), rule_id, parameters)
 
 
+def of_whole_template(tmp_path: Path, rule_id: str, text: str) -> Outcome:
+    """The worst verdict of a rule on a template with parameters or a transform."""
+    path = tmp_path / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    return outcome_of(read_template(path), rule_id, None)
+
+
 def of_terraform(tmp_path: Path, rule_id: str, text: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
     """The worst verdict of a rule on a module."""
     (tmp_path / "main.tf").write_text(text, encoding="utf-8")
@@ -576,7 +583,7 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
 )
 def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, events: str, verdict: Verdict, message: str):
     """A queue whose reader is off, and a subscription whose filter S3's messages never meet, are there and scan nothing."""
-    found = of_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=told, events=events))
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=told, events=events))
     assert found.verdict is verdict
     assert message in found.message
 
@@ -603,7 +610,37 @@ Resources:
       EventPattern: {{source: [aws.s3], detail-type: [Object Created], detail: {{bucket: {{name: [acme-uploads]}}}}}}
       Targets: [{{Id: scan, Arn: !GetAtt Scan.Arn}}]
 """
-    found = of_template(tmp_path, "media-bucket-events-scanned", text)
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", text)
     assert found.verdict is verdict
     assert "reserved concurrency" in found.message or verdict is Verdict.PASS
     assert verdict is not Verdict.FAIL or "take it out" in (found.fix or "")
+
+
+PUBLISHED_HERE = """\
+Parameters:
+  Methods: {{Type: CommaDelimitedList}}
+  Method: {{Type: String}}
+Resources:
+  Photos:
+    Type: AWS::S3::Bucket
+    Properties: {{BucketName: acme-photos, {more}CorsConfiguration: {{CorsRules: [{{AllowedMethods: {methods}, AllowedOrigins: ['*']}}]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("methods", "more", "verdict"),
+    [
+        pytest.param("!Ref Methods", "", Verdict.UNKNOWN, id="a list"),
+        pytest.param("[GET, !Ref Method]", "", Verdict.UNKNOWN, id="one of the list"),
+        pytest.param("[PUT, !Ref Method]", "", Verdict.FAIL, id="beside PUT"),
+        pytest.param("[GET]", "", Verdict.NOT_APPLICABLE, id="known"),
+        pytest.param(
+            "!Ref Methods", "Tags: [{{Key: data-class, Value: published-media}}], ", Verdict.NOT_APPLICABLE, id="tagged as published"
+        ),
+    ],
+)
+def test_a_published_bucket_to_which_browsers_may_upload_is_a_question(tmp_path: Path, methods: str, more: str, verdict: Verdict):
+    """Methods that stood in a parameter left every rule on uploads not applicable; one that is said to be published stays so."""
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", PUBLISHED_HERE.format(methods=methods, more=more.format()))
+    assert found.verdict is verdict
+    assert "whether browsers upload to it" in found.message or verdict is not Verdict.UNKNOWN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from averment.core.scope import MediaRole
 from averment.core.words import Severity, counted
 from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.iam.access_points import POINTS
@@ -25,7 +24,7 @@ from averment.policies.rules.events import (
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
-from averment.policies.rules.scanning import direct_writers, is_sink, upload_role
+from averment.policies.rules.scanning import direct_writers, is_sink, of_uploads, upload_role
 from averment.policies.rules.takers import TAKERS, Idle
 
 _CLOUDFORMATION_SWITCH = """\
@@ -71,8 +70,7 @@ _RULE = (_TERRAFORM_RULE, _CLOUDFORMATION_RULE, _COMMAND_RULE)
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = upload_role(bucket, context)
-    if found is None:
+    if upload_role(bucket, context) is None:
         doubt = role_unclear(bucket, context.scope)
         silent = doubt is not None and bucket.get("NotificationConfiguration") is None
         return (
@@ -80,8 +78,11 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             if silent and doubt
             else NOT_APPLICABLE
         )
-    role, why = found
-    if role is not MediaRole.UPLOAD or is_sink(bucket, context) or _only_called_quarantine(bucket, why, context):
+    return of_uploads(bucket, context, lambda why: _judged(bucket, why, context))
+
+
+def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
+    if is_sink(bucket, context) or _only_called_quarantine(bucket, why, context):
         return NOT_APPLICABLE
     if (reason := notifications_unknown(bucket)) is not None:
         return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))

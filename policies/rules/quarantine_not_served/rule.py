@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Resource, Unknown
 from averment.policies.iam.access_points import POINTS, keeps_to_network
@@ -15,13 +14,13 @@ from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
-from averment.policies.rules.scanning import upload_role
+from averment.policies.rules.scanning import of_uploads
 from averment.policies.rules.storage import parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
@@ -30,10 +29,10 @@ _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = upload_role(bucket, context)
-    if found is None or found[0] is not MediaRole.UPLOAD:
-        return NOT_APPLICABLE
-    subject = f"this upload bucket ({found[1]})"
+    return of_uploads(bucket, context, lambda why: _judged(bucket, f"this upload bucket ({why})", context))
+
+
+def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
     checks = (_served_by_cdn, _readable_by_policy, _readable_through, _readable_by_acl, _website)
     return worst_outcome([PASS, *(outcome for check in checks for outcome in check(bucket, subject, context))])
 

@@ -25,7 +25,7 @@ from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
-from averment.policies.rules.scanning import direct_writers, listeners
+from averment.policies.rules.scanning import browsers_unclear, direct_writers, listeners, perhaps
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     bucket_policies,
@@ -110,9 +110,14 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if found[0] is MediaRole.PUBLISHED:
         writer = next(direct_writers(bucket, context), None)
         if writer is None:
-            return NOT_APPLICABLE
+            doubt = browsers_unclear(bucket)
+            return perhaps(_judged(bucket, found[0], subject, gate, context), bucket, doubt) if doubt is not None else NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
-    readers = [*_from_outside(bucket, context), *(_by_api(bucket, context) if found[0] is MediaRole.UPLOAD else ())]
+    return _judged(bucket, found[0], subject, gate, context)
+
+
+def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, context: Context) -> Outcome:
+    readers = [*_from_outside(bucket, context), *(_by_api(bucket, context) if role is MediaRole.UPLOAD else ())]
     outcomes = [_judge(reader, subject, gate, bucket, context) for reader in readers]
     outcomes += [
         unknown(f"who reads {subject}: {name} could not be read: {context.unread[name]}")

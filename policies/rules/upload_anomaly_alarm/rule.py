@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
 from averment.policies.iam.access_points import POINTS
@@ -20,7 +19,7 @@ from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.recipients import reached
-from averment.policies.rules.scanning import is_sink, pipeline, upload_role
+from averment.policies.rules.scanning import is_sink, of_uploads, pipeline
 from averment.policies.rules.storage import listed, same_bucket, setting
 
 _STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
@@ -106,10 +105,12 @@ _WATCHED = (
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = upload_role(bucket, context)
-    if found is None or found[0] is not MediaRole.UPLOAD or is_sink(bucket, context):
+    return of_uploads(bucket, context, lambda why: _judged(bucket, f"this upload bucket ({why})", context))
+
+
+def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
+    if is_sink(bucket, context):
         return NOT_APPLICABLE
-    subject = f"this upload bucket ({found[1]})"
     parts = pipeline(bucket, context)
     doubts: list[Unknown] = []
     deaf: Resource | None = None

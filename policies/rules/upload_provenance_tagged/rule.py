@@ -15,7 +15,7 @@ from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
-from averment.policies.rules.scanning import direct_writers, is_sink, scanned
+from averment.policies.rules.scanning import browsers_unclear, direct_writers, is_sink, perhaps, scanned
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
 from averment.policies.rules.takers import TAKERS
 
@@ -37,10 +37,15 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if found[0] is MediaRole.PUBLISHED:
         writer = next(direct_writers(bucket, context), None)
         if writer is None:
-            return NOT_APPLICABLE
+            doubt = browsers_unclear(bucket)
+            return perhaps(_judged(bucket, subject, context), bucket, doubt) if doubt is not None else NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
     elif is_sink(bucket, context):
         return NOT_APPLICABLE
+    return _judged(bucket, subject, context)
+
+
+def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
     verdict = any_of((_demanded(bucket, context), scanned(bucket, context), _unread(context)))
     if verdict is True:
         return PASS

@@ -1,0 +1,30 @@
+variable "methods" {
+  type = list(string)
+}
+
+resource "aws_s3_bucket" "photos" {
+  bucket = "acme-photos"
+}
+
+resource "aws_s3_bucket_cors_configuration" "photos" {
+  bucket = aws_s3_bucket.photos.id
+
+  cors_rule {
+    allowed_methods = var.methods
+    allowed_origins = ["https://shop.acme.example"]
+  }
+}
+
+resource "aws_s3_bucket_policy" "photos" {
+  bucket = aws_s3_bucket.photos.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "s3:GetObject"
+      Resource  = "${aws_s3_bucket.photos.arn}/*"
+    }]
+  })
+}
