@@ -112,6 +112,37 @@ def test_an_acl_by_which_others_read_uploads_serves_them(tmp_path: Path, acl: st
     assert of_template(tmp_path, "quarantine-not-served", bucket).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("principal", "condition", "verdict"),
+    [
+        ("{AWS: 'arn:aws:iam::999988887777:root'}", "IpAddress: {'aws:SourceIp': 203.0.113.0/24}", Verdict.FAIL),
+        ("{AWS: 'arn:aws:iam::999988887777:root'}", "StringEquals: {'aws:PrincipalAccount': '999988887777'}", Verdict.FAIL),
+        ("{AWS: 'arn:aws:iam::123456789012:root'}", "IpAddress: {'aws:SourceIp': 203.0.113.0/24}", Verdict.PASS),
+        ("'*'", "IpAddress: {'aws:SourceIp': 203.0.113.0/24}", Verdict.PASS),
+        ("'*'", "StringEquals: {'aws:PrincipalAccount': '123456789012'}", Verdict.PASS),
+    ],
+)
+@pytest.mark.parametrize("action", ["Action: 's3:GetObject'", "NotAction: 's3:PutObject'"])
+def test_who_is_named_in_another_account_reads_uploads_from_wherever(
+    tmp_path: Path, principal: str, condition: str, verdict: Verdict, action: str
+):
+    """A network keeps strangers out, and not the one stranger whom the statement is about; what it grants may be told by what it leaves out."""
+    policy = f"""\
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {principal}
+            {action}
+            Resource: !Sub '${{Uploads.Arn}}/*'
+            Condition: {{{condition}}}
+"""
+    assert of_template(tmp_path, "quarantine-not-served", UPLOADS + policy).verdict is verdict
+
+
 GATE = (
     UPLOADS
     + """\
