@@ -69,6 +69,18 @@ def judged(tmp_path: Path, statements: list[dict[str, Any]]) -> Verdict:
         ([ALLOW, {**DENY, "Condition": {"NotIpAddress": OFFICE}, "Principal": {"AWS": "arn:aws:iam::999988887777:root"}}], Verdict.FAIL),
         ([ALLOW, {**ALLOW, "Condition": {"IpAddress": OFFICE}}], Verdict.FAIL),
         ([{**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": {"Ref": "Nowhere"}}}}], Verdict.UNKNOWN),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}}], Verdict.PASS),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-another0001"}}}], Verdict.FAIL),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}}], Verdict.PASS),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalAccount": "999988887777"}}}], Verdict.FAIL),
+        ([ALLOW, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorg1"}}}], Verdict.PASS),
+        ([ALLOW, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-another0001"}}}], Verdict.FAIL),
+        ([{**ALLOW, "Action": "execute-api:ManageConnections"}, {**ALLOW, "Condition": {"IpAddress": OFFICE}}], Verdict.PASS),
+        ([{**DENY, "Condition": {"IpAddress": TROLL}}], Verdict.FAIL),
+        (
+            [ALLOW, {**DENY, "NotResource": "execute-api:/prod/GET/health", "Resource": None, "Condition": {"NotIpAddress": OFFICE}}],
+            Verdict.FAIL,
+        ),
     ],
 )
 def test_a_resource_policy_keeps_strangers_out_or_it_doesn_t(tmp_path: Path, statements: list[dict[str, Any]], verdict: Verdict):
