@@ -143,6 +143,47 @@ def test_who_is_named_in_another_account_reads_uploads_from_wherever(
     assert of_template(tmp_path, "quarantine-not-served", UPLOADS + policy).verdict is verdict
 
 
+BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+
+@pytest.mark.parametrize("off", [None, *BLOCKS])
+@pytest.mark.parametrize("left_out", [False, True])
+def test_all_four_blocks_of_public_access_are_asked_for(tmp_path: Path, off: str | None, left_out: bool):
+    """Three of them leave a way: an ACL that is there already counts unless it is ignored."""
+    said = ", ".join(f"{name}: {str(name != off).lower()}" for name in BLOCKS if name != off or not left_out)
+    resources = f"""\
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: acme-uploads
+      VersioningConfiguration: {{Status: Enabled}}
+      PublicAccessBlockConfiguration: {{{said}}}
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement:
+          - Effect: Deny
+            Principal: '*'
+            Action: s3:*
+            Resource: !Sub '${{Uploads.Arn}}/*'
+            Condition: {{Bool: {{'aws:SecureTransport': 'false'}}}}
+"""
+    outcome = of_template(tmp_path, "media-bucket-hardened", resources)
+    assert outcome.verdict is (Verdict.PASS if off is None else Verdict.FAIL)
+    assert off is None or off in outcome.message
+
+
+@pytest.mark.parametrize(("name", "value"), [("Days", "!Ref Nowhere"), ("Years", "!ImportValue retention")])
+def test_a_retention_that_is_not_known_is_not_long_enough(tmp_path: Path, name: str, value: str):
+    """How long evidence is kept comes from elsewhere: a question, whatever is demanded."""
+    text = LOCKED.format(name="evidence").replace("Days: 90", f"{name}: {value}")
+    outcome = of_template(tmp_path, "evidence-bucket-worm", text, {"evidence_retention_days": 90})
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "how long" in outcome.message
+
+
 GATE = (
     UPLOADS
     + """\
