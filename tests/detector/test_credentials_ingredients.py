@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
 from averment.cli.main import run
+from averment.core.errors import BadInputError
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, CORE, State, inspect
@@ -186,6 +187,15 @@ def test_a_trusted_ingredient_counts_beside_roots_for_time_stamps(known: bool, s
     data = studio.used(studio.used(studio.generated(), trusting=trusting), trusting=trusting)
     found = inspect(data, studio.authority.anchors, stamp_anchors=stranger.authority.anchors)
     assert (found.state, found.ai_generated) == (State.TRUSTED, True)
+
+
+def test_an_edit_of_a_photograph_inherits_no_statement_that_ai_made_it(studio: Maker) -> None:
+    """Its own credential is trusted and says that a camera took it: neither that it was generated, nor under one's own name that it was taken."""
+    photograph = studio.used(kind="componentOf")
+    assert inspect(photograph, studio.authority.anchors).source_types == (CAPTURE,)
+    edit = Edit(photograph, "photo.jpg", ("resized",))
+    with pytest.raises(BadInputError, match=r"photo\.jpg doesn't state that AI made it, and neither do you"):
+        sign_media(picture(), studio.signer, studio.chain, Statement(edit=edit))
 
 
 def test_a_gate_that_demands_the_statement_says_whose_is_missing(
