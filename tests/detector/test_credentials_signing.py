@@ -35,7 +35,7 @@ from averment.core.signing.local import LocalSigner
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, ROOT_NAME, TestAuthority
 from averment.detector.credentials.containers import jpeg_segments, png_chunks
 from averment.detector.credentials.formats import may_carry, surely_bare
-from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.inspect import State, _state, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
 from averment.detector.credentials.signing import _ADDRESS, _signed, _without_secrets, cose_signature, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
@@ -637,3 +637,27 @@ def test_an_identity_needs_one_certificate_and_its_key(
     with pytest.raises(BadInputError) as caught:
         signing_identity(key, certificate, authority_folder, tmp_path)
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("validation", "codes", "state"),
+    [
+        ("Trusted", (), State.TRUSTED),
+        ("Trusted", ("assertion.dataHash.mismatch",), State.TAMPERED),
+        ("Trusted", ("signingCredential.ocsp.revoked",), State.UNTRUSTED),
+        ("Valid", (), State.UNTRUSTED),
+        ("Valid", ("signingCredential.untrusted",), State.UNTRUSTED),
+        ("Valid", ("timeStamp.mismatch", "claimSignature.outsideValidity"), State.UNTRUSTED),
+        ("Valid", ("timeStamp.mismatch", "claimSignature.mismatch"), State.TAMPERED),
+        ("Invalid", ("a.code.of.tomorrow",), State.TAMPERED),
+        ("Invalid", (), State.TAMPERED),
+        ("None", (), State.TAMPERED),
+    ],
+)
+def test_what_a_validator_says_is_trusted_only_where_nothing_speaks_against_it(
+    validation: str, codes: tuple[str, ...], state: State
+) -> None:
+    """A code that isn't known counts as damage, and one about the signer or the time-stamp accuses nobody of having changed the medium."""
+    found, reason = _state(validation, codes)
+    assert found is state
+    assert all(code in reason for code in codes if state is State.UNTRUSTED or not code.startswith("timeStamp."))
