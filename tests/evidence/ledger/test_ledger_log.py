@@ -330,7 +330,8 @@ def test_another_key_is_refused_unless_it_was_let_in(shop, make_record):
     with pytest.raises(VerificationError, match="none of which is a known key"):
         open_ledger(shop, write=True)
     (folder(shop) / f"keys/{other.id.hex()}.vkey").unlink()
-    for text in (str(VerifierKey("example.com/other", lost.public_key)), "no key"):
+    witness = VerifierKey(shop.evidence.origin, lost.public_key, cosigner=True)
+    for text in (str(VerifierKey("example.com/other", lost.public_key)), str(witness), "no key"):
         with pytest.raises(BadInputError, match=r"evidence\.former_keys: "):
             open_ledger(dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(text,))), write=True)
     named = dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(str(lost),)))
