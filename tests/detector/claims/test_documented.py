@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.detector.claims.registry import CLAIM_TYPES
 from averment.detector.claims.run import check_claim, plan_claim
@@ -36,12 +37,40 @@ def test_the_claims_of_the_documentation_can_be_tested(spec: dict[str, Any]) -> 
     assert plan_claim(spec).statement
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CLAIM_TYPES if kind.sequential], ids=lambda kind: kind.name)
+def example(kind: Any) -> dict[str, Any]:
+    """The claim at the head of the module that implements ``kind``."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", inspect.getmodule(kind).__doc__ or "", re.DOTALL)
+    spec: dict[str, Any] = yaml.safe_load(block)
+    return spec
+
+
+SEQUENTIAL = [kind for kind in CLAIM_TYPES if kind.sequential]
+
+
+@pytest.mark.parametrize("kind", SEQUENTIAL, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("slip", "wrong"),
+    [
+        ({"at_leats": 0.99}, "at_leats"),
+        ({"wehre": {"kind": "face"}}, "wehre"),
+        ({"looks": {"plannd": 4}}, "looks is"),
+        ({"looks": 4}, "looks is 4"),
+        ({"looks": {"planned": 0}}, "planned"),
+        ({"looks": {"within": "1h"}}, r"looks\.within is 1h"),
+        ({"looks": {"earlier": -1}}, "earlier"),
+    ],
+    ids=str,
+)
+def test_a_slip_in_a_claim_is_told_before_anything_is_measured(kind: Any, slip: dict[str, Any], wrong: str) -> None:
+    """Of every type, when the claim is read: a misspelt field would be left out in silence, and looks that aren't planned found when they are over."""
+    with pytest.raises(BadInputError, match=wrong):
+        check_claim({**example(kind), **slip})
+
+
+@pytest.mark.parametrize("kind", SEQUENTIAL, ids=lambda kind: kind.name)
 def test_the_example_of_each_module_can_be_tested(kind: Any) -> None:
     """The YAML at the head of the module that implements it."""
-    text = inspect.getmodule(kind).__doc__ or ""
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    spec = yaml.safe_load(block)
+    spec = example(kind)
     assert spec["type"] == kind.name
     check_claim(spec)
 
