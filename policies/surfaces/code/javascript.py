@@ -85,7 +85,7 @@ def _parser(grammar: str) -> Any:
 
 class _Reader(ValueReader):
     def read(self, root: Any) -> Module:
-        own = self.module.own
+        own, self.root = self.module.own, root
         own.body = self.block(root.named_children, own)
         if root.has_error:
             self.module.faults += faults_in(root)

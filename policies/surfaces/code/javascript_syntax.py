@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from averment.policies.surfaces.code.files import asks
@@ -107,14 +108,50 @@ def at_once(node: Any, *, waited: bool = False) -> list[Any]:
     return [] if any(part is not None and part.type == "spread_element" for part in items) else items
 
 
-def racing(node: Any) -> list[int]:
-    """The places of promises of which the first counts (``Promise.race``, ``Promise.any``), but of those that can only fail, as a limit of time does."""
+def racing(node: Any, declared: Callable[[], Mapping[str, Any]]) -> list[int]:
+    """The places of promises of which the first counts (``Promise.race``, ``Promise.any``), but of those that can only fail, as a limit of time does.
+
+    ``declared`` gives what stands in the file under each name that is declared once.
+    """
     if text_of(node.child_by_field_name("function")) not in {"Promise.race", "Promise.any"}:
         return []
     given = node.child_by_field_name("arguments").named_children
     items = [part for part in given[0].named_children if part.type != "comment"] if len(given) == 1 and given[0].type == "array" else []
-    running = [index for index, item in enumerate(items) if not _only_fails(item)]
+    running = [index for index, item in enumerate(items) if not _only_fails(item) and not _only_fails(_meant(item, declared))]
     return running if len(running) > 1 else []
+
+
+def _meant(node: Any, declared: Callable[[], Mapping[str, Any]]) -> Any:
+    """What a name stands for, or what the function that is called gives, if that is all that it does: ``timeout(5000)``."""
+    called = node.child_by_field_name("function") if node.type == "call_expression" else None
+    name = called if called is not None else node
+    made = declared().get(text_of(name)) if name.type == "identifier" else None
+    if made is None or called is None:
+        return made if made is not None else node
+    body = made.child_by_field_name("body") if made.type in {*FUNCTIONS, "function_declaration"} else None
+    if body is not None and body.type == "statement_block":
+        inside = [part for part in body.named_children if part.type != "comment"]
+        gives = inside[0].named_children if len(inside) == 1 and inside[0].type == "return_statement" else []
+        return gives[0] if gives else node
+    return body if body is not None else node
+
+
+def declared_once(root: Any) -> dict[str, Any]:
+    """What stands under each name that a variable or a function of a file has, if nothing else there has that name, no parameter either."""
+    found: dict[str, Any] = {}
+    queue = [root]
+    while queue:
+        node = queue.pop()
+        if node.type == "formal_parameters":
+            patterns = (part.child_by_field_name("pattern") or part for part in node.named_children)
+            found.update(dict.fromkeys(text_of(part) for part in patterns if part.type == "identifier"))
+        if node.type in {"variable_declarator", "function_declaration"}:
+            name = node.child_by_field_name("name")
+            made = node.child_by_field_name("value") if node.type == "variable_declarator" else node
+            if name is not None and name.type == "identifier":
+                found[text_of(name)] = made if text_of(name) not in found else None
+        queue += node.named_children
+    return {name: made for name, made in found.items() if made is not None}
 
 
 def _only_fails(node: Any) -> bool:

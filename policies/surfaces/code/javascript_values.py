@@ -10,6 +10,7 @@ from averment.policies.surfaces.code.javascript_syntax import (
     FUNCTIONS,
     TRANSPARENT,
     callable_at_once,
+    declared_once,
     dotted,
     key_of,
     leaves,
@@ -41,6 +42,14 @@ class ValueReader(Builder, ABC):
         """Names that settle the promise being made, with whether they fulfil it."""
         self.made: set[int] = set()
         """The syntax nodes that were registered as functions already."""
+        self.root: Any = None
+        self._declared: dict[str, Any] | None = None
+
+    def declared(self) -> dict[str, Any]:
+        """What stands under each name that the file declares once."""
+        if self._declared is None:
+            self._declared = declared_once(self.root) if self.root is not None else {}
+        return self._declared
 
     @abstractmethod
     def function_body(self, node: Any, function: Function) -> list[Statement]:
@@ -314,7 +323,7 @@ class ValueReader(Builder, ABC):
     def expr_call_expression(self, node: Any, function: Function) -> Value:
         callee, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
         made = self._call(node, self.callee(callee, function), listed, function)
-        first = racing(node)
+        first = racing(node, self.declared)
         items = made.outer.args[0].literal if first and made.outer is not None else None
         return made.perhaps(*(items[place] for place in first)) if isinstance(items, list) else made
 

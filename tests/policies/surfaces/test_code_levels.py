@@ -236,6 +236,36 @@ DEMANDS += "function told(x) { console.error(x); }\nfunction again(x) { told(x);
         ("await Promise.race([demand(e)]);", Verdict.PASS, ""),
         ("await Promise.race([demand(e), new Promise((_, no) => setTimeout(() => no(new Error('late')), 5000))]);", Verdict.PASS, ""),
         ("await Promise.race([demand(e), new Promise<void>((yes, no) => setTimeout(yes, 5000))]);", Verdict.UNKNOWN, "answers first"),
+        (
+            "const limit = (ms) => new Promise((_, no) => setTimeout(() => no(new Error('late')), ms)); await Promise.race([demand(e), limit(5000)]);",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "function limit(ms) { return new Promise((_, no) => { setTimeout(() => no(new Error('late')), ms); }); } await Promise.race([demand(e), limit(5000)]);",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const limit = new Promise((_, no) => setTimeout(() => no(new Error('late')), 5000)); await Promise.race([demand(e), limit]);",
+            Verdict.PASS,
+            "",
+        ),
+        (
+            "const limit = (ms) => new Promise((yes, no) => setTimeout(yes, ms)); await Promise.race([demand(e), limit(5000)]);",
+            Verdict.UNKNOWN,
+            "answers first",
+        ),
+        (
+            "function limit(ms) { note(e); return new Promise((_, no) => setTimeout(no, ms)); } await Promise.race([demand(e), limit(5000)]);",
+            Verdict.UNKNOWN,
+            "answers first",
+        ),
+        (
+            "const limit = (ms) => new Promise((_, no) => setTimeout(() => no(new Error('late')), ms)); const among = (limit) => Promise.race([demand(e), limit]); await among(note(e));",
+            Verdict.UNKNOWN,
+            "answers first",
+        ),
         (f"const r = await Promise.race([{READ}, later(5000)]); if (r.Confidence < 90) throw 1;", Verdict.PASS, ""),
         ("const asked = demand(e); await note(e);", Verdict.UNKNOWN, "demand(), which is asynchronous and isn't awaited"),
         ("const [asked] = await Promise.allSettled([demand(e)]); if (asked.status === 'rejected') throw 1;", Verdict.PASS, ""),
