@@ -9,6 +9,7 @@ from typing import Any
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
+from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of
 from averment.policies.iam.truth import Truth
 from averment.policies.rules.apis import FUNCTION, function_at
 from averment.policies.rules.storage import listed
@@ -19,6 +20,7 @@ TAKERS = (QUEUE, TOPIC, MAPPING, SUBSCRIPTION, "AWS::StepFunctions::StateMachine
 """What a rule names as neighbours, besides functions, that asks whether somebody takes up what is told."""
 
 NAME_KEYS = {FUNCTION: "FunctionName", QUEUE: "QueueName", TOPIC: "TopicName"}
+_HOLDING = (HOLDER_TYPES[0], *ATTACHED_TYPES)
 _OF_FUNCTION = 7
 """Parts of a function's ARN; an eighth is an alias or a version."""
 
@@ -95,8 +97,11 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | 
     if taker.type == FUNCTION:
         return _stopped(taker)
     if taker.type == QUEUE:
-        return _least(_readers(taker, graph, on))
-    return _least(_subscribers(taker, graph, on)) if taker.type == TOPIC else None
+        nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
+        return _least(_readers(taker, graph, on), None if taker.address in _polled(graph) else nobody)
+    if taker.type == TOPIC:
+        return _least(_subscribers(taker, graph, on), Unknown(f"nobody subscribes to {taker.address} in what was read"))
+    return None
 
 
 def _stopped(function: Resource) -> Idle | Unknown | None:
@@ -108,10 +113,12 @@ def _stopped(function: Resource) -> Idle | Unknown | None:
     return Idle(f"{function.address} has a reserved concurrency of 0, so it never runs", _named_in(_RUN, function))
 
 
-def _least(takers: Iterator[Idle | Unknown | None]) -> Idle | Unknown | None:
-    """What holds of all of ``takers`` together: None if one takes up, or if there is none; else what isn't known, else why not."""
+def _least(takers: Iterator[Idle | Unknown | None], otherwise: Unknown | None) -> Idle | Unknown | None:
+    """What holds of all of ``takers`` together: None if one takes up; else what isn't known, else why not. Of none, ``otherwise``."""
     found = list(takers)
-    if not found or None in found:
+    if not found:
+        return otherwise
+    if None in found:
         return None
     return next((one for one in found if isinstance(one, Unknown)), found[0])
 
@@ -156,8 +163,23 @@ def _by_source(graph: Graph) -> dict[str, list[Resource]]:
     return found
 
 
+@per_graph
+def _polled(graph: Graph) -> frozenset[str]:
+    """The queues, by address, from which a policy lets somebody receive that names them: a worker of which nothing else tells."""
+    found: set[str] = set()
+    for resource in graph.of_type(*_HOLDING):
+        for carrier in carriers_of(resource, graph):
+            for statement in carrier.document.of_effect("Allow"):
+                if statement.covers_action("sqs:ReceiveMessage") is True:
+                    named = (_source(value, QUEUE, graph) for value in statement.resources or ())
+                    found.update(queue.address for queue in named if queue is not None)
+    return frozenset(found)
+
+
 def _source(value: Any, kind: str, graph: Graph) -> Resource | None:
     """The queue or topic that ``value`` means. A deployed one's address says whose it is: another account may have one of the name."""
+    if isinstance(value, Unknown) and value.template is not None and ":sqs:" in value.template:
+        value = value.template  # an ARN of which the region or the account is open
     found = graph.target(value)
     if isinstance(found, Resource) or not isinstance(value, str):
         return found if isinstance(found, Resource) else None

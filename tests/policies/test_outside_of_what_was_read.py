@@ -198,6 +198,10 @@ NOTIFIED = """
 resource "aws_sqs_queue" "scan" {
   name = "scan"
 }
+resource "aws_lambda_event_source_mapping" "scan" {
+  event_source_arn = aws_sqs_queue.scan.arn
+  function_name    = "scan"
+}
 resource "aws_s3_bucket_notification" "uploads" {
   bucket = "acme-uploads"
   queue {

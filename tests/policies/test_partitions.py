@@ -104,6 +104,10 @@ def heard(resources: list[Any]) -> dict[str, Any]:
         "Uploads": {**UPLOADS, "Properties": properties},
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "scan"}},
         "Dead": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "scan-dead"}},
+        "Reader": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]}, "FunctionName": "scan"},
+        },
         "Rule": {"Type": "AWS::Events::Rule", "Properties": {"State": "ENABLED", "EventPattern": pattern, "Targets": [target]}},
     }
 

@@ -458,6 +458,7 @@ TOLD = """\
       NotificationConfiguration:
         QueueConfigurations: [{}]
   Scanner: {{Type: AWS::SQS::Queue}}
+  Reader: {{Type: AWS::Lambda::EventSourceMapping, Properties: {{EventSourceArn: !GetAtt Scanner.Arn, FunctionName: scan}}}}
 """
 
 
@@ -479,6 +480,7 @@ def test_a_scanner_that_hears_of_some_ways_to_upload_is_no_pass(tmp_path: Path, 
     assert ("s3:ObjectCreated:" in outcome.message and "Post" in outcome.message) is (verdict is Verdict.UNKNOWN)
     written = ", ".join(f'"s3:ObjectCreated:{event}"' for event in events)
     text = 'resource "aws_s3_bucket" "u" {\n bucket = "acme-uploads"\n}\nresource "aws_sqs_queue" "q" {\n name = "q"\n}\n'
+    text += 'resource "aws_lambda_event_source_mapping" "m" {\n event_source_arn = aws_sqs_queue.q.arn\n function_name = "scan"\n}\n'
     text += f'resource "aws_s3_bucket_notification" "n" {{\n bucket = aws_s3_bucket.u.id\n queue {{\n queue_arn = aws_sqs_queue.q.arn\n events = [{written}]\n }}\n}}\n'
     assert of_terraform(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
 
@@ -509,6 +511,7 @@ HEARD = """\
       NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
   Scanner: {{Type: AWS::SQS::Queue, Properties: {{RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}}}}}}
   Dead: {{Type: AWS::SQS::Queue}}
+  Reader: {{Type: AWS::Lambda::EventSourceMapping, Properties: {{EventSourceArn: !GetAtt Scanner.Arn, FunctionName: scan}}}}
   Rule:
     Type: AWS::Events::Rule
     Properties:
@@ -565,6 +568,10 @@ resource "aws_s3_bucket_notification" "uploads" {{
   eventbridge = true
 }}
 resource "aws_sqs_queue" "scan" {{ redrive_policy = jsonencode({{ deadLetterTargetArn = "arn", maxReceiveCount = 3 }}) }}
+resource "aws_lambda_event_source_mapping" "scan" {{
+  event_source_arn = aws_sqs_queue.scan.arn
+  function_name    = "scan"
+}}
 resource "aws_cloudwatch_event_rule" "scan" {{
   event_pattern = jsonencode({{ source = ["aws.s3"], "detail-type" = ["Object Created"], resources = [{arn}] }})
 }}
@@ -629,6 +636,8 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
             "",
             id="one of two is on",
         ),
+        pytest.param(BY_QUEUE, "{}", Verdict.UNKNOWN, "nobody who reads the queue Queue is part of what was read", id="unread"),
+        pytest.param(BY_TOPIC, "{}", Verdict.UNKNOWN, "nobody subscribes to Topic in what was read", id="unheard"),
         pytest.param(BY_TOPIC, "{New: {Type: SNS, Properties: {Topic: !Ref Topic}}}", Verdict.PASS, "", id="heard"),
         pytest.param(
             BY_TOPIC,
@@ -716,3 +725,24 @@ def test_a_published_bucket_to_which_browsers_may_upload_is_a_question(tmp_path:
     found = of_whole_template(tmp_path, "media-bucket-events-scanned", PUBLISHED_HERE.format(methods=methods, more=more.format()))
     assert found.verdict is verdict
     assert "whether browsers upload to it" in found.message or verdict is not Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("resource", "verdict"), [("!GetAtt Queue.Arn", Verdict.PASS), ("'*'", Verdict.UNKNOWN), ("!GetAtt Other.Arn", Verdict.UNKNOWN)]
+)
+def test_a_worker_that_polls_is_known_by_a_policy_that_names_the_queue(tmp_path: Path, resource: str, verdict: Verdict):
+    """What runs on ECS or a server reads without an event source mapping; who may read every queue says nothing of this one."""
+    text = (
+        SAM_SCANNER.format(told=BY_QUEUE, events="{}")
+        + f"""\
+  Other: {{Type: AWS::SQS::Queue}}
+  Worker:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Principal: {{Service: ecs-tasks.amazonaws.com}}, Action: 'sts:AssumeRole'}}]}}
+      Policies:
+        - PolicyName: read
+          PolicyDocument: {{Statement: [{{Effect: Allow, Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], Resource: {resource}}}]}}
+"""
+    )
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict

@@ -157,3 +157,9 @@ resource "aws_cloudwatch_event_target" "scan_uploads" {
     arn = aws_sqs_queue.scan_dead.arn
   }
 }
+
+# The function is part of the detector's own repository.
+resource "aws_lambda_event_source_mapping" "scan" {
+  event_source_arn = aws_sqs_queue.scan.arn
+  function_name    = "${local.prefix}-detector-scan"
+}
