@@ -399,3 +399,22 @@ def test_a_scan_that_publishes_while_another_one_flags_takes_it_back(site: Any, 
     with pytest.raises(IncompleteError, match="taken back"):
         scanned(reviews, target)
     assert site.published("x.jpg") is None
+
+
+def test_what_was_forbidden_while_it_was_copied_leaves_the_edge_as_well(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stood there for a moment, and whoever asked in that moment left a copy at the edge, which would be served for a day."""
+    from averment.core.period import utc_now
+
+    where = site.distribution()
+    gate = site.gate(double, distribution=where)
+    target, real = site.upload("x.jpg", JPEG + b"clean"), gate.store.publish
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        real(*arguments, **more)
+        gate.cases.hold(target, None, by=BOB, reason="court order", at=utc_now())
+
+    monkeypatch.setattr(gate.store, "publish", meanwhile)
+    with pytest.raises(IncompleteError, match="taken back"):
+        gate.handle(target)
+    assert site.published("x.jpg") is None
+    assert site.invalidated(where) == [["/x.jpg*"]]
