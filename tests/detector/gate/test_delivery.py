@@ -315,6 +315,11 @@ def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
     Store.conflicts = 1
     admit_at_edge("arn:aws:cloudfront::1:key-value-store/x", key, store=Store())
     assert Store.put[1]["Key"] == takedown_name(key)
+    for change in (lambda: refuse_at_edge("arn", key, "why", store=Store()), lambda: admit_at_edge("arn", key, store=Store())):
+        Store.conflicts = 3
+        with pytest.raises(IncompleteError, match="changed by others each time"):  # it isn't refused then, and nobody is told that it is
+            change()
+    assert len(Store.put) == 2
     Store.delete_key = lambda *_, **__: {}["none"]  # type: ignore[method-assign, misc, assignment]
     admit_at_edge("arn:aws:cloudfront::1:key-value-store/x", "never taken down", store=Store())
 
