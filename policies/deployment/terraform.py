@@ -181,7 +181,7 @@ def _pack(pack: Pack) -> str:
         extra = f"""\
 resource "aws_s3_object" "{label}" {{
   bucket = var.artifact_bucket
-  key    = "averment/config-rules/{pack.digest}.yaml"
+  key    = "averment/config-rules/${{data.aws_caller_identity.current.account_id}}/${{data.aws_region.current.id}}/{pack.digest}.yaml"
   source = {file}
 }}
 

@@ -276,6 +276,17 @@ def test_each_region_has_a_bucket_of_its_own(made: Path, monkeypatch: pytest.Mon
     ]
 
 
+def test_two_accounts_may_put_a_large_pack_into_one_bucket(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its digest alone it was one object for both, and destroying it in the one took it from the other."""
+    monkeypatch.setattr(pack_module, "MAX_INLINE_BYTES", 1000)
+    assert run(["rules", "build", "-o", "large"]) == 0
+    text = (made.parent / "large" / "terraform" / "main.tf").read_text(encoding="utf-8")
+    key = re.search(r'resource "aws_s3_object" "averment" \{.*?key\s+= "(.*?)"', text, re.DOTALL)
+    assert key
+    assert key[1].startswith("averment/config-rules/${data.aws_caller_identity.current.account_id}/${data.aws_region.current.id}/")
+    assert "template_s3_uri" in text
+
+
 @pytest.mark.parametrize("wide", [(), ("--organisation",)])
 def test_in_terraform_a_pack_comes_after_all_that_it_calls_by_name(made: Path, wide: tuple[str, ...]) -> None:
     """Its template names the runbooks' documents, and Terraform can't see that: it made pack and documents at once."""
