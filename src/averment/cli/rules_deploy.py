@@ -218,8 +218,8 @@ def destroy(
         return int(ExitCode.CLEAN)
     stay = [f"{item.what} in {region}" for region, steps in places for step in steps for item in step.in_the_way()]
     for region, steps in places:
-        run.destroy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
-        click.echo(f"{region}: removed")
+        removed = run.destroy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
+        click.echo(f"{region}: {'removed' if removed else 'nothing was removed'}")
     if stay:
         raise IncompleteError(f"not of such a deployment, and left as it was: {', '.join(stay)}", fix=run.NOT_OURS)
     return int(ExitCode.CLEAN)

@@ -137,6 +137,7 @@ def test_what_terraform_made_is_terraforms(account: Path, capsys: pytest.Capture
     assert averment("deploy") == 3
     assert f"its rules call the function {STACK}, which no stack of this deployment made" in capsys.readouterr().err
     assert averment("destroy", "--yes") == 3
+    assert "eu-west-1: nothing was removed\n" in capsys.readouterr().out
     assert packs() == ["averment"]
 
 
