@@ -12,6 +12,8 @@ from averment.policies.surfaces.code.model import Import
 _MAX_FAULTS = 50
 _PROMISE = re.compile(r"new\s+Promise\s*(?:<[^()]*>)?\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(\s*([\w$]+)[^,()]*,")
 """What makes a promise by a function whose first parameter fulfils it."""
+_LONGEST = 2_000
+"""Bytes of a promise that is looked through for what fulfils it, wherever its name stands: a limit of time has fewer than two hundred."""
 
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
 TRANSPARENT = frozenset(
@@ -156,6 +158,8 @@ def declared_once(root: Any) -> dict[str, Any]:
 
 def _only_fails(node: Any) -> bool:
     """Whether a promise is made here that nothing fulfils: ``new Promise((_, reject) => setTimeout(() => reject(late), 5000))``."""
+    if node.end_byte - node.start_byte > _LONGEST:
+        return False
     made = _PROMISE.match(text_of(node))
     if made is not None:
         return len(re.findall(rf"(?<![\w$]){re.escape(made[1])}(?![\w$])", text_of(node))) == 1
