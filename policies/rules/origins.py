@@ -50,7 +50,7 @@ def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resou
         found = graph.get(domain.address)
         if found is not None:
             return found if found.type == "AWS::S3::Bucket" else None
-        return Unknown(f"origin {domain.address} is not part of what was read") if _looks_like_s3(settings) else None
+        return Unknown(f"origin {domain.address} is not part of what was read") if looks_like_s3(settings) else None
     text = domain.template if isinstance(domain, Unknown) else domain
     linked = _LINKED.match(text) if isinstance(text, str) else None  # "${Photos.Ref}.s3.${?}": one of two spellings of its domain
     if linked is not None and (found := graph.get(linked["address"])) is not None and found.type == "AWS::S3::Bucket":
@@ -77,7 +77,8 @@ def _named(name: str, template: bool, distribution: Resource, graph: Graph) -> R
     return Resource(name, "AWS::S3::Bucket", {"BucketName": value}, distribution.source, distribution.dialect)
 
 
-def _looks_like_s3(settings: Mapping[str, Any]) -> bool:
+def looks_like_s3(settings: Mapping[str, Any]) -> bool:
+    """Whether an origin's settings are those of a bucket: an access control or identity."""
     return bool(settings.get("S3OriginConfig")) or bool(settings.get("OriginAccessControlId"))
 
 

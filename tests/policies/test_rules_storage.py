@@ -746,3 +746,39 @@ def test_a_worker_that_polls_is_known_by_a_policy_that_names_the_queue(tmp_path:
 """
     )
     assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+ORIGIN_OPEN = """
+variable "domain" {{}}
+variable "env" {{}}
+module "site" {{ source = "terraform-aws-modules/s3-bucket/aws" }}
+resource "aws_s3_bucket" "uploads" {{ bucket = "acme-uploads" }}
+resource "aws_s3_bucket" "published" {{ bucket = "acme-published" }}
+resource "aws_cloudfront_distribution" "cdn" {{
+  origin {{
+    origin_id   = "media"
+    domain_name = {domain}
+    {access}
+  }}
+}}
+"""
+SIGNED = 'origin_access_control_id = "E1"'
+
+
+@pytest.mark.parametrize(
+    ("domain", "access", "verdict"),
+    [
+        pytest.param("var.domain", SIGNED, Verdict.UNKNOWN, id="any"),
+        pytest.param('"${var.env}-uploads.s3.eu-west-1.amazonaws.com"', SIGNED, Verdict.UNKNOWN, id="one that fits"),
+        pytest.param('"${var.env}-published.s3.eu-west-1.amazonaws.com"', SIGNED, Verdict.PASS, id="one that doesn't fit"),
+        pytest.param("aws_s3_bucket.published.bucket_regional_domain_name", SIGNED, Verdict.PASS, id="another"),
+        pytest.param("module.site.s3_bucket_bucket_regional_domain_name", SIGNED, Verdict.PASS, id="a module's"),
+        pytest.param("var.domain", "custom_origin_config { http_port = 80 }", Verdict.PASS, id="a server's"),
+        pytest.param("var.domain", "", Verdict.PASS, id="nothing of S3"),
+    ],
+)
+def test_an_origin_that_is_not_resolved_may_be_the_quarantine(tmp_path: Path, domain: str, access: str, verdict: Verdict):
+    """A bucket's domain that stood in a variable passed; one that can't be this bucket's is no question."""
+    found = of_terraform(tmp_path, "quarantine-not-served", ORIGIN_OPEN.format(domain=domain, access=access))
+    assert found.verdict is verdict
+    assert "is origin 'media' of aws_cloudfront_distribution.cdn" in found.message or verdict is Verdict.PASS

@@ -19,9 +19,9 @@ from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
-from averment.policies.rules.origins import DISTRIBUTION, origins
+from averment.policies.rules.origins import DISTRIBUTION, Origin, looks_like_s3, origins
 from averment.policies.rules.scanning import of_uploads
-from averment.policies.rules.storage import parts_of, refuses_throughout
+from averment.policies.rules.storage import may_be, parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
@@ -42,12 +42,29 @@ def _served_by_cdn(bucket: Resource, subject: str, context: Context) -> Iterator
         yield unknown(f"whether {subject} is served: {DISTRIBUTION} could not be read: {context.unread[DISTRIBUTION]}")
     for distribution in context.graph.of_type(DISTRIBUTION):
         for origin in origins(distribution, context.graph):
-            if not isinstance(origin, Unknown) and _same(origin.bucket, bucket):
+            if isinstance(origin, Unknown):
+                continue
+            doubt = _perhaps(origin, bucket)
+            if doubt is not None:
+                text = f"whether {subject} is origin '{origin.id}' of {distribution.address}: {doubt.reason}"
+                yield unknown(text, where=distribution.where(*origin.path))
+            if _same(origin.bucket, bucket):
                 yield fail(
                     f"{subject} is origin '{origin.id}' of {distribution.address}, so unscanned media is served",
                     where=distribution.where(*origin.path),
                     fix=f"remove the origin '{origin.id}' and its cache behaviours from {distribution.address}; serve the published bucket",
                 )
+
+
+def _perhaps(origin: Origin, bucket: Resource) -> Unknown | None:
+    """Why an origin of S3 may be ``bucket``: its domain, or the bucket's name in it, isn't resolved, and what is known of it fits."""
+    if _same(origin.bucket, bucket) or origin.settings.get("CustomOriginConfig") is not None:
+        return None
+    domain = origin.settings.get("DomainName")
+    if isinstance(origin.bucket, Unknown):
+        return origin.bucket if looks_like_s3(origin.settings) and may_be(domain, bucket) else None
+    name = bucket_name(origin.bucket) if isinstance(origin.bucket, Resource) and isinstance(domain, Unknown) else None
+    return name if isinstance(name, Unknown) and may_be(name, bucket) else None
 
 
 def _same(found: Resource | Unknown | None, bucket: Resource) -> bool:
