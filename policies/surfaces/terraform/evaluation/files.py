@@ -144,7 +144,10 @@ def _patterns(glob: str) -> list[list[re.Pattern[str]]] | None:
             spelled.append(text)
         if len(spelled) + len(waiting) > _MAX_ALTERNATIVES:
             return None
-    return [[_ANY if part == "**" else re.compile(translate(part)) for part in text.split("/")] for text in spelled]
+    paths = [[part for part in text.split("/") if part not in ("", ".")] for text in spelled]
+    if any(".." in parts for parts in paths):
+        return None
+    return [[_ANY if part == "**" else re.compile(translate(part)) for part in parts] for parts in paths]
 
 
 def _matches(pattern: list[re.Pattern[str]], parts: list[str]) -> bool:

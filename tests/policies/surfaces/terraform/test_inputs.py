@@ -314,6 +314,22 @@ def test_files_beside_the_code_are_read(tmp_path: Path):
     assert resource.get("there") is True
 
 
+@pytest.mark.parametrize("pattern", ["./policies/*.json", "policies//*.json", "/policies/./*.json"])
+def test_a_pattern_of_names_is_cleaned_as_terraform_does(tmp_path: Path, pattern: str):
+    """None was found behind "./", and what is made for each of them was none."""
+    text = f'resource "test_x" "y" {{\n  for_each = fileset(path.module, "{pattern}")\n  v = each.value\n}}\n'
+    graph = written(tmp_path, {"main.tf": text, "policies/open.json": "{}"})
+    assert [resource.get("v") for resource in graph.of_type("Terraform::test_x")] == ["policies/open.json"]
+
+
+def test_a_pattern_that_climbs_is_not_known_to_find_nothing(tmp_path: Path):
+    """What lies above isn't listed, and "none" was said of it."""
+    graph = written(tmp_path, {"main.tf": 'resource "test_x" "y" {\n  v = fileset(path.module, "../*.json")\n}\n'})
+    resource = graph.get("test_x.y")
+    assert resource is not None
+    assert isinstance(resource.get("v"), Unknown)
+
+
 def test_more_instances_than_can_be_checked_are_said(tmp_path: Path):
     """count = 1000000 ends quickly, with what was left out."""
     graph = written(tmp_path, {"main.tf": 'resource "aws_s3_bucket" "b" {\n  count = 1000000\n}\n'})
