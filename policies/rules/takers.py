@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,9 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | 
         return _stopped(taker)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
-        return _least(_readers(taker, graph, on), None if taker.address in _polled(graph) else nobody)
+        return _least(_readers(taker, graph, on), lambda: None if taker.address in _polled(graph) else nobody)
     if taker.type == TOPIC:
-        return _least(_subscribers(taker, graph, on), Unknown(f"nobody subscribes to {taker.address} in what was read"))
+        return _least(_subscribers(taker, graph, on), lambda: Unknown(f"nobody subscribes to {taker.address} in what was read"))
     return None
 
 
@@ -113,11 +113,11 @@ def _stopped(function: Resource) -> Idle | Unknown | None:
     return Idle(f"{function.address} has a reserved concurrency of 0, so it never runs", _named_in(_RUN, function))
 
 
-def _least(takers: Iterator[Idle | Unknown | None], otherwise: Unknown | None) -> Idle | Unknown | None:
+def _least(takers: Iterator[Idle | Unknown | None], otherwise: Callable[[], Unknown | None]) -> Idle | Unknown | None:
     """What holds of all of ``takers`` together: None if one takes up; else what isn't known, else why not. Of none, ``otherwise``."""
     found = list(takers)
     if not found:
-        return otherwise
+        return otherwise()
     if None in found:
         return None
     return next((one for one in found if isinstance(one, Unknown)), found[0])

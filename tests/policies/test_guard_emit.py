@@ -49,7 +49,7 @@ def test_every_rule_is_emitted_or_refused_with_a_reason():
         "face-call-after-liveness",
         "face-match-threshold",
     }
-    assert refused["cdn-media-gated"] == "reads neighbours: AWS::S3::Bucket"
+    assert refused["cdn-media-gated"] == "reads neighbours: AWS::S3::Bucket, AWS::CloudFront::OriginAccessControl"
     assert "key policies" in (refused["signing-key-fit"] or "")
     assert refused["media-bucket-hardened"] == "needs policy documents (bucket policies): Guard 2 has no json_parse"
     assert "judges what AWS Config has no items of: AWS::SageMaker::Endpoint, " in (refused["inference-cost-watched"] or "")

@@ -125,15 +125,16 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
     where = bucket.where("NotificationConfiguration")
     missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
-        still = idle_target(rule, context.graph)
         steps = (
             (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
             (enabled(rule), "it is disabled", _ENABLE),
-            (targets(rule, context.graph), still.why if still else "it has no target", still.fix if still else _TARGET),
+            (targets(rule, context.graph), "it has no target", _TARGET),
             (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),
         )
         broken = next(((text, fix) for value, text, fix in steps if value is False), None)
         if broken is not None:
+            if broken[1] is _TARGET and (still := idle_target(rule, context.graph)) is not None:
+                broken = (still.why, still.fix)
             texts = tuple(text.replace("<rule>", short_name(rule)) for text in broken[1])
             missed.append((f"{rule.address}: {broken[0]}", texts, (rule_enabled(rule),) if broken[1] == _ENABLE else ()))
             continue

@@ -28,3 +28,33 @@ resource "aws_cloudwatch_event_target" "scan" {
     arn = aws_sqs_queue.scan_failed.arn
   }
 }
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "scanner" {
+  name               = "scanner"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_lambda_function" "scanner" {
+  function_name = "scanner"
+  role          = aws_iam_role.scanner.arn
+  runtime       = "python3.12"
+  handler       = "scan.handler"
+  s3_bucket     = "acme-releases"
+  s3_key        = "scanner.zip"
+}
+
+resource "aws_lambda_event_source_mapping" "scan" {
+  event_source_arn = aws_sqs_queue.scan.arn
+  function_name    = aws_lambda_function.scanner.arn
+}
