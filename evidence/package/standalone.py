@@ -3,9 +3,8 @@
 
     python3 verify.py [PACKAGE] [--key PUBLIC_KEY.pem] [--checkpoint EARLIER_CHECKPOINT]
 
-It reads the package that it lies in, unless another is named. Don't trust the copy inside a package more than the package: read it
-first; it is short for that reason. Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use, such as
-a --key that is no public key.
+It reads the package that it lies in, unless another is named. Read it before you run it, as you trust the package no more than this copy.
+Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use, such as a --key that is no public key.
 
 Steps
   1. Keys: the log's public keys (keys/), or those handed over with --key and those that they vouch for (keys/*.endorsed).
@@ -192,9 +191,8 @@ class Package:
         text = self.check("MANIFEST.sig", read)
         if text is not None:
             lines = text.split("\n")
-            need(
-                lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5, "is not of a package, or MANIFEST.sig"
-            )
+            of_one = lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5
+            need(of_one, "is not of a package, or MANIFEST.sig")
             need(lines[3] == f"sha256 {sha256(data).hex()}", "is not what was signed")
             said = (self.manifest["log"]["origin"], self.manifest["period"]["label"])
             need((lines[1], lines[2]) == said, "names another log or period than its signature")

@@ -27,12 +27,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every ``averment`` command that the documentation shows, with its page."""
+    """Every ``averment`` command that the documentation shows, with its page; one that is broken over lines as a whole."""
     return [
         (path.name, line.removeprefix("$ ").strip())
         for path in sorted(DOCS.glob("*.md"))
         for block in blocks(path.name, "console")
-        for line in block.splitlines()
+        for line in re.sub(r"\\\n\s*", "", block).splitlines()
         if line.startswith("$ averment")
     ]
 
