@@ -53,8 +53,8 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                     yield Listener("a notification", entry)
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
-                    there = all_of((_created(entry), exists(value, graph), takes(value, graph)))
                     why = idle(value, graph)
+                    there = all_of((_created(entry), exists(value, graph), takes(why)))
                     how = f"the notification to {describe(value)}"
                     yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
 
@@ -187,7 +187,7 @@ def targets(rule: Resource, graph: Graph) -> Truth:
     if isinstance(entries, Unknown):
         return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
     arns = [entry if isinstance(entry, Unknown) else _child(entry, "Arn") for entry in _list(entries)]
-    return any_of(arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(arn, graph))) for arn in arns)
+    return any_of(arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(idle(arn, graph)))) for arn in arns)
 
 
 def idle_target(rule: Resource, graph: Graph) -> Idle | None:

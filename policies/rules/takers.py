@@ -84,9 +84,8 @@ def idle(value: Any, graph: Graph) -> Idle | Unknown | None:
     return _idle(found_at(value, graph), graph, frozenset())
 
 
-def takes(value: Any, graph: Graph) -> Truth:
-    """Whether whatever ``value`` means ever takes up what it is told."""
-    found = idle(value, graph)
+def takes(found: Idle | Unknown | None) -> Truth:
+    """Whether something ever takes up what it is told, by what ``idle`` says of it."""
     return found if isinstance(found, Unknown) else found is None
 
 

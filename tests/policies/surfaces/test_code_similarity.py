@@ -13,8 +13,10 @@ import pytest
 
 from averment.core.words import Verdict
 from averment.policies.interface import Context, Outcome
+from averment.policies.rules.face_match_threshold.rule import THRESHOLDS
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
+from averment.policies.surfaces.code import apis
 from averment.policies.surfaces.code.surface import CodeSurface
 
 PYTHON = 'import os\nimport boto3\nrek = boto3.client("rekognition")\nSURE = 95\n'
@@ -310,3 +312,8 @@ def test_a_search_by_somebody_elses_package_may_match_faces(tmp_path: Path, call
     (graph,) = CodeSurface().graphs(tmp_path)
     found = worst_outcome(rule("face-call-after-liveness").evaluate(resource, Context(graph)) for resource in graph)
     assert (found.verdict, "matches faces can't be told" in found.message) == (Verdict.UNKNOWN, True)
+
+
+def test_the_rule_judges_every_operation_that_is_read() -> None:
+    """Rules know no surface, so both have the list: an operation that one of them lacks would be passed over."""
+    assert THRESHOLDS == apis.THRESHOLDS
