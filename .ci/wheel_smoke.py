@@ -13,7 +13,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOMAINS = ("controls", "policies", "detector", "evidence", "governance")
-SKIPPED_IN_WHEEL = ("__pycache__",)
 
 
 def run(*command: str, cwd: Path, expect: int = 0) -> str:

@@ -104,8 +104,3 @@ class ControlState:
         if not by_reason:
             return "the control has no assessment"
         return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
-
-    @property
-    def open_deviations(self) -> tuple[Deviation, ...]:
-        """What breaks it and is not waived."""
-        return tuple(item for state in self.assessments for item in state.deviations if item.waiver is None)

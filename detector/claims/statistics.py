@@ -39,16 +39,6 @@ class Bounds:
     error: float | None = None
 
 
-def clopper_pearson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
-    """The exact two-sided interval for a proportion (equal tails). (0, 1) when nothing was tried.
-
-    Raises:
-        ValueError: counts that can't be, or a confidence outside (0, 1).
-    """
-    bounds = binomial_bounds(successes, trials, (1 + confidence) / 2)
-    return bounds.low, bounds.high
-
-
 def binomial_bounds(successes: float, trials: float, confidence: float) -> Bounds:
     """The exact one-sided lower and upper bounds for a proportion, each at ``confidence``.
 

@@ -53,9 +53,6 @@ class Finding(StrEnum):
 
 _KINDS = coverage.Kinds(Finding, Finding.FOUND, Finding.UNREADABLE, "found", "not_found")
 
-Look = Callable[[bytes], str | None]
-"""What a picture is recognised as: a name that is the same for the same medium; None for nothing."""
-
 
 @dataclass(frozen=True)
 class Statement:

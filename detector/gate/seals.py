@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
 from averment.core.signing.interface import Signer
 from averment.core.signing.verification import algorithm_of, verify_signature
 from averment.core.source import SourceRef
@@ -67,17 +66,6 @@ def origin_of(metadata: Mapping[str, str], sha256: str, keys: Sequence[bytes]) -
     statement = origin_statement(sha256, metadata.get("provenance", ""))
     found = (key for key in keys if verify_signature(algorithm_of(key), key, statement, signature))
     return next((sha256_hex(key) for key in found), None)
-
-
-def load_public_keys(path: str) -> tuple[bytes, ...]:
-    """The public keys (DER) in the PEM file ``path``, in order.
-
-    Raises:
-        BadInputError: no such file, or a block that is no P-256 or Ed25519 public key.
-    """
-    from pathlib import Path
-
-    return public_keys(read_bounded(Path(path), limit=256 * 1024), where=SourceRef(path))
 
 
 def public_keys(text: bytes, *, where: SourceRef) -> tuple[bytes, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from averment.core.period import iso
@@ -72,14 +72,6 @@ class ClaimsPage:
         """The page itself; nothing when no claim was run."""
         if self._sections:
             yield CLAIMS, _page("".join(self._contents), "".join(self._sections)).encode()
-
-
-def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[str, bytes]]:
-    """The plots of all runs of claims among ``records``, in their order, and the page on them."""
-    page = ClaimsPage(record_file)
-    for record in records:
-        yield from page.add(record)
-    yield from page.files()
 
 
 def drawn_of(record: Record) -> tuple[list[Chart], str]:

@@ -13,7 +13,6 @@ from urllib.parse import quote
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.files import replacing
-from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.sinks.s3_bucket import Target
 
@@ -144,11 +143,6 @@ def open_keep(place: str, root: Path, days: int, now: datetime, *, unlocked: boo
     if "://" in place:
         raise BadInputError(f"'{place}' is no place for copies", fix="write s3://bucket/prefix, or a folder")
     return FolderKeep(root / place)
-
-
-def locked_words(keep: Keep) -> str:
-    """For how long copies in ``keep`` are safe from removal, in words."""
-    return f"locked until {iso(keep.locked_until)}" if keep.locked_until else "not locked"
 
 
 def _read_file(place: str) -> Iterator[bytes]:

@@ -11,9 +11,6 @@ from averment.core.errors import BadInputError
 MAX_TEXT = 4_000
 """Characters of one statement; longer things are files to preserve or documents to refer to."""
 
-MAX_NAME = 1_100
-"""Characters of a name: an S3 URL has at most a bucket's 63 and a key's 1,024."""
-
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of characters that don't show, or change how others do (controls, text direction, lone surrogates)."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from averment.controls.binding import Judgement, LawDate, judge_control, law_register
 from averment.controls.describe import FAMILIES
-from averment.controls.model import Catalogue, Control, Framework
+from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import Status
@@ -138,10 +138,6 @@ class SiteData:
         order = list(FAMILIES)
         codes = sorted({control.family for control in self.catalogue}, key=lambda code: (order.index(code) if code in order else 99, code))
         return [(code, FAMILIES.get(code, code), [c for c in self.catalogue if c.family == code]) for code in codes]
-
-    def referring(self, framework: Framework, ref: str) -> list[Control]:
-        """The controls that refer to a provision."""
-        return [c for c in self.catalogue if any(r.framework == framework.id and r.ref == ref for r in c.references)]
 
     def upcoming(self, limit: int = 5) -> list[tuple[LawDate, int]]:
         """The next dates of the law register, with the days until then."""

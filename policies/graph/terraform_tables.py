@@ -360,11 +360,6 @@ TARGET: Fields = {
 """An ``aws_cloudwatch_event_target`` as an entry of its rule's ``Targets``."""
 
 
-def queue_policy(value: Any) -> bool:
-    """Whether a queue or topic has a policy of its own that is worth a resource."""
-    return isinstance(value, dict | str | Unknown) and value != ""
-
-
 SHAPES["aws_cloudtrail_event_data_store"] = Shape(
     "AWS::CloudTrail::EventDataStore",
     {

@@ -10,9 +10,6 @@ from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Format, Report
 
-SCHEMA = "policies/report/schemas/check.schema.json"
-"""Where the schema stands inside the package."""
-
 
 class JsonFormat(Format):
     """Every verdict with its place, reasons and fix; the counts; what could not be checked."""

@@ -54,7 +54,6 @@ PROFILES = {
     "uses no AI": NO,
 }
 LITERACY = "art-4"
-BANS = "art-5-1-ba"
 HIGH_RISK = "art-6-2 art-9 art-10 art-11 art-12 art-14 art-15 art-17 art-19-1 art-72 art-73"
 
 TABLE = [

@@ -23,7 +23,7 @@ from averment.detector.claims import plots
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.plots import MAX_POINTS, READ_AT, Scored, may_be_shown
 from averment.detector.claims.run import run_claim
-from averment.detector.claims.statistics import clopper_pearson
+from averment.detector.claims.statistics import binomial_bounds
 from averment.detector.claims.trace import Medium, Trace
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.evidence.plots.charts import charts
@@ -116,9 +116,9 @@ def test_errors_are_counted_by_every_column_with_few_values() -> None:
     members = [image for image in found if image.medium.labels["generator"] == "one"]
     wrong = sum(image.probability is None or image.probability < 0.5 for image in members)
     bar = errors["bars"][0]
-    low, high = clopper_pearson(wrong, len(members), 0.95)
+    bounds = binomial_bounds(wrong, len(members), 0.975)
     assert (bar["value"], bar["class"], bar["rate"], bar["images"]) == ("one", "attacks", wrong / len(members), 10)
-    assert (bar["low"], bar["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert (bar["low"], bar["high"]) == (pytest.approx(bounds.low), pytest.approx(bounds.high))
 
 
 @pytest.mark.parametrize(("values", "drawn"), [(7, True), (12, True), (13, False)])

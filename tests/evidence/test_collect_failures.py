@@ -31,8 +31,6 @@ from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Population, Record
 
-CODES = {"json": "AccessDeniedException", "xml": "AccessDenied"}
-
 
 class _Body:
     """A response's body as urllib3 gives it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.plots import page as page_module
 from averment.evidence.plots.charts import Chart, charts
-from averment.evidence.plots.page import claim_files, is_jpeg, worst_told
+from averment.evidence.plots.page import ClaimsPage, is_jpeg, worst_told
 from averment.evidence.plots.svg import Canvas, linear, probit, round_up
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -110,6 +111,12 @@ def record(**values: Any) -> Record:
         "controls": ("SM-DET-03/performance",),
     }
     return Record(**{**base, **values})
+
+
+def claim_files(records: Iterable[Record], record_file: str) -> list[tuple[str, bytes]]:
+    """What a package has of the claims among ``records``: each one's plots, then the page."""
+    page = ClaimsPage(record_file)
+    return [*(file for record in records for file in page.add(record)), *page.files()]
 
 
 def page_on(*records: Record) -> str:
@@ -368,7 +375,7 @@ def test_the_page_has_the_level_of_an_interval_and_shows_no_nothing() -> None:
     interval = {"low": 0.1, "high": 0.2, "confidence": 0.95, "method": "exact"}
     hidden = {"errors": 2, "without_score": 0, "not_shown": 2, "threshold": 0.5, "examples": []}
     run = record(payload=payload(interval=interval, estimate=0.15, details={"worst_errors": hidden}))
-    (_, page) = list(claim_files([run], "records/{id}.json"))[-1]
+    (_, page) = claim_files([run], "records/{id}.json")[-1]
     assert b"0.15, 95 % interval 0.1 to 0.2 (exact)" in page
     assert b"Shown are" not in page
     assert b"2 can&#x27;t be shown" in page

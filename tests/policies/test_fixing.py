@@ -18,7 +18,6 @@ from averment.policies.fixing.apply import Mending, mended, write
 from averment.policies.rules.registry import all_rules
 
 TAGS = '  tags = { data-class = "ugc" }  # what users send\n'
-EVIDENCE = '  tags = { averment-role = "evidence" }\n'
 
 
 def result_of(folder: Path, *rules: str) -> CheckResult:

@@ -20,8 +20,8 @@ from botocore.validate import ParamValidator
 from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource
-from averment.policies.interface import Context, Kind, Rule
-from averment.policies.rules.registry import all_rules, rule
+from averment.policies.interface import Context, Rule
+from averment.policies.rules.registry import rule
 from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, shortened, subject_types
 from averment.policies.runtime.handler import respond
 from averment.policies.runtime.items import Deployment, recorded_alone
@@ -35,7 +35,6 @@ from averment.policies.surfaces.config_types import held_in
 OWN = "123456789012"
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(accounts=(OWN,), organisation_id="o-exampleorg1")
-INFRASTRUCTURE = [entry for entry in all_rules() if entry.kind is Kind.INFRASTRUCTURE]
 ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 

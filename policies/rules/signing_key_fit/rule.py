@@ -26,7 +26,6 @@ HELPS_ITSELF = {"kms:CreateGrant": "so they can grant themselves kms:Sign", "kms
 """What lets whoever may do it sign in a second step, and how."""
 _ABOUT_SIGNING = re.compile(r"c2pa|content.?credential|\bsign(?:s|ing|er|ature|atures)?\b", re.IGNORECASE)
 _ABOUT_ENCRYPTING = re.compile(r"encrypt|at.rest|\bsse\b", re.IGNORECASE)
-_SYMMETRIC = (None, "SYMMETRIC_DEFAULT")
 
 
 def evaluate(key: Resource, context: Context) -> Outcome:

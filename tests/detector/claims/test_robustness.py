@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.differences import Difference, judge, paired_bounds, recovered_bounds
-from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
@@ -324,9 +324,6 @@ def test_paired_bounds_follow_the_spread_of_the_difference() -> None:
     assert 0.1 + 1.66 * 0.049 < bounds.high < 0.1 + 1.66 * 0.051 + 1 / 100
     assert paired_bounds(0.1, replicates, 1, 0.95)[0] == Bounds(-1.0, 1.0, 0.95)
     assert paired_bounds(0.1, np.full(100, np.nan), 100, 0.95)[0] == Bounds(-1.0, 1.0, 0.95)
-
-
-Run = Callable[[dict[str, Any]], ClaimResult]
 
 
 @pytest.mark.parametrize("correct_before", [0.9, 0.98])

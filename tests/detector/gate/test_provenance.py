@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.source import SourceRef
 from averment.detector import corpus
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
@@ -20,7 +21,7 @@ from averment.detector.gate import ingest
 from averment.detector.gate.deferred import finish, results
 from averment.detector.gate.provenance import Provenance
 from averment.detector.gate.sealing import SealSettings, seal
-from averment.detector.gate.seals import load_public_keys, origin_seal, verdict_seal, verdict_seal_holds
+from averment.detector.gate.seals import origin_seal, public_keys, verdict_seal, verdict_seal_holds
 from averment.detector.gate.verdict import judge
 from averment.detector.interface import DetectorInfo, Family, Score
 
@@ -190,13 +191,11 @@ def test_a_partners_seal_names_its_key_and_a_broken_one_holds_the_upload(
         assert site.published(name) is None
 
 
-def test_partners_keys_that_cannot_be_read_stop_the_gate(tmp_path: Path) -> None:
+def test_partners_keys_that_cannot_be_read_stop_the_gate() -> None:
     """A file without keys isn't "no partners"."""
-    for text in ("", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"):
-        path = tmp_path / "keys.pem"
-        path.write_text(text)
+    for text in (b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"):
         with pytest.raises(BadInputError):
-            load_public_keys(str(path))
+            public_keys(text, where=SourceRef("keys.pem"))
 
 
 def test_a_published_object_carries_a_seal_for_its_key_and_size(site: Any, double: Any, signer: PemEcdsaSigner, tmp_path: Path) -> None:

@@ -95,9 +95,6 @@ def test_both_have_the_same_alarms(name: str) -> None:
         assert len(queries) == sum(1 if "Expression" in query else 2 for query in alarm.get("Metrics", [])), key
 
 
-KEPT = {"AWS::Logs::LogGroup": ('resource "aws_cloudwatch_log_group"', "skip_destroy = true")}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_template_keeps_terraform_keeps(name: str) -> None:
     """Logs that are evidence, and where media or evidence is kept the key that it can be read with. (Elsewhere a key that Terraform destroys can be had

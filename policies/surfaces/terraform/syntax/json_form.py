@@ -17,8 +17,6 @@ from averment.policies.graph.model import Problem
 from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.terraform.syntax.native import Attribute, Block, Module, parse_expression
 
-SUFFIXES = (".tf.json", ".tofu.json")
-
 LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "module": 1, "provider": 1, "check": 1}
 """How many levels of names stand between a block's type and its body."""
 
