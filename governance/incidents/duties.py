@@ -15,6 +15,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import parse_duration
 
 SCHEMA = "governance/incidents/schema/duties.schema.json"
+"""Not checked on every run: a test holds the file that ships to it."""
 
 AWARENESS = "awareness"
 """What most clocks start at: the moment from which the organisation knew. Other clocks start at another duty, by its id."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import averment
 from averment.controls.frameworks import load_frameworks
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
+from averment.core.located import load_yaml
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso
+from averment.core.schema import schema_problems
 from averment.governance.incidents.clocks import Clock, Situation, add, clocks
-from averment.governance.incidents.duties import AWARENESS, load_duties, load_facts
+from averment.governance.incidents.duties import AWARENESS, SCHEMA, load_duties, load_facts
 from averment.governance.incidents.steps import Desk
 from averment.governance.incidents.words import Answer, Standing
 
@@ -225,6 +229,12 @@ def test_the_duties_that_ship_are_whole() -> None:
 
 
 REGISTERED = (("gdpr-33", "gdpr", "art-33"), ("nis2", "nis2", "art-23"), ("ai-act-73", "eu-ai-act", "art-73"))
+
+
+def test_the_shipped_duties_keep_their_schema() -> None:
+    """A run trusts them: a misspelt ``unless`` would lift nothing, in silence."""
+    shipped = load_yaml(Path(averment.__file__).parent / "governance" / "incidents" / "duties.yaml")
+    assert schema_problems(shipped, SCHEMA) == []
 
 
 def test_every_question_matters(desk: Desk, opened: Callable[..., Any]) -> None:
