@@ -142,7 +142,7 @@ class Reviews:
                 why = f"{key} was not published by the gate, which keeps the version it came from in its metadata"
                 raise BadInputError(why, fix="delete it yourself")
             head, source = found.head, found.source
-            digest = self._digest(at_version(ObjectVersion(bucket, key), head), head)
+            digest = self._digest(ObjectVersion(bucket, key, etag=str(head["ETag"]).strip('"')), head)
             # Before it is overwritten: of the bytes the latest decision alone is remembered, which will be this one.
             news = self.cases.standing(source, digest).elsewhere
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)

@@ -119,6 +119,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         fetched = store.fetch(target, whole_up_to=MAX_OBJECT_BYTES)
         if fetched is None:
             return _unpublished("gone", target)
+        target = at_version(target, fetched.head)
         if not fetched.whole:
             raise IncompleteError(f"{target} has {fetched.size:,} bytes; more than {MAX_OBJECT_BYTES:,} are not signed here")
         digest = sha256_hex(fetched.data)
@@ -181,7 +182,7 @@ def _catch_up(settings: SealSettings, store: Store, target: ObjectVersion, fetch
     served = None
     with suppress(store.refused):  # what isn't there, by the rights of this function
         served = store.served(settings.published_bucket, target.key)
-    if served is not None and served.is_of(at_version(target, fetched.head)) and (latest := store.latest(target)) is not None:
+    if served is not None and served.is_of(target) and (latest := store.latest(target)) is not None:
         seal(settings, latest)
     return True
 

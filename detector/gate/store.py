@@ -69,6 +69,8 @@ class Store:
             pinned["IfMatch"] = f'"{target.etag}"'
         try:
             head = self._s3.head_object(**pinned)
+            if found := head.get("VersionId"):  # the event may have named none
+                pinned["VersionId"] = found
             whole = head["ContentLength"] <= whole_up_to
             part = {} if whole else {"Range": f"bytes=0-{first - 1}"}
             # What was looked at by name is now pinned by content: the bytes scored are the bytes described and, later, copied.

@@ -144,5 +144,6 @@ def _forbidden_since(case: Case | None, hold: str | None) -> tuple[str, ...]:
 
 
 def at_version(target: ObjectVersion, head: Mapping[str, Any]) -> ObjectVersion:
-    """``target`` with the ETag that S3 gave it, which the event may have left out."""
-    return replace(target, etag=str(head["ETag"]).strip('"'))
+    """``target`` with the version id (if its bucket has versions) and the ETag that S3 gave it, which the event may have left out: what is known of
+    a version would be unknown of one without its name."""
+    return replace(target, version=target.version or head.get("VersionId"), etag=str(head["ETag"]).strip('"'))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -330,6 +331,7 @@ def test_generated_media_that_was_taken_down_stays_down(
     assert seal(settings, target)["event"] == "sealed"
     Reviews(site.gate(People())).forbid_published("campaign/1.jpg", by="trust/Ada", reason="a court order")
     assert seal(settings, target)["event"] == "forbidden"
+    assert seal(settings, replace(target, version=None))["event"] == "forbidden", "an event that names no version is about this one"
     assert site.published("campaign/1.jpg") is None
     old, new = site.upload("campaign/2.jpg", portrait), site.upload("campaign/2.jpg", portrait)
     assert seal(settings, new)["event"] == "sealed"

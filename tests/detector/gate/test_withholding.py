@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
 
 from averment.cli.main import run
+from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
 from averment.detector.gate.cases import CaseState
+from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.reviews import Reviews
 from averment.detector.interface import Family, Score
 
@@ -82,6 +85,22 @@ def test_what_was_flagged_once_is_for_a_person_whatever_others_say(site: Any, re
             scanned(reviews, target, version)
         assert site.published(target.key) is None
     assert len(list(reviews.cases.listed([CaseState.OPEN]))) == number + 1
+
+
+def test_an_event_that_names_no_version_is_about_the_one_that_lies_there(site: Any, reviews: Reviews) -> None:
+    """Written by hand, or by whoever reaches the queue: what one scan flagged waits for a person still, what a person took down stays down though its
+    bytes are too many to be known again, and what a later scan flags is withdrawn."""
+    unnamed = [site.upload(f"{number}.jpg", JPEG + b"late" + bytes([number])) for number in range(3)]
+    flagged, forbidden, served = unnamed
+    scanned(reviews, flagged, "2.0")
+    for target in (forbidden, served):
+        scanned(reviews, target)
+    reviews.forbid_published(forbidden.key, by=ADA, reason="stolen")
+    reviews.cases.lift(ObjectVersion("elsewhere", "x.jpg", "v"), sha256_hex(JPEG + b"late" + bytes([1])))  # as of more than is read
+    assert [scanned(reviews, replace(target, version=None)) for target in (flagged, forbidden)] == ["forbidden", "forbidden"]
+    assert scanned(reviews, replace(served, version=None, etag=None), "2.0") == "hold"
+    assert [site.published(target.key) for target in unnamed] == [None, None, None]
+    assert len(list(reviews.cases.listed(list(CaseState)))) == 3, "one case a version"
 
 
 def test_a_release_stands_when_the_same_model_says_the_same_again(site: Any, reviews: Reviews) -> None:
