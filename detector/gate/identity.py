@@ -17,14 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.period import iso, utc_now
 from averment.detector.gate.verdict_log import VerdictLog
 
 LOG_GROUP = "/averment/identity"
@@ -112,7 +111,7 @@ class IdentityGate:
             BadInputError: the transaction is somebody else's.
             IncompleteError: a service is out of reach: use the fallback, not a pass.
         """
-        moment = now or utc_now()
+        moment = now or datetime.now(UTC)  # to the microsecond: a session is played in seconds
         with aws_errors("start a liveness session"):
             known = self._get(transaction)
             if known is not None and known["person"]["S"] != _id(person):
@@ -136,7 +135,7 @@ class IdentityGate:
         Raises:
             IncompleteError: a service is out of reach: use the fallback, not a pass.
         """
-        moment = now or utc_now()
+        moment = now or datetime.now(UTC)
         with aws_errors("finish a liveness session"):
             known = self._get(transaction)
             risk = Risk(known["risk"]["S"]) if known else Risk.HIGH
@@ -195,7 +194,7 @@ class IdentityGate:
             "risk": {"S": str(risk)},
             "state": {"S": "started"},
             "attempt": {"N": str(attempt)},
-            "started_at": {"S": iso(moment)},
+            "started_at": {"S": moment.isoformat()},
             "expires": {"N": str(int((moment + KEPT).timestamp()))},
         }
         try:

@@ -154,6 +154,14 @@ def test_signs_of_injection_never_pass_alone(
     assert (decision.outcome, decision.signals) == (Outcome.STEP_UP, (signal,))
 
 
+def test_how_fast_a_session_was_played_is_told_by_more_than_whole_seconds(gate: IdentityGate) -> None:
+    """Begun at the end of a second and finished at the beginning of the next but one, it was played in little more than one."""
+    session = gate.start("order-1", "ada", Risk.LOW, PHONE, now=NOW + timedelta(seconds=0.95))
+    assert session is not None
+    play(session)
+    assert finish(gate, session, now=NOW + timedelta(seconds=2.05)).signals == ("too-fast",)
+
+
 @pytest.mark.parametrize("ended", [None, "FAILED"], ids=["left", "failed"])
 def test_another_try_does_not_unsee_a_virtual_camera(gate: IdentityGate, started: Started, ended: str | None) -> None:
     """Whoever saw that the first try had shown it began a second one that called the camera something else, and passed."""
