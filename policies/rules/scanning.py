@@ -27,6 +27,7 @@ from averment.policies.rules.apis import (
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
 from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
+from averment.policies.rules.takers import lets_through, reads
 
 _NAMES = {"AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
 _WRITES = frozenset({"PUT", "POST", "*"})
@@ -48,30 +49,43 @@ def scanned(bucket: Resource, context: Context) -> Truth:
     return any_of((direct, *rules, doubt if doubt is not None else False))
 
 
-def listeners(bucket: Resource, context: Context) -> set[str]:
-    """Addresses of the functions that are told of new objects in ``bucket``, directly, by EventBridge, or through a queue."""
-    return {resource.address for resource in pipeline(bucket, context) if resource.type == FUNCTION}
+def hearing(bucket: Resource, context: Context) -> dict[str, Truth]:
+    """The functions, by address, that new objects in ``bucket`` lead to, directly or through what passes them on; whether word reaches them.
+
+    It doesn't where a rule or an event source mapping is disabled, or a filter lets nothing of S3 through.
+    """
+    return {address: told for address, (resource, told) in _heard(bucket, context).items() if resource.type == FUNCTION}
 
 
 def pipeline(bucket: Resource, context: Context) -> list[Resource]:
     """What stands between a new object in ``bucket`` and its verdict: rules, queues with their dead-letter queues, topics, functions."""
+    return [resource for resource, _ in _heard(bucket, context).values()]
+
+
+def _heard(bucket: Resource, context: Context) -> dict[str, tuple[Resource, Truth]]:
+    """What ``pipeline`` is made of, by address, and whether what is told of new objects reaches it."""
     graph = context.graph
-    found: dict[str, Resource] = {}
-    todo = [target for target in _told(bucket) if target is not None]
+    found: dict[str, tuple[Resource, Truth]] = {}
+    todo: list[tuple[object, Truth]] = [(target, True) for target in _told(bucket) if target is not None]
     for rule in s3_rules(graph):
         if takes_in(rule, bucket, some=True) is True:
-            found[rule.address] = rule
+            on = all_of((enabled(rule), eventbridge_on(bucket, graph)))
+            found[rule.address] = (rule, on)
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]
-            todo.extend(entry.get("Arn") for entry in entries)
-            todo.extend(entry["DeadLetterConfig"].get("Arn") for entry in entries if isinstance(entry.get("DeadLetterConfig"), Mapping))
+            todo.extend((entry.get("Arn"), on) for entry in entries)
+            letters = [entry["DeadLetterConfig"] for entry in entries if isinstance(entry.get("DeadLetterConfig"), Mapping)]
+            todo.extend((letter.get("Arn"), on) for letter in letters)
     while todo:
-        value = todo.pop()
+        value, told = todo.pop()
         resource = function_at(value, graph) or _at(value, graph)
-        if resource is None or resource.address in found:
+        if resource is None:
             continue
-        found[resource.address] = resource
-        todo.extend(_onward(resource, graph))
-    return list(found.values())
+        before = found.get(resource.address)
+        if before is not None and (before[1] is True or any_of((before[1], told)) == before[1]):
+            continue
+        found[resource.address] = (resource, told)
+        todo.extend((onward, all_of((told, passes))) for onward, passes in _onward(resource, graph))
+    return found
 
 
 def _at(value: object, graph: Graph) -> Resource | None:
@@ -91,18 +105,18 @@ def _told(bucket: Resource) -> Iterator[object]:
             yield from (entry.get(target) for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
 
 
-def _onward(resource: Resource, graph: Graph) -> Iterator[object]:
-    """Where ``resource`` passes on what it is told: subscribers, readers of a queue, dead-letter queues."""
+def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
+    """Where ``resource`` passes on what it is told (subscribers, readers of a queue, dead-letter queues), and whether it does."""
     for subscription in graph.of_type("AWS::SNS::Subscription"):
         if _at(subscription.get("TopicArn"), graph) is resource:
-            yield subscription.get("Endpoint")
+            yield subscription.get("Endpoint"), lets_through(subscription)
     for mapping in graph.of_type("AWS::Lambda::EventSourceMapping"):
         if _at(mapping.get("EventSourceArn"), graph) is resource:
-            yield mapping.get("FunctionName")
+            yield mapping.get("FunctionName"), reads(mapping)
     for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
         value = resource.get(key)
         if isinstance(value, Mapping):
-            yield value.get(inner)
+            yield value.get(inner), True
 
 
 def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | None:

@@ -89,6 +89,27 @@ def takes(found: Idle | Unknown | None) -> Truth:
     return found if isinstance(found, Unknown) else found is None
 
 
+def runs(function: Resource) -> Truth:
+    """Whether ``function`` may run at all."""
+    return takes(_stopped(function))
+
+
+def reads(mapping: Resource) -> Truth:
+    """Whether an event source mapping hands on what its source holds."""
+    on = mapping.get("Enabled")
+    if isinstance(on, Unknown):
+        return Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
+    return on is not False
+
+
+def lets_through(subscription: Resource) -> Truth:
+    """Whether the subscription's filter policy lets a message about a new object through."""
+    found = _lets_through(subscription)
+    if not isinstance(found, Unknown):
+        return found
+    return Unknown(f"whether the filter policy of {subscription.address} lets events of S3 through: {found.reason}")
+
+
 def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | Unknown | None:
     if taker is None or taker.outside or taker.address in seen:
         return None
@@ -125,12 +146,12 @@ def _least(takers: Iterator[Idle | Unknown | None], otherwise: Callable[[], Unkn
 def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each function that Lambda reads ``queue`` for."""
     for mapping in _by_source(graph).get(queue.address, ()):
-        on = mapping.get("Enabled")
+        on = reads(mapping)
         if on is False:
             why = f"{mapping.address}, by which {queue.address} is read, is disabled"
             yield Idle(why, _named_in(_READ, mapping))
         elif isinstance(on, Unknown):
-            yield Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
+            yield on
         else:
             yield _idle(found_at(mapping.get("FunctionName"), graph), graph, seen)
 
@@ -140,12 +161,12 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str]) -> Iterato
     for entry in listed(topic.get("Subscription")):
         yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen) if isinstance(entry, Mapping) else None
     for subscription in _by_source(graph).get(topic.address, ()):
-        let_through = _lets_through(subscription)
+        let_through = lets_through(subscription)
         if let_through is False:
             why = f"the filter policy of {subscription.address} lets no event of S3 through"
             yield Idle(why, _named_in(_FILTER, subscription))
         elif isinstance(let_through, Unknown):
-            yield Unknown(f"whether the filter policy of {subscription.address} lets events of S3 through: {let_through.reason}")
+            yield let_through
         else:
             yield _idle(found_at(subscription.get("Endpoint"), graph), graph, seen)
 

@@ -390,6 +390,40 @@ def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
 
 
+@pytest.mark.parametrize(
+    ("running", "enabled", "expected"),
+    [("-1", "true", Verdict.PASS), ("0", "true", Verdict.FAIL), ("-1", "false", Verdict.FAIL), ("var.bound", "true", Verdict.UNKNOWN)],
+)
+def test_a_scanner_that_never_runs_lends_its_right_to_read_to_nobody(tmp_path: Path, running: str, enabled: str, expected: Verdict):
+    """A reader behind an API shares the role of a function that is told through a queue: only while that one is, does it say anything."""
+    text = f"""
+        variable "bound" {{ type = number }}
+        {bucket("uploads", '"acme-uploads"')}
+        {role("app", "lambda.amazonaws.com", allow("s3:GetObject", objects("uploads")))}
+        resource "aws_sqs_queue" "scan" {{ name = "scan" }}
+        resource "aws_lambda_function" "scan" {{
+          function_name                  = "scan"
+          role                           = aws_iam_role.app.arn
+          reserved_concurrent_executions = {running}
+        }}
+        resource "aws_lambda_event_source_mapping" "scan" {{
+          event_source_arn = aws_sqs_queue.scan.arn
+          function_name    = aws_lambda_function.scan.arn
+          enabled          = {enabled}
+        }}
+        resource "aws_s3_bucket_notification" "uploads" {{
+          bucket = aws_s3_bucket.uploads.id
+          queue {{
+            queue_arn = aws_sqs_queue.scan.arn
+            events    = ["s3:ObjectCreated:*"]
+          }}
+        }}
+        {API}
+        {function("show", "GET /pictures", ("uploads",))}
+    """
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
+
+
 def test_a_role_asks_only_the_buckets_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many buckets, a statement that names one is held against that one, and the verdicts are those of asking all."""
     asked: list[str] = []

@@ -25,7 +25,7 @@ from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
-from averment.policies.rules.scanning import browsers_unclear, direct_writers, listeners, perhaps
+from averment.policies.rules.scanning import browsers_unclear, direct_writers, hearing, perhaps
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     bucket_policies,
@@ -37,6 +37,7 @@ from averment.policies.rules.storage import (
     refuses_throughout,
     same_bucket,
 )
+from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, TAKERS, runs
 
 ACTION = "s3:GetObject"
 _TAG = "s3:existingobjecttag/"
@@ -292,23 +293,34 @@ def _allows_clean_only(statement: Statement, context: Context) -> bool:
 def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
     """Functions behind an API that read objects although others are told of new ones.
 
-    Where nobody is told, a function that reads what it was sent may be the scanner itself. One that shares the role of a function that
-    is told has the right to read because that one needs it.
+    Where nobody else is told, a function that reads what it was sent may be the scanner itself. One that shares the role of a function that
+    is told, and runs, has the right to read because that one needs it.
     """
     behind = functions_behind_doors(context.graph)
-    heard = listeners(bucket, context) if behind else set()
-    told = [role_of(function, context.graph) for function in context.graph.of_type(FUNCTION) if function.address in heard]
-    for function in context.graph.of_type(FUNCTION) if heard else ():
-        if function.address not in behind or function.address in heard:
+    told = hearing(bucket, context) if behind else {}
+    unread = next((name for name in (EVENT_RULE, MAPPING, SUBSCRIPTION) if name in context.unread), None)
+    doubt: Truth = Unknown(f"{unread} could not be read: {context.unread[unread]}") if unread is not None else False
+    for function in context.graph.of_type(FUNCTION) if told or doubt is not False else ():
+        own = told.get(function.address, False)
+        alone = doubt is False and not told.keys() - {function.address}
+        if function.address not in behind or own is True or alone:
             continue
         role = role_of(function, context.graph)
-        if any(role is other for other in told):
-            continue
         found = grant_of(role, ACTION, bucket, context.graph, function) if role is not None else None
-        if found is not None and not _allows_clean_only(found[1], context):
-            door = behind[function.address][0]
-            who = f"{function.address}, which answers {door.label},"
-            yield _Reader(who, found[0].resource.where(*found[1].path), grant=found[1])
+        if role is None or found is None or _allows_clean_only(found[1], context):
+            continue
+        scanner = any_of((own, *_scanners_of(role, told, context.graph), doubt))
+        if scanner is not True:
+            deaf = ", isn't told of new objects" if function.address in told and scanner is False else ""
+            who = f"{function.address}, which answers {behind[function.address][0].label}{deaf},"
+            yield _Reader(who, found[0].resource.where(*found[1].path), negate(scanner), found[1])
+
+
+def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Iterator[Truth]:
+    """Whether each function that new objects lead to, and that has ``role``, is told of them and may run."""
+    for function in graph.of_type(FUNCTION):
+        if function.address in told and role_of(function, graph) is role:
+            yield all_of((told[function.address], runs(function)))
 
 
 def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -343,5 +355,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *TAKERS, *DOOR_NEIGHBOURS),
 )
