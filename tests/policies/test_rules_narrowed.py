@@ -105,7 +105,7 @@ resource "aws_cloudfront_multitenant_distribution" "media" {
   origin {
     id                       = "media"
     domain_name              = aws_s3_bucket.media.bucket_regional_domain_name
-    origin_access_control_id = "E1"
+    s3_origin_config { origin_access_identity = "origin-access-identity/cloudfront/E1" }
   }
   default_cache_behavior {
     target_origin_id = "media"
@@ -169,12 +169,12 @@ resource "aws_cloudfront_distribution" "media" {
   origin {
     origin_id                = %s
     domain_name              = aws_s3_bucket.media.bucket_regional_domain_name
-    origin_access_control_id = "E1"
+    s3_origin_config { origin_access_identity = "origin-access-identity/cloudfront/E1" }
   }
   origin {
     origin_id                = %s
     domain_name              = aws_s3_bucket.photos.bucket_regional_domain_name
-    origin_access_control_id = "E1"
+    s3_origin_config { origin_access_identity = "origin-access-identity/cloudfront/E1" }
   }
   default_cache_behavior {
     target_origin_id   = %s
@@ -209,7 +209,8 @@ def test_origins_whose_ids_are_not_known_are_each_asked(tmp_path: Path, first: s
 
 def test_behaviours_of_a_template_that_are_not_known_are_no_pass(tmp_path: Path):
     """The same for what a parameter brings."""
-    origin = {"Id": "media", "DomainName": {"Fn::GetAtt": ["Media", "RegionalDomainName"]}, "OriginAccessControlId": "E1"}
+    signed = {"OriginAccessIdentity": "origin-access-identity/cloudfront/E1"}
+    origin = {"Id": "media", "DomainName": {"Fn::GetAtt": ["Media", "RegionalDomainName"]}, "S3OriginConfig": signed}
     config = {"Origins": [origin], "DefaultCacheBehavior": {"TargetOriginId": "media", "TrustedKeyGroups": ["signers"]}}
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-product-media"}}
     for behaviours, verdict in (({"Ref": "Nowhere"}, Verdict.UNKNOWN), ([], Verdict.PASS)):

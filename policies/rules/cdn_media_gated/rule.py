@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Dialect, Graph, PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
@@ -108,20 +108,23 @@ def _access(origin: Origin, subject: str, distribution: Resource, context: Conte
         identity = identity.get("OriginAccessIdentity")
     if origin.website:
         return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
+    if identity not in (None, "") and not isinstance(identity, Unknown):
+        return PASS  # an access identity signs each request
     found = _control(control, context.graph)
-    if found is None and isinstance(control, str) and control and distribution.dialect is Dialect.CONFIG:
-        reason = context.unread.get(CONTROL, "CloudFront lists none of that id")
-        return unknown(f"whether the access control {control} signs: {reason} ({subject})", where=where)
+    if found is None and isinstance(control, str | Reference) and control:
+        named = control.address if isinstance(control, Reference) else control
+        deployed = distribution.dialect is Dialect.CONFIG
+        reason = context.unread.get(CONTROL, "CloudFront lists none of that id") if deployed else "it is not part of what was read"
+        return unknown(f"whether the access control {named} signs: {reason} ({subject})", where=where)
     signing = found.get("OriginAccessControlConfig", "SigningBehavior") if isinstance(found, Resource) else None
     if isinstance(found, Resource) and isinstance(signing, Unknown):
         return unknown(f"{subject}; whether its access control {found.address} signs could not be resolved: {signing.reason}", where=where)
     if isinstance(found, Resource) and signing == "never":
         text = f"{subject}, but its access control {found.address} never signs, so the bucket has to be open to everybody"
         return fail(text, where=where, fix=_fix_signing(distribution))
-    values = (control, identity)
-    if any(value not in (None, "") and not isinstance(value, Unknown) for value in values):
+    if isinstance(found, Resource):
         return PASS
-    doubt = next((value for value in values if isinstance(value, Unknown)), None)
+    doubt = next((value for value in (control, identity) if isinstance(value, Unknown)), None)
     if doubt is not None:
         return unknown(f"{subject}; its access control could not be resolved: {doubt.reason}", where=where)
     return fail(f"{subject} without origin access control", where=where, fix=_fix_access(distribution))
