@@ -145,6 +145,7 @@ SHAPES: dict[str, Shape] = {
             "event_source_arn": to("EventSourceArn"),
             "enabled": to("Enabled"),
             "batch_size": to("BatchSize"),
+            "filter_criteria": block("FilterCriteria", {"filter": blocks("Filters", {"pattern": to("Pattern")})}),
         },
     ),
     "aws_lambda_function_url": Shape("AWS::Lambda::Url", {"function_name": to("TargetFunctionArn"), "authorization_type": to("AuthType")}),

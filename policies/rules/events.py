@@ -9,21 +9,15 @@ from typing import Any
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
-from averment.policies.iam.patterns import overlap
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.rules.filters import CREATIONS, REASONS, compared
 from averment.policies.rules.takers import NAME_KEYS, Idle, exists, idle, is_arn, takes
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
 _CREATED = "s3:ObjectCreated:"
-CREATIONS = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
-"""How an object comes into being: an event for each. (Amazon S3 User Guide, "Supported event types".)"""
-
-_REASONS = {"PutObject": "Put", "POST Object": "Post", "CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload"}
-"""What EventBridge's events give as the ``reason`` for an object, in the words of ``CREATIONS``."""
-
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
 """The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message structure".)"""
 
@@ -149,7 +143,7 @@ def _takes(pattern: Any, bucket: Resource, some: bool) -> Truth:
 
 def _every_kind(reasons: Any, enough: bool) -> Truth:
     """Whether a pattern on the ``reason`` takes in every way in which an object comes; some only are a doubt, unless they are ``enough``."""
-    taken = {kind: _matches(reasons, reason) for reason, kind in _REASONS.items()}
+    taken = {kind: _matches(reasons, reason) for reason, kind in REASONS.items()}
     whole, part = all_of(taken.values()), any_of(taken.values())
     if enough or part is not True:
         return part
@@ -293,36 +287,14 @@ def _is_bucket(entry: Any, bucket: Resource) -> Truth:
         return True if same else Unknown(f"the bucket in the event pattern could not be resolved: {entry.reason}")
     if isinstance(name, Unknown):
         return Unknown(f"whether the event pattern names this bucket: {name.reason}")
-    return name is not None and _one(entry, name)
+    return name is not None and compared(entry, name)
 
 
 def _matches(value: Any, text: str) -> Truth:
     """EventBridge's matching of one field: absent matches, a list holds alternatives."""
     if value is None:
         return True
-    return any_of(entry if isinstance(entry, Unknown) else _one(entry, text) for entry in _list(value))
-
-
-def _one(entry: Any, text: str) -> Truth:
-    if isinstance(entry, str):
-        return entry == text
-    if not isinstance(entry, Mapping) or len(entry) != 1:
-        return False
-    operator, operand = next(iter(entry.items()))
-    if isinstance(operand, Unknown | Reference):
-        return operand if isinstance(operand, Unknown) else Unknown(f"the event pattern compares with {operand.address}")
-    if operator == "anything-but":
-        plain = [item for item in _list(operand) if isinstance(item, str)]
-        return text not in plain if plain else Unknown("an anything-but of the event pattern is not evaluated")
-    if not isinstance(operand, str):
-        return Unknown(f"'{operator}' of the event pattern is not evaluated")
-    simple = {
-        "prefix": text.startswith(operand),
-        "suffix": text.endswith(operand),
-        "wildcard": overlap(operand, text),
-        "equals-ignore-case": text.lower() == operand.lower(),
-    }
-    return simple.get(operator, Unknown(f"'{operator}' of the event pattern is not evaluated"))
+    return any_of(entry if isinstance(entry, Unknown) else compared(entry, text) for entry in _list(value))
 
 
 def _child(value: Any, key: str) -> Any:

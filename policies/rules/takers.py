@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.memo import per_graph
-from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.graph.text import parsed_json
+from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of
-from averment.policies.iam.truth import Truth
+from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.apis import FUNCTION, function_at
+from averment.policies.rules.filters import let_by_criteria, let_by_policy
 from averment.policies.rules.storage import listed
 
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
@@ -24,17 +24,18 @@ _HOLDING = (HOLDER_TYPES[0], *ATTACHED_TYPES)
 _OF_FUNCTION = 7
 """Parts of a function's ARN; an eighth is an alias or a version."""
 
-_MESSAGE = frozenset(
-    {"Records", "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"},
-)
-"""What stands at the top of a message about a new object, as S3 sends it to a topic or as EventBridge does."""
-
 _RUN = (
     "# in @\nreserved_concurrent_executions = -1",
     "# in @, instead of 0, or take it out\nReservedConcurrentExecutions: 10",
     "aws lambda delete-function-concurrency --function-name @",
 )
 _READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
+_CREATED = '{"body": {"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}}'
+_CRITERIA = (
+    f"# in @: as S3 writes it, without 's3:'\nfilter_criteria {{\n  filter {{\n    pattern = jsonencode({_CREATED})\n  }}\n}}",
+    f"# in @: as S3 writes it, without 's3:'\nFilterCriteria:\n  Filters:\n    - Pattern: '{_CREATED}'",
+    "aws lambda update-event-source-mapping --uuid @ --filter-criteria '{}'",
+)
 _FILTER = (
     '# in @: what S3 tells has no attributes\nfilter_policy_scope = "MessageBody"',
     "# in @: what S3 tells has no attributes\nFilterPolicyScope: MessageBody",
@@ -99,12 +100,15 @@ def reads(mapping: Resource) -> Truth:
     on = mapping.get("Enabled")
     if isinstance(on, Unknown):
         return Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
-    return on is not False
+    let_by = let_by_criteria(mapping.get("FilterCriteria"))
+    if isinstance(let_by, Unknown):
+        let_by = Unknown(f"whether the filters of {mapping.address} let events of S3 through: {let_by.reason}")
+    return all_of((on is not False, let_by))
 
 
 def lets_through(subscription: Resource) -> Truth:
     """Whether the subscription's filter policy lets a message about a new object through."""
-    found = _lets_through(subscription)
+    found = let_by_policy(subscription.get("FilterPolicy"), subscription.get("FilterPolicyScope"))
     if not isinstance(found, Unknown):
         return found
     return Unknown(f"whether the filter policy of {subscription.address} lets events of S3 through: {found.reason}")
@@ -148,8 +152,9 @@ def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Id
     for mapping in _by_source(graph).get(queue.address, ()):
         on = reads(mapping)
         if on is False:
-            why = f"{mapping.address}, by which {queue.address} is read, is disabled"
-            yield Idle(why, _named_in(_READ, mapping))
+            off = mapping.get("Enabled") is False
+            why = "is disabled" if off else "has filters that let no event of S3 through"
+            yield Idle(f"{mapping.address}, by which {queue.address} is read, {why}", _named_in(_READ if off else _CRITERIA, mapping))
         elif isinstance(on, Unknown):
             yield on
         else:
@@ -205,31 +210,6 @@ def _source(value: Any, kind: str, graph: Graph) -> Resource | None:
         return found if isinstance(found, Resource) else None
     named = graph.holding(kind, NAME_KEYS[kind], value.rsplit(":", 1)[-1])
     return next((one for one in named if one.address == value or not one.address.startswith("arn:")), None)
-
-
-def _lets_through(subscription: Resource) -> Truth:
-    """Whether the filter policy lets a message about a new object through, as far as its keys tell: such a message has no attributes."""
-    policy, scope = parsed_json(subscription.get("FilterPolicy")), subscription.get("FilterPolicyScope")
-    if policy in (None, "", {}):
-        return True
-    doubt = next((value for value in (policy, scope) if isinstance(value, Unknown)), None)
-    if doubt is not None:
-        return doubt
-    if not isinstance(policy, Mapping):
-        return Unknown("it is not a filter policy")
-    there = _MESSAGE if scope == "MessageBody" else frozenset()
-    missing = [value for key, value in policy.items() if key not in there and key != "$or"]
-    if not all(_may_be_missing(value) for value in missing):
-        return False
-    return Unknown("'$or' is not evaluated") if "$or" in policy and scope != "MessageBody" else True
-
-
-def _may_be_missing(value: Any) -> bool:
-    """Whether a message without the key can match: by ``{"exists": false}`` alone; what isn't resolved may be that."""
-    return any(
-        isinstance(entry, Unknown | Reference) or (isinstance(entry, Mapping) and entry.get("exists") in (False, "false"))
-        for entry in listed(value)
-    )
 
 
 def _named_in(texts: tuple[str, str, str], resource: Resource) -> tuple[str, str, str]:

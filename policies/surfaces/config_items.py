@@ -171,6 +171,7 @@ DOCUMENTS = frozenset(
         "Content",
         "Definition",
         "EventPattern",
+        "FilterPolicy",
         "InputParameters",
         "KeyPolicy",
         "Policy",

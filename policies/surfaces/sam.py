@@ -214,7 +214,7 @@ class _Expansion:
                 function,
                 name,
                 "AWS::Lambda::EventSourceMapping",
-                {"FunctionName": Reference(function.address), "EventSourceArn": source, **_kept(properties, "Enabled")},
+                {"FunctionName": Reference(function.address), "EventSourceArn": source, **_kept(properties, "Enabled", "FilterCriteria")},
                 path,
             )
         elif kind == "SNS":

@@ -218,6 +218,8 @@ class _Made:
         elif kind == "sqs":
             source = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
             values: dict[str, Any] = {"FunctionName": {"Ref": function}, "EventSourceArn": source, **_own(given, {"enabled": "Enabled"})}
+            if (patterns := _own(given, {"filterPatterns": "Filters"}).get("Filters")) is not None:
+                values["FilterCriteria"] = {"Filters": _patterns(patterns)}
             self.add(name, "AWS::Lambda::EventSourceMapping", values, line)
         elif kind == "sns":
             topic = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
@@ -319,6 +321,11 @@ def _role_of(body: Any) -> bool:
 def _own(given: Any, names: Mapping[str, str]) -> dict[str, Any]:
     """What ``given`` says under ``names``, under the words that CloudFormation has for them."""
     return {word: given[name] for name, word in names.items() if isinstance(given, LinedMap) and name in given}
+
+
+def _patterns(given: Any) -> Any:
+    """Filters of an event source mapping as CloudFormation has them."""
+    return [{"Pattern": pattern} for pattern in given] if isinstance(given, list) else given
 
 
 def _statements(value: Any, line: int) -> list[tuple[Any, int]]:

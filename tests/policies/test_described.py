@@ -23,6 +23,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.interface import Context, Kind
 from averment.policies.rules.registry import all_rules, rule
+from averment.policies.rules.takers import reads
 from averment.policies.runtime.described import ask as ask_module
 from averment.policies.runtime.described.added import ADDITIONS
 from averment.policies.runtime.described.ask import Ask
@@ -177,6 +178,7 @@ FUNCTIONS = {
                     "EventSourceArn": arn("sqs", "scan"),
                     "FunctionArn": arn("lambda", "function:scan"),
                     "State": "Disabled",
+                    "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"kind": ["media"]}}'}]},
                 }
             ]
         },
@@ -506,7 +508,11 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::Config::ConformancePack": {("ConformancePackName",): "p"},
     "AWS::Config::DeliveryChannel": {("S3BucketName",): "acme-config"},
     "AWS::Lambda::EventInvokeConfig": {("DestinationConfig", "OnFailure", "Destination"): arn("sqs", "dead")},
-    "AWS::Lambda::EventSourceMapping": {("FunctionName",): arn("lambda", "function:scan"), ("Enabled",): False},
+    "AWS::Lambda::EventSourceMapping": {
+        ("FunctionName",): arn("lambda", "function:scan"),
+        ("Enabled",): False,
+        ("FilterCriteria", "Filters", 0, "Pattern"): '{"body": {"kind": ["media"]}}',
+    },
     "AWS::Lambda::Url": {("AuthType",): "NONE", ("TargetFunctionArn",): arn("lambda", "function:scan")},
     "AWS::Rekognition::Collection": {("CollectionId",): "staff"},
     "AWS::Rekognition::StreamProcessor": {("FaceSearchSettings", "CollectionId"): "staff"},
@@ -1201,3 +1207,14 @@ def test_a_recorder_of_another_service_records_nothing_for_rules():
     with pytest.raises(IncompleteError, match="doesn't record AWS::Events::Rule"):
         source.items("AWS::Events::Rule")
     assert source.items("AWS::Config::ConfigurationRecorder") == []
+
+
+def test_filters_that_are_encrypted_are_not_taken_for_none():
+    """Lambda lists them as null to whoever lists mappings; who reads the queue is a question then."""
+    (mapping,) = ANSWERS["lambda"]["ListEventSourceMappings"]["EventSourceMappings"]
+    shown = {**{key: value for key, value in mapping.items() if key != "FilterCriteria"}, "State": "Enabled"}
+    for hidden, verdict in (({}, True), ({"KMSKeyArn": arn("kms", "key/1")}, "a pattern could not be read")):
+        answers = {"lambda": {**ANSWERS["lambda"], "ListEventSourceMappings": {"EventSourceMappings": [{**shown, **hidden}]}}}
+        (found,) = graph_from_items(Services(answers).source().items("AWS::Lambda::EventSourceMapping"))
+        told = reads(found)
+        assert (told.reason.rpartition(": ")[2] if isinstance(told, Unknown) else told) == verdict

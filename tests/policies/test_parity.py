@@ -196,6 +196,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "AWS::S3ObjectLambda::AccessPoint": (
         "media_bucket_events_scanned/direct_to_function.pass",
         "media_bucket_events_scanned/eventbridge_to_queue.pass",
+        "media_bucket_events_scanned/filter_of_reader.fail",
         "media_bucket_events_scanned/filter_on_attributes.fail",
         "media_bucket_events_scanned/filter_on_message.pass",
         "media_bucket_events_scanned/prefix_pattern.pass",

@@ -660,6 +660,54 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
             "lets no event of S3 through",
             id="filtered by a key that no event has",
         ),
+        *(
+            pytest.param(
+                BY_TOPIC,
+                f"{{New: {{Type: SNS, Properties: {{Topic: !Ref Topic, FilterPolicyScope: MessageBody, FilterPolicy: {policy}}}}}}}",
+                verdict,
+                message,
+                id=f"body: {policy}",
+            )
+            for policy, verdict, message in (
+                ("{Records: {eventName: [{prefix: 'ObjectCreated:'}]}}", Verdict.PASS, ""),
+                ("{Records: {s3: {object: {key: [{suffix: .jpg}]}}}}", Verdict.PASS, ""),
+                ("{source: [aws.s3], detail: {reason: [{exists: true}]}}", Verdict.PASS, ""),
+                ("{$or: [{Records: {eventSource: ['aws:s3']}}, {kind: [media]}]}", Verdict.PASS, ""),
+                ("{Records: {kind: [{exists: false}]}}", Verdict.PASS, ""),
+                ("{Records: {eventName: ['ObjectCreated:Put']}}", Verdict.UNKNOWN, "ObjectCreated:CompleteMultipartUpload"),
+                ("{Records: {eventName: [{numeric: ['>', 1]}]}}", Verdict.UNKNOWN, "'numeric' of the event pattern is not evaluated"),
+                ("{Records: [{exists: true}]}", Verdict.UNKNOWN, "what it asks of 'Records' is not evaluated"),
+                ("{Records: {eventName: ['s3:ObjectCreated:*']}}", Verdict.FAIL, "lets no event of S3 through"),
+                ("{Records: {eventName: [{prefix: 'ObjectRemoved:'}]}}", Verdict.FAIL, "lets no event of S3 through"),
+                ("{$or: [{kind: [media]}, {source: [aws.ec2]}]}", Verdict.FAIL, "lets no event of S3 through"),
+            )
+        ),
+        pytest.param(
+            BY_TOPIC,
+            "{New: {Type: SNS, Properties: {Topic: !Ref Topic, FilterPolicy: {$or: [{kind: [media]}, {kind: [{exists: false}]}]}}}}",
+            Verdict.PASS,
+            "",
+            id="filtered by alternatives",
+        ),
+        *(
+            pytest.param(
+                BY_QUEUE,
+                "{New: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, FilterCriteria: {Filters: [" + patterns + "]}}}}",
+                verdict,
+                message,
+                id=f"criteria: {patterns}",
+            )
+            for patterns, verdict, message in (
+                ("", Verdict.PASS, ""),
+                ("""{Pattern: '{"body": {"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}}'}""", Verdict.PASS, ""),
+                ("""{Pattern: '{"body": {"kind": ["x"]}}'}, {Pattern: '{"body": {"source": ["aws.s3"]}}'}""", Verdict.PASS, ""),
+                ("""{Pattern: '{"body": {"Message": [{"exists": true}]}}'}""", Verdict.PASS, ""),
+                ("""{Pattern: '{"body": {"kind": ["media"]}}'}""", Verdict.FAIL, "has filters that let no event of S3 through"),
+                ("""{Pattern: '{"messageAttributes": {"kind": {"stringValue": ["x"]}}}'}""", Verdict.FAIL, "let no event of S3 through"),
+                ("""{Pattern: 'media'}""", Verdict.UNKNOWN, "a pattern could not be read"),
+                ("""{Pattern: !ImportValue wanted}""", Verdict.UNKNOWN, "whether the filters of ScanNew let events of S3 through"),
+            )
+        ),
     ],
 )
 def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, events: str, verdict: Verdict, message: str):

@@ -428,7 +428,7 @@ def test_what_keeps_a_function_from_running_or_hearing_is_read(tmp_path: Path):
             handler: scan.handler
             reservedConcurrency: 0
             events:
-              - sqs: {arn: !GetAtt Queue.Arn, enabled: false}
+              - sqs: {arn: !GetAtt Queue.Arn, enabled: false, filterPatterns: [{body: {kind: [media]}}]}
               - sns: {arn: !Ref Topic, filterPolicy: {kind: [media]}, filterPolicyScope: MessageBody}
         resources:
           Resources:
@@ -437,6 +437,7 @@ def test_what_keeps_a_function_from_running_or_hearing_is_read(tmp_path: Path):
         """
     graph = graph_of(tmp_path, body)
     assert value(graph, "ScanLambdaFunction", "ReservedConcurrentExecutions") == 0
-    assert [found.get("Enabled") for found in graph.of_type("AWS::Lambda::EventSourceMapping")] == [False]
+    (mapping,) = graph.of_type("AWS::Lambda::EventSourceMapping")
+    assert (mapping.get("Enabled"), mapping.get("FilterCriteria", "Filters", 0, "Pattern")) == (False, {"body": {"kind": ["media"]}})
     (heard,) = graph.of_type("AWS::SNS::Subscription")
     assert (heard.get("FilterPolicy"), heard.get("FilterPolicyScope")) == ({"kind": ["media"]}, "MessageBody")

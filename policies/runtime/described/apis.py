@@ -132,6 +132,8 @@ def event_sources(ask: Ask) -> Iterator[Item]:
             "FunctionName": mapping.get("FunctionArn"),
             "Enabled": mapping.get("State") not in ("Disabled", "Disabling"),
         }
+        if mapping.get("FilterCriteria") or mapping.get("KMSKeyArn"):  # encrypted, they are shown to nobody who lists them
+            configuration["FilterCriteria"] = mapping.get("FilterCriteria") or {"Filters": [{"Pattern": "encrypted"}]}
         arn = ask.arn("lambda", f"event-source-mapping:{mapping['UUID']}")
         yield ask.item("AWS::Lambda::EventSourceMapping", mapping["UUID"], arn, configuration)
 
