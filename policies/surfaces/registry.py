@@ -86,6 +86,7 @@ def discover(root: Path) -> Inputs:
     folder = root if root.is_dir() else root.parent
     inputs.sources = select((path for path in found.files if is_source(path)), folder)
     inputs.apps += other_languages(found.files, folder, inputs.sources)
+    inputs.apps += inputs.sources.unread
     inputs.skipped += inputs.sources.skipped
     if inputs.sources.parsed:
         inputs.sources.handlers = handlers_in(_infrastructure(inputs))

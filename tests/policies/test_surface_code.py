@@ -869,20 +869,27 @@ def test_an_import_behind_a_byte_order_mark_is_one(tmp_path: Path):
 
 
 def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
-    """Tests, installed packages and minified files aren't judged; that they mention Rekognition is listed."""
+    """Tests, installed packages and copies of the SDK aren't judged; that they mention Rekognition is listed."""
     bad = f"{PYTHON}def f(event):\n    return {COMPARE}\n"
     files: dict[str, str | bytes] = {
         "tests/test_faces.py": bad,
         "vendor/faces.py": bad,
         "node_modules/x/index.js": "rekognition.compareFaces({SourceImage: 1})",
+        "static/aws-sdk-2.1.min.js": "rekognition.compareFaces({SourceImage: 1})",
+        "static/labels.min.js": "rekognition.detectLabels({Image: 1})",
         "static/app.min.js": "rekognition.compareFaces({SourceImage: 1})",
+        "static/app.js": "rekognition.compareFaces({SourceImage: 1});" * 200,
         "huge.py": bad + "#" * 1_100_000,
         "dist/index.js": "// a library\n" * 200_000 + "rekognition.compareFaces({SourceImage: 1})",
     }
     assert judged(tmp_path, files)[0] is Verdict.NOT_APPLICABLE
-    skipped = "\n".join(discover(tmp_path).skipped)
-    for name in ("test_faces.py", "vendor/faces.py", "app.min.js", "huge.py", "dist/index.js", "node_modules"):
+    found = discover(tmp_path)
+    skipped = "\n".join(found.skipped)
+    for name in ("test_faces.py", "vendor/faces.py", "aws-sdk-2.1.min.js", "node_modules"):
         assert name in skipped
+    said = {str(Path(problem.where.file or "").relative_to(tmp_path)): problem.reason for problem in found.apps}
+    assert set(said) == {"static/app.min.js", "static/app.js", "huge.py", "dist/index.js"}  # which may well be the program
+    assert "is minified, so it was not read: what it does about liveness was not checked" in said["static/app.js"]
 
 
 def test_what_asks_about_faces_in_another_language_is_named(tmp_path: Path):
@@ -913,7 +920,7 @@ def test_what_in_another_language_could_not_be_looked_at_is_named(tmp_path: Path
     (tmp_path / "Big.go").write_bytes(b"rekognition.CompareFaces(in)\n" + b"\n" * MAX_BYTES)
     found = discover(tmp_path)
     assert [Path(problem.where.file or "").name for problem in found.sources.problems] == ["Match.java"]
-    assert any("Big.go (mentions Rekognition, but is larger than" in text for text in found.skipped)
+    assert any("is larger than" in problem.reason and "Big.go" in str(problem.where.file) for problem in found.apps)
 
 
 def test_of_large_files_that_are_left_out_anyway_only_the_beginning_is_read(tmp_path: Path):

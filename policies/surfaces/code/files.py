@@ -44,7 +44,10 @@ _SKIPPED_FOLDERS = frozenset(
 )
 _TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "__mocks__", "spec", "e2e", "cypress", "mocks", "fixtures", "integration-tests"})
 _TEST_NAME = re.compile(r"^(?:test_.*|.*_test|conftest)\.py$|\.(?:test|spec|mock|stories)\.[cm]?[jt]sx?$")
-_BUILT_NAME = re.compile(r"[.-]min\.[cm]?js$|\.bundle\.[cm]?js$|\.chunk\.js$|\.d\.[cm]?ts$")
+_BUILT_NAME = re.compile(r"[.-]min\.[cm]?js$|\.bundle\.[cm]?js$|\.chunk\.js$")
+_DECLARED_NAME = re.compile(r"\.d\.[cm]?ts$")
+_SDK_NAME = re.compile(r"aws-?sdk", re.IGNORECASE)
+_BUILT, _MINIFIED = "is built", "is minified"
 _LONG_LINE = 5_000
 _HANDING_ON = ("__init__.py", "index.ts", "index.js", "index.mts", "index.mjs")
 """What a folder is for those who import it."""
@@ -56,13 +59,15 @@ _TAKING = (b"import", b"require", b"export")
 class Sources:
     """What was found: the text of files to parse, what was left out although it mentions Rekognition, and what can't be read.
 
-    ``handlers`` are the functions, by module and name, that the infrastructure beside them names as handlers.
+    ``handlers`` are the functions, by module and name, that the infrastructure beside them names as handlers. ``unread`` is what was left out
+    although it may well be the program itself: it asks Rekognition about faces, and nobody looked how.
     """
 
     parsed: dict[Path, bytes] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     handlers: frozenset[tuple[str, str]] = frozenset()
+    unread: list[Problem] = field(default_factory=list)
 
 
 def is_source(path: Path) -> bool:
@@ -76,7 +81,7 @@ def select(files: Iterable[Path], root: Path) -> Sources:
     others: dict[Path, bytes] = {}
     for path in files:
         reason = _left_out(path, root)
-        data = _read(path, found, told=not reason)
+        data = _read(path, found, told=reason in ("", _BUILT))
         if data is None:
             continue
         marked = any(mark in data for mark in MARKS)
@@ -84,8 +89,10 @@ def select(files: Iterable[Path], root: Path) -> Sources:
             if not reason:
                 others[path] = data
             continue
-        reason = reason or ("is minified" if path.suffix != ".py" and _is_minified(data) else "")
-        if reason:
+        reason = reason or (_MINIFIED if path.suffix != ".py" and _is_minified(data) else "")
+        if reason in (_BUILT, _MINIFIED):
+            _pass_over(path, data, reason, found)
+        elif reason:
             if asks(data):
                 found.skipped.append(f"{path} (mentions Rekognition, but {reason})")
         else:
@@ -124,7 +131,9 @@ def _left_out(path: Path, root: Path) -> str:
         return f"{skipped} folders are not read"
     if any(folder in _TEST_FOLDERS for folder in folders) or _TEST_NAME.search(path.name):
         return "is a test"
-    return "is built" if _BUILT_NAME.search(path.name) else ""
+    if _DECLARED_NAME.search(path.name):
+        return "declares types"
+    return _BUILT if _BUILT_NAME.search(path.name) else ""
 
 
 def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
@@ -141,12 +150,23 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
             found.problems.append(Problem(f"can't be read: {error.strerror}", SourceRef(str(path))))
         return None
     if len(data) > MAX_BYTES:
-        if told and asks(data):
-            found.skipped.append(f"{path} (mentions Rekognition, but is larger than {MAX_BYTES:,} bytes)")
+        if told:
+            _pass_over(path, data, f"is larger than {MAX_BYTES:,} bytes", found)
         return None
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return data.decode("utf-16", "replace").encode()
     return data.removeprefix(BOM_UTF8)  # which would part its first line from the line's beginning
+
+
+def _pass_over(path: Path, data: bytes, reason: str, found: Sources) -> None:
+    """Say of what can't be read although it may be the program itself that it asks about faces; a copy of the SDK has the words for all there is."""
+    if not (asks(data) and any(mark in data for mark in MARKS)):
+        return
+    if _SDK_NAME.search(path.name):
+        found.skipped.append(f"{path} (mentions Rekognition, but is a copy of the SDK by its name)")
+        return
+    said = f"mentions operations of Rekognition on faces, but {reason}, so it was not read: what it does about liveness was not checked"
+    found.unread.append(Problem(said, SourceRef(str(path)), blocking=False))
 
 
 def _is_minified(data: bytes) -> bool:
