@@ -19,7 +19,7 @@ from averment.core.period import iso
 from averment.core.showing import printable
 from averment.core.words import Status
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion
-from averment.evidence.cells import cell_text
+from averment.evidence.cells import cell_text, row_height
 from averment.evidence.states import AssessmentState, ControlState
 
 QUESTIONS, ABOUT = "Questions", "About"
@@ -99,8 +99,10 @@ def _write_questions(book: Any, rows: Sequence[Asked]) -> None:
         sheet.set_column(column, column, width)
         sheet.write_string(0, column, name, head)
     for number, row in enumerate(rows, start=1):
-        for column, value in enumerate(_printed(row)):
-            sheet.write_string(number, column, cell_text(value), plain)
+        printed = [cell_text(value) for value in _printed(row)]
+        sheet.set_row(number, row_height(zip(printed, _WIDTHS, strict=False)))
+        for column, value in enumerate(printed):
+            sheet.write_string(number, column, value, plain)
         for column in range(FIRST_TO_FILL, len(HEAD)):
             sheet.write_blank(number, column, None, day if HEAD[column] == "Answered on" else text)
     if rows:
@@ -141,6 +143,7 @@ def _write_about(book: Any, rows: Sequence[Asked], organisation: str, made: date
         *((ASKED, row.question.id) for row in rows),
     )
     for line, (name, value) in enumerate(facts):
+        sheet.set_row(line, row_height([(value, 110)]))
         sheet.write_string(line, 0, name)
         sheet.write_string(line, 1, cell_text(value))
     sheet.protect()

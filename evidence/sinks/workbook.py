@@ -21,7 +21,7 @@ from averment.core.files import write_atomic
 from averment.core.period import iso
 from averment.core.showing import printable, visible
 from averment.core.words import Status
-from averment.evidence.cells import cell_text
+from averment.evidence.cells import LINE, cell_text, row_height
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
@@ -38,6 +38,15 @@ MAX_LINKS = 65_000
 
 _FOOTER = 100
 """Characters of what a page's foot names; with each ampersand doubled, Excel takes 255 in all."""
+
+_SUMMARY = (34, 90)
+"""Widths of the columns of the first sheet."""
+
+_TITLE = 21
+"""Points of a row with a title."""
+
+_BUTTON = 3
+"""Characters of a header that the button of its filter hides."""
 
 _CUT = " […cut; the whole text is in report.json]"
 
@@ -150,6 +159,9 @@ class _Writer:
         )
         self._time = workbook.add_format({**top, "num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
         self._count = workbook.add_format({**top, "num_format": "#,##0"})  # with places left open, Excel shows 32 as "32."
+        self._total = workbook.add_format(
+            {**top, "num_format": "#,##0", "align": "left"}
+        )  # beside its name, not at the other end of a wide column
         self._share = workbook.add_format({**top, "align": "right"})
         self._link = workbook.add_format({**top, "font_color": "#0563C1", "underline": 1})
         self._title = workbook.add_format({"bold": True, "font_size": 16})
@@ -168,7 +180,8 @@ class _Writer:
         self._sign_off()
 
     def _summary(self) -> None:
-        report, sheet = self._report, self._sheet("Summary", (34, 90))
+        report, sheet = self._report, self._sheet("Summary", _SUMMARY)
+        sheet.set_row(0, _TITLE)
         sheet.write_string(0, 0, _clip(f"{report.organisation}: evidence for {report.period.label}"), self._title)
         facts: list[tuple[str, str]] = [
             ("Period (UTC)", f"{iso(report.period.start)} up to, not including, {iso(report.period.end)}"),
@@ -185,15 +198,17 @@ class _Writer:
         ]
         row = 2
         for name, text in facts:
+            shown = _clip(text)
+            sheet.set_row(row, row_height([(shown, _SUMMARY[1])]))
             sheet.write_string(row, 0, name, self._bold)
-            sheet.write_string(row, 1, _clip(text), self._plain)
+            sheet.write_string(row, 1, shown, self._plain)
             row += 1
         row += 1
         sheet.write_string(row, 0, "Controls by state", self._bold)
         for status in Status:
             row += 1
             sheet.write_string(row, 0, str(status), self._status[status])
-            sheet.write_number(row, 1, report.totals.get(str(status), 0), self._count)
+            sheet.write_number(row, 1, report.totals.get(str(status), 0), self._total)
         row += 2
         sheet.write_string(row, 0, "Sheets", self._bold)
         for table in TABLES:
@@ -206,21 +221,26 @@ class _Writer:
     def _table(self, table: Sheet) -> None:
         sheet = self._sheet(table.name, tuple(column.width for column in table.columns))
         rows = table.rows(self._report)
+        sheet.set_row(0, row_height((column.header, column.width - _BUTTON) for column in table.columns))
         for position, column in enumerate(table.columns):
             sheet.write_string(0, position, column.header, self._head)
         sheet.freeze_panes(1, 1)
         sheet.repeat_rows(0)
         if len(rows) == 0:
-            sheet.write_string(1, 0, table.empty, self._plain)
+            sheet.write_string(1, 0, table.empty)  # over the empty cells beside it, for which it mustn't wrap
             return
         sheet.autofilter(0, 0, min(len(rows), MAX_ROWS), len(table.columns) - 1)
         for number, row in enumerate(islice(rows, MAX_ROWS), start=1):
-            for position, column in enumerate(table.columns):
-                self._cell(sheet, number, position, column, row)
+            values = [_shown(column, row) for column in table.columns]
+            wrapped = ((value, column.width) for value, column in zip(values, table.columns, strict=True) if isinstance(value, str))
+            height = row_height(wrapped)
+            if height is not None:
+                sheet.set_row(number, height)
+            for position, value in enumerate(values):
+                self._cell(sheet, number, position, value)
 
-    def _cell(self, sheet: Any, row: int, position: int, column: Column, item: Any) -> None:
-        value = column.value(item)
-        if value is None or value == "":
+    def _cell(self, sheet: Any, row: int, position: int, value: Any) -> None:
+        if value is None:
             sheet.write_blank(row, position, None, self._plain)
         elif isinstance(value, Link):
             self._linked(sheet, row, position, value)
@@ -228,10 +248,10 @@ class _Writer:
             sheet.write_string(row, position, str(value), self._status[value])
         elif isinstance(value, datetime):
             sheet.write_datetime(row, position, _naive(value), self._time)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT:
+        elif isinstance(value, int | float):
             sheet.write_number(row, position, value, self._count if isinstance(value, int) else self._share)
         else:
-            sheet.write_string(row, position, _clip(str(value)), self._plain)
+            sheet.write_string(row, position, value, self._plain)
 
     def _linked(self, sheet: Any, row: int, position: int, link: Link) -> None:
         target = self._places[link.sheet].get(link.key)
@@ -245,15 +265,18 @@ class _Writer:
     def _how_to_verify(self) -> None:
         sheet = self._sheet("How to verify", (120,))
         for row, line in enumerate(HOW_TO_VERIFY):
+            sheet.set_row(row, row_height([(line, 120)]))
             sheet.write_string(row, 0, line, self._plain)
 
     def _sign_off(self) -> None:
         sheet = self._sheet("Sign-off", (26, 36, 30, 22, 40))
+        sheet.set_row(0, _TITLE)
         sheet.write_string(0, 0, _clip(f"{self._report.organisation}, {self._report.period.label}: sign-off"), self._title)
         for position, header in enumerate(("Part", "Name", "Role", "Date", "Signature or reference")):
             sheet.write_string(2, position, header, self._head)
         parts = ("Prepared by", "Controls reviewed by", "Exceptions accepted by", "Legal review by", "Approved by")
         for row, part in enumerate(parts, start=3):
+            sheet.set_row(row, 2 * LINE)  # on paper it is signed by hand
             sheet.write_string(row, 0, part, self._bold)
             for position in range(1, 5):
                 sheet.write_blank(row, position, None, self._line)
@@ -272,6 +295,18 @@ class _Writer:
 def _row_numbers(sheet: Sheet, report: PeriodReport) -> Mapping[str, int]:
     key = sheet.key
     return {} if key is None else {key(row): number for number, row in enumerate(sheet.rows(report), start=1)}
+
+
+def _shown(column: Column, item: Any) -> str | int | float | datetime | Status | Link | None:
+    """What stands in the cell of ``item``: a number that Excel keeps, a time, a status, a link, or else text."""
+    value = column.value(item)
+    if value is None or value == "":
+        return None
+    if isinstance(value, Link | Status | datetime):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT:
+        return value
+    return _clip(str(value))
 
 
 def _settings(parameters: Any) -> str:

@@ -88,6 +88,14 @@ def test_the_workbook_holds_every_question_with_role_and_validity(blank: Path) -
     assert blank.read_bytes() == again
 
 
+def test_a_question_is_shown_with_all_its_lines(blank: Path) -> None:
+    """LibreOffice shows one line of a row that has no height: who was asked saw half of the question."""
+    sheet = openpyxl.load_workbook(blank)["Questions"]
+    long = [row for row in range(2, sheet.max_row + 1) if len(sheet.cell(row, 3).value) > 80]
+    assert long
+    assert all(sheet.row_dimensions[row].height >= 30 for row in long)
+
+
 def test_text_of_an_own_control_does_not_become_a_formula(blank: Path) -> None:
     """An organisation called like a formula stays text: nothing in the workbook computes."""
     catalogue = load_catalogue()

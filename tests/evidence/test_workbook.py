@@ -251,6 +251,29 @@ def test_a_printed_page_names_its_columns_and_what_it_is_of() -> None:
     assert len(book["Findings"].oddFooter.left.text) < 200
 
 
+@pytest.mark.parametrize(
+    ("message", "points"),
+    [
+        ("open", None),
+        ("a word " * 30, 45),  # 210 characters on lines of 77
+        ("one\ntwo\nthree\n", 60),
+        ("図" * 100, 45),  # as wide as two digits each, and broken anywhere
+        ("x" * 200, 45),
+        ("y" * 40_000, 405),  # no row is higher than 409 points
+    ],
+)
+def test_a_row_is_as_high_as_what_stands_in_it(message: str, points: int | None) -> None:
+    """LibreOffice shows one line of a row that has no height, and prints the others over the rows below: nobody could read why a control failed."""
+    finding = dataclasses.replace(report().findings[0], message=message)
+    book = read(
+        workbook_bytes(report(findings=(finding,), profile=dict.fromkeys((f"question_number_{number}" for number in range(9)), True)))
+    )
+    assert book["Findings"].row_dimensions[2].height == points
+    profile = next(name.row for (name,) in book["Summary"]["A1:A40"] if name.value == "Profile")
+    assert (book["Summary"].row_dimensions[1].height, book["Summary"].row_dimensions[profile].height) == (21, 45)
+    assert book["Operation"].row_dimensions[1].height == 30  # "Compliant, of assessed time"
+
+
 def test_a_seed_is_a_name_and_no_quantity() -> None:
     """With separators between its digits nobody finds it again in a record."""
     claim = dataclasses.replace(report().claims[0], seed=20261001)
