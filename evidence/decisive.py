@@ -2,7 +2,7 @@
 
 A state rests, for each collector and place (and stretch of time that it was collected for), on the latest record, on the latest that wasn't a
 failure, on the latest that was complete, as far as the question goes, on the parts that came after it (``judges.judge_history``), of which
-those that say the same are told by the last of them, and on the latest that found something of what is asked about (``places``); the comparison of
+those that say the same are told by the last of them and those that a later sample looked at as much for are out of date, and on the latest that found something of what is asked about (``places``); the comparison of
 code and deployment and
 the operation over time rest on the latest of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
@@ -18,6 +18,7 @@ from averment.core.period import Period
 from averment.evidence.assess import counts_in
 from averment.evidence.places import has_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record, stretch_of
+from averment.evidence.sampled import is_sample, sees_as_much
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
 _Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, datetime] | None]
@@ -57,7 +58,10 @@ class Decisive:
         complete = self._latest.get((place, _COMPLETE))
         parts = self._parts.setdefault(place, {})
         if _COMPLETE not in sorts and record.gathering is not Gathering.COULD_NOT and (complete is None or kept[0] >= complete[0]):
-            _keep_later(parts, (sorts[-1], sha256_hex(canonical_json(record.payload))), kept)
+            for said in [said for said, part in parts.items() if part[0] <= kept[0] and sees_as_much(record, part[2])]:
+                del parts[said]
+            if not any(part[0] > kept[0] and sees_as_much(part[2], record) for part in parts.values()):
+                _keep_later(parts, (sorts[-1], sha256_hex(canonical_json(record.payload))), kept)
         elif complete is not None and complete[1] == self._number:
             self._parts[place] = {said: part for said, part in parts.items() if part[0] > kept[0]}
 
@@ -85,5 +89,5 @@ def _sorts(record: Record) -> Iterator[str]:
             if has_some(record, field):
                 yield f"some {field}"
     if record.gathering is Gathering.COLLECTED:
-        cut = record.population is not None and record.population.truncated
+        cut = is_sample(record) or (record.population is not None and record.population.truncated)
         yield f"cut, whole {record.payload.get('whole')}" if cut else _COMPLETE

@@ -12,6 +12,7 @@ from averment.evidence.judges import Question, Reading, cut_short, is_whole
 from averment.evidence.places import out_of
 from averment.evidence.readers import other_media
 from averment.evidence.record import Record
+from averment.evidence.sampled import at
 from averment.evidence.states import Deviation, Gap
 
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -41,7 +42,7 @@ def read_expectation(question: Question, record: Record) -> Reading:
     if record.payload.get("none_exist") is True:
         return reading  # all was looked at, and nothing of the kind exists: not applicable
     name = str(expect.get("field", ""))
-    value = _at(record.payload, name)
+    value = at(record.payload, name)
     bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
     if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
         since = (
@@ -81,7 +82,7 @@ def _sampled(record: Record) -> str:
 def _deviations(question: Question, record: Record, missed: str, value: Any) -> Iterator[Deviation]:
     """One deviation a thing where ``expect.each`` lists them, so that each can be waived by itself; else one for the whole figure."""
     each = (question.assessment.expect or {}).get("each")
-    found = _at(record.payload, str(each)) if each is not None else None
+    found = at(record.payload, str(each)) if each is not None else None
     items = [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
     for item in items:
         yield question.deviation(str(item.get("resource")), str(item.get("message")), record.source, record)
@@ -104,10 +105,3 @@ def _asked_otherwise(question: Question, record: Record) -> list[str]:
 def _hidden(value: JSON, organisation: Organisation) -> JSON:
     """``value`` as a record has it whose account ids are redacted: so that one that has them and one that doesn't compare."""
     return redact(value, {}, accounts=organisation.scope.accounts)
-
-
-def _at(payload: Mapping[str, JSON], name: str) -> Any:
-    value: Any = payload
-    for step in name.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value

@@ -4,7 +4,8 @@ The order in which that is decided, worst first, so that nothing hides behind so
 
 1. A deviation that was seen and that no valid waiver accepts: not satisfied. It stands until complete evidence shows
    otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, a later "unknown" of a person or an answer
-   of another role or to another question, a later run of a claim that decided nothing, or age, does not make it go away.
+   of another role or to another question, a later run of a claim that decided nothing, a later sample of fewer things, or age, does not make it
+   go away. What was seen among all that there was, no sample shows otherwise; what was seen in a sample, one of as many does.
 2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
 3. Deviations that valid waivers accept: waived.
 4. Something was looked at and was right: satisfied.
@@ -13,6 +14,7 @@ The order in which that is decided, worst first, so that nothing hides behind so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -23,6 +25,7 @@ from averment.core.period import Period, iso
 from averment.core.words import ClaimVerdict, Status
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.repositories import repository_of, within
+from averment.evidence.sampled import at, is_sample, judged, whole_fields
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 
@@ -109,7 +112,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     if record is None:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", last)
     reading = read(question, record)
-    short = _shows_less(question, record)
+    short = _shows_less(question, record) or _sampled(question, record)
     standing = _standing(question, history, record, read, reading) if short else []
     rests_on, deviations = (*(item for item, _ in standing), record), (*reading.deviations, *(deviation for _, deviation in standing))
     lacking = _lacking(question, record, last, reading)
@@ -149,23 +152,54 @@ def _standing(
     question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading
 ) -> list[tuple[Record, Deviation]]:
     """What was found wrong up to ``record`` and since shown otherwise by none, each with the record that found it: ``record`` brought a part alone,
-    somebody's "unknown", or a run of a claim without an answer. The last complete record counts, and every part that came after it."""
+    a sample, somebody's "unknown", or a run of a claim without an answer. The last complete record counts, and every part that came after it."""
     told: set[_Thing] = _told(record, reading)
     found: list[tuple[Record, Deviation]] = []
     right: list[Record] = []  # read once something older is wrong: of a place of which each look brought a part, there may be thousands
     usable = [item for item in history if item.gathering is not Gathering.COULD_NOT]
+    drawn = _drawn(question, record)  # the most that a sample looked at since
     for item in reversed(usable[:-1]):  # the last of them is ``record``
-        whole = not _shows_less(question, item)
+        sample, less = _drawn(question, item), _shows_less(question, item)
         if _nothing_wrong(question, item):
             right.append(item)
-        else:
+        elif drawn is None or (sample is None and not less) or drawn < _enough(question, item):
             told.update(*(read(question, later).right for later in right))
             right, earlier = [], read(question, item)
             found += [(item, deviation) for deviation in earlier.deviations if _thing(item, deviation) not in told]
             told |= _told(item, earlier)
-        if whole:
+        if sample is None and not less:
             break
+        drawn = max((size for size in (drawn, sample) if size is not None), default=None)
     return found
+
+
+def _drawn(question: Question, record: Record) -> int | None:
+    """How many things a sample looked at that count for the figure asked about; None of what is no sample of them."""
+    field = _figure(question)
+    return judged(record, field) if field is not None and is_sample(record, field) else None
+
+
+def _enough(question: Question, record: Record) -> int:
+    """How many things a sample has to look at to show what ``record`` did: as many, but for those that were wrong, which may be gone since, and
+    half of them in any case."""
+    field, wrong = _figure(question) or "", 0
+    if "at_most" in (question.assessment.expect or {}):
+        figure = at(record.payload, field)
+        wrong = int(figure) if isinstance(figure, int | float) else 0
+    size = judged(record, field)
+    return max(1, size - wrong, math.ceil(size / 2))
+
+
+def _figure(question: Question) -> str | None:
+    """The figure that an expectation is about; None where none is."""
+    expect = question.assessment.expect
+    return None if expect is None else str(expect.get("field", ""))
+
+
+def _sampled(question: Question, record: Record) -> str | None:
+    """That ``record`` is a sample, which may show less than an earlier look; None where it is none."""
+    size = _drawn(question, record)
+    return None if size is None else f"the sample of {record.effective_at.date()} is of {size:,} that count, and not of all"
 
 
 def _nothing_wrong(question: Question, record: Record) -> bool:
@@ -220,8 +254,7 @@ def cut_short(question: Question, record: Record) -> str | None:
 
 def is_whole(question: Question, record: Record) -> bool:
     """Whether the figure that is asked about was counted in full: what was cut short is something else, such as the history of what is listed."""
-    whole = record.payload.get("whole")
-    return isinstance(whole, list) and (question.assessment.expect or {}).get("field") in whole
+    return (question.assessment.expect or {}).get("field") in whole_fields(record)
 
 
 def _shows_less(question: Question, record: Record) -> str | None:

@@ -12,6 +12,7 @@ from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import redact
 from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
 from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
+from averment.evidence.sampled import is_sample
 from averment.evidence.states import AssessmentState, Gap, gaps_of
 
 LATELY = timedelta(days=92)
@@ -207,9 +208,10 @@ def _empty(place: _Place) -> bool:
     record = place.history[-1]
     population, of = record.population, out_of(place.question, record)
     nothing = of == 0 if of is not None else population is not None and population.total == 0
-    # What was cut short can only add to a figure that has to be reached; else it doesn't tell that there is nothing, nor clear what was wrong.
+    # What was cut short or drawn can only add to a figure that has to be reached; else it doesn't tell that there is nothing, nor clear what was wrong.
     counts_up = "at_least" in (place.question.assessment.expect or {})
-    return record.gathering is Gathering.COLLECTED and nothing and (counts_up or not cut_short(place.question, record))
+    all_of_it = not cut_short(place.question, record) and not is_sample(record, _field(place.question))
+    return record.gathering is Gathering.COLLECTED and nothing and (counts_up or all_of_it)
 
 
 def out_of(question: Question, record: Record) -> int | None:

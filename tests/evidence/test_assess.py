@@ -395,6 +395,46 @@ def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:
     assert state_of(STATES, missed, whole).status is Status.SATISFIED
 
 
+def drawn(flagged: int, *, of: int, examined: int = 50, total: int = 5000, days: int = 0, **more: Any) -> Record:
+    """A look at ``examined`` of ``total`` objects, ``of`` of which are published."""
+    found = states(flagged, total=total, examined=examined, at=NOW - timedelta(days=days, hours=1), **more)
+    return replace(found, payload={**found.payload, "out_of": {"summary.published_flagged": of}})
+
+
+def test_what_was_found_stands_until_a_sample_of_as_much_finds_none() -> None:
+    """The next sample drew nothing that is published, or less of it, and what had been found was no more than not assessed."""
+    found = drawn(2, of=40, days=2)
+    for fewer in ([drawn(0, of=0)], [drawn(0, of=37)], [drawn(0, of=30, days=1), drawn(0, of=1)], [drawn(0, of=9, truncated=True)]):
+        state = state_of(STATES, found, *fewer)
+        assert (state.status, [item.record for item in state.deviations]) == (Status.NOT_SATISFIED, [found.id])
+        assert set(state.records) == {found.id, fewer[-1].id}
+        assert "is 2, expected at most 0 (seen 2026-11-18T11:00:00Z, and not shown otherwise since: " in state.reason
+    assert "the sample of 2026-11-20 is of 37 that count, and not of all)" in state_of(STATES, found, drawn(0, of=37)).reason
+    for as_many in ([drawn(0, of=38)], [drawn(0, of=50, days=1), drawn(0, of=3)]):  # those that were wrong may be gone
+        assert state_of(STATES, found, *as_many).gap is Gap.PARTIAL
+    assert state_of(STATES, found, drawn(0, of=5, examined=5, total=5)).status is Status.SATISFIED
+    assert state_of(STATES, drawn(5, of=5, days=2), drawn(0, of=1)).status is Status.NOT_SATISFIED  # though each of the five may be gone
+
+
+def test_a_sample_does_not_show_otherwise_what_was_seen_among_all() -> None:
+    """As soon as a bucket had grown beyond what is looked at, whatever was wrong in it was told no more."""
+    found, larger = drawn(1, of=40, examined=50, total=50, days=2), drawn(0, of=400, examined=500)
+    state = state_of(STATES, found, drawn(0, of=400, examined=500, days=1), larger)
+    assert (state.status, [item.record for item in state.deviations]) == (Status.NOT_SATISFIED, [found.id])
+    whole = replace(larger, payload={**larger.payload, "whole": ["summary.published_flagged"]})
+    assert state_of(STATES, found, whole).status is Status.SATISFIED
+
+
+def test_a_place_of_which_a_sample_held_nothing_is_not_left_out() -> None:
+    """Beside an account that is in order, the other's failure was told as satisfied by the first sample without anything published."""
+    other = {"account": "444455556666"}
+    right, found, none = drawn(0, of=9, examined=9, total=9), drawn(2, of=40, days=1, **other), drawn(0, of=0, **other)
+    assert state_of(STATES, right, found).status is Status.NOT_SATISFIED
+    assert state_of(STATES, right, found, none).status is Status.NOT_SATISFIED
+    assert state_of(STATES, right, none).gap is Gap.UNDECIDED
+    assert state_of(STATES, right, found, drawn(0, of=0, examined=9, total=9, **other)).status is Status.SATISFIED
+
+
 ACCEPTED = [
     ("beside an unknown", IAC, [check("fail", "unknown")], Gap.UNDECIDED),
     ("beside an unread file", IAC, [check("fail", problems=("could not be read",))], Gap.UNDECIDED),

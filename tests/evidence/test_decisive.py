@@ -55,6 +55,13 @@ def payload(chance: random.Random, kind: Kind) -> dict[str, Any]:
     return {"summary": summary, **out_of, **whole}
 
 
+def fewer(said: dict[str, Any], by: int) -> dict[str, Any]:
+    """What ``payload`` made, of which a sample held not as much."""
+    if (counts := said.get("out_of", {})).get("summary.published_flagged"):
+        counts["summary.published_flagged"] -= by
+    return said
+
+
 def ledger(seed: int) -> list[Record]:
     """Records of two quarters, places and collectors in an order of their own; some failed, some are of facts ahead of their collection."""
     chance, made = random.Random(seed), []
@@ -75,8 +82,8 @@ def ledger(seed: int) -> list[Record]:
                 query={"number": number},
                 effective_at=at,
                 collected_at=at + timedelta(hours=chance.choice((0, 0, 3, -30))),
-                payload=payload(chance, kind),
-                population=Population("things", 9, 9, truncated=chance.random() < 0.3)
+                payload=fewer(payload(chance, kind), number % 3),
+                population=Population("things", 9, 4 if kind is Kind.MEDIA_STATES and number % 3 else 9, truncated=chance.random() < 0.3)
                 if kind not in (Kind.CLAIM, Kind.ATTESTATION)
                 else None,
                 gathering=gathering,
@@ -164,6 +171,27 @@ def test_however_long_a_quarter_is_few_are_kept() -> None:
             )
         )
     assert [record.query["hour"] for record in decisive] == [1_998, 1_999]
+
+
+def test_of_samples_those_are_kept_that_no_later_one_sees_as_much_as() -> None:
+    """A record of a sample a day, each with the names of thousands of objects: all of them would be in memory at once."""
+    decisive = Decisive(Q4)
+    for day, counted in enumerate([9, *range(1, 8), 5, 7, 8, *[6] * 40, 5]):
+        at = Q4.start + timedelta(days=day)
+        decisive.add(
+            Record(
+                kind=Kind.MEDIA_STATES,
+                collector="media-states",
+                collector_version="4",
+                source="s",
+                query={},
+                effective_at=at,
+                collected_at=at,
+                payload={"day": day, "out_of": {"summary.published_flagged": counted}},
+                population=Population("objects", 5_000, 10),
+            )
+        )
+    assert [record.payload["out_of"]["summary.published_flagged"] for record in decisive] == [9, 8, 6, 5]
 
 
 def test_parts_are_kept_until_something_complete_came_and_once_for_what_they_say() -> None:
