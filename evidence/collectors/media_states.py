@@ -48,15 +48,15 @@ class MediaStates(Collector):
 
     Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
-    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "sampling": {...}}``; of the
+    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "whole", "sampling": {...}}``; of the
     summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
-    hour (``VERDICT_WITHIN``) without a verdict. A tag that says another word than the gate's is no verdict; nor is one that waits for a person,
+    hour (``VERDICT_WITHIN``) without a verdict; ``whole`` are the figures of a role of which everything was examined. A tag that says another word than the gate's is no verdict; nor is one that waits for a person,
     of what is published. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
     weren't there any more. The facts are as old as the run that began the listing, or as the oldest inventory.
     """
 
     name = "media-states"
-    version = "3"
+    version = "4"
     kind = Kind.MEDIA_STATES
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
@@ -99,6 +99,7 @@ class MediaStates(Collector):
             **more,
             "objects": list(objects),
             "out_of": _out_of(summary),
+            "whole": _whole(buckets, summary),
             "summary": summary,
         }
         return self.record(
@@ -171,5 +172,21 @@ def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: 
 
 def _out_of(summary: Mapping[str, JSON]) -> dict[str, JSON]:
     """Of how many objects each figure of ``summary`` is: those of its role alone. Uploads say nothing of what is published."""
-    counted: dict[str, JSON] = {f"summary.{role}_{count}": summary[f"{role}_examined"] for role in MediaRole for count in _COUNTS}
-    return {**counted, "summary.quarantined_flagged": summary[f"{MediaRole.UPLOAD}_examined"]}
+    return {figure: summary[f"{role}_examined"] for role in MediaRole for figure in _figures(role)}
+
+
+def _whole(buckets: list[MediaBucket], summary: Mapping[str, JSON]) -> list[JSON]:
+    """The figures of a role of which each object was examined, but for those that were gone by then: uploads without number, of which a sample
+    was drawn, leave what is known of everything published as it is."""
+    whole: list[JSON] = []
+    for role in MediaRole:
+        own = [bucket for bucket in buckets if bucket.role is role]
+        left = sum(bucket.total - bucket.gone for bucket in own)
+        if all(bucket.listed_wholly for bucket in own) and summary[f"{role}_examined"] == left:
+            whole += _figures(role)
+    return whole
+
+
+def _figures(role: MediaRole) -> list[str]:
+    counted = [f"summary.{role}_{count}" for count in _COUNTS]
+    return [*counted, "summary.quarantined_flagged"] if role is MediaRole.UPLOAD else counted

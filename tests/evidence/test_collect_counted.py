@@ -62,6 +62,20 @@ def test_objects_of_one_role_say_nothing_of_another(bucket: Buckets, scope_of: S
     assert statuses(MediaStates(), scope_of(), *names) == [Status.SATISFIED, Status.SATISFIED, open_, open_, open_]
 
 
+def test_a_sample_of_uploads_leaves_what_is_known_of_everything_published(bucket: Buckets, scope_of: Scopes) -> None:
+    """A shop with more uploads than are looked at had its published media open for ever, though each of them was examined."""
+    uploads, published = bucket("shop-uploads"), bucket("shop-pictures", data_class="published-media")
+    put(published, "a.jpg", verdict="clean")
+    for key in ("a.jpg", "b.jpg", "c.jpg"):
+        put(uploads, key, verdict="clean")
+    sampled = Organisation(parameters={"media-states": {"objects_per_bucket": 2}})
+    scope, names = scope_of(organisation=sampled), ("SM-DEL-01/served", "SM-UPL-01/states", "SM-DET-01/waiting")
+    assert statuses(MediaStates(), scope, *names) == [Status.SATISFIED, Status.SATISFIED, Status.NOT_ASSESSED]
+    for key in ("b.jpg", "c.jpg"):
+        put(published, key, verdict="clean")
+    assert statuses(MediaStates(), scope, *names)[0] is Status.NOT_ASSESSED
+
+
 @pytest.mark.parametrize("verdict", ["review", "pending", "FLAGGED", ""])
 def test_a_word_that_clears_nothing_is_no_verdict_of_what_is_published(verdict: str, bucket: Buckets, scope_of: Scopes) -> None:
     """What waits for a person hasn't been cleared, and a tag of another word says nothing."""
