@@ -42,6 +42,13 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_what_asks_no_account_is_heard_of_as_it_goes(shop: Path) -> None:
+    """A bar that waits for the first step stood still while the repository was checked, and for good where nothing else was asked for."""
+    seen: list[api.Progress] = []
+    assert api.collect("incidents", "check", on_progress=seen.append).conclusion is api.Conclusion.CLEAN
+    assert [(item.done, item.total) for item in seen] == [(0, 2), (1, 2), (2, 2)]
+
+
 def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:
     """Each job hands its result on, nothing is printed, and the commands then say the same of the same ledger."""
     boto3.client("s3").create_bucket(Bucket="shop-uploads", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -49,8 +56,8 @@ def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, cap
     collected = api.collect("check", "media-states", on_progress=seen.append)
     assert (collected.conclusion, collected.incomplete, collected.errors) == (api.Conclusion.CLEAN, (), ())
     assert [record.collector for record in collected.records] == ["check", "media-states"]
-    assert [(item.done, item.total) for item in seen] == [(0, 1), (1, 1)]
-    assert "media-states" in seen[-1].doing
+    assert [(item.done, item.total) for item in seen] == [(0, None), (1, None), (1, 2), (2, 2)]
+    assert ("check" in seen[1].doing, "media-states" in seen[-1].doing) == (True, True)
 
     proved = api.prove("SM-PRV-01", populations={"generated-media": shop / "marked"})
     (outcome,) = proved.outcomes

@@ -194,9 +194,14 @@ class _Job:
         scope = CollectScope(self.organisation, self.period, redact_accounts=self.redact, progress=progress)
         skip = already_collected((entry.record for entry in ledger.records()), now=utc_now()) if self.resume else None
         records: list[Record] = []
+        # How many records there will be, nobody knows before the accounts are.
+        known, doing = None if across or there else len(here), "collecting here ..."
+        if here:
+            self.heard(Progress(doing, 0, known))
         for record in collect_here(here, scope, [None], skip=skip):
             ledger.append([record])
             records.append(record)
+            self.heard(Progress(f"{doing} {record.collector}", len(records), None if known is None else max(len(records), known)))
         if not across and not there:
             return records, []
         try:
@@ -215,9 +220,10 @@ class _Job:
             collect_accounts(there, scope, to_ask, places, parallel=self.parallel, skip=_counted(skip, self.note)),
         )
         doing = f"collecting from {len(to_ask):,} account{'' if len(to_ask) == 1 else 's'} ..."
-        total = _runs(across, places) + len(to_ask) * _runs(there, places)
-        self.heard(Progress(doing, 0, total))
-        for number, record in enumerate(found, start=1):
+        done = len(records)
+        total = done + _runs(across, places) + len(to_ask) * _runs(there, places)
+        self.heard(Progress(doing, done, total))
+        for number, record in enumerate(found, start=done + 1):
             ledger.append([record])
             if progress is not None:
                 progress.finished(record)
