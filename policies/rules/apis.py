@@ -36,7 +36,8 @@ class Door:
     """One way into a function (or straight into S3) from outside.
 
     ``label`` is what messages call it (``POST /uploads``), ``method`` its HTTP method (``ANY`` for all), ``authoriser`` the type of
-    authorisation as written (None where nothing is), ``to`` where requests go: a link, an ARN or an Unknown.
+    authorisation as written (None where nothing is), ``to`` where requests go: a link, an ARN or an Unknown. ``parameters`` says what an
+    integration puts where its URI has ``{name}``.
     """
 
     resource: Resource
@@ -47,6 +48,7 @@ class Door:
     path: PropertyPath = ()
     credentials: Any = None
     integration_method: str = ""
+    parameters: Any = None
 
 
 def doors(resource: Resource, graph: Graph) -> Iterator[Door]:
@@ -151,19 +153,20 @@ def role_at(value: Any, graph: Graph) -> Resource | None:
 
 
 def grant_of(
-    holder: Resource, action: str, bucket: Resource, graph: Graph, function: Resource | None = None
+    holder: Resource, action: str, bucket: Resource, graph: Graph, function: Resource | None = None, *, anywhere: bool = False
 ) -> tuple[Carrier, Statement] | None:
     """The statement by which ``holder`` may do ``action`` on objects of ``bucket``, or None.
 
     A statement that reaches every bucket there is counts only for a ``function`` that is told of this one (an environment
-    variable): a broad grant alone doesn't say that the bucket is used. Neither does one that can't be resolved.
+    variable), or where whoever asks says to which bucket (``anywhere``): a broad grant alone doesn't say that the bucket is used.
+    Neither does one that can't be resolved.
     """
     told = function is not None and is_told_of(function, bucket)
     for carrier in identity_documents(holder, graph):
         for statement in carrier.document.of_effect("Allow"):
             effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
             reached = all_of((effect, statement.covers_action(action), reaches_objects(statement, bucket)))
-            if (reached is True and every_bucket(statement) is None) or (reached is not False and told):
+            if (reached is True and (anywhere or every_bucket(statement) is None)) or (reached is not False and told):
                 return carrier, statement
     return None
 
@@ -189,6 +192,7 @@ def _rest_method(method: Resource, graph: Graph) -> Iterator[Door]:
         ("AuthorizationType",),
         integration.get("Credentials"),
         _text(integration.get("IntegrationHttpMethod"), ""),
+        integration.get("RequestParameters"),
     )
 
 
@@ -293,6 +297,7 @@ def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 -
                 (key,),
                 inner.get("credentials"),
                 _text(inner.get("httpMethod"), ""),
+                inner.get("requestParameters"),
             )
 
 

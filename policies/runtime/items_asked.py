@@ -30,6 +30,7 @@ def _rest_api(place: Place, api: Resource) -> Iterator[Item]:
                 "Uri": place.value(integration.get("uri")),
                 "Credentials": place.value(integration.get("credentials")),
                 "IntegrationHttpMethod": integration.get("httpMethod"),
+                **_parameters(integration.get("requestParameters")),
             },
         }
         yield place.envelope(api, configuration, kind="AWS::ApiGateway::Method", part=f"/resources/r{index}/methods/{verb}")
@@ -59,11 +60,19 @@ def _method(place: Place, method: Resource) -> Iterator[Item]:
     configuration = {
         **{key: place.value(method.get(key)) for key in ("RestApiId", "HttpMethod", "AuthorizationType", "AuthorizerId", "ApiKeyRequired")},
         "Path": _path(place, method),
-        "Integration": {key: integration.get(key) for key in ("Type", "Uri", "Credentials", "IntegrationHttpMethod")}
+        "Integration": {
+            **{key: integration.get(key) for key in ("Type", "Uri", "Credentials", "IntegrationHttpMethod")},
+            **_parameters(integration.get("RequestParameters")),
+        }
         if integration
         else None,
     }
     yield place.envelope(method, configuration)
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    """An integration's parameters, of which API Gateway says nothing where there are none."""
+    return {"RequestParameters": given} if given else {}
 
 
 def _path(place: Place, method: Resource) -> str:

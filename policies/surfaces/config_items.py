@@ -181,6 +181,7 @@ DOCUMENTS = frozenset(
         "RoleMappings",
         "Roles",
         "Variables",
+        "RequestParameters",
     }
 )
 """Properties whose value is a document of its own, with keys that mean what they say: their letters are left alone."""

@@ -65,6 +65,45 @@ def test_an_api_that_writes_to_s3_by_a_role_of_its_own_is_judged_alike_on_both_s
     assert after == {verdict, Verdict.NOT_APPLICABLE}  # the method, and the API itself
 
 
+EVERYWHERE = ('Resource: !Sub "${Uploads.Arn}/*"', "Resource: '*'")
+ROLE_ELSEWHERE = ("!GetAtt Writer.Arn", "arn:aws:iam::123456789012:role/elsewhere")
+NO_ROLE = ("        Credentials: !GetAtt Writer.Arn\n", "")
+
+
+def constant(name: str) -> tuple[str, str]:
+    """What makes the URI's bucket a constant."""
+    given = f"""        RequestParameters: {{integration.request.path.bucket: "'{name}'"}}\n"""
+    return "        Credentials:", f"{given}        Credentials:"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ([EVERYWHERE], Verdict.FAIL),
+        ([EVERYWHERE, ("AuthorizationType: NONE", "AuthorizationType: AWS_IAM")], Verdict.PASS),
+        ([EVERYWHERE, ("path/{bucket}/{key}", "path/acme-reports/{key}")], Verdict.NOT_APPLICABLE),
+        ([EVERYWHERE, constant("acme-reports")], Verdict.NOT_APPLICABLE),
+        ([EVERYWHERE, constant("acme-uploads")], Verdict.FAIL),
+        ([ROLE_ELSEWHERE], Verdict.UNKNOWN),
+        ([ROLE_ELSEWHERE, (", SETTINGS", f", {PRIVATE}")], Verdict.NOT_APPLICABLE),
+        ([ROLE_ELSEWHERE, constant("acme-reports")], Verdict.NOT_APPLICABLE),
+        ([NO_ROLE], Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_a_caller_who_names_the_bucket_reaches_each_that_the_role_reaches(tmp_path: Path, changes: list[tuple[str, str]], verdict: Verdict):
+    """An API in front of S3 as its tutorial has it: who may put an object anywhere may put it among the uploads."""
+    path, text = tmp_path / "template.yaml", TEMPLATE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text.replace(", SETTINGS", ""), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    after = {entry.verdict for entry in Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()}
+    assert before.verdict is verdict
+    assert after == {verdict, Verdict.NOT_APPLICABLE}
+
+
 def test_the_policy_of_a_rest_api_is_read_as_api_gateway_gives_it():
     """It is the inside of a JSON text, with backslashes before its quotes and slashes; one that isn't JSON at all stays what it is."""
     document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}]}

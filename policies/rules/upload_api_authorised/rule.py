@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ from averment.policies.rules.storage import listed, same_bucket
 ACTION = "s3:PutObject"
 _WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
 _PATH = re.compile(r":s3:path/((?:\$\{[^}]*\}|[^/{])+)/")
+_ASKED = re.compile(r":s3:path/\{([^}]+)\}")
+"""An integration whose URI leaves the bucket to a parameter: ``s3:path/{bucket}/{key}``, or ``s3:path/{key}`` for both."""
 _OPEN = (None, "", "NONE", "API_KEY")
 
 _FIXES = {
@@ -101,9 +103,11 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 def _perhaps(door: Door, context: Context) -> Outcome | None:
     """The question that an open door is which is called after uploading, where what its function may do isn't known."""
     function = function_behind(door, context.graph)
+    if function is None and door.authoriser in _OPEN and _is_s3(door) and _caller_names(door):
+        return _perhaps_straight(door, context)
     if function is None or door.authoriser not in _OPEN or not asks_for_uploads(door, function):
         return None
-    doubt = _unread(function, context.graph)
+    doubt = _unread(function.get("Role"), context.graph)
     bucket = next(media_buckets(context.graph, context.scope, MediaRole.UPLOAD), None)
     if doubt is None or bucket is None or _closed_otherwise(door, context) is True:
         return None
@@ -111,11 +115,21 @@ def _perhaps(door: Door, context: Context) -> Outcome | None:
     return unknown(f"{subject}: what {function.address} may do isn't known: {doubt.reason}", where=door.resource.where(*door.path))
 
 
-def _unread(function: Resource, graph: Graph) -> Unknown | None:
-    """Why it isn't known what a function may do: its role, or a policy of it, wasn't read."""
-    role = role_of(function, graph)
+def _perhaps_straight(door: Door, context: Context) -> Outcome | None:
+    """The question that an open door into S3 is through which the caller names the bucket, where what its role may do isn't known."""
+    doubt = _unread(door.credentials, context.graph) if door.credentials is not None and door.method in _WRITING else None
+    bucket = next(media_buckets(context.graph, context.scope, MediaRole.UPLOAD, MediaRole.PUBLISHED), None)
+    if doubt is None or bucket is None or _closed_otherwise(door, context) is True:
+        return None
+    subject = f"whether {door.label}, which asks nobody who they are, writes to the {bucket[1]} bucket {bucket[0].address} ({bucket[2]})"
+    why = f"the caller names the bucket, and what the role of the integration may do isn't known: {doubt.reason}"
+    return unknown(f"{subject}: {why}", where=door.resource.where(*door.path))
+
+
+def _unread(given: Any, graph: Graph) -> Unknown | None:
+    """Why it isn't known what the role that is ``given`` may do: it, or a policy of it, wasn't read."""
+    role = role_at(given, graph)
     if role is None:
-        given = function.get("Role")
         return given if isinstance(given, Unknown) else Unknown("its role is not part of what was read")
     documents = (reason for carrier in identity_documents(role, graph) for reason in carrier.document.unknown)
     return next(documents, None) or next(unread_policies(role, graph), None)
@@ -138,10 +152,15 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
         if role is MediaRole.PUBLISHED and door.method not in _WRITING:
             continue
         named = f"the {role} bucket {bucket.address} ({why})"
-        if straight and (_names(door.to, bucket) or (holder and grant_of(holder, ACTION, bucket, context.graph))):
+        if straight and (_names(door.to, bucket) or _may_put(holder, bucket, door, context.graph)):
             yield _Upload("which writes to S3 itself,", named)
         elif function is not None and holder is not None and grant_of(holder, ACTION, bucket, context.graph, function):
             yield _Upload(f"behind which {function.address} may write to or presign for", named)
+
+
+def _may_put(holder: Resource | None, bucket: Resource, door: Door, graph: Graph) -> bool:
+    """Whether the role of an integration with S3 may write to ``bucket``; one that may everywhere, only if the caller can name it."""
+    return holder is not None and grant_of(holder, ACTION, bucket, graph, anywhere=_caller_names(door, bucket)) is not None
 
 
 def _elsewhere(door: Door, context: Context) -> Iterator[_Upload]:
@@ -155,11 +174,29 @@ def _elsewhere(door: Door, context: Context) -> Iterator[_Upload]:
         yield _Upload("which writes to S3 itself,", f"the {found[0]} bucket {named[1]} ({found[1]}), which wasn't read")
 
 
-def _is_s3(door: Door) -> bool:
-    """Whether the integration puts objects into S3 without a function."""
+def _caller_names(door: Door, bucket: Resource | None = None) -> bool:
+    """Whether whoever calls says which bucket an integration with S3 writes to: its URI has a parameter there.
+
+    A parameter may be a constant; then nobody chooses, and it may be the name of this ``bucket``.
+    """
+    asked = _ASKED.search(_uri(door))
+    if asked is None:
+        return False
+    given = door.parameters.get(f"integration.request.path.{asked[1]}") if isinstance(door.parameters, Mapping) else None
+    if not (isinstance(given, str) and given.startswith("'")):
+        return True
+    return bucket is not None and given.strip("'").partition("/")[0] == bucket.get("BucketName")
+
+
+def _uri(door: Door) -> str:
     text = door.to.prefix + door.to.suffix if isinstance(door.to, Reference) else door.to
     text = text.template if isinstance(text, Unknown) else text
-    return isinstance(text, str) and ":s3:path/" in text and door.integration_method.upper() in ("PUT", "POST", "ANY")
+    return text if isinstance(text, str) else ""
+
+
+def _is_s3(door: Door) -> bool:
+    """Whether the integration puts objects into S3 without a function."""
+    return ":s3:path/" in _uri(door) and door.integration_method.upper() in ("PUT", "POST", "ANY")
 
 
 def _names(target: Any, bucket: Resource) -> bool:
@@ -187,7 +224,7 @@ def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
         return unknown(f"whether {reach} is open to anyone: {closed.reason}", where=where)
     key = door.authoriser == "API_KEY" or door.resource.get("ApiKeyRequired") is True
     how = "asks for an API key only, which says nothing about who is calling" if key else "asks nobody who they are"
-    return fail(f"{reach}, {how}", where=where, fix=_fix(door))
+    return fail(f"{reach}{',' if upload.writer.startswith('behind') else ' and'} {how}", where=where, fix=_fix(door))
 
 
 def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:

@@ -51,6 +51,7 @@ def _method(ask: Ask, api: str, place: Mapping[str, Any], verb: str, method: Map
             "Uri": integration.get("uri"),
             "Credentials": integration.get("credentials"),
             "IntegrationHttpMethod": integration.get("httpMethod"),
+            "RequestParameters": integration.get("requestParameters"),
         }
         if isinstance(integration, Mapping)
         else None,
