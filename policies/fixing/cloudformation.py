@@ -1,4 +1,4 @@
-"""Changes to CloudFormation in YAML and JSON: a property set where it stands, or added to its parent.
+"""Changes to CloudFormation in YAML and JSON, also as a ``serverless.yml`` has it: a property set where it stands, or added to its parent.
 
 The text is changed in place, so comments, order, indentation and quoting stay as they are; afterwards the template is parsed again and
 must be the old one but for the one property.
@@ -17,9 +17,13 @@ from averment.policies.fixing.yaml_text import changed_yaml
 from averment.policies.interface import Edit, Entries
 from averment.policies.surfaces.cfn_yaml import parse_template
 from averment.policies.surfaces.lined import LinedMap
+from averment.policies.surfaces.serverless_framework import is_serverless
 
 _SYNTHESISED = ("aws:cdk:path", "AWS::CDK::Metadata")
 """Marks of a template that the AWS CDK writes: the next synthesis would undo the change."""
+
+_SECTIONS = (("Resources",), ("resources", "Resources"))
+"""Where resources stand: in a template, in a file of the Serverless Framework."""
 
 
 def changed_template(data: bytes, edit: Edit) -> bytes:
@@ -36,8 +40,7 @@ def changed_template(data: bytes, edit: Edit) -> bytes:
         raise RefusedError(f"the template can't be read: {error}") from error
     if any(mark in text for mark in _SYNTHESISED):
         raise RefusedError("the template is written by the AWS CDK: change the program that synthesises it")
-    _written_here(before, edit)
-    path = ("Resources", _logical_id(edit), "Properties", *edit.change.path)
+    path = (*_section(before, edit), _logical_id(edit), "Properties", *edit.change.path)
     changed = (changed_json if _is_json(text) else changed_yaml)(text, path, edit.change.value)
     _verify(before, changed, edit, path)
     return (marked[: len(marked) - len(text)] + changed).encode()
@@ -53,11 +56,17 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _written_here(template: Any, edit: Edit) -> None:
-    resources = template.get("Resources") if isinstance(template, LinedMap) else None
-    found = resources.get(_logical_id(edit)) if isinstance(resources, LinedMap) else None
-    if not isinstance(found, LinedMap) or found.get("Type") != edit.native_type:
-        raise RefusedError(f"{edit.address} is not written in this template as {edit.native_type}")
+def _section(template: Any, edit: Edit) -> tuple[str, ...]:
+    """The path to the section of ``template`` in which the resource is written."""
+    for section in _SECTIONS:
+        found = template
+        for key in (*section, _logical_id(edit)):
+            found = found.get(key) if isinstance(found, LinedMap) else None
+        if isinstance(found, LinedMap) and found.get("Type") == edit.native_type:
+            return section
+    if isinstance(template, LinedMap) and is_serverless(template):
+        raise RefusedError(f"{edit.address} is not written under resources: write it there, as {edit.native_type}, to set this")
+    raise RefusedError(f"{edit.address} is not written in this file as {edit.native_type}")
 
 
 def _logical_id(edit: Edit) -> str:

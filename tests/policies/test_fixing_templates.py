@@ -240,3 +240,21 @@ def test_a_nested_stack_is_changed_for_all_that_use_it_or_not_at_all(tmp_path: P
     (reason,) = refusals(uploads, website)
     assert reason.endswith("parent1.yaml as well, where nothing asks for it")
     assert refusals(uploads, uploads + stack.format("uploads2")) == []
+
+
+def test_what_a_file_of_the_serverless_framework_writes_is_mended_and_what_it_implies_is_not(tmp_path: Path) -> None:
+    """Resources stand one level deeper there; a bucket that only an event names is the framework's, and has no place of its own."""
+    text = (
+        "service: shop\nprovider: {name: aws}\nfunctions:\n  scan:\n    handler: scan.handler\n    events:\n      - s3: photo-uploads\n"
+        "resources:\n  Resources:\n    Uploads:\n      Type: AWS::S3::Bucket\n      Properties:\n        BucketName: ${self:service}-uploads # ours\n"
+    )
+    (tmp_path / "serverless.yml").write_text(text, encoding="utf-8")
+    mending = fix(tmp_path, "media-bucket-hardened")
+    changed = (tmp_path / "serverless.yml").read_text(encoding="utf-8")
+    before, after = changed.split("      Properties:\n")
+    assert before + "      Properties:\n" + after[after.index("        BucketName") :] == text
+    assert "        VersioningConfiguration:\n          Status: Enabled\n" in after
+    assert "          RestrictPublicBuckets: true\n" in after
+    assert {reason for _, reason in mending.refused} == {
+        "S3BucketPhotoUploads is not written under resources: write it there, as AWS::S3::Bucket, to set this"
+    }
