@@ -105,15 +105,20 @@ class _Page:
 
     def copied(self, first: Finding, findings: list[Finding]) -> None:
         """Where the same stands again with the same flaw and fix: one template that was copied for each region, say, or a module's next instance."""
-        if findings:
-            named = [self.copy(first, finding) for finding in findings[:_MOST_COPIES]]
-            rest = len(findings) - len(named)
-            self.field("also", ", ".join(named) + (f" and {counted(rest, 'more copy')} (--verbose shows each)" if rest else ""))
+        there = [finding for finding in findings if (finding.where, finding.resource) != (first.where, first.resource)]
+        told = [self.copy(first, finding) for finding in there[:_MOST_COPIES]]
+        if rest := len(there) - len(told):
+            told[-1] += f" and {counted(rest, 'more copy')} (--verbose shows each)"
+        if here := len(findings) - len(there):
+            told.append(f"{counted(here, 'more time')} here, since more than one root module or template makes it")
+        if told:
+            self.field("also", ", ".join(told))
 
     def copy(self, first: Finding, finding: Finding) -> str:
         """``finding`` by what tells it from ``first``: its place, the resource, or both."""
-        names = [place(self.report, finding)] * (finding.where != first.where) + [finding.resource] * (finding.resource != first.resource)
-        return " ".join(names) or place(self.report, finding)
+        return " ".join(
+            [place(self.report, finding)] * (finding.where != first.where) + [finding.resource] * (finding.resource != first.resource)
+        )
 
     def why(self, rule: str) -> None:
         whys = self.report.why(rule)

@@ -184,6 +184,14 @@ def test_table_shows_a_copied_flaw_once_with_its_places(report: Report):
     assert full.count("what: 50% of it") == 6
 
 
+def test_table_names_no_place_as_another_than_itself(report: Report):
+    """A nested stack of two templates, say, has each of its flaws twice, at one place: "also" told that place once more."""
+    twice = [finding(Verdict.FAIL), finding(Verdict.FAIL), finding(Verdict.FAIL)]
+    given = replace(report, result=replace(report.result, findings=tuple(twice), problems=()))
+    for text in (format_named("table").render(given), TableFormat(full=True).render(given)):
+        assert "also: 2 more times here, since more than one root module or template makes it\n" in text
+
+
 def test_table_shows_instances_with_the_same_flaw_once(report: Report):
     """A module with for_each said each flaw again for each of its instances; another resource of the module keeps its own entry."""
     instances = [finding(Verdict.FAIL, resource=f"module.m[{key}].aws_s3_bucket.this[0]") for key in ('"a"', '"b.c"', "3")]
