@@ -299,6 +299,36 @@ def test_a_fix_names_the_bucket_as_the_code_does(tmp_path: Path):
     assert [finding.edits for finding in result.findings if finding.edits] == []
 
 
+def test_a_fix_links_to_no_bucket_of_another_module_or_template(tmp_path: Path):
+    """A role of a module, or of a nested stack, can't name a bucket of its caller: the link was none that deploys."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/main.tf").write_text(
+        """
+        resource "aws_iam_role" "worker" {
+          assume_role_policy = jsonencode({Statement = [{Effect = "Allow", Action = "sts:AssumeRole", Principal = {Service = "ec2.amazonaws.com"}}]})
+          managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]
+        }
+        """
+    )
+    (tmp_path / "stack.yaml").write_text(
+        "Resources:\n  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}\n"
+        "  App: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: app.yaml}}\n"
+    )
+    (tmp_path / "app.yaml").write_text(
+        "Resources:\n  Worker:\n    Type: AWS::IAM::Role\n    Properties:\n"
+        "      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonS3FullAccess']\n"
+        "      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: ec2.amazonaws.com}}}\n"
+    )
+    result = checked(
+        tmp_path, 'resource "aws_s3_bucket" "uploads" {\n  bucket = "acme-uploads"\n}\nmodule "app" {\n  source = "./app"\n}\n'
+    )
+    fixes = [(finding.fix or "").partition("  #")[0] for finding in result.failures if finding.rule == "s3-put-object-gated"]
+    assert sorted(fixes) == [
+        "Resource: '<ARN of Uploads, handed in as a parameter>/<prefix>/*'",
+        'resources = ["<ARN of aws_s3_bucket.uploads, handed in as a variable>/<prefix>/*"]',
+    ]
+
+
 def test_a_grant_to_a_bucket_outside_is_in_doubt_where_its_policy_may_refuse_it(tmp_path: Path):
     """A role that may write everywhere reaches it as well; whether the bucket demands provenance stands in a policy that wasn't read."""
     text = (

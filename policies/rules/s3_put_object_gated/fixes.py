@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from averment.policies.graph.model import Resource
+from averment.policies.graph.model import Dialect, Resource
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
 from averment.policies.rules import provenance_gate
 from averment.policies.rules.judge import fix_for, naming
@@ -20,7 +20,7 @@ def gate_fix(carrier: Resource, bucket: Resource) -> str:
     text = fix_for(carrier, terraform=terraform, cloudformation=cloudformation, command=command)
     if carrier.type in DOORS:
         text = text.replace("in the policy that grants the upload", "in the bucket policy")
-    return naming(text, bucket, "<bucket>")
+    return naming(text if carrier.dialect is Dialect.CLOUDFORMATION else _handed_in(text, carrier, bucket), bucket, "<bucket>")
 
 
 def identity_fix(carrier: Resource, bucket: Resource) -> str:
@@ -31,7 +31,23 @@ def identity_fix(carrier: Resource, bucket: Resource) -> str:
         cloudformation="Resource: !Sub '${<bucket>.Arn}/<prefix>/*'  # instead of *, or of the managed policy",
         command='"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"',
     )
-    return naming(text, bucket, "<bucket>")
+    return naming(_handed_in(text, carrier, bucket), bucket, "<bucket>")
+
+
+def _handed_in(text: str, carrier: Resource, bucket: Resource) -> str:
+    """``text`` for where ``carrier`` is written: the bucket of another module or template has to be handed in, and can't be named there."""
+    if bucket.outside or _around(carrier) == _around(bucket):
+        return text
+    arn = f"<ARN of {bucket.address}, handed in as a %s>"
+    text = text.replace("${aws_s3_bucket.<bucket>.arn}", arn % "variable")
+    return text.replace("!Sub '${<bucket>.Arn}", f"'{arn % 'parameter'}")
+
+
+def _around(resource: Resource) -> str:
+    """The module, or the nested stack, in which ``resource`` is written."""
+    address = resource.address.partition("#")[0]
+    mark = "." if resource.dialect is Dialect.CLOUDFORMATION else f"{resource.native_type}."
+    return address.rpartition(mark)[0]
 
 
 def acl_fix(bucket: Resource) -> str:
