@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from averment.core.scope import MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Unknown
-from averment.policies.interface import Context
+from averment.policies.interface import Context, Outcome
+from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import media_role
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
@@ -149,6 +150,38 @@ def test_rules_judge_what_it_deploys(tmp_path: Path, authorizer: str, verdict: V
     method = graph.get("PresignLambdaFunctionHttp0")
     assert method is not None
     assert rule("upload-api-authorised").evaluate(method, Context(graph, Scope(), {})).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("door", "indent"),
+    [
+        ("    events:\n      - http:\n          path: upload\n          method: post\n", 10),
+        ("    events:\n      - httpApi:\n          path: /upload\n          method: post\n", 10),
+        ("    url: true\n", 4),
+    ],
+)
+def test_what_a_fix_says_of_an_event_stands_in_the_event(tmp_path: Path, door: str, indent: int):
+    """There is no method, route or URL in the file to which what CloudFormation has for it could be added."""
+    subject = rule("upload-api-authorised")
+    head = """\
+service: shop
+provider:
+  name: aws
+  iam: {role: {statements: [{Effect: Allow, Action: s3:PutObject, Resource: "arn:aws:s3:::shop-uploads/*"}]}}
+resources: {Resources: {Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-uploads}}}}
+functions:
+  presign:
+    handler: h.h
+"""
+
+    def judged(text: str) -> Outcome:
+        graph = graph_of(tmp_path, head + text)
+        return worst_outcome(subject.evaluate(resource, Context(graph, Scope(), {})) for resource in graph.of_type(*subject.types))
+
+    found = judged(door)
+    assert found.verdict is Verdict.FAIL
+    mended = textwrap.indent(f"{found.fix}\n", " " * indent)
+    assert judged((door if indent > 4 else "") + mended).verdict is Verdict.PASS
 
 
 def test_a_bucket_that_the_file_has_is_told_of_its_function(tmp_path: Path):

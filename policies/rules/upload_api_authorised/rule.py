@@ -9,7 +9,7 @@ from typing import Any
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
-from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import identity_documents, unread_policies
 from averment.policies.iam.document import Statement, Value, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
@@ -72,6 +72,12 @@ _DESCRIBED = (
     "# in the description of the API, for this operation (an authorizer of components.securitySchemes)\nsecurity:\n  - users: []",
     "# in the description of the API, for this operation\nsecurity: [{users: []}]",
 )
+_EVENTS = {
+    REST_METHOD: "# in the http event, written with method and path\nauthorizer:\n  type: COGNITO_USER_POOLS\n  authorizerId: !Ref <UserPoolAuthorizer>",
+    ROUTE: "# in the httpApi event, written with method and path\nauthorizer:\n  name: <authorizer>  # of provider.httpApi.authorizers",
+    URL: "# in the function\nurl:\n  authorizer: aws_iam",
+}
+"""What a file of the Serverless Framework has in their place."""
 _SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
 
 
@@ -279,8 +285,20 @@ def _types(entry: Any) -> list[str]:
 def _fix(door: Door) -> str:
     if door.resource.native_type.startswith("AWS::Serverless::Function") and door.resource.type != URL:
         return _SAM
+    if _by_event(door.resource):
+        return _EVENTS[door.resource.type]
     terraform, cloudformation, command = _FIXES.get(door.resource.type, _DESCRIBED)
     return fix_for(door.resource, terraform=terraform, cloudformation=cloudformation, command=command)
+
+
+def _by_event(resource: Resource) -> bool:
+    """Whether the Serverless Framework makes the door, of an event that says nothing as CloudFormation does."""
+    if resource.dialect is not Dialect.CLOUDFORMATION or resource.type not in _EVENTS:
+        return False
+    if resource.type == REST_METHOD:
+        return resource.get("Path") is not None
+    target = resource.get("Target") if resource.type == ROUTE else resource.get("TargetFunctionArn")
+    return isinstance(target, Reference) and resource.address.startswith(target.address) and target.address.endswith("LambdaFunction")
 
 
 RULE = Rule(
