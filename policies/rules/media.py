@@ -97,7 +97,7 @@ def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[Media
         return scope.media_role(label, {}) or _by_parameter(bucket, label, scope)
     if graph is None or name is None or scope.media_role(without_project(name, graph), {}) is not None:
         return found
-    return scope.media_role(label, {}) or (None if _others_hold_media(graph, scope) else found)
+    return scope.media_role(label, {}) or (None if scope.speaks_of_other(label) or _others_hold_media(graph, scope) else found)
 
 
 def _by_parameter(bucket: Resource, label: str, scope: Scope) -> tuple[MediaRole, str] | None:

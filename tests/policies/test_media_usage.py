@@ -72,6 +72,9 @@ VARIABLE = 'variable "name" {}\n'
         ("avatars", '"acme-access-logs"', None),
         ("avatars", '"acme-frontend"', None),
         ("media_logs", "var.name", None),
+        ("store", '"acme-uploads-clamav-definitions"', None),
+        ("store", '"acme-antivirus-db-media"', None),
+        ("store", '"acme-uploads-avscan"', MediaRole.UPLOAD),
         ("storage", '"acme-prod-1"', None),
     ],
 )
@@ -228,6 +231,12 @@ def test_the_projects_name_tells_nothing_where_another_bucket_holds_the_media(tm
     assert without_project("photo-share-dev-exports", graph) == "exports"
     assert roles(graph) == {"uploads": MediaRole.UPLOAD, "exports": None}
     assert roles(read(tmp_path, PROJECT.format(media="data"))) == {"data": MediaRole.PUBLISHED, "exports": MediaRole.PUBLISHED}
+
+
+def test_a_label_that_speaks_of_something_else_counts_more_than_the_projects_name(tmp_path: Path):
+    """A service called uploads keeps what its scanner knows of viruses, too: its bucket is called after the service, and no upload."""
+    text = PROJECT.replace("photo-share", "uploads").replace('"exports"', '"ClamDefsBucket"').format(media="attachments")
+    assert roles(read(tmp_path, text)) == {"attachments": MediaRole.UPLOAD, "ClamDefsBucket": None}
 
 
 def test_words_that_only_some_names_share_are_no_projects(tmp_path: Path):

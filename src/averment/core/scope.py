@@ -63,6 +63,7 @@ _OTHER = re.compile(
     r"""(?:^|[-_.])(?:
         (?:access)?logs?|logging|tfstate|terraform[-_.]state|artifacts?|artefacts?|cdk   # about media, or not at all
         |lambda[-_.]?(?:uploads?|assets?|functions?|layers?|zips?)|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
+        |(?:clam(?:[-_.]?av)?|av|(?:anti[-_.]?)?virus)[-_.]?(?:defs?|definitions?|signatures?|db|database)  # what a scanner knows of viruses
         |meta[-_.]?data                                                                # what is known about media
         |intermediate|immediate|remediate|mediat(?:e|ion|or)|remediations?           # words with "media" in them
         |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?(?:images?|imgs?)
