@@ -30,8 +30,8 @@ MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
 
 _PARAMETER = re.compile(r"\$\{(?:\w+[.:])*(\w+)\}")
-_VARIABLE = re.compile(r"\$\{(?:var|local)\.(\w+)\}")
-"""What is not known of a name: parameters of a template, variables of Terraform."""
+_VARIABLE = re.compile(r"\$\{(?:\w+\()*(?:var|local)\.(\w+)(?:[,)][^}]*)?\}")
+"""What is not known of a name: parameters of a template, variables of Terraform, be they in lower case or trimmed."""
 
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 

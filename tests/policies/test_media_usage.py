@@ -96,9 +96,13 @@ def test_the_label_is_asked_where_the_name_does_not_tell(tmp_path: Path, label: 
     ],
 )
 def test_the_variable_that_names_a_bucket_is_asked_last(tmp_path: Path, label: str, variable: str, expected: MediaRole | None):
-    """``bucket = var.upload_bucket`` says what it is for where nothing else does, unless label or variable speak of something else."""
-    text = f'variable "{variable}" {{}}\n' + bucket(label, f"var.{variable}")
-    assert roles(read(tmp_path, text)) == {label: expected}
+    """``bucket = var.upload_bucket`` says what it is for where nothing else does, unless label or variable speak of something else.
+
+    So does it in lower case, which many give it since S3 takes no other.
+    """
+    for name in (f"var.{variable}", f'lower("${{var.{variable}}}-${{random_id.x.hex}}")', f'replace(trimspace(var.{variable}), "_", "-")'):
+        text = f'variable "{variable}" {{}}\nresource "random_id" "x" {{\n  byte_length = 4\n}}\n' + bucket(label, name)
+        assert roles(read(tmp_path, text)) == {label: expected}, name
 
 
 def test_a_part_of_the_name_that_is_known_goes_before_its_variables(tmp_path: Path):
