@@ -9,7 +9,7 @@ The order in which that is decided, worst first, so that nothing hides behind so
 2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
 3. Deviations that valid waivers accept: waived.
 4. Something was looked at and was right: satisfied.
-5. Everything was looked at and nothing of the kind exists: not applicable.
+5. Everything was looked at and nothing of the kind exists, or the one who is asked says so: not applicable.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ _Thing = tuple[str, str]
 
 @dataclass
 class Reading:
-    """What one record says of one assessment. ``right`` are the resources that passed, where the record names them, each with its place in the code."""
+    """What one record says of one assessment. ``right`` are the resources that passed, where the record names them, each with its place in the code;
+    ``nothing_because`` says in words why there is nothing that the assessment applies to, where that is more than that nothing was found."""
 
     deviations: list[Deviation] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
@@ -100,6 +101,7 @@ class Reading:
     right: set[_Thing] = field(default_factory=set)
     gap: Gap = Gap.UNDECIDED
     passed_because: str = ""
+    nothing_because: str = ""
 
 
 Reader = Callable[[Question, Record], Reading]
@@ -134,7 +136,8 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         )
     if reading.passed:
         return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
-    return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
+    nothing = reading.nothing_because or "all was looked at, and nothing that it applies to exists"
+    return question.answer(Status.NOT_APPLICABLE, nothing, record)
 
 
 def _lacking(question: Question, record: Record, last: Record, reading: Reading) -> tuple[Gap, str] | None:

@@ -38,6 +38,7 @@ def read_check(question: Question, record: Record) -> Reading:
             reading.right.add((resource, place_of(where)))
     for problem in record.payload.get("problems", ()):
         reading.undecided.append(f"{problem.get('where', '')}: {problem['reason']}".lstrip(": "))
+    reading.nothing_because = f"nothing that it applies to is in the {record.source} that was checked"
     return reading
 
 
@@ -172,7 +173,7 @@ def read_attestation(question: Question, record: Record) -> Reading:
     elif answer == "yes":
         reading.passed, reading.passed_because = 1, said
     elif answer == "not-applicable":
-        pass  # the person in charge says that there is nothing that it applies to
+        reading.nothing_because = said + _quote(payload)  # one person's word, and nobody looked
     else:
         reading.undecided.append(said + _quote(payload))
     return reading

@@ -589,6 +589,12 @@ def test_the_latest_evidence_decides_in_any_order_of_arrival() -> None:
         assert state_of(RUNTIME, *order).status is Status.NOT_SATISFIED
 
 
+def test_what_is_not_applicable_says_by_whose_word_or_where_it_was_looked_for() -> None:
+    stated, looked = state_of(TERMS, attestation("not-applicable")), state_of(IAC, check())
+    assert (stated.status, stated.reason) == (Status.NOT_APPLICABLE, "Ada (procurement) on 2026-11-20: not-applicable (see folder)")
+    assert (looked.status, looked.reason) == (Status.NOT_APPLICABLE, "nothing that it applies to is in the test that was checked")
+
+
 def test_a_claim_that_was_repeated_until_it_fitted_shows() -> None:
     """The last run decides, and the reason says how often it came out otherwise."""
     runs = [

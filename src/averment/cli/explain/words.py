@@ -19,7 +19,7 @@ STATUSES: Mapping[str, str] = {
     "not-assessed": "Nobody looked, the look failed, the evidence is too old or cut short, or it didn't decide. The gap says which: "
     "never-run, not-scoped, stale, expired, could-not-collect, partial, undecided, superseded.",
     "waived": "Deviations exist, and a waiver with an owner, an approver, a reason and an expiry accepts each of them.",
-    "not-applicable": "Everything was looked at, and nothing of the kind exists.",
+    "not-applicable": "Everything was looked at, and nothing of the kind exists; or whoever is asked says so, and the reason names them.",
 }
 GAPS: Mapping[str, str] = {
     "never-run": "Nobody has looked: no record of this assessment is in the ledger. Run what it names: averment collect, prove or attest.",
@@ -82,6 +82,7 @@ LINT: Mapping[str, str] = {
     "unknown-claim-type": "An assessment names a type of claim that doesn't exist.",
     "unknown-runbook": "A control's remediation names a runbook that isn't shipped.",
     "unknown-blueprint": "A control's remediation names a blueprint that isn't shipped.",
+    "unknown-assessment": "An assessment goes with another one of its control that the control doesn't have.",
     "unknown-parameter": "An assessment needs a parameter that the schema of averment.yaml doesn't describe.",
     "never-stale": "An assessment that looks at run-time facts has no max_age: last year's evidence would still satisfy it.",
     "untestable-claim": "A claim's statement can't be tested as it stands.",
