@@ -34,6 +34,7 @@ def read_assessment(value: Mapping[str, Any], where: SourceRef) -> Assessment:
         max_age=duration_at(value["max_age"], where) if "max_age" in value else None,
         title=value.get("title", ""),
         needs=tuple(value.get("needs", ())),
+        goes_with=tuple(value.get("goes_with", ())),
         where=where,
     )
 

@@ -105,6 +105,8 @@ def _assessment_json(assessment: Assessment) -> dict[str, JSON]:
             value[name] = dict(part) if isinstance(part, Mapping) else part
     if assessment.needs:
         value["needs"] = list(assessment.needs)
+    if assessment.goes_with:
+        value["goes_with"] = list(assessment.goes_with)
     if assessment.max_age is not None:
         value["max_age_seconds"] = int(assessment.max_age.total_seconds())
     return value

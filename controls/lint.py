@@ -160,6 +160,11 @@ def _assessment(control: Control, assessment: Assessment, known: Known) -> Itera
         if parameter_meaning(path) is None:
             message = f"{name} needs the parameter '{path}', which averment.yaml doesn't have"
             yield LintProblem("unknown-parameter", message, assessment.where, "name one that the schema of averment.yaml describes")
+    others = [other.id for other in control.assessments if other.id != assessment.id]
+    for other in assessment.goes_with:
+        if other not in others:
+            message = f"{name} goes with '{other}', which {control.id} does not have"
+            yield LintProblem("unknown-assessment", message, assessment.where, _nearest(other, others))
     if assessment.max_age is None and assessment.attestation is None:
         message = f"the evidence of {name} never becomes stale"
         yield LintProblem("never-stale", message, assessment.where, "add max_age")

@@ -101,7 +101,9 @@ class Assessment:
     """One way to find out. Exactly one of ``policy``, ``collector``, ``claim``, ``attestation`` drives it, but a ``collector``
     may name the ``policy`` whose run-time verdicts it reads, and a bare collector carries an ``expect``ation on its payload:
     ``{"field": "summary.published_without_verdict", "at_most": 0}`` (or ``at_least``, ``equals``), with ``each`` the place of the list of
-    what it counts. ``needs`` names the parameters of averment.yaml that say what counts: without one of them it can't be assessed."""
+    what it counts. ``needs`` names the parameters of averment.yaml that say what counts: without one of them it can't be assessed.
+    ``goes_with`` names assessments of the same control: where one of these found something, there is something here as well, and to have
+    found nothing is no answer."""
 
     id: str
     method: Method
@@ -114,6 +116,7 @@ class Assessment:
     title: str = ""
     where: SourceRef = field(default_factory=SourceRef, compare=False)
     needs: tuple[str, ...] = ()
+    goes_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ def _assessments(control: Control, overlay: Mapping[str, Any], document: Located
             changes.note(f"assessment {assessment.id} left out", weaker=True)
         else:
             kept.append(_assessment(assessment, change, document, (*path, assessment.id), changes))
-    return tuple(kept)
+    left = {assessment.id for assessment in kept}
+    return tuple(replace(item, goes_with=tuple(name for name in item.goes_with if name in left)) for item in kept)
 
 
 def _added(control: Control, entries: Sequence[Mapping[str, Any]], document: Located, changes: _Changes) -> Iterator[Assessment]:

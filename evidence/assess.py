@@ -31,6 +31,9 @@ from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
 
+_FOUND = frozenset({Status.SATISFIED, Status.NOT_SATISFIED, Status.WAIVED})
+"""The states of an assessment that had something to look at."""
+
 
 def assess(
     catalogue: Catalogue, organisation: Organisation, records: Iterable[Record], *, period: Period | None, as_of: datetime
@@ -95,8 +98,19 @@ def counts_in(record: Record, period: Period | None) -> bool:
 def _control_state(
     control: Control, organisation: Organisation, evidence: Evidence, moment: datetime, period: Period | None
 ) -> ControlState:
-    states = tuple(_assessment_state(Question(control, item, organisation, moment, period), evidence) for item in control.assessments)
+    found = [_assessment_state(Question(control, item, organisation, moment, period), evidence) for item in control.assessments]
+    states = tuple(_beside_others(state, found) for state in found)
     return ControlState(control, worst(state.status for state in states), states)
+
+
+def _beside_others(state: AssessmentState, others: Sequence[AssessmentState]) -> AssessmentState:
+    """``state``, unless it says that there is nothing while another that it goes with (``Assessment.goes_with``) found something: then what it
+    asks about was in nothing that it looked at."""
+    there = [item.assessment.id for item in others if item.assessment.id in state.assessment.goes_with and item.status in _FOUND]
+    if state.status is not Status.NOT_APPLICABLE or not there:
+        return state
+    reason = f"{state.reason}; but {' and '.join(there)} found something that it goes with, so that it is missing from what was looked at"
+    return replace(state, status=Status.NOT_ASSESSED, reason=reason, gap=Gap.UNDECIDED)
 
 
 def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState:

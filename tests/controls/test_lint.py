@@ -76,6 +76,8 @@ def test_clean_control_has_no_problem() -> None:
         ({"assessments": ()}, ["cannot-fail", "unused-rule"]),
         ({"assessments": (RULE, dataclasses.replace(expectation(at_most=0), needs=("signing-calls.keys",)))}, []),
         ({"assessments": (RULE, dataclasses.replace(expectation(at_most=0), needs=("signing-calls.key",)))}, ["unknown-parameter"]),
+        ({"assessments": (RULE, dataclasses.replace(RULE, id="more", goes_with=(RULE.id,)))}, []),
+        ({"assessments": (RULE, dataclasses.replace(RULE, id="more", goes_with=("less",)))}, ["unknown-assessment"]),
         ({"steps": ()}, ["no-remediation"]),
         ({"runbook": "isolate"}, []),
         ({"runbook": "isolte"}, ["unknown-runbook"]),

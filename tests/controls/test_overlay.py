@@ -55,6 +55,11 @@ def test_weakening_without_a_reason_is_refused(tmp_path: Path, control: str, ove
     assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:3"
 
 
+def test_what_is_left_out_is_asked_of_no_other_assessment(tmp_path: Path) -> None:
+    found = tailored(tmp_path, REASON + "assessments: {runtime: {enabled: false}}", "SM-IDV-01")
+    assert {item.goes_with for item in found.assessments} == {(), ("iac",)}
+
+
 STRICTER = [
     ("severity: critical", "severity high → critical"),
     ("owner: studio", "owner content-engineering → studio"),

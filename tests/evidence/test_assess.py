@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from averment.controls.loader import load_controls
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso, iso, parse_period
@@ -18,7 +19,7 @@ from averment.core.words import Method, Severity, Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.states import AssessmentState, Gap
+from averment.evidence.states import AssessmentState, ControlState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")
@@ -136,6 +137,11 @@ def state_of(
     [result] = assess(catalogue, organisation or Organisation(), records, period=period, as_of=as_of)
     assert result.status is result.assessments[0].status
     return result.assessments[0]
+
+
+def whole(asked: Control, *records: Record) -> ControlState:
+    [state] = assess(Catalogue((asked,), {}), Organisation(), records, period=None, as_of=NOW)
+    return state
 
 
 COULD_NOT = {"gathering": Gathering.COULD_NOT, "reason": "access denied; allow config:DescribeComplianceByConfigRule"}
@@ -593,6 +599,33 @@ def test_what_is_not_applicable_says_by_whose_word_or_where_it_was_looked_for() 
     stated, looked = state_of(TERMS, attestation("not-applicable")), state_of(IAC, check())
     assert (stated.status, stated.reason) == (Status.NOT_APPLICABLE, "Ada (procurement) on 2026-11-20: not-applicable (see folder)")
     assert (looked.status, looked.reason) == (Status.NOT_APPLICABLE, "nothing that it applies to is in the test that was checked")
+
+
+def test_to_find_nothing_is_no_answer_where_what_it_goes_with_was_found() -> None:
+    alike = replace(IAC, id="alike", policy="alike", goes_with=("iac",))
+    everything = check("pass", rules=("gated", "alike"))
+    elsewhere = check(rules=("gated", "alike"), source="infrastructure as code of the application")
+    state, other = whole(control(IAC, alike), everything), whole(control(IAC, alike), elsewhere)
+    assert (state.status, state.assessments[1].gap) == (Status.NOT_ASSESSED, Gap.UNDECIDED)
+    assert "but iac found something that it goes with" in state.assessments[1].reason
+    assert other.status is Status.NOT_APPLICABLE, "where nothing of either exists, there is nothing to ask"
+
+
+@pytest.mark.parametrize(("name", "missing", "found"), [
+    ("SM-IDV-01", ("call", "alike"), ("iac", "runtime")),
+    ("SM-MON-04", ("worm-runtime",), ("access-iac", "access-runtime")),
+])  # fmt: skip
+def test_controls_say_what_has_to_be_there(name: str, missing: tuple[str, ...], found: tuple[str, ...]) -> None:
+    """Functions in a container matched faces, and nobody saw their code; media was logged, and no bucket kept it: either was satisfied."""
+    shipped = {item.id: item for item in next(item for item in load_controls() if item.id == name).assessments}
+    asked = [shipped[item] for item in (*missing, found[0])]
+    rules = tuple(str(item.policy) for item in asked)
+    passed = {"rule": asked[-1].policy, "verdict": "pass", "resource": "it", "message": "", "where": "main.tf:1"}
+    code = record(Kind.CHECK, {"rules": list(rules), "findings": [passed], "problems": []})
+    none = [{"rule": rule, "config_rule": rule, "compliance": "", "resources": [], "failing": None} for rule in rules]
+    state = whole(control(*asked, name=name), code, record(Kind.CONFIG_COMPLIANCE, {"rules": none}))
+    assert [item.status for item in state.assessments] == [Status.NOT_ASSESSED] * len(missing) + [Status.SATISFIED]
+    assert all(shipped[item].goes_with == found for item in missing)
 
 
 def test_a_claim_that_was_repeated_until_it_fitted_shows() -> None:
