@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from averment.controls.loader import load_catalogue
 from averment.core.canonical import JSON
 from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.collectors.named import entry, listed
 from averment.evidence.record import Kind, Population, Record
-from averment.policies.deployment.names import PREFIX, rule_of
+from averment.policies.deployment.names import PREFIX, config_rule_name, rule_of
 from averment.policies.runtime.evaluate import ACCOUNT
 from averment.policies.runtime.neighbours import records_now
 from averment.policies.surfaces.config_types import asked_of_service
@@ -25,13 +27,14 @@ class ConfigCompliance(Collector):
     """The present compliance of every resource under every rule of ours, with annotations. Present state only.
 
     Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
-    "recorded_at"}], "failing": {"since", "why"} or None}], "summary": {"rules", "evaluated", "resources", "compliant", "non_compliant",
-    "other"}}``. ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the
-    verdicts of before. ``evaluated`` counts the rules that have a verdict and aren't failing.
+    "recorded_at"}], "failing": {"since", "why"} or None}], "missing": [{"resource", "message"}], "out_of", "summary": {"rules", "evaluated",
+    "resources", "compliant", "non_compliant", "other", "missing"}}``. ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the
+    verdicts of before. ``evaluated`` counts the rules that have a verdict and aren't failing; ``missing`` are rules by which a selected
+    control wants to know what is deployed, and that aren't here or fail (null where not all rules could be listed).
     """
 
     name = "config-compliance"
-    version = "4"
+    version = "5"
     kind = Kind.CONFIG_COMPLIANCE
     permissions = (
         "config:BatchGetResourceConfig",
@@ -50,12 +53,13 @@ class ConfigCompliance(Collector):
             for rule in page.get("ComplianceByConfigRules", ())
             if rule["ConfigRuleName"].startswith(PREFIX)
         ]
-        refused = bool(fetch.problems) and not listed
+        refused, whole = bool(fetch.problems) and not listed, not fetch.broken_off
         failing, off = (_failing(fetch), _off(fetch)) if listed else ({}, None)
         rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
         for rule in rules:
             rule["failing"] = failing.get(rule["config_rule"]) or (off if any(map(_recorded, rule["resources"])) else None)
         payload, number = payload_of(rules)
+        payload = _with_missing(payload, rules, _asked_by_controls(scope), whole=whole)
         resources = [resource for rule in rules for resource in rule["resources"]]
         names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
         for item in resources:
@@ -72,6 +76,26 @@ class ConfigCompliance(Collector):
                 else Population("evaluation results", None if fetch.problems else number, number, bool(fetch.problems)),
             ),
         )
+
+
+def _asked_by_controls(scope: CollectScope) -> list[str]:
+    """The rules by which the selected controls want to know what is deployed: those that ``averment rules deploy`` deploys."""
+    found = (item for control in load_catalogue(scope.organisation) for item in control.assessments)
+    return sorted({item.policy for item in found if item.policy and item.collector == ConfigCompliance.name})
+
+
+def _with_missing(payload: dict[str, JSON], rules: Sequence[Any], asked: Sequence[str], *, whole: bool) -> dict[str, JSON]:
+    """``payload`` with what of the rules ``asked`` for isn't among ``rules``, or fails there. Of a listing that isn't ``whole``, nobody knows."""
+    there = {rule["rule"] for rule in rules}
+    missing = [entry(config_rule_name(name), "AWS Config has no such rule here") for name in asked if name not in there]
+    missing += [
+        entry(rule["config_rule"], f"the rule doesn't run: {rule['failing']['why']}")
+        for rule in rules
+        if rule["rule"] in asked and rule["failing"]
+    ]
+    summary = payload["summary"]
+    counted = {**(summary if isinstance(summary, dict) else {}), "missing": len(missing) if whole else None}
+    return {**payload, "missing": listed(missing) if whole else [], "out_of": {"summary.missing": len(asked)}, "summary": counted}
 
 
 def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
