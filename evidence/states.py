@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Waiver
-from averment.core.words import Status
+from averment.core.words import Method, Status
 
 FROM_NOWHERE = "no evidence of"
 """How the reason begins where a place that averment.yaml lists (an account, a region, a file, a repository) has handed in nothing."""
@@ -96,11 +96,17 @@ class ControlState:
 
     @property
     def reason(self) -> str:
-        """Why it has its status: the reasons of the assessments that decided it, each reason once."""
+        """Why it has its status: the reasons of the assessments that decided it, each reason once. Of what is satisfied also whether that is by
+        people's word alone, and what found nothing to look at: the status tells neither."""
         by_reason: dict[str, list[str]] = {}
-        for state in self.assessments:
-            if state.status is self.status:
-                by_reason.setdefault(state.reason, []).append(state.assessment.id)
+        deciding = [state for state in self.assessments if state.status is self.status]
+        for state in deciding:
+            by_reason.setdefault(state.reason, []).append(state.assessment.id)
         if not by_reason:
             return "the control has no assessment"
-        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+        reason = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+        if self.status is not Status.SATISFIED:
+            return reason
+        idle = [state.assessment.id for state in self.assessments if state.status is Status.NOT_APPLICABLE]
+        stated = all(state.assessment.method is Method.INTERVIEW for state in deciding)
+        return ("by statements alone: " if stated else "") + reason + (f"; not applicable: {', '.join(idle)}" if idle else "")

@@ -628,6 +628,14 @@ def test_controls_say_what_has_to_be_there(name: str, missing: tuple[str, ...], 
     assert all(shipped[item].goes_with == found for item in missing)
 
 
+def test_a_control_that_rests_on_people_alone_says_so() -> None:
+    """No bucket was known as one for media, so that both rules found nothing; a statement made the control satisfied, as if looked at."""
+    yes = "Ada (procurement) on 2026-11-20: yes"
+    state = whole(control(IAC, TERMS), check(), attestation("yes"))
+    assert (state.status, state.reason) == (Status.SATISFIED, f"by statements alone: terms: {yes}; not applicable: iac")
+    assert whole(control(IAC, TERMS), check("pass"), attestation("yes")).reason == f"iac: 1 resource passed; terms: {yes}"
+
+
 def test_a_claim_that_was_repeated_until_it_fitted_shows() -> None:
     """The last run decides, and the reason says how often it came out otherwise."""
     runs = [
