@@ -22,9 +22,9 @@ from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import Question, Reader, in_order, judge_history
-from averment.evidence.places import judge_places
+from averment.evidence.places import LATELY, judge_places
 from averment.evidence.readers import READERS
-from averment.evidence.record import DRILLS, Kind, Record
+from averment.evidence.record import DRILLS, Gathering, Kind, Record
 from averment.evidence.repositories import repository_of, source_by_repository
 from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
 
@@ -116,7 +116,8 @@ def _beside_others(state: AssessmentState, others: Sequence[AssessmentState]) ->
 def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState:
     assessment = question.assessment
     if assessment.claim is not None:
-        return _from_own_records(question, evidence.about(Kind.CLAIM, question.id), Kind.CLAIM)
+        history = evidence.about(Kind.CLAIM, question.id)
+        return _of_who_runs(question, _from_own_records(question, history, Kind.CLAIM), history, evidence)
     if assessment.attestation is not None:
         return _from_attestations(question, evidence.about(Kind.ATTESTATION, question.id))
     if lacking := not_scoped(question):
@@ -153,6 +154,26 @@ def _from_own_records(question: Question, history: Sequence[Record], kind: Kind)
     # A claim that is run until it fits proves less than it says: whoever reads the verdict must see the other runs.
     others = ", ".join(f"{times} {verdict}" for verdict, times in sorted(earlier.items()))
     return replace(state, reason=f"{state.reason} (the last of {len(history)} runs; before: {others})")
+
+
+def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[Record], evidence: Evidence) -> AssessmentState:
+    """``state``, unless what was shown was shown of another detector than those that score uploads, as far as these are known: how well the one
+    does says nothing of the other."""
+    tested = ((history[-1].payload.get("inputs") or {}).get("detector") or {}).get("name") if history else None
+    if state.status is not Status.SATISFIED or tested is None:
+        return state
+    from averment.detector.gate.verdict_log import as_dimension
+
+    running: set[str] = set()
+    for found in evidence.by_place("detector-metrics").values():
+        latest = next((record for record in reversed(found) if record.gathering is not Gathering.COULD_NOT), None)
+        if latest is not None and question.moment - latest.effective_at <= LATELY and in_scope(latest, question.organisation.scope, None):
+            running |= {row["detector"] for row in latest.payload.get("detectors", ()) if row.get("scanned_last_week")}
+    if not running or as_dimension(str(tested)) in running:
+        return state
+    names = " and ".join(sorted(running))
+    reason = f"{state.reason}; but that is of the detector {tested}, and what scores uploads is {names}: prove it of that one (--detector)"
+    return replace(question.unassessed(Gap.SUPERSEDED, reason), records=state.records, effective_at=state.effective_at)
 
 
 def _from_attestations(question: Question, history: Sequence[Record]) -> AssessmentState:

@@ -27,6 +27,11 @@ class Route(StrEnum):
     ASYNCHRONOUS = "asynchronous"
 
 
+def as_dimension(detector: str) -> str:
+    """The name of a ``detector`` as CloudWatch has it."""
+    return _NOT_IN_DIMENSIONS.sub("?", detector).strip() or "?"
+
+
 class VerdictLog:
     """Lines in ``group``, in a stream a day under ``stream``; metrics in the namespace ``METRICS``."""
 
@@ -46,7 +51,7 @@ class VerdictLog:
     def measure(self, judgement: Judgement, route: Route | None) -> None:
         """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector
         answered (None: none did, or none was asked)."""
-        dimensions = [{"Name": "Detector", "Value": _NOT_IN_DIMENSIONS.sub("?", judgement.detector.name).strip() or "?"}]
+        dimensions = [{"Name": "Detector", "Value": as_dimension(judgement.detector.name)}]
         values: list[tuple[str, float]] = [
             ("Scanned", 1.0),
             ("Flagged", float(judgement.verdict is GateVerdict.FLAGGED)),

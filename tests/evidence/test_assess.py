@@ -663,6 +663,22 @@ def test_a_run_that_decides_nothing_does_not_clear_a_refuted_claim() -> None:
     assert state_of(MARKED, refuted, supported, claim("inconclusive", at=NOW)).gap is Gap.UNDECIDED
 
 
+@pytest.mark.parametrize(("running", "status"), [
+    ({}, Status.SATISFIED), ({"ours": 0}, Status.SATISFIED), ({"ours": 5, "reference": 1}, Status.SATISFIED), ({"ours": 5}, Status.NOT_ASSESSED),
+])  # fmt: skip
+def test_what_one_detector_can_do_says_nothing_of_another(running: dict[str, int], status: Status) -> None:
+    """The figures of the detector that ships satisfied SM-DET-03 for shops whose uploads another one scores."""
+    tested = claim("supported")
+    tested = replace(tested, payload=tested.payload | {"inputs": {"detector": {"name": "reference"}}})
+    metrics = record(
+        Kind.DETECTOR_METRICS, {"detectors": [{"detector": name, "scanned_last_week": lately} for name, lately in running.items()]}
+    )
+    state = state_of(MARKED, metrics, tested)
+    assert (state.status, state.records) == (status, (tested.id,))
+    assert ("of the detector reference, and what scores uploads is ours" in state.reason) is (status is Status.NOT_ASSESSED)
+    assert state_of(MARKED, metrics, claim("supported")).status is Status.SATISFIED, "of what no detector was asked"
+
+
 def test_an_answer_to_another_question_or_of_another_role_does_not_clear_a_no() -> None:
     """A question that was changed, answered and changed back, or put to somebody else for a day, made "not satisfied" into "not assessed"."""
     no = attestation("no", at=NOW - timedelta(days=3))
