@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from averment.core.aws import client, error_code
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
-from averment.detector.gate.cases import case_id
+from averment.detector.gate.case import case_id
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.verdict_log import VerdictLog

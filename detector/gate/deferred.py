@@ -23,7 +23,8 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import from_iso, utc_now
 from averment.detector.gate.asking import INPUTS, Pending, ask, awaited_at, input_key, pending_at, work_bucket
-from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.case import CaseState
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.ingest import Gate, gate_of, handle_all
 from averment.detector.gate.provenance import Provenance, look, unread
 from averment.detector.gate.settings import Settings

@@ -15,7 +15,8 @@ from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate.callers import sign
-from averment.detector.gate.cases import Case, Cases
+from averment.detector.gate.case import Case
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.reviews import Reviews
 
 GATES = "/averment/gates/"

@@ -16,7 +16,8 @@ from averment.core.aws import aws_errors, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
-from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
+from averment.detector.gate.case import Case, CaseState, Step, case_id
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.provenance import Provenance

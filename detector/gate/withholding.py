@@ -24,7 +24,8 @@ from typing import Any
 
 from averment.core.canonical import JSON, stable_id
 from averment.core.period import iso, utc_now
-from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
+from averment.detector.gate.case import Case, CaseState, Step, case_id
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.edge_cache import begin_invalidation
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.settings import Settings

@@ -16,7 +16,7 @@ from averment.core.errors import ExitCode
 from averment.core.showing import printable
 
 if TYPE_CHECKING:
-    from averment.detector.gate.cases import Case
+    from averment.detector.gate.case import Case
     from averment.detector.gate.events import ObjectVersion
 
 WIDE = 220
@@ -50,7 +50,7 @@ def list_cases(everything: bool, output: str, chosen: GateChoice) -> int:
 
     Example: averment review list --gate media-gate
     """
-    from averment.detector.gate.cases import CaseState
+    from averment.detector.gate.case import CaseState
 
     found = chosen.cases()
     waiting = (CaseState.OPEN, CaseState.APPEALED)

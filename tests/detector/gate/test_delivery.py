@@ -16,7 +16,7 @@ from averment.cli.main import run
 from averment.cli.review import _ways_to_look
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate import delivery
-from averment.detector.gate.cases import CaseState
+from averment.detector.gate.case import CaseState
 from averment.detector.gate.delivery import (
     admit_at_edge,
     origin_response_source,

@@ -174,7 +174,7 @@ def test_the_property_can_fail(
 ) -> None:
     """The check above isn't empty: it catches a gate that publishes whatever comes, one that leaves published what a later scan flags, and one
     that takes a person's release for an answer to everything."""
-    from averment.detector.gate.cases import Case
+    from averment.detector.gate.case import Case
     from averment.detector.gate.ingest import Gate
     from averment.detector.gate.withholding import Withholding
 

@@ -14,7 +14,8 @@ from averment.cli.main import run
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate import review_function
 from averment.detector.gate.callers import sign
-from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.case import CaseState
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.desks import GATES, ThroughFunction
 from averment.detector.gate.review_function import Desk, review_handler
 from averment.detector.gate.reviews import Reviews

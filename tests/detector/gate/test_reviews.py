@@ -9,7 +9,7 @@ import pytest
 from botocore.client import BaseClient
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.detector.gate.cases import CaseState
+from averment.detector.gate.case import CaseState
 from averment.detector.gate.delivery import take_down
 from averment.detector.gate.reviews import Reviews
 
@@ -103,7 +103,7 @@ def test_a_case_with_a_long_history_can_still_be_decided_and_withdrawn(site: Any
     the log alone: whoever fills it up doesn't keep the medium on the air."""
     from dataclasses import replace
 
-    from averment.detector.gate.cases import Step
+    from averment.detector.gate.case import Step
 
     target, case = held(site, reviews)
     reviews.decide(case.id, "release", by=ADA, reason="fine")
@@ -187,7 +187,7 @@ def test_a_case_is_decided_once(site: Any, reviews: Reviews) -> None:
 
 def test_two_people_at_once_do_not_overwrite_each_other(site: Any, reviews: Reviews) -> None:
     """Who saves second is told so."""
-    from averment.detector.gate.cases import Step
+    from averment.detector.gate.case import Step
 
     _, case = held(site, reviews)
     mine = case.with_step(Step("t", ADA, "reject", "x"), CaseState.REJECTED, applied=False)
@@ -541,7 +541,7 @@ def test_what_scans_find_pushes_no_appeal_out_of_the_history(site: Any, reviews:
     """However often another model finds something: who judged first still can't judge the appeal, and what waits is still counted."""
     from dataclasses import replace
 
-    from averment.detector.gate.cases import Step
+    from averment.detector.gate.case import Step
     from averment.detector.gate.deferred import _waiting
 
     _, case = held(site, reviews)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from averment.core.errors import IncompleteError
-from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.case import CaseState
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.identity import Device, IdentityGate, Risk
 from averment.detector.gate.reviews import Reviews
 

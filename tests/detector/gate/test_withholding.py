@@ -11,7 +11,7 @@ import pytest
 from averment.cli.main import run
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
-from averment.detector.gate.cases import CaseState
+from averment.detector.gate.case import CaseState
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.reviews import Reviews
 from averment.detector.interface import Family, Score

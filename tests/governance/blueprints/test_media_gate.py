@@ -16,7 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from averment.cli.main import run
-from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.case import CaseState
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.settings import Settings

@@ -25,7 +25,8 @@ from averment.core.signing.kms import KmsSigner
 from averment.detector import corpus
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.gate import deferred
-from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.case import CaseState
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.identity import Device, IdentityGate, Risk
 from averment.detector.gate.ingest import Gate
