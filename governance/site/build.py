@@ -25,11 +25,12 @@ from averment.core.source import SourceRef
 from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
 from averment.governance.site.leaks import refuse_leaks
-from averment.governance.site.levels import INTERNAL_PAGES, Level, redacted
+from averment.governance.site.levels import INTERNAL_PAGES, Level
 from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
+from averment.governance.site.redaction import redacted
 from averment.governance.site.snapshots import (
     FOLDER,
     MARKER,

@@ -12,7 +12,7 @@ from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.evidence.report import build_report
 from averment.governance.site.data import SiteData
-from averment.governance.site.levels import names_in
+from averment.governance.site.names import names_in
 from averment.governance.site.pages import all_pages
 from averment.governance.site.scrub import Scrubber
 

@@ -17,10 +17,11 @@ from averment.evidence.record import DRILLS, Kind, Population, Record
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.words import Step
 from averment.governance.site.data import SiteData, gather
-from averment.governance.site.levels import Level, redacted
+from averment.governance.site.levels import Level
 from averment.governance.site.navigation import navigation
 from averment.governance.site.pages.home import home_page
 from averment.governance.site.pages.incidents import incident_pages, incidents_page
+from averment.governance.site.redaction import redacted
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)> | [click](javascript:alert(1))"

@@ -27,9 +27,11 @@ from averment.governance.incidents.words import Step
 from averment.governance.site.build import build_site, written
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.history import Before, History, Look
-from averment.governance.site.levels import FIELDS, Level, Shown, names_in, redacted
+from averment.governance.site.levels import FIELDS, Level, Shown
+from averment.governance.site.names import names_in
 from averment.governance.site.pages import all_pages
 from averment.governance.site.pages.home import owed
+from averment.governance.site.redaction import redacted
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 LOWER = (Level.PUBLIC, Level.PARTNERS)

@@ -31,8 +31,9 @@ from averment.evidence.samples import SampleRow
 from averment.governance.site import build
 from averment.governance.site.build import MARKER, build_site, written
 from averment.governance.site.data import LedgerHead, SiteData, gather
-from averment.governance.site.levels import FIELDS, Level, Shown, redacted
+from averment.governance.site.levels import FIELDS, Level, Shown
 from averment.governance.site.pages import all_pages
+from averment.governance.site.redaction import redacted
 from averment.governance.site.scrub import WITHHELD, Scrubber, strings
 
 View = Callable[..., SiteData]
