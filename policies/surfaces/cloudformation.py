@@ -14,7 +14,7 @@ from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain, Hinges
-from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
     ACCESS_GRANTS,
     BUCKET,
@@ -29,6 +29,7 @@ from averment.policies.graph.outside import (
 )
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.cfn_foreach import expanded
+from averment.policies.surfaces.cfn_places import comments_on, last_line, places_of
 from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import MAX_DEPTH
@@ -264,7 +265,7 @@ class _Template:
         if not isinstance(body, LinedMap) or not isinstance(body.get("Type"), str):
             self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(file, line)))
             return None
-        end = self.block_end(body, self.lines[file])
+        end = last_line(body, self.lines[file])
         self.spoken.setdefault(file, []).append(((line or 1) - len(above(self.lines[file], line or 1, "#")), end))
         if not self.exists(name, body):
             return None
@@ -281,8 +282,6 @@ class _Template:
         asset = body["Metadata"].get("aws:asset:path") if isinstance(body.get("Metadata"), LinedMap) else None
         if body["Type"] == FUNCTION and isinstance(asset, str):
             properties = {**properties, "Code": asset}
-        places: dict[PropertyPath, SourceRef] = {}
-        self.place(written, (), places)
         kind = body["Type"]
         self.follow(name, kind, line)
         return Resource(
@@ -292,49 +291,9 @@ class _Template:
             source=SourceRef(file, line, end),
             dialect=Dialect.CLOUDFORMATION,
             native_type=kind,
-            lines=places,
-            comments=self.comments(line, end, body, self.lines[file]),
+            lines=places_of(written, self.file),
+            comments=comments_on(body, line or 1, end, self.lines[file]),
         )
-
-    def block_end(self, body: LinedMap, lines: list[str]) -> int:
-        """The last line of a block: in block style, libyaml ends a map where the next token stands."""
-        end = min(body.end, len(lines) + 1)
-        while end > body.line and (end > len(lines) or not lines[end - 1].strip() or self._outside(lines[end - 1], lines[body.line - 1])):
-            end -= 1
-        return end
-
-    @staticmethod
-    def _outside(text: str, first: str) -> bool:
-        if first.lstrip().startswith(("{", '"')) or text.lstrip().startswith(("}", "]")):
-            return False
-        return len(text) - len(text.lstrip()) < len(first) - len(first.lstrip())
-
-    def place(self, value: Any, path: PropertyPath, places: dict[PropertyPath, SourceRef]) -> None:
-        """Record the line of each property; through intrinsics the place stays that of the property."""
-        if isinstance(value, LinedMap):
-            for key, item in value.items():
-                if key.startswith("Fn::") or key == "Ref" or len(path) > 40 or len(places) > 20_000:
-                    return
-                here = (*path, key)
-                places[here] = SourceRef(value.file or self.file, value.key_lines.get(key, value.line))
-                self.place(item, here, places)
-        elif isinstance(value, LinedList) and len(path) <= 40:
-            for index, item in enumerate(value):
-                here = (*path, index)
-                places[here] = SourceRef(value.file or self.file, value.item_lines[index])
-                if isinstance(item, LinedMap) and item.file is not None and item.file != value.file:
-                    places[here] = SourceRef(item.file, item.line)
-                self.place(item, here, places)
-
-    @staticmethod
-    def comments(start: int | None, end: int, body: LinedMap, lines: list[str]) -> tuple[str, ...]:
-        """Comment lines directly above and within the block, and skips in ``Metadata`` as JSON templates must write them."""
-        found = [*above(lines, start or 1, "#")]
-        found += [line.partition("#")[2].strip() for line in lines[(start or 1) - 1 : end] if "#" in line]
-        metadata = body.get("Metadata")
-        if isinstance(metadata, dict):
-            found += _from_metadata(metadata)
-        return tuple(found)
 
 
 def _without(graph: Graph, left_out: frozenset[str]) -> Graph:
@@ -374,16 +333,6 @@ def _bucket(value: Any, resources: Mapping[str, Resource]) -> Resource | None:
     if found is not None and found.type == BUCKET:
         return found
     return owner_among(resources.values(), BUCKET, NAMES[BUCKET], value)
-
-
-def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
-    found: list[str] = []
-    checkov, own = metadata.get("checkov"), metadata.get("averment")
-    skips = checkov.get("skip", ()) if isinstance(checkov, dict) else ()
-    waive = own.get("waive", []) if isinstance(own, dict) else []
-    found += [f"checkov:skip={entry.get('id', '')}:{entry.get('comment', '')}" for entry in skips if isinstance(entry, dict)]
-    found += [f"averment:waive={entry}" for entry in (waive if isinstance(waive, list) else [waive])]
-    return found
 
 
 def normal(value: Any, *, verbatim: bool = False) -> Any:
