@@ -47,8 +47,9 @@ class Served:
     source: ObjectVersion | None
 
     def is_of(self, target: ObjectVersion) -> bool:
-        """Whether it is ``target`` that is served."""
-        return self.source is not None and (self.source.bucket, self.source.version) == (target.bucket, target.version or target.etag)
+        """Whether it is ``target`` that is served: also where it was copied before its bucket had versions, since when S3 calls it ``null``."""
+        names = {target.etag, target.version} if target.version == "null" else {target.version or target.etag}
+        return self.source is not None and self.source.bucket == target.bucket and self.source.version in names
 
 
 class Store:
