@@ -13,7 +13,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import identity_documents, policy_carriers, unread_policies
 from averment.policies.iam.document import Condition, parse_document
-from averment.policies.iam.gates import Gate, allow_gates, deny_gates
+from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Who, classify
 from averment.policies.iam.resources import reaches_objects
 from averment.policies.iam.truth import all_of, any_of, negate
@@ -162,6 +162,28 @@ def test_only_a_deny_that_hits_untagged_objects_of_outsiders_gates(deny: dict[st
     """Polarity, further conditions, action and principal of the Deny all count."""
     document = parse_document({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*", **deny}]})
     assert deny_gates(document, "s3:PutObject", (Gate.PROVENANCE,), SCOPE, NOWHERE, reaches=lambda _: True) is gates
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "told"),
+    [
+        ({"StringEqualsIfExists": {TAG: "c2pa"}}, None, f"StringEqualsIfExists on {TAG} lets requests without it through"),
+        ({"StringLike": {"aws:PrincipalOrgID": "*"}}, None, "StringLike on aws:PrincipalOrgID accepts any value"),
+        ({"StringEquals": {"aws:ResourceAccount": OWN}}, None, "StringEquals on aws:ResourceAccount is about whose the bucket is, not"),
+        ({"StringEquals": {"aws:Referer": "x"}}, None, None),
+        ({"StringEquals": {TAG: "c2pa"}}, None, None),
+        ({}, {"StringEquals": {TAG: "none"}}, f"a Deny with StringEquals on {TAG} doesn't refuse requests without it"),
+        ({}, {"StringNotLike": {TAG: "*"}}, f"StringNotLike on {TAG} accepts any value"),
+        ({}, {"StringNotEquals": {TAG: "c2pa"}}, None),
+    ],
+)
+def test_a_condition_that_looks_like_a_gate_is_told_with_what_is_wrong_about_it(
+    allow: dict[str, Any], deny: dict[str, Any] | None, told: str | None
+):
+    """Whoever wrote it thinks that the bucket is gated: the message says what lets the request through, of the statement it stands in."""
+    denied = [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*", "Condition": deny}] if deny else []
+    said = near_miss(statement(Condition=allow), parse_document({"Statement": denied}))
+    assert said == told if told is None else said is not None and said.startswith(told)
 
 
 def test_a_deny_for_all_but_one_s_own_gates_by_identity():
