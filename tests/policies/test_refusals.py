@@ -93,6 +93,8 @@ def on(value: Any, key: str = "Resource") -> Statement:
         (Reference("b", "Arn", "/in/*"), ALL, False),
         (Reference("b", "Arn", "/in/*"), Reference("b", "Arn", "/in/a*"), True),
         (Reference("b", "Arn"), ALL, False),
+        (Reference("other", "Arn", "/*"), ALL, False),
+        (Reference("b", "Arn", "/in/*"), [Reference("b", "Arn"), Reference("b", "Arn", "/in/*"), Reference("other", "Arn", "/*")], True),
     ],
 )
 def test_a_deny_takes_in_all_or_some_of_what_is_granted(refused: Any, granted: Any, throughout: bool):
