@@ -28,6 +28,7 @@ from averment.policies.graph.outside import (
     owner_among,
 )
 from averment.policies.graph.text import parsed_json
+from averment.policies.surfaces.amplify import arguments_beside
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_places import comments_on, last_line, places_of
 from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
@@ -53,7 +54,7 @@ _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[str, Any] | None = None) -> Graph:
     """The graph of one template, with the stacks that are nested in it as far as their templates are files below ``stacks.top``.
 
-    ``given`` are arguments of its parameters. A file that can't be read or isn't a template gives an empty graph with its problem.
+    ``given`` are arguments of its parameters; without any, those that stand beside the template of an Amplify app. A file that can't be read or isn't a template gives an empty graph with its problem.
     """
     name = str(path)
     stacks = stacks or Stacks(repository_around(path))
@@ -63,6 +64,9 @@ def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[st
             files = Files(path.parent, stacks)
             template, unread = as_template(parsed.template, name, files)
             parsed = replace(parsed, template=template, included=files.texts)
+        if given is None:
+            given, said = arguments_beside(path, stacks.observer)
+            unread = [*unread, *said]
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
         return graph

@@ -20,6 +20,7 @@ from averment.core.observer import Observer
 from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
+from averment.policies.surfaces.amplify import backends_unmade
 from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
 from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
@@ -91,6 +92,7 @@ def discover(root: Path) -> Inputs:
     if inputs.sources.parsed:
         inputs.sources.handlers = handlers_in(_infrastructure(inputs))
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
+    inputs.apps += backends_unmade(found.files, inputs.templates)
     inputs.found = inputs.files
     return inputs
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from averment.cli.main import run
+from averment.policies.graph.model import Unknown
+from averment.policies.surfaces.cloudformation import read_template
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
 
@@ -33,6 +35,8 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
         ("terragrunt.hcl", "without what it gives them", 0),
         ("uploads.tfcomponent.hcl", "without what it gives them", 0),
         ("serverless.ts", "Serverless Framework", 0),
+        ("amplify/backend.ts", "is an Amplify backend", 0),
+        ("amplify/backend/storage/images/cli-inputs.json", "is the storage/images of an Amplify app", 0),
     ],
 )
 def test_beside_other_code_it_is_named_as_not_read(
@@ -40,7 +44,7 @@ def test_beside_other_code_it_is_named_as_not_read(
 ) -> None:
     """A clean template beside it must not make the app look checked: where a command would write its templates, the check is incomplete until
     it has; elsewhere it counts as not read, in the table and in the JSON."""
-    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / marker).parent.mkdir(parents=True)
     (tmp_path / "app" / marker).write_text("{}")
     (tmp_path / "template.json").write_text(json.dumps(TEMPLATE))
     monkeypatch.chdir(tmp_path)
@@ -64,6 +68,61 @@ def test_a_synthesised_app_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert run(["check", ".", "--no-cache"]) == 0
     assert "not read" not in capsys.readouterr().out
+
+
+AMPLIFY = """\
+{
+  "AWSTemplateFormatVersion": "2010-09-09",
+  "Parameters": {
+    "bucketName": {"Type": "String"},
+    "unauthRoleName": {"Type": "String"},
+    "selectedGuestPermissions": {"Type": "CommaDelimitedList", "Default": "NONE"},
+    "s3PermissionsGuestPublic": {"Type": "String", "Default": "DISALLOW"}
+  },
+  "Conditions": {"Guests": {"Fn::Not": [{"Fn::Equals": [{"Ref": "s3PermissionsGuestPublic"}, "DISALLOW"]}]}},
+  "Resources": {
+    "S3Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Ref": "bucketName"}}},
+    "S3GuestPublicPolicy": {
+      "Type": "AWS::IAM::Policy",
+      "Condition": "Guests",
+      "Properties": {"Roles": [{"Ref": "unauthRoleName"}], "PolicyDocument": {"Statement": [
+        {"Effect": "Allow", "Action": {"Fn::Split": [",", {"Ref": "s3PermissionsGuestPublic"}]}, "Resource": {"Fn::Sub": "${S3Bucket.Arn}/public/*"}},
+        {"Effect": "Allow", "Action": {"Ref": "selectedGuestPermissions"}, "Resource": {"Fn::GetAtt": ["S3Bucket", "Arn"]}}
+      ]}}
+    }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("folder", ["", "build"])
+def test_a_template_of_amplify_has_the_arguments_that_stand_beside_it(folder: str, tmp_path: Path) -> None:
+    """With the parameters' defaults nobody may write to the bucket, which has no name: the rules on uploads had nothing to look at."""
+    here = tmp_path / "amplify" / "backend" / "storage" / "images" / folder
+    here.mkdir(parents=True)
+    template = here / "cloudformation-template.json"
+    template.write_text(AMPLIFY)
+    given = {"s3PermissionsGuestPublic": "s3:PutObject,s3:GetObject", "selectedGuestPermissions": ["s3:ListBucket", "s3:GetObject"]}
+    given |= {"bucketName": "shop-images", "unauthRoleName": {"Ref": "UnauthRoleName"}}
+    (here / "parameters.json").write_text(json.dumps(given))
+    graph = read_template(template)
+    assert [problem for problem in graph.problems if "defaults" in problem.reason] == []
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert bucket.get("BucketName") == "shop-images"
+    (policy,) = graph.of_type("AWS::IAM::Policy")
+    statements = policy.get("PolicyDocument", "Statement")
+    assert [statement["Action"] for statement in statements] == [["s3:PutObject", "s3:GetObject"], ["s3:ListBucket", "s3:GetObject"]]
+    assert policy.get("Roles", 0) == Unknown("Amplify gives it when the app is pushed")
+    (here / "parameters.json").write_text("[")
+    assert "is not a map in JSON" in "".join(problem.reason for problem in read_template(template).problems)
+
+
+def test_arguments_beside_another_template_are_none_of_its(tmp_path: Path) -> None:
+    """A file of that name may be for the test account, or for anything; only Amplify gives it to every deployment."""
+    (tmp_path / "parameters.json").write_text('{"bucketName": "shop-images"}')
+    (tmp_path / "template.json").write_text(AMPLIFY)
+    (bucket,) = read_template(tmp_path / "template.json").of_type("AWS::S3::Bucket")
+    assert isinstance(bucket.get("BucketName"), Unknown)
 
 
 @pytest.mark.parametrize("submodules", [True, False])
