@@ -8,7 +8,6 @@ from averment.policies.iam.access_points import POINTS
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
-    CREATIONS,
     EVENT_RULE,
     INVOKE_CONFIG,
     dead_letters,
@@ -21,6 +20,7 @@ from averment.policies.rules.events import (
     takes_in,
     targets,
 )
+from averment.policies.rules.filters import CREATIONS
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
