@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -47,6 +48,9 @@ _TITLE = 21
 
 _BUTTON = 3
 """Characters of a header that the button of its filter hides."""
+
+_PAGE = 210
+"""Characters that stand beside each other on a printed page, in type of about 7 points; a wider table goes on on the page after it."""
 
 _CUT = " […cut; the whole text is in report.json]"
 
@@ -181,6 +185,7 @@ class _Writer:
 
     def _summary(self) -> None:
         report, sheet = self._report, self._sheet("Summary", _SUMMARY)
+        sheet.set_portrait()  # so that it is one page
         sheet.set_row(0, _TITLE)
         sheet.write_string(0, 0, _clip(f"{report.organisation}: evidence for {report.period.label}"), self._title)
         facts: list[tuple[str, str]] = [
@@ -226,7 +231,9 @@ class _Writer:
             sheet.write_string(0, position, column.header, self._head)
         sheet.freeze_panes(1, 1)
         sheet.repeat_rows(0)
+        sheet.repeat_columns(0)
         if len(rows) == 0:
+            sheet.fit_to_pages(1, 0)
             sheet.write_string(1, 0, table.empty)  # over the empty cells beside it, for which it mustn't wrap
             return
         sheet.autofilter(0, 0, min(len(rows), MAX_ROWS), len(table.columns) - 1)
@@ -284,7 +291,8 @@ class _Writer:
     def _sheet(self, name: str, widths: tuple[int, ...]) -> Any:
         sheet = self._book.add_worksheet(name)
         sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
+        sheet.fit_to_pages(max(1, math.ceil(sum(widths) / _PAGE)), 0)
+        sheet.print_across()
         named = f"{name}, {self._report.period.label}, {self._report.organisation}"
         sheet.set_footer(f"&L{printable(named)[:_FOOTER].replace('&', '&&')}&RPage &P of &N")
         for position, width in enumerate(widths):

@@ -274,6 +274,17 @@ def test_a_row_is_as_high_as_what_stands_in_it(message: str, points: int | None)
     assert book["Operation"].row_dimensions[1].height == 30  # "Compliant, of assessed time"
 
 
+def test_a_wide_table_goes_on_on_the_next_page() -> None:
+    """All columns on one page were printed in type of 3 points, which nobody can read; each page has the first column, which says of what its rows are."""
+    book = read(workbook_bytes(report(waivers=())))
+    tables = [sheet for sheet in book.worksheets if sheet.freeze_panes]
+    assert {sheet.print_title_cols for sheet in tables} == {"$A:$A"}
+    assert {sheet.page_setup.pageOrder for sheet in tables} == {"overThenDown"}
+    across = {sheet.title: sheet.page_setup.fitToWidth for sheet in book.worksheets}
+    assert (across["Summary"], across["Controls"], across["Evidence"], across["Populations"], across["Waivers"]) == (1, 2, 3, 1, 1)
+    assert (book["Summary"].page_setup.orientation, book["Controls"].page_setup.orientation) == ("portrait", "landscape")
+
+
 def test_a_seed_is_a_name_and_no_quantity() -> None:
     """With separators between its digits nobody finds it again in a record."""
     claim = dataclasses.replace(report().claims[0], seed=20261001)
