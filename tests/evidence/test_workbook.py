@@ -280,7 +280,7 @@ def test_a_wide_table_goes_on_on_the_next_page() -> None:
     tables = [sheet for sheet in book.worksheets if sheet.freeze_panes]
     assert {sheet.print_title_cols for sheet in tables} == {"$A:$A"}
     assert {sheet.page_setup.pageOrder for sheet in tables} == {"overThenDown"}
-    across = {sheet.title: sheet.page_setup.fitToWidth for sheet in book.worksheets}
+    across = {sheet.title: int(sheet.page_setup.fitToWidth or 1) for sheet in book.worksheets}
     assert (across["Summary"], across["Controls"], across["Evidence"], across["Populations"], across["Waivers"]) == (1, 2, 3, 1, 1)
     assert (book["Summary"].page_setup.orientation, book["Controls"].page_setup.orientation) == ("portrait", "landscape")
 
