@@ -86,7 +86,7 @@ CONTROLS = Sheet(
 ASSESSMENTS = Sheet(
     "Assessments",
     (
-        Column("Assessment", 24, lambda row: row.id),
+        Column("Assessment", 32, lambda row: row.id),
         Column("Control", 12, _control),
         Column("Title", 40, lambda row: row.title),
         Column("Method", 11, lambda row: row.method),
@@ -145,7 +145,7 @@ CLAIMS = Sheet(
     "Claims",
     (
         Column("Record", 38, _record),
-        Column("For", 24, lambda row: _lines(row.assessments)),
+        Column("For", 32, lambda row: _lines(row.assessments)),
         Column("Statement", 60, lambda row: row.statement),
         Column("Verdict", 14, lambda row: row.verdict),
         Column("Estimate", 10, lambda row: row.estimate),
@@ -168,7 +168,7 @@ FINDINGS = Sheet(
     "Findings",
     (
         Column("Control", 12, _control),
-        Column("Assessment", 24, _assessment),
+        Column("Assessment", 32, _assessment),
         Column("Severity", 10, lambda row: row.severity),
         Column("Resource", 45, lambda row: row.resource),
         Column("What", 70, lambda row: row.message),
@@ -186,7 +186,7 @@ SAMPLES = Sheet(
     "Samples",
     (
         Column("Record", 38, _record),
-        Column("For", 24, lambda row: _lines(row.assessments)),
+        Column("For", 32, lambda row: _lines(row.assessments)),
         Column("Collector", 22, lambda row: row.collector),
         Column("Source", 30, lambda row: row.source),
         Column("Unit", 14, lambda row: row.unit),
@@ -206,7 +206,7 @@ ACTIONS = Sheet(
     (
         Column("Id", 38, lambda row: row.id),
         Column("Control", 12, _control),
-        Column("Assessment", 24, _assessment),
+        Column("Assessment", 32, _assessment),
         Column("Severity", 10, lambda row: row.severity),
         Column("State", 18, lambda row: row.state),
         Column("Resource", 45, lambda row: row.resource),
@@ -226,7 +226,7 @@ CHANGES = Sheet(
     "Changes",
     (
         Column("Control", 12, _control),
-        Column("Assessment", 24, _assessment),
+        Column("Assessment", 32, _assessment),
         Column("What", 24, lambda row: row.what),
         Column("Resource", 45, lambda row: row.resource),
         Column("Where", 40, lambda row: row.where),
@@ -300,7 +300,7 @@ ATTESTATIONS = Sheet(
     "Attestations",
     (
         Column("Record", 38, _record),
-        Column("For", 24, lambda row: _lines(row.assessments)),
+        Column("For", 32, lambda row: _lines(row.assessments)),
         Column("Question", 60, lambda row: row.question),
         Column("Answer", 14, lambda row: row.answer),
         Column("Statement", 60, lambda row: row.statement),
@@ -318,7 +318,7 @@ ATTESTATIONS = Sheet(
 NOT_ASSESSED = Sheet(
     "Not assessed",
     (
-        Column("Assessment", 24, lambda row: Link("Assessments", row.id, row.id)),
+        Column("Assessment", 32, lambda row: Link("Assessments", row.id, row.id)),
         Column("Control", 12, _control),
         Column("Why not", 18, lambda row: row.gap and str(row.gap)),
         Column("Reason", 80, lambda row: row.reason),

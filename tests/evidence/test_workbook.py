@@ -18,6 +18,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 
+from averment.controls.loader import load_catalogue
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
 from averment.evidence.action import ActionRow
@@ -283,6 +284,18 @@ def test_a_wide_table_goes_on_on_the_next_page() -> None:
     across = {sheet.title: int(sheet.page_setup.fitToWidth or 1) for sheet in book.worksheets}
     assert (across["Summary"], across["Controls"], across["Evidence"], across["Populations"], across["Waivers"]) == (1, 2, 3, 1, 1)
     assert (book["Summary"].page_setup.orientation, book["Controls"].page_setup.orientation) == ("portrait", "landscape")
+
+
+def test_columns_do_not_run_into_each_other() -> None:
+    """The names of assessments, which are links and don't wrap, were cut off by the next column; numbers stood against the text beside them."""
+    book, names = (
+        read(workbook_bytes(report())),
+        [f"{control.id}/{item.id}" for control in load_catalogue() for item in control.assessments],
+    )
+    for name in ("Findings", "Plan of action", "Changes", "Not assessed", "Assessments"):
+        column = next(cell.column_letter for cell in book[name][1] if cell.value == "Assessment")
+        assert book[name].column_dimensions[column].width > max(map(len, names))
+    assert book["Evidence"]["B2"].alignment.indent == 1
 
 
 def test_a_seed_is_a_name_and_no_quantity() -> None:
