@@ -1,6 +1,7 @@
 """The whole job, end to end, as a newcomer sees it."""
 
 import base64
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from averment.cli.common import stdout
 from averment.cli.demo.stage import Stage, prepared
 from averment.cli.main import run
 
@@ -182,3 +184,24 @@ def test_a_demo_that_is_interrupted_says_so(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         Stage(tmp_path, Console()).averment("check", ".")
     assert "unknown" not in capsys.readouterr().out
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_excerpt_is_as_wide_as_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns a newcomer saw tables of 180, folded into a heap, and nothing of what the colours say."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    Stage(tmp_path, stdout()).averment("controls", "list", lines=6)
+    shown = screen.getvalue()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert max(map(len, lines[1:])) <= 80
+    assert any(line.strip().endswith("more lines ...") for line in lines)
+    assert "\x1b[" in shown
+    assert "\\x1b" not in shown

@@ -59,7 +59,7 @@ class Stage:
         if lines is None:
             code = run(list(arguments))
         else:
-            with contextlib.redirect_stdout(io.StringIO()) as shown:
+            with contextlib.redirect_stdout(_Aside(sys.stdout.isatty())) as shown:
                 code = run(list(arguments))
             self.excerpt(shown.getvalue(), lines)
         if code == INTERRUPTED:
@@ -71,14 +71,24 @@ class Stage:
         return code
 
     def excerpt(self, text: str, lines: int) -> None:
-        """The first ``lines`` of ``text`` and its last; what is left out between them is counted."""
+        """The first ``lines`` of ``text``, as a command wrote it, and its last; what is left out between them is counted."""
         found = text.rstrip().splitlines()
-        if len(found) <= lines + 2:
-            self.console.print("\n".join(found), markup=False)
-            return
-        self.console.print("\n".join(found[:lines]), markup=False)
-        self.say(f"... {len(found) - lines - 1} more lines ...")
-        self.console.print(found[-1], markup=False)
+        whole = len(found) <= lines + 2
+        self.console.file.write("\n".join(found if whole else found[:lines]) + "\n")
+        if not whole:
+            self.say(f"... {len(found) - lines - 1} more lines ...")
+            self.console.file.write(found[-1] + "\n")
+
+
+class _Aside(io.StringIO):
+    """Where a command writes of which an excerpt is shown: a terminal if that is shown on one, for the command's colours and width."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
 
 
 INTERRUPTED = 130
