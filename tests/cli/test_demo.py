@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -31,11 +32,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demo's workspace and what it printed, from a process of its own, as `make demo` runs it."""
     folder = tmp_path_factory.mktemp("demo")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | _THEIRS
-    command = [sys.executable, "-m", "averment", "demo", "--workspace", "played"]
+    command = [sys.executable, "-m", "averment", "demo", "--workspace", "my demo/played"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stderr
-    return folder / "played", done.stdout
+    return folder / "my demo" / "played", done.stdout
 
 
 def test_the_check_finds_the_shops_flaws(played: tuple[Path, str]) -> None:
@@ -58,6 +59,16 @@ def test_the_check_finds_the_shops_flaws(played: tuple[Path, str]) -> None:
 def test_what_was_not_tested_says_why(played: tuple[Path, str]) -> None:
     """The summary names the assessment and the reason, not the kind of claim alone."""
     assert "Not tested   SM-DET-03/gaps (subgroup-gap): nothing is known of the population 'reviewed-media'" in played[1]
+
+
+def test_what_is_to_be_opened_is_where_it_is_said_to_be(played: tuple[Path, str]) -> None:
+    """The paths were those of a workspace beside the working folder, wherever it was; and a blank in one ends no argument."""
+    here = played[0].parents[1]
+    listed = re.findall(r"^   (my demo/.*?) {2,}", played[1].split("\nOpen\n", 1)[1], re.MULTILINE)
+    assert len(listed) == 6
+    assert all((here / path).exists() for path in listed)
+    command = shlex.split(played[1].rsplit("cryptography): ", 1)[1].splitlines()[0])
+    assert [(here / path).exists() for path in command] == [False, True, True]
 
 
 def test_the_readme_shows_what_the_demo_prints(played: tuple[Path, str]) -> None:

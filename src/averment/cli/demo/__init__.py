@@ -30,5 +30,5 @@ def command(workspace: Path) -> int:
 
     console = stdout()
     with prepared(workspace) as folder:
-        tell(Stage(folder, console))
+        tell(Stage(folder, console, workspace))
     return int(ExitCode.CLEAN)

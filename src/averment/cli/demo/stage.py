@@ -29,6 +29,8 @@ class Stage:
 
     folder: Path
     console: Console
+    named: Path | None = None
+    """The folder as the user named it: what is told to be opened is typed where the demo was called."""
     _step: int = 0
 
     def heading(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -339,7 +340,7 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
     open_questions = [row for row in report["assessments"] if row["status"] == "not-assessed"]
     out.print(f"[bold]Not proven[/bold]   {len(open_questions)} assessments, each with its reason in the package")
     out.print("\n[bold]Open[/bold]")
-    root = stage.folder.name
+    root = stage.named or stage.folder
     for name, what in (
         ("site/index.html", "the governance site"),
         (f"{package.name}/README.html", "the evidence package, for an auditor"),
@@ -348,11 +349,9 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
         ("check.sarif", "the findings, for a code-scanning page"),
         ("shop/", "the shop: fix something, run averment check again"),
     ):
-        out.print(f"   {root}/{name:<36} {what}", soft_wrap=True)
-    out.print(
-        f"\nverify it without Averment (it takes Python and the package cryptography): python {root}/{package.name}/verify.py {root}/{package.name}",
-        soft_wrap=True,
-    )
+        out.print(f"   {escape(str(root))}/{name:<36} {what}", soft_wrap=True)
+    verify = shlex.join(["python", str(root / package.name / "verify.py"), str(root / package.name)])
+    out.print(f"\nverify it without Averment (it takes Python and the package cryptography): {escape(verify)}", soft_wrap=True)
     out.print(f"[dim]{seconds:.0f} s[/dim]")
 
 
