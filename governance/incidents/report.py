@@ -140,7 +140,8 @@ def _custody(incident: Incident) -> tuple[Block, ...]:
     head = ("Item", "Where it lay", "Version", "Bytes", "SHA-256", "Perceptual hash", "Credential", "Copy", "Locked until")
     nothing = [event for event in incident.of(Step.PRESERVE) if event.payload.get("nothing")]
     otherwise = f"Nothing was preserved: {nothing[0].payload['because']}" if nothing else "Nothing was preserved."
-    blocks: list[Block] = [table(head, rows, otherwise)]
+    # A table for each: of nine columns beside each other, a digest took eight lines and an address twenty.
+    blocks: list[Block] = [table(("", ""), zip(head, row, strict=True), "") for row in rows] or [Text(otherwise)]
     handled = [
         (
             iso(event.at),

@@ -14,7 +14,7 @@ import pytest
 from averment.cli.main import run
 from averment.governance.incidents.containing import contain, contained_elsewhere, nothing_to_contain, undo
 from averment.governance.incidents.custody import preserve
-from averment.governance.incidents.document import html, markdown
+from averment.governance.incidents.document import Table, html, markdown
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import FolderKeep
 from averment.governance.incidents.measures import open_measure
@@ -67,6 +67,15 @@ def test_the_report_tells_every_record_with_its_entry(whole: Incident) -> None:
     assert "gone.jpg" in text  # what could not be preserved
     assert "the copies lie in a folder" in text  # what to know of where they are
     assert HEAD.root in text
+
+
+def test_an_items_digest_stands_on_a_line_of_its_own(whole: Incident) -> None:
+    """Of nine columns beside each other a digest took eight lines, and the address of the copy twenty: nobody could compare them."""
+    custody = next(section for section in after_action(whole, "Larkspur", HEAD).sections if section.name == "media")
+    first = custody.blocks[0]
+    assert isinstance(first, Table)
+    assert (first.head, first.rows[0]) == (("", ""), ("Item", "1"))
+    assert ("SHA-256", whole.items["1"]["sha256"]) in first.rows
 
 
 def test_hostile_text_stays_text_in_both_forms(whole: Incident) -> None:
