@@ -42,9 +42,9 @@ class OperationRow:
     @property
     def says(self) -> str:
         """The row in words: the share is of assessed time, and what was not assessed is said beside it."""
-        share = "nothing was assessed" if self.share is None else f"compliant {self.share:.1%} of the assessed time"
+        share = "nothing was assessed" if self.share is None else f"compliant {_part(self.share)} of the assessed time"
         total = self.compliant + self.non_compliant + self.not_assessed
-        return f"{share}; {self.not_assessed / total:.1%} of the time not assessed" if self.not_assessed else share
+        return f"{share}; {_part(self.not_assessed / total)} of the time not assessed" if self.not_assessed else share
 
 
 def operation(catalogue: Catalogue, records: Iterable[Record]) -> tuple[OperationRow, ...]:
@@ -62,6 +62,14 @@ def operation(catalogue: Catalogue, records: Iterable[Record]) -> tuple[Operatio
             key = (row.rule, row.account or "", row.region or "", row.resource_type, row.resource)
             rows[key] = _together(rows[key], row) if key in rows else row
     return tuple(row for _, row in sorted(rows.items(), key=lambda entry: entry[0]))
+
+
+def _part(share: float) -> str:
+    """``share`` for people: all of it is 100%, and nothing of it is 0%; half an hour of a quarter is neither."""
+    rounded = f"{share:.1%}"
+    if share < 1 and rounded == "100.0%":
+        return "more than 99.9%"
+    return "less than 0.1%" if share > 0 and rounded == "0.0%" else rounded
 
 
 def _apart(one: Record, other: Record) -> bool:

@@ -59,6 +59,14 @@ def test_time_without_a_verdict_is_never_compliant(seconds: dict[str, int], shar
     assert (row.share, row.says) == (share, says)
 
 
+def test_half_an_hour_of_a_quarter_is_not_rounded_away() -> None:
+    """A bucket that was open for a while was told to have been compliant for 100.0% of the time."""
+    (row,) = operation(CATALOGUE, [history(seconds={"compliant": 7_947_000, "non-compliant": 1_800, "not-assessed": 60})])
+    assert row.says == "compliant more than 99.9% of the assessed time; less than 0.1% of the time not assessed"
+    (row,) = operation(CATALOGUE, [history(seconds={"compliant": 4, "non-compliant": 20_000, "not-assessed": 7_900_000_000})])
+    assert row.says == "compliant less than 0.1% of the assessed time; more than 99.9% of the time not assessed"
+
+
 def test_the_latest_history_of_a_place_counts() -> None:
     """A later look at the same account and region covers more of the period; another region is another row."""
     old, new = history(), history(at=timedelta(days=1), seconds={"compliant": 10})
