@@ -204,8 +204,8 @@ def prove(
     open_detector: Callable[[], Detector],
     looks: Callable[[AskedClaim], Looks] | None = None,
 ) -> Iterator[Outcome]:
-    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others, also
-    where it fails by a flaw of the program, which its error says.
+    """Test each claim in turn, those on time first, as long as the detector hasn't met their media; the detector is opened once, when the first
+    claim needs it. One that fails doesn't stop the others, also where it fails by a flaw of the program, which its error says.
 
     ``looks`` says which tests of a claim were made before (``looks.LookBook.of``); without it each is taken for the only one.
 
@@ -213,8 +213,9 @@ def prove(
         MissingExtraError: no claim at all can be tested, because numpy or scipy isn't installed.
     """
     require_statistics()
-    context = replace(context, remembered={})  # many claims are about the same media, and it is the asking that takes the time
-    for claim in asked:
+    # Many claims are about the same media, and it is the asking that takes the time.
+    context = replace(context, remembered={}, asked=set() if context.asked is None else context.asked)
+    for claim in sorted(asked, key=lambda claim: not _is_timed(claim)):
         began = utc_now()
         try:
             if claim_type(claim.spec).needs_detector and context.detector is None:
@@ -226,6 +227,13 @@ def prove(
         except Exception as error:  # noqa: BLE001 - nobody foresaw it, and what came of the other claims must not go with it
             outcome = Outcome(claim, None, _flaw(error), began)
         yield outcome
+
+
+def _is_timed(claim: AskedClaim) -> bool:
+    try:
+        return claim_type(claim.spec).timed
+    except BadInputError:  # told in its turn
+        return False
 
 
 def _flaw(error: Exception) -> IncompleteError:

@@ -164,6 +164,7 @@ class ClaimContext:
     what the detector was opened by. ``as_of`` asks for populations in S3 as they were then. ``trace`` hears what a run reads and scores.
     ``looks`` are the earlier tests of the claim that is about to be tested; None where nobody counts them, and this is the only look.
     ``remembered`` are the detector's scores from one claim to the next, by the SHA-256 of the medium; None where each claim asks for itself.
+    ``asked`` are the SHA-256 of all media that the detector was asked about by any claim of the run; None where nobody keeps them.
     """
 
     detector: Detector | None = None
@@ -177,12 +178,14 @@ class ClaimContext:
     as_of: datetime | None = None
     trace: Trace | None = None
     remembered: dict[str, Score] | None = None
+    asked: set[str] | None = None
 
 
 class ClaimType(ABC):
     """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media, ``sequential`` whether it
     infers from a sample at a ``confidence``, so that looks at it are counted, ``share`` whether its bar is a share of at most 1, ``asks_anew``
-    whether it is about the asking itself, so that no earlier answer will do. ``label`` is that of all rows which its figure is of, where it is one for
+    whether it is about the asking itself, so that no earlier answer will do, ``timed`` whether it is about how long that takes, so that it comes
+    before claims that make a detector know the media. ``label`` is that of all rows which its figure is of, where it is one for
     all such claims; otherwise a statement's metric may know it (``metrics.Metric.label``)."""
 
     name: str
@@ -190,6 +193,7 @@ class ClaimType(ABC):
     sequential: bool = False
     share: bool = True
     asks_anew: bool = False
+    timed: bool = False
     label: str | None = None
 
     @abstractmethod

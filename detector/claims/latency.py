@@ -23,7 +23,9 @@ Only images that the detector scores are timed, for saying no is fast: one that 
 over, and counted. Where it scores fewer than half of those drawn, or fewer than a call takes, nothing is timed and the claim stays open.
 
 So each image is asked about once before it is timed. A detector that remembers its answers is fast by then: where it is ``REMEMBERS`` times as fast
-as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported.
+as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported. What another claim
+of the same run asked about is no first sight: so claims on latency come first in a run, and where one that works elsewhere was asked about nearly
+everything before, nobody can tell whether it remembers, and the claim isn't supported either.
 
 The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
 likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.
@@ -45,7 +47,7 @@ from typing import Any, NamedTuple
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import IncompleteError
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ONE_SIDED, ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.populations import Item, Population, open_population
@@ -113,6 +115,7 @@ class LatencyClaim(ClaimType):
     sequential = True
     share = False
     asks_anew = True
+    timed = True
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter, work: Callable[[], float] = time.thread_time) -> None:
         self._clock, self._work = clock, work
@@ -144,12 +147,13 @@ class LatencyClaim(ClaimType):
             "batch": statement.batch,
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
-        drawn = _draw(population, context.detector, statement, context.seed, self._clock)
+        drawn = _draw(population, context.detector, statement, context, self._clock)
         times = self._time(context.detector, drawn.calls, population.read, statement.rounds) if drawn.calls else []
         values = _by_call(times)
         bounds = quantile_bounds(values, statement.quantile, level.confidence)
         verdict, reason = _verdict(statement, values, bounds, drawn)
-        doubt = drawn.remembers([found.seconds for found in times]) or _busy(untraced(context.detector), times)
+        doubt = drawn.remembers([found.seconds for found in times]) or drawn.met(untraced(context.detector))
+        doubt = doubt or _busy(untraced(context.detector), times)
         if doubt and verdict is ClaimVerdict.SUPPORTED:
             verdict, reason = ClaimVerdict.INCONCLUSIVE, f"{doubt}; {reason}"
         method = f"order statistics over {statement.unit}, exact, one-sided bounds at {fields.percent(level.confidence)}"
@@ -305,6 +309,8 @@ class _Drawn:
     videos: int
     first: tuple[float, ...] = ()
     """Seconds for an image, by call, when these were asked about first."""
+    before: int = 0
+    """Of how many the detector had been asked by another claim."""
 
     def remembers(self, timed: Sequence[float]) -> str:
         """Why what was ``timed`` is no work of the detector's; "" where it took about as long as at first, or nobody can tell."""
@@ -313,6 +319,13 @@ class _Drawn:
         faster = median(self.first) / max(median(timed), 1e-9)
         told = f"asked again it answered {faster:.3g} times as fast as at first, so it seems to remember its answers: time it without its cache"
         return told if faster >= REMEMBERS else ""
+
+    def met(self, detector: Detector) -> str:
+        """Why nobody can tell whether a ``detector`` that works elsewhere remembers its answers; "" where that was measured, or it is new to these images."""
+        if not detector.elsewhere or not self.before or len(self.first) >= FIRST_CALLS:
+            return ""
+        images = counted(self.before, "image")
+        return f"it had been asked about {images} in this run already, so nobody can tell whether it remembers its answers: test the claim by itself"
 
     def silences(self, statement: Statement) -> bool:
         """Whether more than half could not be scored, or too many to fill a call."""
@@ -337,19 +350,19 @@ def _asked(detector: Detector, images: Sequence[bytes], clock: Callable[[], floa
     return scores, (clock() - start - (inner.aside - aside)) / len(images)
 
 
-def _draw(population: Population, detector: Detector, statement: Statement, seed: int, clock: Callable[[], float]) -> _Drawn:
+def _draw(population: Population, detector: Detector, statement: Statement, context: ClaimContext, clock: Callable[[], float]) -> _Drawn:
     """Different images for every round, which the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where there are no more.
 
     They are put into calls in an order of the seed's: in that of their names, a call would hold images of one kind.
     """
-    wanted = statement.rounds * statement.batch
+    wanted, seed, known = statement.rounds * statement.batch, context.seed, frozenset(context.asked or ())
     first = {item.name for item in population.sample(wanted, seed).items}
     queue = sorted(
         population.sample(MAX_DRAWN * wanted, seed).items,
         key=lambda item: (item.name not in first, sha256_hex(f"{seed}:call:{item.name}".encode())),
     )
     scored, met, seconds = list[Item](), set[str](), list[float]()
-    unread = silent = repeated = videos = 0
+    unread = silent = repeated = videos = before = 0
     while len(scored) < wanted and queue:
         size = min(wanted - len(scored), statement.batch)  # as many as are timed at once, so that the times can be compared
         read = [(item, population.read(item)) for item in queue[:size]]
@@ -364,13 +377,15 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         if not fresh:
             continue
         scores, took = _asked(detector, [data for _, data in fresh.values()], clock)
-        seconds.append(took)
+        before += len(again := known & fresh.keys())
+        if not again:
+            seconds.append(took)
         answered = [item for (item, _), score in zip(fresh.values(), scores, strict=True) if score.highest is not None]
         silent += len(fresh) - len(answered)
         scored += answered
     calls = [tuple(scored[start : start + statement.batch]) for start in range(0, len(scored), statement.batch)]
     whole = tuple(call for call in calls if len(call) == statement.batch)
-    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos, tuple(seconds))
+    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos, tuple(seconds), before)
     return replace(drawn, calls=()) if drawn.silences(statement) else drawn
 
 

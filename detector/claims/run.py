@@ -96,7 +96,7 @@ def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
 def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
     trace = Trace()
     remembered = None if kind.asks_anew else context.remembered
-    detector = None if context.detector is None else TracedDetector(context.detector, trace, remembered)
+    detector = None if context.detector is None else TracedDetector(context.detector, trace, remembered, context.asked)
     return kind.run(spec, replace(context, trace=trace, detector=detector)), trace
 
 

@@ -98,13 +98,15 @@ MAX_REMEMBERED = 50_000
 class TracedDetector(Detector):
     """``inner``, asked about images and clips alike, with what it says written into ``trace``.
 
-    What ``remembered`` has, by the SHA-256 of the medium, it isn't asked again, and what it says is kept there.
+    What ``remembered`` has, by the SHA-256 of the medium, it isn't asked again, and what it says is kept there. ``asked`` takes the SHA-256 of
+    everything that is asked about.
     """
 
-    def __init__(self, inner: Detector, trace: Trace, remembered: dict[str, Score] | None = None) -> None:
+    def __init__(self, inner: Detector, trace: Trace, remembered: dict[str, Score] | None = None, asked: set[str] | None = None) -> None:
         self.inner = inner
         self._trace = trace
         self._remembered = remembered
+        self._asked = asked
 
     @property
     def info(self) -> DetectorInfo:
@@ -114,6 +116,8 @@ class TracedDetector(Detector):
         digests = [sha256_hex(image) for image in images]
         scores = score_media(self.inner, images) if self._remembered is None else self._recalled(digests, images, self._remembered)
         self._trace.scores.update(zip(digests, scores, strict=True))
+        if self._asked is not None:
+            self._asked.update(digests)
         return scores
 
     def _recalled(self, digests: Sequence[str], images: Sequence[bytes], remembered: dict[str, Score]) -> list[Score]:

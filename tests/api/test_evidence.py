@@ -42,6 +42,16 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_claims_on_time_are_tested_first_and_told_in_their_place(shop: Path) -> None:
+    """They come first as long as the detector hasn't met the media; whoever reads results beside the file finds them where they stand there."""
+    claims = ["{type: disclosure-coverage, population: p, at_least: 0.5}", "{type: latency, population: p, at_most: 40}"]
+    (shop / "claims.yaml").write_text("claims:\n" + "".join(f"  - {claim}\n" for claim in claims))
+    seen: list[api.Progress] = []
+    proved = api.prove("claims.yaml", populations={"p": shop / "marked"}, record=False, on_progress=seen.append)
+    assert [outcome.id for outcome in proved.outcomes] == ["claims.yaml:2", "claims.yaml:3"]
+    assert ["claims.yaml:3" in item.doing for item in seen] == [True, False]
+
+
 def test_what_asks_no_account_is_heard_of_as_it_goes(shop: Path) -> None:
     """A bar that waits for the first step stood still while the repository was checked, and for good where nothing else was asked for."""
     seen: list[api.Progress] = []

@@ -133,3 +133,15 @@ def test_the_claims_of_a_run_ask_once_and_those_about_the_asking_ask_anew(tmp_pa
         assert outcome.result is not None, outcome.error
         counts.append(len(detector.asked))
     assert counts == [12, 12, 36]
+
+
+def test_claims_on_time_come_before_what_makes_the_media_known(tmp_path: Path) -> None:
+    """A service that remembers was asked by the first claim, and timed by the second as it looked its answers up."""
+    (tmp_path / "a.jpg").write_bytes(b"0.1")
+    rate: dict[str, Any] = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "at_most": 0.3, "population": "p"}
+    specs = [rate, {"type": "nothing"}, {"type": "latency", "population": "p", "at_most": 5}]
+    asked = [AskedClaim(spec, SourceRef("claims.yaml", line)) for line, spec in enumerate(specs, start=1)]
+    context = ClaimContext(populations={"p": str(tmp_path)}, asked=set())
+    outcomes = list(prove(asked, context, Counting))
+    assert [outcome.id for outcome in outcomes] == ["claims.yaml:3", "claims.yaml:1", "claims.yaml:2"]
+    assert context.asked == {hashlib.sha256(b"0.1").hexdigest()}

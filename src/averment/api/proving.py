@@ -80,7 +80,7 @@ def prove(
         notes("no selected control states a claim: nothing was tested")
         return Proved((), notes=tuple(notes.told))
     looks, size = _earlier(settings)
-    context = _context(settings, populations, trust, seed, called)
+    context = dataclasses.replace(_context(settings, populations, trust, seed, called), asked=set())
     _check_drawn(populations, asked, settings)
 
     def test(claims: Sequence[AskedClaim]) -> Iterator[Outcome]:
@@ -96,6 +96,8 @@ def prove(
         if on_progress is not None:
             came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
             on_progress(Progress(f"{outcome.id}: {came_of_it}", number, len(asked)))
+    order = {claim.id: place for place, claim in enumerate(asked)}
+    outcomes.sort(key=lambda outcome: order[outcome.id])
     if not record:
         notes("not recorded: later tests won't count these looks")
     else:

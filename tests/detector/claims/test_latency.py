@@ -83,6 +83,7 @@ def run(
     count: int = 120,
     kind: type[Timed] = Timed,
     work: Callable[[], float] = time.thread_time,
+    asked: Sequence[int] = (),
     **fields: Any,
 ) -> ClaimResult:
     lines = ["file,sha256"]
@@ -91,7 +92,9 @@ def run(
         lines.append(f"{number}.png,{hashlib.sha256(b'%d' % number).hexdigest()}")
     (folder / "m.csv").write_text("\n".join(lines) + "\n")
     detector = kind(clock, seconds, silent=silent)
-    return LatencyClaim(clock, work).run(claim(**fields), ClaimContext(detector=detector, populations={"p": "m.csv"}, root=folder))
+    before = {hashlib.sha256(b"%d" % number).hexdigest() for number in asked}
+    context = ClaimContext(detector=detector, populations={"p": "m.csv"}, root=folder, asked=before)
+    return LatencyClaim(clock, work).run(claim(**fields), context)
 
 
 def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, clock: Clock) -> None:
@@ -158,6 +161,34 @@ class Elsewhere(Timed):
     """A service, which doesn't feel what keeps this machine busy."""
 
     elsewhere = True
+
+
+def test_what_another_claim_asked_about_is_no_first_sight(tmp_path: Path, clock: Clock) -> None:
+    """A service with a cache that knew all of the images was as fast at first sight as it was when timed, so it passed. One that knew some of them is
+    measured by the others; of one that runs here, that nothing is remembered is known."""
+
+    class Cached(Remembering):
+        elsewhere = True
+
+        def score(self, images: Sequence[bytes]) -> list[Score]:
+            self._known |= {b"%d" % number for number in asked}
+            return super().score(images)
+
+    asked: Sequence[int] = range(400)
+    known = run(tmp_path, clock, lambda _: 0.3, count=400, kind=Cached, work=clock, asked=asked)
+    assert (known.verdict, known.needed) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "it had been asked about 320 images in this run already, so nobody can tell whether it remembers its answers" in known.reason
+    steady = run(tmp_path, clock, lambda _: 0.03, count=400, kind=Elsewhere, work=clock, asked=asked)
+    assert steady.verdict is ClaimVerdict.INCONCLUSIVE
+    assert run(tmp_path, clock, lambda _: 0.03, count=400, asked=asked).verdict is ClaimVerdict.SUPPORTED
+    asked = range(5, 90)
+    some = run(tmp_path, clock, lambda _: 0.3, count=400, kind=Cached, work=clock, asked=asked, batch=1, rounds=200)
+    assert "times as fast as at first, so it seems to remember its answers" in some.reason
+    assert (
+        run(tmp_path, clock, lambda _: 0.03, count=400, kind=Elsewhere, work=clock, asked=asked, batch=1).verdict is ClaimVerdict.SUPPORTED
+    )
+    slow = run(tmp_path, clock, lambda _: 0.3, count=400, kind=Elsewhere, work=clock, asked=range(400))
+    assert slow.verdict is ClaimVerdict.REFUTED  # by heart it would have been faster
 
 
 class Introduced(Timed):
