@@ -144,26 +144,32 @@ def eer_bounds(sample: Scored, confidence: float, seed: int, replicates: int | N
     grows with the threshold and that of alarms falls, so one threshold on either side of the best can seem better, and bounds of both rates at half of
     what the confidence leaves hold for the EER. Where scores differ, neighbours err alike, and nothing is lost by choosing. None as there.
     """
+    found = cluster_bootstrap(sample, eer_statistic, confidence, seed, replicates)
+    coarse = None if found is None or not found.error else coarse_eer_bounds(sample, confidence, found.error)
+    if found is None or coarse is None:
+        return found
+    return Bounds(min(found.low, coarse.low), max(found.high, coarse.high), confidence, found.error)
+
+
+def coarse_eer_bounds(sample: Scored, confidence: float, error: float) -> Bounds | None:
+    """Bounds by the two rates for an equal error rate with the standard ``error``; None where scores differ enough to do without (``eer_bounds``)."""
     import numpy as np
 
-    found = cluster_bootstrap(sample, eer_statistic, confidence, seed, replicates)
-    if found is None or not found.error:
-        return found
     attacks, units, starts, _ = ranked(sample)
     cell = np.searchsorted(starts, np.arange(len(units)), side="right") - 1
     missed, alarms = (np.bincount(cell[mask], minlength=len(starts)) / mask.sum() for mask in (attacks, ~attacks))
     larger = np.maximum(np.append(0, np.cumsum(missed)), 1 - np.append(0, np.cumsum(alarms)))
     best = int(np.argmin(larger))
     beside = slice(max(0, best - 1), best + 1)
-    if max(missed[beside].max(), alarms[beside].max()) < COARSE * found.error:
-        return found
+    if max(missed[beside].max(), alarms[beside].max()) < COARSE * error:
+        return None
     ends = []
     for threshold in np.argsort(larger, kind="stable")[:MAX_THRESHOLDS]:
         wrong = np.where(attacks, cell < threshold, cell >= threshold)
         rates = [_rate_bounds(wrong[mask], units[mask], (1 + confidence) / 2) for mask in (attacks, ~attacks)]
         ends.append((max(rate.low for rate in rates), max(rate.high for rate in rates)))
     low, high = (min(values) for values in zip(*ends, strict=True))
-    return Bounds(min(found.low, low), max(found.high, high), confidence, found.error)
+    return Bounds(low, high, confidence, error)
 
 
 def _rate_bounds(wrong: Any, units: Any, confidence: float) -> Bounds:

@@ -7,6 +7,7 @@ detector's decision, for which the highest probability of all its families count
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class Tally:
 
     ``units`` is the number of independent units of the smaller class that it rests on, ``alike`` as how many of equal size they count (Kish 1965).
     ``ends`` is of a figure at a threshold that the media place themselves: from weights and the exponential weight of one more bona fide unit (a
-    column) to the least and the most that the figure is with it (``bounded.tpr_ends``).
+    column) to the least and the most that the figure is with it (``bounded.tpr_ends``). ``coarse`` is of an EER: from a confidence and its standard error to
+    its bounds where scores are coarse (``bounded.coarse_eer_bounds``), else None.
     """
 
     figures: Callable[[Any], Any]
@@ -104,6 +106,7 @@ class Tally:
     samples: int
     alike: float
     ends: Callable[[Any, Any], Any] | None = None
+    coarse: Callable[[float, float], statistics.Bounds | None] | None = None
 
 
 def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Tally | None:
@@ -113,12 +116,15 @@ def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[st
     present = [counts for counts in sizes if counts]
     if not present or (len(present) < len(sizes) and metric.name not in AT_THRESHOLD):
         return None
-    ends = None
+    counts = min(map(len, present)), len(concerned), min(sum(m) ** 2 / sum(n * n for n in m) for m in present)
     if metric.name in AT_THRESHOLD:
-        figures = _rate(concerned, index, threshold)
-    else:
-        figures, ends = _ranking(metric, concerned, index)
-    return Tally(figures, min(map(len, present)), len(concerned), min(sum(m) ** 2 / sum(n * n for n in m) for m in present), ends)
+        return Tally(_rate(concerned, index, threshold), *counts)
+    sample = statistics.Scored(
+        [observing.rank(o, metric.family) for o in concerned], [o.attack for o in concerned], [index[o.unit] for o in concerned]
+    )
+    figures, ends = _ranking(metric, sample)
+    coarse = functools.partial(bounded.coarse_eer_bounds, sample) if metric.name == "eer" else None
+    return Tally(figures, *counts, ends, coarse)
 
 
 def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Callable[[Any], Any]:
@@ -136,14 +142,9 @@ def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold:
     return figures
 
 
-def _ranking(
-    metric: Metric, concerned: Sequence[Observation], index: Mapping[str, int]
-) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any] | None]:
+def _ranking(metric: Metric, sample: statistics.Scored) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any] | None]:
     import numpy as np
 
-    sample = statistics.Scored(
-        [observing.rank(o, metric.family) for o in concerned], [o.attack for o in concerned], [index[o.unit] for o in concerned]
-    )
     attacks, units, starts, _ = statistics.ranked(sample)
     statistic, at_fpr = metric.statistic(), metric.at_fpr
 

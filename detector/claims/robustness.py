@@ -30,7 +30,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
-from averment.detector.claims.differences import Difference
+from averment.detector.claims.differences import Difference, Side
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric, Tally
 from averment.detector.claims.observing import Observation
@@ -213,21 +213,17 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
     if not cells:
         return []
     replicates = dict(zip(cells, differences.resampled(list(cells.values()), len(index), len(untouched), seed), strict=True))
-    figures = {cell: differences.plain(tally, len(index)) for cell, tally in cells.items()}
+    sides = {cell: Side(tally, differences.plain(tally, len(index)), replicates[cell]) for cell, tally in cells.items()}
     careful = differences.strict(level.confidence, sum(name != UNTOUCHED for name, _ in cells))
     silent = {name: sum(o.score.cannot_say is not None for o in found) for name, found in observed.items()}
     rows = []
     for name, species in cells:
         if name == UNTOUCHED:
             continue
-        before, after = (UNTOUCHED, species), (name, species)
-        drop = metric.worse_by(figures[before], figures[after])
-        spread = differences.spread(metric.worse_by, replicates[before], replicates[after])
-        units, alike = cells[before].units, cells[before].alike
-        loose, error = differences.paired_bounds(drop, spread, alike, level.confidence)
-        low = differences.paired_bounds(drop, spread, alike, careful)[0].low
-        difference = Difference(f"{name} ({species})" if species else name, drop, low, loose.high, units, error)
-        rows.append(Row(name, species, figures[before], figures[after], difference, silent[name]))
+        before, after = sides[UNTOUCHED, species], sides[name, species]
+        shape, called = (before.tally.units, before.tally.alike), f"{name} ({species})" if species else name
+        difference = differences.compared(called, metric, before, after, shape, (level.confidence, careful))
+        rows.append(Row(name, species, before.figure, after.figure, difference, silent[name]))
     return rows
 
 

@@ -34,7 +34,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
-from averment.detector.claims.differences import Difference
+from averment.detector.claims.differences import Difference, Side
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
 from averment.detector.claims.observing import Observation
@@ -239,15 +239,12 @@ def _gaps(
     index = _index(grouped)
     tallies = {cell.name: cell.tally for cell in judged if cell.tally is not None}
     replicates = dict(zip(tallies, differences.resampled(list(tallies.values()), len(index), len(grouped), seed), strict=True))
-    figures = {name: differences.plain(tally, len(index)) for name, tally in tallies.items()}
-    worse_by, found = statement.metric.worse_by, []
+    sides = {name: Side(tally, differences.plain(tally, len(index)), replicates[name]) for name, tally in tallies.items()}
+    found = []
     for first, second in pairs:
-        gap = worse_by(figures[second.name], figures[first.name])
-        spread = differences.spread(worse_by, replicates[second.name], replicates[first.name])
-        units, alike = min(first.units, second.units), min(cell.tally.alike for cell in (first, second) if cell.tally is not None)
-        loose, error = differences.paired_bounds(gap, spread, alike, level.confidence)
-        low = differences.paired_bounds(gap, spread, alike, careful)[0].low
-        found.append(Difference(_versus(first, second), gap, low, loose.high, units, error))
+        one, other = sides[first.name], sides[second.name]
+        shape = min(first.units, second.units), min(one.tally.alike, other.tally.alike)
+        found.append(differences.compared(_versus(first, second), statement.metric, other, one, shape, (level.confidence, careful)))
     return found
 
 
