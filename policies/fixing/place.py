@@ -17,7 +17,7 @@ def planned(resource: Resource, change: Change, graph: Graph) -> Edit | None:
     if subject.dialect not in (Dialect.TERRAFORM, Dialect.CLOUDFORMATION):
         return None
     held = next((subject.lines[path] for path in _prefixes(change.path) if path in subject.lines), None)
-    if subject.outside and held is None:
+    if subject.module or (subject.outside and held is None):
         return None  # there is no resource beside which a new block could name it
     where = held if held is not None and held.line is not None else subject.source
     if where.file is None or where.line is None:

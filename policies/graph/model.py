@@ -80,6 +80,7 @@ class Resource:
     paths (paths in the normal form). ``comments`` are comment lines inside the resource's block (waivers and skips).
     ``outside``: the resource is not among what was read, only settings and policies that others put on it; it has the address
     and place of the first of them, and whatever nobody set here is unknown, since whoever made it may have.
+    ``module``: the public module that makes it, where that isn't read, but known by its arguments (``terraform-aws-modules/s3-bucket``).
     """
 
     address: str
@@ -91,6 +92,7 @@ class Resource:
     lines: Mapping[PropertyPath, SourceRef] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
     outside: bool = False
+    module: str = ""
 
     def get(self, *path: str | int) -> Any:
         """The value at ``path``; None if absent; the ``Unknown`` or ``Reference`` that stands on the way, if one does."""

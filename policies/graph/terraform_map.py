@@ -22,6 +22,7 @@ class TerraformResource:
     """A resource in Terraform's own words: attributes by name, nested blocks as lists of dicts.
 
     ``hinges`` are the expressions that its existence hangs on and that can't be told, each with the reason; none for one that will exist.
+    ``module`` is what ``Resource`` says of it.
     """
 
     address: str
@@ -32,6 +33,7 @@ class TerraformResource:
     places: Mapping[PropertyPath, SourceRef] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
     hinges: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,8 @@ def mapped(resource: TerraformResource, shape: Shape) -> Resource:
 
 def finish(resource: TerraformResource, kind: str, out: Mapped) -> Resource:
     """The resource of what was mapped."""
-    return Resource(resource.address, kind, out.properties, resource.source, resource.dialect, resource.type, out.lines, resource.comments)
+    words = (resource.dialect, resource.type, out.lines, resource.comments)
+    return Resource(resource.address, kind, out.properties, resource.source, *words, module=resource.module)
 
 
 def pass_through(resource: TerraformResource) -> Resource:

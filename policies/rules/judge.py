@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from averment.core.words import Verdict
 from averment.policies.graph.model import OUTSIDE, Dialect, Resource
@@ -30,6 +32,14 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     return NOT_APPLICABLE
 
 
+_CALL = re.compile(r"(module\.([\w-]+)(?:\[[^\]]*\])?)\.")
+_OUTPUTS = {
+    "terraform-aws-modules/s3-bucket": {"id": "s3_bucket_id", "bucket": "s3_bucket_id", "arn": "s3_bucket_arn"},
+    "cloudposse/s3-bucket": {"id": "bucket_id", "bucket": "bucket_id", "arn": "bucket_arn"},
+}
+"""What the modules that make buckets call their outputs, by the attribute of the bucket."""
+
+
 def short_name(resource: Resource) -> str:
     """The name of ``resource`` within its file: ``uploads`` of ``module.x.aws_s3_bucket.uploads[0]``, or the logical id."""
     address = resource.address.partition("#")[0]
@@ -38,20 +48,28 @@ def short_name(resource: Resource) -> str:
     return address.rsplit(".", 1)[-1].rsplit(":", 1)[-1]
 
 
-def fix_for(resource: Resource, *, terraform: str, cloudformation: str, command: str) -> str:
+def fix_for(
+    resource: Resource, *, terraform: str, cloudformation: str, command: str, arguments: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The fix in the dialect of ``resource``; a deployed one is mended by an AWS CLI ``command``.
 
-    ``@`` in the texts stands for the resource's name in its file (or its ARN's last part).
+    ``@`` in the texts stands for the resource's name in its file (or its ARN's last part). What a public module makes is mended by its
+    ``arguments``, by the module's name, as far as it has some.
     """
     if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
-        text = terraform
+        text = arguments.get(resource.module, terraform)
     else:
         text = cloudformation if resource.dialect is Dialect.CLOUDFORMATION else command
     return naming(text, resource, "@")
 
 
 def naming(text: str, resource: Resource, mark: str) -> str:
-    """``text`` with ``mark`` replaced by the resource's name; links to a bucket that no block defines become its name or ARN, as written."""
+    """``text`` with ``mark`` replaced by the resource's name; links to a bucket that no block defines become its name or ARN, as written.
+
+    Of what a public module makes, the caller has the module's outputs.
+    """
+    if resource.module:
+        return _by_outputs(text, resource, mark)
     name = resource.get("BucketName") if resource.outside else None
     if name is not None:
         known = hole(name)
@@ -66,3 +84,10 @@ def naming(text: str, resource: Resource, mark: str) -> str:
         ):
             text = text.replace(link, plain)
     return text.replace(mark, short_name(resource))
+
+
+def _by_outputs(text: str, resource: Resource, mark: str) -> str:
+    call, name = _CALL.findall(resource.address)[-1]
+    for attribute, output in _OUTPUTS.get(resource.module, {}).items():
+        text = text.replace(f"aws_s3_bucket.{mark}.{attribute}", f"{call}.{output}")
+    return text.replace(f"aws_s3_bucket.{mark}", call).replace(mark, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from textwrap import indent
 
 from averment.policies.graph.model import Dialect, Resource
 from averment.policies.interface import Change, Entries, Setting
@@ -17,10 +18,12 @@ VERSIONING_BLOCK = (
     'resource "aws_s3_bucket_versioning" "@" {\n  bucket = aws_s3_bucket.@.id\n\n'
     '  versioning_configuration {\n    status = "Enabled"\n  }\n}'
 )
+ACCESS_BLOCK_ARGUMENTS = (
+    "block_public_acls       = true\nblock_public_policy     = true\nignore_public_acls      = true\nrestrict_public_buckets = true"
+)
 ACCESS_BLOCK = (
     'resource "aws_s3_bucket_public_access_block" "@" {\n  bucket                  = aws_s3_bucket.@.id\n'
-    "  block_public_acls       = true\n  block_public_policy     = true\n  ignore_public_acls      = true\n"
-    "  restrict_public_buckets = true\n}"
+    f"{indent(ACCESS_BLOCK_ARGUMENTS, '  ')}\n}}"
 )
 EVENTBRIDGE_BLOCK = 'resource "aws_s3_bucket_notification" "@" {\n  bucket      = aws_s3_bucket.@.id\n  eventbridge = true\n}'
 

@@ -23,13 +23,14 @@ _S3 = "arn:aws:s3"
 
 _READS, _WRITES = "reads", "writes"
 
-_TERRAFORM = """\
+_SERVER_LOGS = """\
 resource "aws_s3_bucket_logging" "@" {
   bucket        = aws_s3_bucket.@.id
   target_bucket = aws_s3_bucket.<access_logs>.id
   target_prefix = "s3/@/"
 }
-
+"""
+_TRAIL = """
 # or, in a trail (aws_cloudtrail)
 advanced_event_selector {
   field_selector {
@@ -45,6 +46,15 @@ advanced_event_selector {
     starts_with = ["${aws_s3_bucket.@.arn}/"]
   }
 }"""
+_TERRAFORM = _SERVER_LOGS + _TRAIL
+_ARGUMENTS = {
+    "terraform-aws-modules/s3-bucket": (
+        f'# in aws_s3_bucket.@\nlogging = {{\n  target_bucket = aws_s3_bucket.<access_logs>.id\n  target_prefix = "s3/@/"\n}}\n{_TRAIL}'
+    ),
+    "cloudposse/s3-bucket": (
+        f'# in aws_s3_bucket.@\nlogging = [{{\n  bucket_name = aws_s3_bucket.<access_logs>.id\n  prefix      = "s3/@/"\n}}]\n{_TRAIL}'
+    ),
+}
 _CLOUDFORMATION = """\
 LoggingConfiguration:
   DestinationBucketName: !Ref <AccessLogs>
@@ -85,7 +95,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     return fail(
         f"{what} who {' or '.join(missing)} objects of {subject}{_near_miss(context)}",
         where=bucket.source,
-        fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+        fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND, arguments=_ARGUMENTS),
         changes=tuple(_switched_on(bucket, context)),
     )
 

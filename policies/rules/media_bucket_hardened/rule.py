@@ -13,7 +13,7 @@ from averment.policies.iam.gates import asked_directly
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
-from averment.policies.rules.mechanical import ACCESS_BLOCK, VERSIONING_BLOCK, VERSIONING_ON, access_blocked
+from averment.policies.rules.mechanical import ACCESS_BLOCK, ACCESS_BLOCK_ARGUMENTS, VERSIONING_BLOCK, VERSIONING_ON, access_blocked
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
@@ -31,15 +31,22 @@ _ACCOUNT_BLOCK = "Terraform::aws_s3_account_public_access_block"
 _HARMLESS = frozenset({"aws:principalisawsservice", "aws:viaawsservice"})
 """Conditions beside ``aws:SecureTransport`` that leave no person or program outside AWS a way past the Deny, if they spare services."""
 
+_TERRAFORM_AWS, _CLOUDPOSSE = "terraform-aws-modules/s3-bucket", "cloudposse/s3-bucket"
+_ARGUMENT = "# in aws_s3_bucket.@\n"
 _VERSIONING = (
     VERSIONING_BLOCK,
     "VersioningConfiguration:\n  Status: Enabled",
     "aws s3api put-bucket-versioning --bucket @ --versioning-configuration Status=Enabled",
+    {
+        _TERRAFORM_AWS: f"{_ARGUMENT}versioning = {{\n  enabled = true\n}}",
+        _CLOUDPOSSE: f"{_ARGUMENT}versioning_enabled = true",
+    },
 )
 _ACCESS = (
     ACCESS_BLOCK,
     "PublicAccessBlockConfiguration:\n" + "\n".join(f"  {name}: true" for name in _BLOCK),
     "aws s3api put-public-access-block --bucket @ --public-access-block-configuration " + ",".join(f"{name}=true" for name in _BLOCK),
+    dict.fromkeys((_TERRAFORM_AWS, _CLOUDPOSSE), f"{_ARGUMENT}{ACCESS_BLOCK_ARGUMENTS}"),
 )
 _TLS_TERRAFORM = """\
 # in the policy of aws_s3_bucket.@ (aws_s3_bucket_policy)
@@ -72,18 +79,31 @@ _TLS_COMMAND = (
     '# in its bucket policy: {"Sid": "RefusePlainHttp", "Effect": "Deny", "Principal": "*", "Action": "s3:*",'
     ' "Resource": ["arn:aws:s3:::@", "arn:aws:s3:::@/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}'
 )
-_TLS = (_TLS_TERRAFORM, _TLS_CLOUDFORMATION, _TLS_COMMAND)
+_TLS = (
+    _TLS_TERRAFORM,
+    _TLS_CLOUDFORMATION,
+    _TLS_COMMAND,
+    {
+        _TERRAFORM_AWS: f"{_ARGUMENT}attach_deny_insecure_transport_policy = true",
+        _CLOUDPOSSE: f"{_ARGUMENT}allow_ssl_requests_only = true",
+    },
+)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One of the three demands: whether it is met, what is missing, where, the fix in three dialects, and what of it is mechanical."""
+    """One of the three demands: whether it is met, what is missing, where, the fix in three dialects and for public modules, and what of it is mechanical."""
 
     met: Truth
     lacks: str
     where: SourceRef | None
-    fix: tuple[str, str, str]
+    fix: tuple[str, str, str, dict[str, str]]
     changes: tuple[Change, ...] = ()
+
+
+def _fix(bucket: Resource, part: _Part) -> str:
+    terraform, cloudformation, command, arguments = part.fix
+    return fix_for(bucket, terraform=terraform, cloudformation=cloudformation, command=command, arguments=arguments)
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -95,7 +115,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     parts = (_versioning(bucket, context.graph), _access_block(bucket, context.graph), _tls(bucket, context))
     broken = [part for part in parts if part.met is False]
     if broken:
-        fix = "\n\n".join(fix_for(bucket, terraform=part.fix[0], cloudformation=part.fix[1], command=part.fix[2]) for part in broken)
+        fix = "\n\n".join(_fix(bucket, part) for part in broken)
         first = broken[0] if len(broken) == 1 else None
         where = first.where if first else bucket.source
         changes = tuple(change for part in broken for change in part.changes)

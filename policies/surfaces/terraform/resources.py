@@ -81,9 +81,8 @@ class Reader:
         self.defaults(block, instance, values)
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
-        self.found.append(
-            TerraformResource(address, block.labels[0], values, shown.where(), Dialect.TERRAFORM, places, shown.comments, hinges)
-        )
+        words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.stands_for)
+        self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), *words))
 
     def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""

@@ -20,7 +20,7 @@ from averment.policies.surfaces.terraform.evaluation.traversals import lookup
 from averment.policies.surfaces.terraform.modules.constraints import conform
 from averment.policies.surfaces.terraform.modules.data_sources import data_value
 from averment.policies.surfaces.terraform.modules.hinges import hinges_of, switch_of
-from averment.policies.surfaces.terraform.modules.known import META, is_stand_in, stand_in
+from averment.policies.surfaces.terraform.modules.known import META, stand_in, stands_for
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.modules.workspace import selected_workspace
 from averment.policies.surfaces.terraform.syntax.native import Block, Module, text_of
@@ -58,7 +58,8 @@ class ModuleInstance:
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
         self.path, self.caller = path, caller
-        self.shown_at = caller[1] if caller is not None and is_stand_in(module.folder) else None
+        self.stands_for = stands_for(module.folder)
+        self.shown_at = caller[1] if caller is not None and self.stands_for else None
         """The call to point at where the module's own text is a stand-in's."""
         self.hinges: Mapping[str, str] = hinges or {}
         """What its existence hangs on that isn't known, as ``TerraformResource.hinges`` has it."""

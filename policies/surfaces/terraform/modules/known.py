@@ -72,6 +72,6 @@ def _fits(version: str | None, since: tuple[int, int]) -> bool:
     return True
 
 
-def is_stand_in(folder: Path) -> bool:
-    """Whether ``folder`` is that of a stand-in."""
-    return folder.is_relative_to(_FOLDER)
+def stands_for(folder: Path) -> str:
+    """The public module for which what lies in ``folder`` stands (``cloudposse/s3-bucket``); "" where it is anybody's own."""
+    return folder.relative_to(_FOLDER).as_posix() if folder.is_relative_to(_FOLDER) else ""

@@ -9,6 +9,7 @@ import pytest
 
 from averment.core.scope import Scope
 from averment.core.words import Verdict
+from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
@@ -103,6 +104,26 @@ def test_findings_point_at_the_call(tmp_path: Path):
     assert found.source.line == 3
     assert any("averment:waive" in comment for comment in found.comments)
     assert judged(graph, "media-bucket-hardened").where == found.source
+
+
+@pytest.mark.parametrize(("source", "named"), [(S3, "s3_bucket"), ("cloudposse/s3-bucket/aws", "bucket")])
+def test_what_a_fix_says_of_a_modules_bucket_can_be_written_by_the_caller(tmp_path: Path, source: str, named: str):
+    """The caller has no ``aws_s3_bucket.this``: arguments of the module where it has some, and else its outputs; --fix has no place."""
+    version = '"4.2.0"'
+    closed = "block_public_acls = false"
+    name = 'bucket_name = "acme-uploads"' if named == "bucket" else ""
+    text = bucket(f"{name}\n{closed}", source, version)
+    found = {rule_id: judged(read(tmp_path, text), rule_id) for rule_id in ("media-bucket-hardened", "media-access-logged")}
+    assert {outcome.verdict for outcome in found.values()} == {Verdict.FAIL}
+    arguments = "\n".join((outcome.fix or "").partition("\n# or, in a trail")[0] for outcome in found.values())
+    assert "# in module.uploads\n" in arguments
+    mended = bucket(f"{name}\n{arguments}", source, version).replace("<access_logs>", "logs")
+    graph = read(tmp_path, mended + 'resource "aws_s3_bucket" "logs" {\n  bucket = "acme-logs"\n}\n')
+    assert {rule_id: judged(graph, rule_id).verdict for rule_id in found} == dict.fromkeys(found, Verdict.PASS)
+    assert f"module.uploads.{named}_arn" in (found["media-access-logged"].fix or "")
+    assert f"bucket      = module.uploads.{named}_id\n" in (judged(graph, "media-bucket-events-scanned").fix or "")
+    subject = bucket_of(read(tmp_path, text))
+    assert {planned(subject, change, graph) for change in found["media-bucket-hardened"].changes} == {None}
 
 
 def test_that_the_module_is_not_read_is_said_with_what_is_not_looked_at(tmp_path: Path):
