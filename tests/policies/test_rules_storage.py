@@ -175,6 +175,36 @@ def test_all_four_blocks_of_public_access_are_asked_for(tmp_path: Path, off: str
     assert off is None or off in outcome.message
 
 
+READ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-photos/*"}
+OFFICE = {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "statement", "ends"),
+    [
+        ("acme-photos", "", READ, "statement 1 of Policy lets anyone read this bucket"),
+        ("acme-photos", "", {**READ, "Condition": {"StringLike": {"aws:Referer": "https://acme.example/*"}}}, "statement 1 of Policy lets"),
+        ("acme-photos", "AccessControl: PublicRead", {}, "the ACL PublicRead serves this bucket"),
+        ("acme-photos", "AccessControl: Private", {}, ""),
+        ("acme-photos", "", {**READ, **OFFICE}, ""),
+        ("acme-photos", "", {**READ, "Principal": {"Service": "cloudfront.amazonaws.com"}}, ""),
+        ("acme-uploads", "AccessControl: PublicRead", {}, ""),
+    ],
+)
+def test_a_block_that_ends_what_serves_media_is_no_mechanical_fix(
+    tmp_path: Path, name: str, properties: str, statement: dict[str, Any], ends: str
+):
+    """``--fix`` took the pictures of a site that S3 serves by itself off the net at the next deployment; of uploads, that is what is asked."""
+    text = f"  B: {{Type: AWS::S3::Bucket, Properties: {{BucketName: {name}, {properties}}}}}\n"
+    if statement:
+        policy = {"Bucket": name, "PolicyDocument": {"Statement": statement}}
+        text += f"  Policy: {{Type: AWS::S3::BucketPolicy, Properties: {json.dumps(policy)}}}\n"
+    found = of_template(tmp_path, "media-bucket-hardened", text)
+    assert found.verdict is Verdict.FAIL
+    assert (ends in (found.fix or "")) if ends else "this ends that" not in (found.fix or "")
+    assert any("PublicAccessBlockConfiguration" in change.path for change in found.changes) is not bool(ends)
+
+
 @pytest.mark.parametrize(("name", "value"), [("Days", "!Ref Nowhere"), ("Years", "!ImportValue retention")])
 def test_a_retention_that_is_not_known_is_not_long_enough(tmp_path: Path, name: str, value: str):
     """How long evidence is kept comes from elsewhere: a question, whatever is demanded."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.document import Condition, Document, Statement
-from averment.policies.iam.gates import asked_directly
+from averment.policies.iam.gates import Gate, allow_gates, asked_directly
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import ACCESS_BLOCK, ACCESS_BLOCK_ARGUMENTS, VERSIONING_BLOCK, VERSIONING_ON, access_blocked
-from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     bucket_policies,
@@ -112,7 +113,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if found is None:
         return NOT_APPLICABLE
     subject = f"this {found[0]} bucket ({found[1]})"
-    parts = (_versioning(bucket, context.graph), _access_block(bucket, context.graph), _tls(bucket, context))
+    parts = (_versioning(bucket, context.graph), _access_block(bucket, found[0], context), _tls(bucket, context))
     broken = [part for part in parts if part.met is False]
     if broken:
         fix = "\n\n".join(_fix(bucket, part) for part in broken)
@@ -140,7 +141,32 @@ def _versioning(bucket: Resource, graph: Graph) -> _Part:
     return _Part(status if isinstance(status, Unknown) else status == "Enabled", lacks, where, _VERSIONING, (VERSIONING_ON,))
 
 
-def _access_block(bucket: Resource, graph: Graph) -> _Part:
+def _access_block(bucket: Resource, role: MediaRole, context: Context) -> _Part:
+    """Whether the block is on. Where it would end what serves media today, it is nothing that ``--fix`` writes, and its fix says so."""
+    part = _blocked(bucket, context.graph)
+    served = _served_to_all(bucket, context) if part.met is False and role is not MediaRole.UPLOAD else None
+    if served is None:
+        return part
+    warning = f"# {served}: this ends that, so let the CDN read it by an origin access control first\n"
+    terraform, cloudformation, command, arguments = part.fix
+    told = {module: warning + text for module, text in arguments.items()}
+    return replace(part, fix=(warning + terraform, warning + cloudformation, warning + command, told), changes=())
+
+
+def _served_to_all(bucket: Resource, context: Context) -> str | None:
+    """What lets everybody read ``bucket`` by itself, without the CDN, as far as that is certain."""
+    acl = canned_acl(bucket)
+    if acl in PUBLIC_ACLS:
+        return f"the ACL {acl} serves this bucket"
+    for policy, document in bucket_policies(bucket, context.graph):
+        for statement in document.of_effect("Allow"):
+            opens = all_of((is_everyone(statement), statement.covers_action("s3:GetObject")))
+            if opens is True and allow_gates(statement, (Gate.IDENTITY, Gate.NETWORK), context.scope, context.graph) is not True:
+                return f"{statement.name} of {policy.address} lets anyone read this bucket"
+    return None
+
+
+def _blocked(bucket: Resource, graph: Graph) -> _Part:
     value = setting(bucket, graph, "PublicAccessBlockConfiguration")
     where = bucket.where("PublicAccessBlockConfiguration")
     if any(all(account.get(_snake(name)) is True for name in _BLOCK) for account in graph.of_type(_ACCOUNT_BLOCK)):

@@ -18,13 +18,12 @@ from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unkn
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import ACL_PRIVATE
-from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, Origin, looks_like_s3, origins
 from averment.policies.rules.scanning import of_uploads
 from averment.policies.rules.storage import may_be, parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
-_PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -175,7 +174,7 @@ def _reaches(statement: Statement, bucket: Resource) -> Truth:
 
 def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
     acl = canned_acl(bucket)
-    if acl in _PUBLIC_ACLS:
+    if acl in PUBLIC_ACLS:
         fix = fix_for(
             bucket,
             terraform='acl = "private"',

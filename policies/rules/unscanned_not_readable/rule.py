@@ -23,7 +23,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import browsers_unclear, direct_writers, hearing, perhaps
 from averment.policies.rules.storage import (
@@ -41,7 +41,6 @@ from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, TAKERS, runs
 
 ACTION = "s3:GetObject"
 _TAG = "s3:existingobjecttag/"
-_PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 _EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
 _ANYBODY = re.compile(
     r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)|vpce?-\**|[^:]*[*?][^:]*:[^:]*|A(?:RO|ID)A\**", re.IGNORECASE
@@ -229,7 +228,7 @@ def _near_miss(bucket: Resource, context: Context) -> str:
 def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
     yield from _by_policy(bucket, context)
     acl = canned_acl(bucket)
-    if acl in _PUBLIC_ACLS:
+    if acl in PUBLIC_ACLS:
         yield _Reader(f"anyone (by the ACL {acl})", bucket.where("AccessControl"))
     elif isinstance(acl, Unknown):
         yield _Reader("anyone", bucket.where("AccessControl"), Unknown(f"the ACL could not be resolved: {acl.reason}"))
