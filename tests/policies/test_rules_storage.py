@@ -90,6 +90,17 @@ UPLOADS = """\
 """
 
 
+def test_a_lock_is_added_to_a_bucket_that_exists_without_replacing_it(tmp_path: Path):
+    """``object_lock_enabled`` makes Terraform replace the bucket, and the evidence goes with it: the fix asked for just that."""
+    text = 'resource "aws_s3_bucket" "evidence" {\n  bucket = "acme-evidence"\n}\n'
+    found = of_terraform(tmp_path, "evidence-bucket-worm", text)
+    fix = found.fix or ""
+    assert "object_lock_enabled = true" not in fix
+    assert "Terraform would replace the bucket" in fix
+    assert "can't be undone" in fix
+    assert of_terraform(tmp_path, "evidence-bucket-worm", f"{text}{fix}\n").verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize(("parameters", "verdict"), [({}, Verdict.FAIL), ({"object_logging_trail": "organisation"}, Verdict.PASS)])
 def test_a_trail_of_the_organisation_may_log_elsewhere(tmp_path: Path, parameters: Mapping[str, Any], verdict: Verdict):
     """Without the parameter, absence of logs in the code is a failure."""

@@ -20,18 +20,22 @@ from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, evid
 BYPASS = "s3:BypassGovernanceRetention"
 _DAYS_IN_YEAR = 365
 
-_TERRAFORM = """\
-resource "aws_s3_bucket_object_lock_configuration" "@" {
-  bucket = aws_s3_bucket.@.id  # which needs object_lock_enabled = true
+_FINAL = "# COMPLIANCE can't be undone: try it with a day first"
+_TERRAFORM = f"""\
+{_FINAL}. Its versioning has to be on
+# leave object_lock_enabled of a bucket that exists as it is: Terraform would replace the bucket, with all that is in it
+resource "aws_s3_bucket_object_lock_configuration" "@" {{
+  bucket = aws_s3_bucket.@.id
 
-  rule {
-    default_retention {
+  rule {{
+    default_retention {{
       mode = "COMPLIANCE"
       days = <days>
-    }
-  }
-}"""
-_CLOUDFORMATION = """\
+    }}
+  }}
+}}"""
+_CLOUDFORMATION = f"""\
+{_FINAL}. On a bucket that exists, read the change set: it must not replace it
 ObjectLockEnabled: true
 ObjectLockConfiguration:
   ObjectLockEnabled: Enabled
@@ -40,6 +44,7 @@ ObjectLockConfiguration:
       Mode: COMPLIANCE
       Days: <days>"""
 _COMMAND = (
+    f"{_FINAL}. Its versioning has to be on\n"
     "aws s3api put-object-lock-configuration --bucket @ --object-lock-configuration"
     ' \'{"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": <days>}}}\''
 )
