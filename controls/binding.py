@@ -96,6 +96,23 @@ def judge_control(catalogue: Catalogue, control_id: str, profile: Mapping[str, b
     return tuple(judge(catalogue, reference, profile, day) for reference in control.references) if control else ()
 
 
+_BINDING = {Standing.BINDS: "binds", Standing.LATER: "binds later", Standing.OPEN: "may bind"}
+
+
+def told_of_law(
+    catalogue: Catalogue, control_id: str, profile: Mapping[str, bool], day: date, *, begins: date | None = None
+) -> tuple[str, ...]:
+    """In words what binds an organisation with ``profile`` on ``day`` of what a control refers to, will or may, each with its reason. Of a time
+    that ``begins`` before a provision binds, that it didn't in all of it."""
+    told = []
+    for item in judge_control(catalogue, control_id, profile, day):
+        if item.standing in _BINDING:
+            late = item.standing is Standing.BINDS and begins is not None and item.since is not None and item.since > begins
+            text = f"{catalogue.name(item.reference)} {_BINDING[item.standing]}: {item.reason}"
+            told.append(text + (f"; before {item.since}, in the same period, it did not bind" if late else ""))
+    return tuple(told)
+
+
 @dataclass(frozen=True)
 class LawDate:
     """A day of the law register: what starts or ends then, in which provision."""

@@ -175,7 +175,11 @@ class Catalogue:
 
     def cite(self, reference: Reference) -> str:
         """How a reference is written for people: "EU AI Act Art 50(2), voluntary"; unconfirmed ones say so."""
-        framework, provision = self.frameworks.get(reference.framework), self.provision(reference)
-        label = f"{framework.title if framework else reference.framework} {provision.label if provision else reference.ref}"
+        provision = self.provision(reference)
         unsure = " (unconfirmed)" if provision is not None and not provision.confirmed else ""
-        return f"{label}, {reference.basis}{unsure}"
+        return f"{self.name(reference)}, {reference.basis}{unsure}"
+
+    def name(self, reference: Reference) -> str:
+        """What a reference leads to: "EU AI Act Art 50(2)"."""
+        framework, provision = self.frameworks.get(reference.framework), self.provision(reference)
+        return f"{framework.title if framework else reference.framework} {provision.label if provision else reference.ref}"

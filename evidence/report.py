@@ -9,11 +9,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from averment import __version__
+from averment.controls.binding import told_of_law
 from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import JSON
@@ -191,7 +192,7 @@ def report_of(
         judged_at=moment_of(period, as_of),
         totals={str(status): sum(1 for state in states if state.status is status) for status in Status},
         left_out=catalogue.left_out,
-        controls=control_rows(catalogue, states),
+        controls=control_rows(catalogue, states, organisation.profile, moment_of(period, as_of).date(), begins=period.start.date()),
         assessments=assessment_rows(states),
         evidence=Completed(reading.rows.evidence, lambda row: _with_use(row, used)),
         claims=tuple(reading.claims),
@@ -214,9 +215,11 @@ def _with_use(row: EvidenceRow, used: Mapping[str, Sequence[str]]) -> EvidenceRo
     return dataclasses.replace(row, used_by=tuple(names)) if names else row
 
 
-def control_rows(catalogue: Catalogue, states: Iterable[ControlState]) -> tuple[ControlRow, ...]:
-    """The control matrix."""
-    return tuple(_control_row(catalogue, state) for state in states)
+def control_rows(
+    catalogue: Catalogue, states: Iterable[ControlState], profile: Mapping[str, bool], day: date, *, begins: date | None = None
+) -> tuple[ControlRow, ...]:
+    """The control matrix, with what of the law binds on ``day``, the last of a period that ``begins`` on another."""
+    return tuple(_control_row(catalogue, state, told_of_law(catalogue, state.control.id, profile, day, begins=begins)) for state in states)
 
 
 def assessment_rows(states: Iterable[ControlState]) -> tuple[AssessmentRow, ...]:
@@ -237,7 +240,7 @@ def _scope(organisation: Organisation) -> dict[str, JSON]:
     }
 
 
-def _control_row(catalogue: Catalogue, state: ControlState) -> ControlRow:
+def _control_row(catalogue: Catalogue, state: ControlState, law: tuple[str, ...]) -> ControlRow:
     control = state.control
     return ControlRow(
         control.id,
@@ -249,6 +252,7 @@ def _control_row(catalogue: Catalogue, state: ControlState) -> ControlRow:
         tuple(catalogue.cite(reference) for reference in control.references),
         control.weakened,
         control.tailored,
+        law,
     )
 
 

@@ -15,7 +15,8 @@ from averment.evidence.states import Gap
 class ControlRow:
     """A control in the matrix. ``references`` are cited as for people.
 
-    ``weakened`` is what the organisation made less strict, ``tailored`` everything that it changed.
+    ``weakened`` is what the organisation made less strict, ``tailored`` everything that it changed. ``law`` says of each reference that binds the
+    organisation, will or may, by what it says of itself, since when, from when or on what that hangs, as of the day of the state.
     """
 
     id: str
@@ -27,6 +28,7 @@ class ControlRow:
     references: tuple[str, ...]
     weakened: tuple[str, ...]
     tailored: tuple[str, ...]
+    law: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

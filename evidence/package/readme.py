@@ -120,6 +120,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
             "Controls left out",
             f"{len(report.left_out)}, not selected so not assessed: {', '.join(report.left_out)}" if report.left_out else "none",
         ),
+        ("Law", f"what binds on {report.judged_at.date()}, by what the organisation says of itself; not legal advice"),
         ("Exceptions", _counted_findings(report)),
         ("Not assessed", f"{len(report.gaps):,} of {counted(len(report.assessments), 'assessment')}"),
         ("Claims", _counted_claims(report)),
@@ -165,10 +166,11 @@ def _controls(report: PeriodReport) -> str:
             "; ".join((row.reason, *(f"made less strict: {item}" for item in row.weakened))),
             row.owner,
             _Folded(row.references),
+            _Folded(row.law),
         )
         for row in report.controls
     ]
-    heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References")
+    heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References", "Law that binds, or may")
     return _table(heads, rows, empty="No control is selected.")
 
 

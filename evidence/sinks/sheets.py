@@ -75,6 +75,7 @@ CONTROLS = Sheet(
         Column("Owner", 22, lambda row: row.owner),
         Column("Why", 70, lambda row: row.reason),
         Column("References", 50, lambda row: _lines(row.references)),
+        Column("Law that binds, or may", 70, lambda row: _lines(row.law)),
         Column("Made less strict by the organisation", 40, lambda row: _lines(row.weakened)),
         Column("Changed by the organisation", 40, lambda row: _lines(row.tailored)),
     ),

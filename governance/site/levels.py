@@ -77,7 +77,7 @@ def _table(**fields: str) -> Mapping[str, Shown]:
 
 
 FIELDS: Mapping[type, Mapping[str, Shown]] = {
-    ControlRow: _table(kept="id severity status", scrubbed="title references", told="reason", withheld="owner weakened tailored"),
+    ControlRow: _table(kept="id severity status", scrubbed="title references", told="reason", withheld="owner weakened tailored law"),
     AssessmentRow: _table(
         kept="id control method status gap effective_at records beside", own="title means", told="reason", withheld="owner"
     ),

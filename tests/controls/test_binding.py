@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from averment.controls.binding import Standing, judge, law_register
+from averment.controls.binding import Standing, judge, law_register, told_of_law
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Reference
 
@@ -47,6 +47,17 @@ def test_reason_names_facts_and_the_end_of_a_transition() -> None:
     found = judge(CATALOGUE, MARKING, {"provider": True, "generates_media": True}, date(2026, 9, 1))
     assert found.since == date(2026, 8, 2)
     assert found.reason.startswith("since 2026-08-02, as it provides a generative AI system and it generates media; 2026-12-02: generative")
+
+
+def test_a_quarter_in_which_a_duty_begins_says_so() -> None:
+    """Who reads of the last quarter of 2026 that Article 50(2) binds must read that in two thirds of it, it did not."""
+    profile = {"provider": True, "generators_before_august_2026": True, "personal_data": False}
+    quarter, year = date(2026, 10, 1), date(2026, 12, 31)
+    [marking, *_] = told_of_law(CATALOGUE, "SM-PRV-01", profile, year, begins=quarter)
+    assert marking.startswith("EU AI Act Art 50(2) binds: since 2026-12-02, as it provides a generative AI system")
+    assert marking.endswith("; before 2026-12-02, in the same period, it did not bind")
+    assert "in the same period" not in "".join(told_of_law(CATALOGUE, "SM-PRV-01", profile, year, begins=date(2026, 12, 2)))
+    assert not any("GDPR" in line for line in told_of_law(CATALOGUE, "SM-PRV-01", profile, year)), "what the profile denies doesn't bind"
 
 
 def test_missing_fact_is_named() -> None:

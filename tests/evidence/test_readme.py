@@ -88,3 +88,11 @@ def test_every_part_is_reached_from_the_top(page: Page) -> None:
 def test_a_name_from_right_to_left_turns_nothing_around(page: Page) -> None:
     """It stands apart, so that the period after it stays where it is."""
     assert "Evidence of <bdi>\u0634\u0631\u0643\u0629</bdi>, 2026Q4</h1>" in page(name="\u0634\u0631\u0643\u0629")
+
+
+def test_what_binds_is_told_with_its_days(page: Page) -> None:
+    """Of Article 50(2) an auditor read "conditional", whether it bound the shop since August, from December, or not at all."""
+    profile = {"provider": True, "generators_before_august_2026": True}
+    said = text(page(controls=("SM-PRV-01",), profile=profile))
+    assert "Law what binds on 2026-11-01, by what the organisation says of itself; not legal advice" in said
+    assert "EU AI Act Art 50(2) binds later: from 2026-12-02, as it provides a generative AI system" in said

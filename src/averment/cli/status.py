@@ -65,7 +65,9 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "records": len(records),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "left_out": list(catalogue.left_out),
-            "controls": plain(control_rows(catalogue, states)),
+            "controls": plain(
+                control_rows(catalogue, states, organisation.profile, judged_at.date(), begins=period.start.date() if period else None)
+            ),
             "assessments": plain(assessment_rows(states)),
             "drift": plain(parted),
             "since": plain(held),
