@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -37,6 +38,11 @@ _THREADS = 8
 
 _KNOWN = frozenset(map(str, GateVerdict))
 
+_SAYS_NOTHING = re.compile(
+    r"\s*(?:[-?]|declared;\s*origin=(?:undeclared)?(?:;.*)?|undeclared|unknown|unstated|none|null|n/a)?\s*", re.IGNORECASE | re.DOTALL
+)
+"""What stands in an object's metadata and tells no origin: words for none, and what the upload issuer writes for who declared none."""
+
 _COUNTS = ("without_verdict", "overdue", "flagged", "in_review", "without_provenance")
 """What is counted of the objects of each role."""
 
@@ -50,8 +56,9 @@ class MediaStates(Collector):
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
     "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "whole", "sampling": {...}}``; of the
     summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
-    hour (``VERDICT_WITHIN``) without a verdict; ``whole`` are the figures of a role of which everything was examined. A tag that says another word than the gate's is no verdict; nor is one that waits for a person,
-    of what is published. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
+    hour (``VERDICT_WITHIN``) without a verdict, and ``..._without_provenance`` what has no metadata ``provenance``, or one that tells no origin
+    ("undeclared"); ``whole`` are the figures of a role of which everything was examined. A tag that says another word than the gate's is no
+    verdict; nor is one that waits for a person, of what is published. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
     weren't there any more. The facts are as old as the run that began the listing, or as the oldest inventory.
     """
 
@@ -159,7 +166,7 @@ def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: 
         counts[f"{role}_overdue"] += silent and item["modified_at"] < due
         counts[f"{role}_flagged"] += item["verdict"] == GateVerdict.FLAGGED
         counts[f"{role}_in_review"] += item["verdict"] == GateVerdict.REVIEW
-        counts[f"{role}_without_provenance"] += not item["provenance"]
+        counts[f"{role}_without_provenance"] += _SAYS_NOTHING.fullmatch(item["provenance"] or "") is not None
     summary: dict[str, JSON] = {}
     for role in MediaRole:
         summary[f"{role}_buckets"] = sum(1 for bucket in buckets if bucket.role is role)

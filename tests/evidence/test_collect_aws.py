@@ -260,6 +260,17 @@ def test_media_states_counts_every_object_and_reads_verdicts_and_provenance(
     assert record.region is None
 
 
+def test_metadata_that_declare_no_origin_state_none(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """What the upload issuer writes for who declared nothing counted as a statement of origin, and SM-PRV-05/origin was satisfied by it."""
+    generated = bucket("shop-generated", data_class="generated-media")
+    for number, said in enumerate(
+        ("declared; origin=undeclared; uploader=u1", "Unknown", "none", "c2pa", "declared; origin=ai-generated; uploader=u1")
+    ):
+        put_object(generated, f"{number}.jpg", provenance=said)
+    summary = one(MediaStates(), scope_of()).payload["summary"]
+    assert (summary["generated_total"], summary["generated_without_provenance"]) == (5, 3)
+
+
 def test_a_verdict_is_overdue_after_an_hour(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
     """An upload whose scan may be under way is not held against anybody; one that has waited for over an hour is."""
     uploads = bucket("shop-uploads")
