@@ -82,6 +82,15 @@ def test_a_title_of_a_claim_promises_no_more_than_its_bar() -> None:
     assert {title for title in asked if "claimed" not in title} == set()
 
 
+@pytest.mark.parametrize("name", ["SM-IDV-01/session-bound", "SM-PRV-03/time", "SM-MON-04/decisions", "SM-IR-02/reach"])
+def test_what_no_rule_sees_of_an_objective_somebody_is_asked(name: str) -> None:
+    """Everything passed where a client's picture was compared after another person's liveness, marks bore the host's time, verdicts lay in a
+    log that anybody could delete, and buckets alone could be isolated."""
+    control = CATALOGUE.get(name.partition("/")[0])
+    assert control is not None
+    assert [item.method for item in control.assessments if f"{control.id}/{item.id}" == name] == [Method.INTERVIEW]
+
+
 def test_all_controls_are_there() -> None:
     """The catalogue is complete: the families with as many controls as they have."""
     families = Counter(control.family for control in CATALOGUE)
