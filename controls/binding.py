@@ -108,7 +108,7 @@ def told_of_law(
     for item in judge_control(catalogue, control_id, profile, day):
         if item.standing in _BINDING:
             late = item.standing is Standing.BINDS and begins is not None and item.since is not None and item.since > begins
-            text = f"{catalogue.name(item.reference)} {_BINDING[item.standing]}: {item.reason}"
+            text = f"{catalogue.name(item.reference)}{catalogue.unsure(item.reference)} {_BINDING[item.standing]}: {item.reason}"
             told.append(text + (f"; before {item.since}, in the same period, it did not bind" if late else ""))
     return tuple(told)
 

@@ -175,11 +175,14 @@ class Catalogue:
 
     def cite(self, reference: Reference) -> str:
         """How a reference is written for people: "EU AI Act Art 50(2), voluntary"; unconfirmed ones say so."""
-        provision = self.provision(reference)
-        unsure = " (unconfirmed)" if provision is not None and not provision.confirmed else ""
-        return f"{self.name(reference)}, {reference.basis}{unsure}"
+        return f"{self.name(reference)}, {reference.basis}{self.unsure(reference)}"
 
     def name(self, reference: Reference) -> str:
         """What a reference leads to: "EU AI Act Art 50(2)"."""
         framework, provision = self.frameworks.get(reference.framework), self.provision(reference)
         return f"{framework.title if framework else reference.framework} {provision.label if provision else reference.ref}"
+
+    def unsure(self, reference: Reference) -> str:
+        """What has to stand behind the name of a provision of which no authentic or consolidated text was read."""
+        provision = self.provision(reference)
+        return " (unconfirmed)" if provision is not None and not provision.confirmed else ""
