@@ -10,6 +10,9 @@ from averment.core.source import SourceRef
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account
 from averment.policies.waivers import checkov_id, comment_waivers
 
+NOBODY = "nobody named, a comment in the code"
+"""The approver of a comment that names none: whether somebody reviewed the change that brought it, nothing here knows."""
+
 _EACH = re.compile(r"; (?=averment:waive=)")
 
 
@@ -31,7 +34,7 @@ def waiver_for(
                 control,
                 resource,
                 comment.owner,
-                comment.approver or "review of the change",
+                comment.approver or NOBODY,
                 comment.text,
                 comment.until,
                 SourceRef(where or None),

@@ -180,7 +180,7 @@ def test_what_a_comment_accepts_is_among_the_waivers() -> None:
     unnamed, named = check, comment.replace("owner=media", 'owner=media approver="Ada Byron"')
     check = record(Kind.CHECK, {"rules": ["gated"], "findings": [{**FINDINGS[0], "waived_by": named}], "problems": []})
     approvers = [report([Entry(0, item)], organisation=replace(ORGANISATION, waivers=())).waivers[0].approver for item in (check, unnamed)]
-    assert approvers == ["Ada Byron", "review of the change"]
+    assert approvers == ["Ada Byron", "nobody named, a comment in the code"]
 
 
 def test_what_was_not_assessed_is_listed_with_its_owner() -> None:

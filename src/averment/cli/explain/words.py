@@ -18,7 +18,8 @@ STATUSES: Mapping[str, str] = {
     "not-satisfied": "A deviation was seen, and no valid waiver accepts it. averment status names it.",
     "not-assessed": "Nobody looked, the look failed, the evidence is too old or cut short, or it didn't decide. The gap says which: "
     "never-run, not-scoped, stale, expired, could-not-collect, partial, undecided, superseded.",
-    "waived": "Deviations exist, and a waiver with an owner, an approver, a reason and an expiry accepts each of them.",
+    "waived": "Deviations exist, and a waiver with an owner, a reason and an expiry accepts each of them. In averment.yaml it has an approver, too; a comment "
+    "in the code may name none.",
     "not-applicable": "Everything was looked at, and nothing of the kind exists; or whoever is asked says so, and the reason names them.",
 }
 GAPS: Mapping[str, str] = {
