@@ -57,7 +57,7 @@ def read_expectation(question: Question, record: Record) -> Reading:
         elif not holds(value, bar):
             reading.deviations.extend(_deviations(question, record, f"{name} is {value}, expected {words} {bar}", value))
         else:
-            reading.passed_because = f"{name} is {value}, {words} {bar} expected"
+            reading.passed_because = f"{name} is {value}, {words} {bar} expected{_told_with(record, name)}"
     population, of = record.population, out_of(question, record)
     if not reading.deviations and of == 0:
         reading.undecided.append(f"there is nothing that {name} would count: the expectation is untested")
@@ -70,6 +70,12 @@ def read_expectation(question: Question, record: Record) -> Reading:
             reading.gap = Gap.PARTIAL
     reading.passed = 1
     return reading
+
+
+def _told_with(record: Record, name: str) -> str:
+    """What has to be told wherever the figure is said to be right: that it would be another had somebody not put something aside."""
+    told = record.payload.get("told_with")
+    return f"; {told[name]}" if isinstance(told, Mapping) and told.get(name) else ""
 
 
 def _sampled(record: Record) -> str:

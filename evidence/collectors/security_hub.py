@@ -46,16 +46,17 @@ class SecurityHub(Collector):
     one is: what it would have found, nobody has looked for.
 
     Payload: ``{"products": [product], "findings": [{"id", "title", "generator", "product", "severity", "compliance", "workflow", "resources", "updated_at"}],
-    "on_buckets": [{"resource", "message"}], "on_roles": [...], "on_keys": [...], "notes", "out_of", "summary": {"findings", "open", "suppressed",
+    "on_buckets": [{"resource", "message"}], "on_roles": [...], "on_keys": [...], "notes", "out_of", "told_with", "summary": {"findings", "open", "suppressed",
     "own", "critical", "high", "medium", "low", "informational", "of_products", "on_buckets", "on_roles", "on_keys"}}``. ``open`` are those with
-    the workflow NEW or NOTIFIED, the severities count these alone; a suppressed finding counts as such and never as none. ``of_products``
+    the workflow NEW or NOTIFIED, the severities count these alone; a suppressed finding counts as such and never as none,
+    and is ``told_with`` the figure of the named products that it would be in. ``of_products``
     counts the findings of the named products, the ``on_...`` their open ones by what they are about (null where no product is named), without
     those whose compliance is PASSED. ``products`` are those that are enabled, or sent something of this
     account and region: an administrator's account, and the region where findings are aggregated, list those of others, too.
     """
 
     name = "security-hub"
-    version = "2"
+    version = "3"
     kind = Kind.SECURITY_HUB
     permissions = ("securityhub:GetFindings", "securityhub:ListEnabledProductsForImport")
     summary = "Active findings of other products on the resources in question, from Security Hub."
@@ -79,6 +80,7 @@ class SecurityHub(Collector):
         }
         kept: list[dict[str, Any]] = []
         counts: Counter[str] = Counter()
+        hidden: Counter[str] = Counter()
         found: dict[str, list[dict[str, Any]]] = {sort: [] for sort in sorted(set(_SORTS.values()))}
         for page in fetch.pages("GetFindings", {"Filters": filters, "MaxResults": 100}):
             for finding in page.get("Findings", ()):
@@ -92,6 +94,7 @@ class SecurityHub(Collector):
                     enabled.add(product)
                 if products and products.count(product):
                     counts["of_products"] += 1
+                    hidden.update(_sorts_of(row) if row["workflow"] not in _OPEN and row["compliance"] != "PASSED" else ())
                     _sort(row, counts, found)
                 if len(kept) < MAX_FINDINGS:
                     kept.append(row)
@@ -108,6 +111,7 @@ class SecurityHub(Collector):
             **{f"on_{sort}": listed(entries) for sort, entries in found.items()},
             "notes": [*unnamed(products), *not_listed(total, len(kept), "findings")],
             "out_of": {f"summary.{name}": len(looked) for name in sorts},
+            "told_with": {f"summary.on_{sort}": _put_aside(number) for sort, number in sorted(hidden.items())},
             "summary": {**{name: counts[name] for name in (*names, "of_products")}, **sorts},
         }
         population = Population("findings", total, total)
@@ -130,11 +134,19 @@ def _sort(row: Mapping[str, Any], counts: Counter[str], found: Mapping[str, list
     """Put an open finding under the sort of each resource that it is about, once."""
     if row["workflow"] not in _OPEN or row["compliance"] == "PASSED":
         return
-    for sort in {_SORTS[item["type"]] for item in row["resources"] if item["type"] in _SORTS}:
+    for sort in _sorts_of(row):
         counts[sort] += 1
         about = next(item["id"] for item in row["resources"] if _SORTS.get(item["type"]) == sort)
         if len(found[sort]) < MAX_LISTED:
             found[sort].append(entry(str(about), f"{_short(str(row['product']))} found: {row['title']} ({row['severity']})"))
+
+
+def _sorts_of(row: Mapping[str, Any]) -> set[str]:
+    return {_SORTS[item["type"]] for item in row["resources"] if item["type"] in _SORTS}
+
+
+def _put_aside(number: int) -> str:
+    return f"{number:,} further one{' is' if number == 1 else 's are'} suppressed or called resolved in Security Hub"
 
 
 def _count(counts: Counter[str], row: Mapping[str, Any]) -> None:

@@ -589,6 +589,8 @@ def test_findings_of_named_products_count_by_what_they_are_about(scope_of: Scope
     _, [bucket, role, key] = collected(SecurityHub(), scope_of, names, both)
     assert deviating(bucket) == {"arn:open"}
     assert [role.status, key.status] == [Status.SATISFIED, Status.SATISFIED]
+    assert role.reason == "summary.on_roles is 0, at most 0 expected; 1 further one is suppressed or called resolved in Security Hub"
+    assert key.reason == "summary.on_keys is 0, at most 0 expected", "what has passed was put aside by nobody"
     missing = named(security_hub={"products": ["aws/macie", f"{ACCOUNT}/default"]})
     record = one(SecurityHub(), scope_of(organisation=missing))
     assert (record.gathering, "aws/macie isn't enabled" in str(record.reason)) == (Gathering.PARTIAL, True)
