@@ -303,6 +303,8 @@ def test_without_known_accounts_only_a_whole_account_counts_as_foreign():
         ("arn:aws:s3:::acme-uploads/*", True),
         ("arn:aws:s3:::acme-up*", True),
         ("arn:aws:s3:::*-uploads/in/*", True),
+        ("arn:aws:s3:::acme-uploads/in/*.jpg", True),
+        ("arn:aws:s3:::acme-uploads/in/banner.jpg", True),
         ("arn:aws:s3:::acme-uploads", False),
         ("arn:aws:s3:::acme-other/*", False),
         ("arn:aws:kms:eu-west-1:1:key/*", False),
@@ -315,6 +317,32 @@ def test_which_objects_a_resource_reaches(pattern: Any, reaches: bool):
     """The bucket's own ARN isn't its objects; patterns may overlap in the middle."""
     bucket = resource("AWS::S3::Bucket", "b", BucketName="acme-uploads")
     assert reaches_objects(statement(Resource=[pattern]), bucket) is reaches
+
+
+@pytest.mark.parametrize(
+    ("spared", "reaches"),
+    [
+        ("*", False),
+        ("arn:aws:s3:::acme-uploads/*", False),
+        ("arn:aws:s3:::acme-uploads/in/*", True),
+        ("arn:aws:s3:::acme-other/*", True),
+        (Reference("b", "Arn", "/*"), False),
+        (Reference("b", "Arn", "*"), False),
+        (Reference("b", "Arn", "/in/*"), True),
+        (Reference("c", "Arn", "/*"), True),
+    ],
+)
+def test_notresource_reaches_what_it_does_not_name(spared: Any, reaches: bool):
+    """A role that may write to all but another bucket, or to all but one folder of this, may write to this one."""
+    bucket = resource("AWS::S3::Bucket", "b", BucketName="acme-uploads")
+    assert reaches_objects(statement(NotResource=[spared]), bucket) is reaches
+
+
+def test_a_bucket_s_own_arn_is_not_its_objects_whatever_the_bucket_is_called():
+    """Beside a name that isn't resolved it is no question either: ``s3:ListBucket`` on some bucket would be one for each."""
+    unnamed = resource("AWS::S3::Bucket", "b", BucketName=Unknown("no default", "${var.bucket}"))
+    assert reaches_objects(statement(Resource="arn:aws:s3:::acme-uploads"), unnamed) is False
+    assert isinstance(reaches_objects(statement(Resource="arn:aws:s3:::acme-uploads/*"), unnamed), Unknown)
 
 
 def test_the_same_unresolved_expression_is_the_same_bucket():
