@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.iam.truth import Truth
 
 ACCESS_POINT = "AWS::S3::AccessPoint"
 REGIONS_POINT = "AWS::S3::MultiRegionAccessPoint"
@@ -38,9 +39,12 @@ def point_of(policy: Resource, graph: Graph) -> Resource | None:
     return _named(point.get("ObjectLambdaConfiguration", "SupportingAccessPoint"), ACCESS_POINT, graph) if point is not None else None
 
 
-def keeps_to_network(policy: Resource, graph: Graph) -> bool:
-    """Whether the access point takes requests from one VPC only."""
+def keeps_to_network(policy: Resource, graph: Graph) -> Truth:
+    """Whether the access point takes requests from one VPC only. Which one it is needn't be resolved; whether there is one does."""
     point = point_of(policy, graph)
+    kept = point.get("VpcConfiguration") if point is not None else None
+    if isinstance(kept, Unknown):
+        return Unknown(f"whether the access point takes requests from one VPC only: {kept.reason}")
     return point is not None and point.get("VpcConfiguration", "VpcId") is not None
 
 

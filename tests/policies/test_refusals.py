@@ -282,6 +282,32 @@ def test_whether_uploads_outside_of_a_tagged_folder_come_is_not_known(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("rule_id", "action"),
+    [("s3-put-object-gated", "s3:PutObject"), ("quarantine-not-served", "s3:GetObject"), ("unscanned-not-readable", "s3:GetObject")],
+)
+@pytest.mark.parametrize(
+    ("network", "verdict"),
+    [
+        (None, Verdict.FAIL),
+        ({"VpcId": "vpc-0abc"}, Verdict.PASS),
+        ({"VpcId": {"Ref": "Nowhere"}}, Verdict.PASS),
+        ({"Ref": "Nowhere"}, Verdict.UNKNOWN),
+    ],
+)
+def test_whether_an_access_point_keeps_to_a_network_has_to_be_known(
+    tmp_path: Path, rule_id: str, action: str, network: Any, verdict: Verdict
+):
+    """Which VPC it is may be left open. One that stands there in some environments only (``Fn::If``, a dynamic block) keeps nobody out of the others."""
+    grant = allow(action, Resource="arn:aws:s3:eu-west-1:123456789012:accesspoint/in/object/*")
+    door: dict[str, Any] = {"Bucket": {"Ref": "Uploads"}, "Name": "in", "Policy": {"Statement": grant}}
+    if network is not None:
+        door["VpcConfiguration"] = network
+    outcome = judged(tmp_path, rule_id, Door={"Type": "AWS::S3::AccessPoint", "Properties": door})
+    assert outcome.verdict is verdict
+    assert verdict is not Verdict.UNKNOWN or "takes requests from one VPC only" in outcome.message
+
+
+@pytest.mark.parametrize(
     ("fields", "wide"),
     [
         ({"Resource": "*"}, "*"),

@@ -13,7 +13,7 @@ from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, reaches_objects
-from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
@@ -113,7 +113,7 @@ def _through(door: Carrier, statement: Statement, principal: Principal, bucket: 
         (
             effect,
             statement.covers_action(door.action(ACTION)),
-            not (principal.who is Who.ANYONE and keeps_to_network(door.resource, context.graph)),
+            negate(keeps_to_network(door.resource, context.graph)) if principal.who is Who.ANYONE else True,
             _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door, statement)),
             *(_open(principal, statement, one, context, ACTION, lambda deny: refuses_throughout(deny, bucket)) for one in refusals),
             hidden if bucket.outside and not policies else True,

@@ -171,7 +171,7 @@ def _ungated_through(granted: Principal, statement: Statement, carrier: Carrier,
     """Whether a grant to ``granted`` is left open by an access point's policy, by its network, and by the bucket's policy, which applies too."""
 
     def gated(group: Who) -> Truth:
-        network = group is Who.ANYONE and keeps_to_network(carrier.resource, context.graph)
+        network = keeps_to_network(carrier.resource, context.graph) if group is Who.ANYONE else False
         reaches, action = reach_of(carrier, statement), carrier.action(ACTION)
         own = _gated(group, statement, carrier.document, bucket, context, reaches=reaches, action=action, granted=granted)
         return any_of((network, own, *_gated_by_bucket(group, bucket, context, granted=granted)))

@@ -255,7 +255,7 @@ def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
 
 
 def _let_in(
-    statement: Statement, document: Document, policy: Resource, covered: Truth, of: str, context: Context, *, network: bool = False
+    statement: Statement, document: Document, policy: Resource, covered: Truth, of: str, context: Context, *, network: Truth = False
 ) -> Iterator[_Reader]:
     """Whom an Allow lets read from outside; ``network``: it takes requests from one network only."""
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
@@ -263,9 +263,8 @@ def _let_in(
     if covered is False or _allows_clean_only(statement, context):
         return
     for principal in principals_of(statement, context.scope, context.graph):
-        if network and principal.who is Who.ANYONE:
-            continue
-        if (sure := _outside(principal, statement, document, context)) is not False:
+        elsewhere = negate(network) if principal.who is Who.ANYONE else True
+        if (sure := all_of((_outside(principal, statement, document, context), elsewhere))) is not False:
             named = "anyone" if principal.who is Who.ANYONE else principal.text
             where = policy.where(*statement.path)
             yield _Reader(f"{named} (by {statement.name}{of})", where, all_of((sure, covered)), None if of else statement)
