@@ -173,6 +173,16 @@ def test_a_decision_has_a_role_a_name_and_a_reason(site: Any, reviews: Reviews, 
     assert reviews.cases.get(case.id) == case
 
 
+def test_an_appeal_has_a_role_a_name_and_a_reason_as_well(site: Any, reviews: Reviews) -> None:
+    """One that can't be logged would be filed all the same, and could neither be decided nor asked for again."""
+    _, case = held(site, reviews)
+    decided = reviews.decide(case.id, "reject", by=ADA, reason="no label")
+    for by, reason, wrong in (("Cem", "x", "names no role"), ("seller/Cem", " ", "needs a reason"), (BOB, "f\udcfcr", "is not UTF-8")):
+        with pytest.raises(BadInputError, match=wrong):
+            reviews.appeal(case.id, by=by, reason=reason)
+    assert reviews.cases.get(case.id) == decided
+
+
 def test_a_case_is_decided_once(site: Any, reviews: Reviews) -> None:
     """The second decision is refused and names the first; so are an appeal of nothing and a case that doesn't exist."""
     _, case = held(site, reviews)
