@@ -17,8 +17,17 @@ def entries(resource: Resource, name: str) -> Iterator[tuple[int, Mapping[str, A
         yield from ((index, entry) for index, entry in enumerate(found) if isinstance(entry, Mapping))
 
 
-def in_language(resource: Resource, *, python: str, javascript: str) -> str:
+AS_JSON = ("api-gateway", "step-functions")
+"""What asks Rekognition without a program: its requests are written in JSON."""
+
+
+def in_language(resource: Resource, *, python: str, javascript: str, states: str = "") -> str:
     """The fix in the language of ``resource``; TypeScript reads JavaScript's, and an API that asks the service itself needs a function."""
-    if resource.get("Language") == "api-gateway":
-        return f"// in a function that stands between the API and Rekognition\n{javascript}"
-    return python if resource.get("Language") == "python" else javascript
+    language = resource.get("Language")
+    if language == "step-functions" and states:
+        return states
+    if language in AS_JSON:
+        return (
+            f"// in a function that stands between {'the API' if language == 'api-gateway' else 'the state'} and Rekognition\n{javascript}"
+        )
+    return python if language == "python" else javascript

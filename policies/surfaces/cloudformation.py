@@ -41,6 +41,7 @@ from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.service_calls import service_calls
+from averment.policies.surfaces.states.machines import add_machines
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
 """Properties that hold an IAM policy document."""
@@ -121,6 +122,7 @@ class _Template:
         named = any("ekognition" in "".join(text) for text in self.lines.values())
         if named or permissions_open(graph) or any(not bucket.outside for bucket in graph.of_type(BUCKET)):
             look_at_source(graph, self.stacks.top, self.stacks.observer)
+        add_machines(graph, self.stacks.top, self.stacks.observer)
         if hinges := dict(self.hinged()):
             graph.certain = Certain(hinges, lambda left_out: _without(graph, left_out)).around
         graph.called = dict(self.calls())

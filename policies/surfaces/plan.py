@@ -25,6 +25,7 @@ from averment.policies.interface import Surface
 from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
 from averment.policies.surfaces.sniff import in_utf8, is_plan
+from averment.policies.surfaces.states.machines import add_machines
 from averment.policies.surfaces.terraform.modules.data_sources import rendered, statement_of
 from averment.policies.surfaces.terraform.values import attribute_reference
 from averment.policies.surfaces.walk import walk
@@ -118,7 +119,9 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     root = _map(_map(value).get("planned_values")).get("root_module")
     if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])
-    return normal_graph(_Plan(_map(value), where).resources(), _missing(_map(value), where))
+    graph = normal_graph(_Plan(_map(value), where).resources(), _missing(_map(value), where))
+    add_machines(graph, path.parent, observer)
+    return graph
 
 
 def _missing(plan: Mapping[str, Any], where: SourceRef) -> Iterator[Problem]:

@@ -1,9 +1,11 @@
-"""A REST API that asks Rekognition itself is judged as code that does so: which operation, with which attributes, and by whom."""
+"""A REST API or a state machine that asks Rekognition itself is judged as code that does so: which operation, with what, and by whom."""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.plan import read_plan
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 METHOD = """\
     Resources:
@@ -140,3 +144,254 @@ def test_operations_of_a_description_are_judged_each_at_its_place(tmp_path: Path
     assert outcome.message.startswith("POST /compare of Api calls CompareFaces")
     assert outcome.where is not None
     assert outcome.where.line == 11
+
+
+SDK = "arn:aws:states:::aws-sdk:rekognition"
+READ = {"Type": "Task", "Resource": f"{SDK}:getFaceLivenessSessionResults", "Parameters": {"SessionId.$": "$.id"}, "ResultPath": "$.live"}
+COMPARE = {"Type": "Task", "Resource": f"{SDK}:compareFaces", "Parameters": {"SourceImage": {}, "SimilarityThreshold": 99}, "End": True}
+REFUSE = {"Type": "Fail"}
+LIVE = {"Variable": "$.live.Confidence", "NumericGreaterThan": 90, "Next": "Compare"}
+ENDED = {"Variable": "$.live.Status", "StringEquals": "SUCCEEDED", "Next": "Compare"}
+RUN = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "look"}, "Next": "Compare"}
+CALLER = {"Variable": "$.livenessPassed", "BooleanEquals": True, "Next": "Compare"}
+
+
+def states(**found: Any) -> dict[str, Any]:
+    return {"StartAt": next(iter(found), "Compare"), "States": {**found, "Compare": COMPARE}}
+
+
+def decided(*choices: dict[str, Any], default: str = "Refuse") -> dict[str, Any]:
+    return {"Type": "Choice", "Choices": list(choices), "Default": default}
+
+
+def parallel(*choices: dict[str, Any], default: str = "Refuse") -> dict[str, Any]:
+    ends = {"Ok": {"Type": "Succeed"}, "Fine": {"Type": "Pass", "End": True}, "Refuse": REFUSE}
+    branch = {"StartAt": "Read", "States": {"Read": {**READ, "Next": "Is"}, "Is": decided(*choices, default=default), **ends}}
+    return {"Type": "Parallel", "Branches": [branch], "Next": "Compare"}
+
+
+MACHINES = {
+    "alone": (states(), Verdict.FAIL, "without a liveness result on the way"),
+    "looked at": (states(Read={**READ, "Next": "Is"}, Is=decided(LIVE), Refuse=REFUSE), Verdict.PASS, ""),
+    "both": (states(Read={**READ, "Next": "Is"}, Is=decided({"And": [LIVE, ENDED], "Next": "Compare"}), Refuse=REFUSE), Verdict.PASS, ""),
+    "jsonata": (
+        states(Read={**READ, "Next": "Is"}, Is=decided({"Condition": "{% $live.Confidence >= 90 %}", "Next": "Compare"}), Refuse=REFUSE),
+        Verdict.PASS,
+        "",
+    ),
+    "jsonata, of 1": (
+        states(Read={**READ, "Next": "Is"}, Is=decided({"Condition": "{% $live.Confidence >= 0.9 %}", "Next": "Compare"}), Refuse=REFUSE),
+        Verdict.UNKNOWN,
+        "counts from 0 to 100",
+    ),
+    "renamed": (
+        states(
+            Read={**READ, "ResultSelector": {"sure.$": "$.Confidence"}, "Next": "Is"},
+            Is=decided({"Variable": "$.live.sure", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
+    "waited for": (
+        states(
+            Read={**READ, "Next": "Done"},
+            Done=decided({**ENDED, "Next": "Is"}, default="Wait"),
+            Wait={"Type": "Wait", "Seconds": 5, "Next": "Read"},
+            Is=decided(LIVE),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
+    "ended": (states(Read={**READ, "Next": "Is"}, Is=decided(ENDED), Refuse=REFUSE), Verdict.FAIL, "at the Status of a liveness result"),
+    "ignored": (states(Read={**READ, "Next": "Compare"}), Verdict.FAIL, "whose Status and Confidence it never looks at"),
+    "caught": (
+        states(Read={**READ, "Next": "Is", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Compare"}]}, Is=decided(LIVE), Refuse=REFUSE),
+        Verdict.FAIL,
+        "without a liveness result on the way",
+    ),
+    "decides nothing": (
+        states(Read={**READ, "Next": "Is"}, Is=decided(LIVE, default="Compare")),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "of another": (
+        states(
+            Detect={"Type": "Task", "Resource": f"{SDK}:detectFaces", "Parameters": {}, "ResultPath": "$.seen", "Next": "Read"},
+            Read={**READ, "Next": "Is"},
+            Is=decided({"Variable": "$.seen.FaceDetails[0].Confidence", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "a function before": (states(Look=RUN), Verdict.UNKNOWN, "what the state Look runs before was not followed"),
+    "a function after": (states(Read={**READ, "Next": "Look"}, Look=RUN), Verdict.UNKNOWN, "may be looked at by what the state Look runs"),
+    "said by the caller": (states(Is=decided(CALLER), Refuse=REFUSE), Verdict.UNKNOWN, "$.livenessPassed is asked before"),
+    "in branches": (
+        {
+            "StartAt": "Both",
+            "States": {
+                "Both": {
+                    "Type": "Parallel",
+                    "Branches": [states(Read={**READ, "Next": "Is"}, Is=decided(LIVE), Refuse=REFUSE), states()],
+                    "End": True,
+                }
+            },
+        },
+        Verdict.FAIL,
+        "without a liveness result on the way",
+    ),
+    "after branches": (states(Both=parallel({**LIVE, "Next": "Ok"})), Verdict.PASS, ""),
+    "after branches that let all through": (
+        states(Both=parallel({**LIVE, "Next": "Ok"}, default="Fine")),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "nowhere": (states(Read={**READ, "Next": "Gone"}), Verdict.UNKNOWN, "there is no state Gone"),
+    "labels": ({"StartAt": "A", "States": {"A": {**COMPARE, "Resource": f"{SDK}:detectLabels"}}}, None, ""),
+    "no states": ({"StartAt": "A", "States": []}, None, ""),
+}
+
+
+def machine(folder: Path, definition: Any, kind: str) -> Graph:
+    """A state machine as each surface has it."""
+    text = json.dumps(definition)
+    if kind.startswith("hcl"):
+        (folder / "faces.asl.json").write_text(text, encoding="utf-8")
+        given = {"hcl": f"jsonencode({text})", "hcl, a file": 'file("${path.module}/faces.asl.json")'}
+        given["hcl, a template"] = 'templatefile("${path.module}/faces.asl.json", {})'
+        (folder / "main.tf").write_text(f'resource "aws_sfn_state_machine" "faces" {{\n  definition = {given[kind]}\n}}\n')
+        (graph,) = TerraformSurface().graphs(folder)
+        return graph
+    if kind == "a plan":
+        values = {"definition": text, "name": "faces"}
+        resource = {
+            "address": "aws_sfn_state_machine.faces",
+            "mode": "managed",
+            "type": "aws_sfn_state_machine",
+            "name": "faces",
+            "values": values,
+        }
+        plan = {"format_version": "1.2", "planned_values": {"root_module": {"resources": [resource]}}}
+        (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+        return read_plan(folder / "plan.json")
+    (folder / "faces.asl.json").write_text(text, encoding="utf-8")
+    properties = {
+        "template": {"DefinitionString": text},
+        "sam": {"Definition": definition},
+        "sam, a file": {"DefinitionUri": "faces.asl.json"},
+    }[kind]
+    type_ = "AWS::StepFunctions::StateMachine" if kind == "template" else "AWS::Serverless::StateMachine"
+    resources = {"Faces": {"Type": type_, "Properties": properties}}
+    return read(folder, json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}))
+
+
+@pytest.mark.parametrize("kind", ["hcl", "hcl, a file", "hcl, a template", "a plan", "template", "sam", "sam, a file"])
+@pytest.mark.parametrize("name", ["alone", "looked at"])
+def test_a_state_machine_is_read_on_every_surface(tmp_path: Path, kind: str, name: str):
+    """Rekognition is asked by the definition itself, and no function's source tells of it."""
+    definition, verdict, message = MACHINES[name]
+    (found,) = outcomes(machine(tmp_path, definition, kind), "face-call-after-liveness")
+    assert found.verdict is verdict
+    assert message in found.message
+    assert (found.where is not None) is (verdict is Verdict.FAIL)
+    assert (found.fix or "").startswith('"ReadLiveness": {') is (verdict is Verdict.FAIL)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_ways_through_a_state_machine_are_followed_to_the_comparison(tmp_path: Path, name: str):
+    """A Choice on the Confidence that keeps some out is a look at it; a program on the way leaves it open, and nothing else is one."""
+    definition, verdict, message = MACHINES[name]
+    found = outcomes(machine(tmp_path, definition, "template"), "face-call-after-liveness")
+    assert [outcome.verdict for outcome in found] == ([] if verdict is None else [verdict])
+    assert all(message in outcome.message for outcome in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "choice", "verdict"),
+    [
+        ({"SimilarityThreshold": 99}, None, Verdict.PASS),
+        ({"SimilarityThreshold": 60}, None, Verdict.FAIL),
+        ({"SimilarityThreshold": 60}, 99, Verdict.PASS),
+        ({"SimilarityThreshold.$": "$.least"}, None, Verdict.UNKNOWN),
+        ({"SimilarityThreshold": "${Least}"}, None, Verdict.FAIL),
+        ({"SimilarityThreshold": "${Nobody}"}, None, Verdict.UNKNOWN),
+        ({"SourceImage": {}}, None, Verdict.UNKNOWN),
+        (None, None, Verdict.UNKNOWN),
+    ],
+)
+def test_the_similarity_that_a_state_asks_for_is_read(tmp_path: Path, given: Any, choice: float | None, verdict: Verdict):
+    """With what a Choice demands of the answer; where the execution's input is passed on, the input decides."""
+    task = {key: value for key, value in COMPARE.items() if key not in ("Parameters", "End")}
+    after = decided({"Variable": "$.FaceMatches[0].Similarity", "NumericGreaterThanEquals": choice, "Next": "Ok"})
+    definition = {
+        "StartAt": "Compare",
+        "States": {
+            "Compare": {**task, **({} if given is None else {"Parameters": given}), "Next": "Is"},
+            "Ok": {"Type": "Succeed"},
+            "Refuse": REFUSE,
+        }
+        | {"Is": after if choice else {"Type": "Succeed"}},
+    }
+    properties = {"DefinitionString": json.dumps(definition), "DefinitionSubstitutions": {"Least": 60}}
+    text = json.dumps({"Resources": {"Faces": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}})
+    (found,) = outcomes(read(tmp_path, text), "face-match-threshold")
+    assert found.verdict is verdict
+    assert found.fix == ('"SimilarityThreshold": 99' if verdict is Verdict.FAIL else None)
+
+
+def test_attributes_that_a_state_asks_for_are_read(tmp_path: Path):
+    """As of a function; those of the input are open."""
+    for given, verdict in (({"Attributes": ["ALL"]}, Verdict.FAIL), ({}, Verdict.PASS), ({"Attributes.$": "$.wanted"}, Verdict.UNKNOWN)):
+        task = {**COMPARE, "Resource": f"{SDK}:detectFaces", "Parameters": given}
+        graph = machine(tmp_path, {"StartAt": "A", "States": {"A": task}}, "sam, a file")
+        (found,) = outcomes(graph, "face-attributes-limited")
+        assert found.verdict is verdict
+        assert found.where is None or str(found.where.file).endswith("faces.asl.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("s3://acme/faces.asl.json", "lies elsewhere"),
+        ("gone.asl.json", "is no file here"),
+        ("../faces.asl.json", "is outside of the checkout"),
+    ],
+)
+def test_a_definition_that_is_not_here_is_named(tmp_path: Path, place: str, said: str):
+    """What it asks wasn't looked at, and that is no reason to be silent."""
+    (tmp_path / "faces.asl.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "app" / ".git").mkdir(parents=True)
+    resources = {"Faces": {"Type": "AWS::Serverless::StateMachine", "Properties": {"DefinitionUri": place}}}
+    graph = read(tmp_path / "app", json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}))
+    assert [(said in problem.reason, problem.blocking) for problem in graph.problems if "its definition" in problem.reason] == [
+        (True, False)
+    ]
+
+
+def test_a_definition_that_is_not_known_but_for_its_words_is_a_question(tmp_path: Path):
+    """A number that only the deployment knows leaves no JSON; that Rekognition is asked can be seen all the same."""
+    (tmp_path / "faces.asl.json").write_text(json.dumps(states()).replace("99", "${least}"), encoding="utf-8")
+    (tmp_path / "main.tf").write_text(
+        'variable "least" {}\nresource "aws_sfn_state_machine" "faces" {\n'
+        '  definition = templatefile("${path.module}/faces.asl.json", { least = var.least })\n}\n'
+    )
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    (found,) = outcomes(graph, "face-call-after-liveness")
+    assert found.verdict is Verdict.UNKNOWN
+
+
+def test_a_machine_beyond_all_bounds_ends_in_a_question(tmp_path: Path):
+    """Branches within branches, and a circle of Choices that nobody walks to the end."""
+    deep = states()
+    for _ in range(10):
+        deep = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [deep, deep], "End": True}}}
+    (found,) = outcomes(machine(tmp_path, deep, "template"), "face-call-after-liveness")
+    assert found.verdict is not Verdict.PASS
+    ring = {f"C{index}": decided({**LIVE, "Next": f"C{(index + 1) % 900}"}, default="Compare") for index in range(900)}
+    (found,) = outcomes(
+        machine(tmp_path, {"StartAt": "C0", "States": {**ring, "Compare": COMPARE}}, "template"), "face-call-after-liveness"
+    )
+    assert found.verdict is not Verdict.PASS

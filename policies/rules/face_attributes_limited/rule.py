@@ -8,7 +8,7 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, find_unknown
 from averment.policies.interface import PASS, Context, Kind, Outcome, Rule, fail, unknown
-from averment.policies.rules.code import FUNCTION, entries, in_language
+from averment.policies.rules.code import AS_JSON, FUNCTION, entries, in_language
 from averment.policies.rules.judge import worst_outcome
 
 PARAMETERS = {"DetectFaces": "Attributes", "IndexFaces": "DetectionAttributes", "StartFaceDetection": "FaceAttributes"}
@@ -45,9 +45,11 @@ def _outcomes(resource: Resource) -> Iterator[Outcome]:
 def _fix(resource: Resource, parameter: str, asked: Any) -> str:
     kept = [str(name) for name in asked if str(name) not in SENSITIVE] or ["DEFAULT"]
     if parameter == "FaceAttributes":
+        if resource.get("Language") in AS_JSON:
+            return '"FaceAttributes": "DEFAULT"'
         return in_language(resource, python='FaceAttributes="DEFAULT"', javascript='FaceAttributes: "DEFAULT"')
     names = ", ".join(f'"{name}"' for name in kept)
-    if resource.get("Language") == "api-gateway":
+    if resource.get("Language") in AS_JSON:
         return f'"{parameter}": [{names}]'
     return in_language(resource, python=f"{parameter}=[{names}]", javascript=f"{parameter}: [{names}]")
 

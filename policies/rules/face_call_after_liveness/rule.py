@@ -27,6 +27,26 @@ if (session.Status !== "SUCCEEDED" || session.Confidence < 90) {
 }
 const live = { Bytes: session.ReferenceImage.Bytes }; // compare this picture, not one that the client sent"""
 
+_STATES = """\
+"ReadLiveness": {
+  "Type": "Task",
+  "Resource": "arn:aws:states:::aws-sdk:rekognition:getFaceLivenessSessionResults",
+  "Parameters": {"SessionId.$": "$.SessionId"},
+  "ResultPath": "$.Live",
+  "Next": "IsLive"
+},
+"IsLive": {
+  "Type": "Choice",
+  "Choices": [{
+    "And": [
+      {"Variable": "$.Live.Status", "StringEquals": "SUCCEEDED"},
+      {"Variable": "$.Live.Confidence", "NumericGreaterThanEquals": 90}
+    ],
+    "Next": "<the comparison, of $.Live.ReferenceImage>"
+  }],
+  "Default": "<a state of the type Fail>"
+}"""
+
 
 def evaluate(resource: Resource, context: Context) -> Outcome:  # noqa: ARG001  (a function's paths were followed already)
     """The verdict on one function: the worst of the paths that lead to its comparisons of faces."""
@@ -84,7 +104,7 @@ def _of_path(resource: Resource, name: str, path: Mapping[str, Any], where: Sour
         text = f"{start} calls {name} with a liveness session opened whose result it never reads: a picture of the person will do"
     else:
         text = f"{start} calls {name} without a liveness result on the way: a picture of the person will do"
-    return fail(text, where=where, fix=in_language(resource, python=_PYTHON, javascript=_JAVASCRIPT))
+    return fail(text, where=where, fix=in_language(resource, python=_PYTHON, javascript=_JAVASCRIPT, states=_STATES))
 
 
 def _label(resource: Resource) -> str:

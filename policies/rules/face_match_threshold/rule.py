@@ -9,7 +9,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
 from averment.policies.interface import PASS, Context, Kind, Outcome, Rule, fail, unknown
-from averment.policies.rules.code import FUNCTION, entries, in_language
+from averment.policies.rules.code import AS_JSON, FUNCTION, entries, in_language
 from averment.policies.rules.judge import worst_outcome
 
 PARAMETER = "face_similarity"
@@ -130,7 +130,7 @@ def _judged(
 
 def _fix(resource: Resource, api: str, demanded: float | None) -> str:
     name, least = THRESHOLDS[api], f"{demanded if demanded is not None else CLOSE:g}"
-    if resource.get("Language") == "api-gateway":
+    if resource.get("Language") in AS_JSON:
         return f'"{name}": {least}'
     return in_language(resource, python=f"{name}={least},  # of 100", javascript=f"{name}: {least}, // of 100")
 

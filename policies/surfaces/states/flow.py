@@ -1,0 +1,254 @@
+"""The ways through a state machine to its comparisons of faces, and what is done on each about liveness.
+
+A state that reads the result of a liveness session is followed by a Choice on it, or isn't: only one that keeps some executions from the comparison
+decides anything. What a state does that runs a program (a function, a container, another machine) isn't seen.
+Source: Amazon States Language, and the developer guide's "Integrating with AWS services" (``arn:aws:states:::aws-sdk:rekognition:compareFaces``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from averment.policies.graph.model import Unknown
+from averment.policies.graph.text import hole
+from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPERATIONS, RESULT, SESSION
+
+_SERVICE = re.compile(r"arn:[^:]*:states:::aws-sdk:rekognition:([A-Za-z]+)")
+_PLAIN = re.compile(
+    r"arn:[^:]*:states:::(?:aws-sdk:(?!lambda:|sfn:|ecs:|batch:)|dynamodb:|s3:|sns:|sqs:|events:|eventbridge:|bedrock:)[^:]*(?::[^:]*)*"
+)
+"""Services that are asked for something and run no program of anybody's."""
+_WORDS = re.compile(r"\b(Status|Confidence)\b\s*(?:[<>]=?\s*([\d.]+))?")
+_INDEX = re.compile(r"\[[^\]]*\]")
+MAX_STEPS = 200_000
+_MAX_DEPTH = 30
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was done about liveness on the way to a state: ``read`` and ``opened`` are the states that did it, ``looked`` what of the result decided."""
+
+    read: str = ""
+    opened: str = ""
+    looked: frozenset[str] = frozenset()
+    noted: bool = False
+    program: str = ""
+    other: str = ""
+    low: str = ""
+
+
+@dataclass
+class Machine:
+    """States by name, where they start, and, for what stands within a state, the machines there."""
+
+    start: str
+    states: Mapping[str, Mapping[str, Any]]
+    inner: dict[str, list[Machine]] = field(default_factory=dict)
+
+    def every(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each state with its name, those within others included."""
+        for name, state in self.states.items():
+            yield name, state
+            for machine in self.inner.get(name, ()):
+                yield from machine.every()
+
+
+def machine_of(definition: Any, depth: int = 0) -> Machine | None:
+    """``definition`` as a machine; None where it isn't one."""
+    states = definition.get("States") if isinstance(definition, Mapping) else None
+    if not isinstance(states, Mapping) or depth > _MAX_DEPTH:
+        return None
+    found = Machine(str(definition.get("StartAt")), {str(name): state for name, state in states.items() if isinstance(state, Mapping)})
+    for name, state in found.states.items():
+        parts = [*_listed(state.get("Branches")), state.get("ItemProcessor"), state.get("Iterator")]
+        found.inner[name] = [part for one in parts if (part := machine_of(one, depth + 1)) is not None]
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def operation_of(state: Mapping[str, Any]) -> str | None:
+    """The operation on faces that a state asks Rekognition for."""
+    found = _SERVICE.match(hole(state.get("Resource"))) if state.get("Type") == "Task" else None
+    name = found[1][0].upper() + found[1][1:] if found is not None else ""
+    return name if name in OPERATIONS else None
+
+
+class Flow:
+    """The walk through one machine. ``found`` has, by the name of each state that compares faces, what was seen on the ways to it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.found: dict[str, set[Seen]] = {}
+        self.cut = ""
+        self._steps = 0
+        self._names, self._others = dict[str, str](), list[str]()
+        for _, state in machine.every():
+            self._renamed(state)
+        self._walk(machine, frozenset({Seen()}), note=True, inside=False)
+
+    def _renamed(self, state: Mapping[str, Any]) -> None:
+        """Note under which names parts of a liveness result are handed on, and where the results of other states lie."""
+        for part in ("Parameters", "ResultSelector", "Assign", "Output", "Arguments"):
+            written = state.get(part)
+            for key, value in written.items() if isinstance(written, Mapping) else ():
+                last = _last(value) if isinstance(value, str) else ""
+                if last in ("Status", "Confidence"):
+                    self._names[str(key).removesuffix(".$")] = last
+        path = state.get("ResultPath")
+        if isinstance(path, str) and path != "$" and state.get("Type") == "Task" and operation_of(state) != RESULT:
+            self._others.append(path)
+
+    def _walk(self, machine: Machine, entering: frozenset[Seen], *, note: bool, inside: bool = True) -> frozenset[Seen]:
+        """Go through ``machine``; what was seen where it ends well. ``inside``: it stands in a state of another one, which goes on then."""
+        todo = [(machine.start, seen) for seen in entering]
+        done, leaving = set(todo), set[Seen]()
+        while todo:
+            name, seen = todo.pop()
+            state = machine.states.get(name)
+            self._steps += 1
+            if state is None or self._steps > MAX_STEPS:
+                self.cut = self.cut or (f"there is no state {name}" if state is None else "there are too many")
+                continue
+            if state.get("Type") == "Fail":
+                continue
+            if note and operation_of(state) in MATCHES:
+                self.found.setdefault(name, set()).add(seen)
+            after = self._through(machine, name, state, seen, note=note)
+            ways = [*self._ways(machine, name, state, after, inside), *((_next(catch), seen) for catch in _listed(state.get("Catch")))]
+            if state.get("End") is True or state.get("Type") == "Succeed":
+                leaving |= after
+            for way in ways:
+                if way[0] and way not in done:
+                    done.add(way)
+                    todo.append(way)
+        return frozenset(leaving)
+
+    def _through(self, machine: Machine, name: str, state: Mapping[str, Any], seen: Seen, *, note: bool) -> frozenset[Seen]:
+        """What was seen once a state has succeeded: of branches all do, and a loop over items may have none."""
+        inner = machine.inner.get(name, [])
+        if inner:
+            for part in inner if note else ():
+                self._walk(part, frozenset({seen}), note=True)
+            after = frozenset({seen})
+            for part in inner:
+                after = self._walk(part, after, note=False)
+            return after if state.get("Type") == "Parallel" else after | {seen}
+        operation = operation_of(state)
+        if operation == RESULT:
+            return frozenset({Seen(read=name, opened=seen.opened)})
+        if operation == SESSION:
+            return frozenset({replace(seen, opened=seen.opened or name)})
+        if state.get("Type") == "Task" and operation is None and _PLAIN.fullmatch(hole(state.get("Resource"))) is None:
+            called = f"{name} {hole(state.get('Resource'))} {hole(_named_function(state))}"
+            if LIVENESS_WORD.search(called):
+                return frozenset({replace(seen, other=seen.other or name, program=seen.program or name)})
+            return frozenset({replace(seen, program=seen.program or name)})
+        return frozenset({seen})
+
+    def _ways(
+        self, machine: Machine, name: str, state: Mapping[str, Any], after: frozenset[Seen], inside: bool
+    ) -> Iterator[tuple[str, Seen]]:
+        if state.get("Type") != "Choice":
+            yield from ((_next(state), seen) for seen in after)
+            return
+        choices = [choice for choice in _listed(state.get("Choices")) if isinstance(choice, Mapping)]
+        targets = dict.fromkeys([*(_next(choice) for choice in choices), str(state.get("Default") or "")])
+        decides = not all(self._leads_on(machine, target, name, inside) for target in targets)
+        asked = [part for choice in choices for part in self._asked(choice)]
+        words = frozenset(word for word, _ in asked)
+        low = next((f"{bound:g}" for word, bound in asked if word == "Confidence" and bound is not None and bound <= 1), "")
+        unlike = next((variable for choice in choices for variable in _variables(choice) if LIVENESS_WORD.search(variable)), "")
+        for seen in after:
+            passed = seen
+            if seen.read and words:
+                passed = replace(seen, looked=seen.looked | words, low=low) if decides else replace(seen, noted=True)
+            elif unlike and not seen.read:
+                passed = replace(seen, other=seen.other or unlike)
+            yield from ((target, passed) for target in targets)
+
+    def _leads_on(self, machine: Machine, start: str, around: str, inside: bool) -> bool:
+        """Whether a comparison of faces can be reached from ``start`` without another look at the Choice ``around``, or what follows the machine."""
+        todo, done = [start], {around}
+        while todo:
+            name = todo.pop()
+            if name in done or (state := machine.states.get(name)) is None:
+                continue
+            done.add(name)
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                self.cut = self.cut or "there are too many"
+                return True
+            within = (entry for part in machine.inner.get(name, ()) for _, entry in part.every())
+            if any(operation_of(one) in MATCHES for one in (state, *within)):
+                return True
+            if inside and (state.get("End") is True or state.get("Type") == "Succeed"):
+                return True
+            parts = [state, *_listed(state.get("Choices")), *_listed(state.get("Catch"))]
+            todo += [_next(part) for part in parts if isinstance(part, Mapping)]
+            todo.append(str(state.get("Default") or ""))
+        return False
+
+    def _asked(self, choice: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+        """Which parts of a liveness result a rule of a Choice asks for, each with the number that it is compared with."""
+        condition = choice.get("Condition")
+        for match in _WORDS.finditer(condition) if isinstance(condition, str) else ():
+            yield match[1], float(match[2]) if match[2] and match[2].count(".") < 2 and match[2] != "." else None
+        variable = choice.get("Variable")
+        if isinstance(variable, str) and not any(variable.startswith((f"{path}.", f"{path}[")) for path in self._others):
+            last = _last(variable)
+            word = last if last in ("Status", "Confidence") else self._names.get(last)
+            if word is not None:
+                numbers = [value for key, value in choice.items() if key.startswith("Numeric") and isinstance(value, int | float)]
+                yield word, float(numbers[0]) if numbers else None
+        for inner in (*_listed(choice.get("And")), *_listed(choice.get("Or")), choice.get("Not")):
+            if isinstance(inner, Mapping):
+                yield from self._asked(inner)
+
+
+def _variables(choice: Mapping[str, Any]) -> Iterator[str]:
+    for value in (choice.get("Variable"), choice.get("Condition")):
+        if isinstance(value, str):
+            yield value
+    for inner in (*_listed(choice.get("And")), *_listed(choice.get("Or")), choice.get("Not")):
+        if isinstance(inner, Mapping):
+            yield from _variables(inner)
+
+
+def _named_function(state: Mapping[str, Any]) -> Any:
+    for part in ("Parameters", "Arguments"):
+        written = state.get(part)
+        if isinstance(written, Mapping):
+            return written.get("FunctionName")
+    return None
+
+
+def _next(part: Any) -> str:
+    return str(part.get("Next") or "") if isinstance(part, Mapping) else ""
+
+
+def _last(path: str) -> str:
+    """The last step of a path (``$.live.Confidence``), or of a JSONata expression that is nothing but one."""
+    return _INDEX.sub("", path).strip("{% }").rpartition(".")[2]
+
+
+def liveness(seen: Seen) -> str | Unknown:
+    """What was done about liveness, in the words of the rules on source code."""
+    if seen.read and "Confidence" in seen.looked:
+        if seen.low:
+            return Unknown(f"the liveness result is compared with {seen.low}, and its Confidence counts from 0 to 100")
+        return "checked"
+    if seen.read and seen.program:
+        return Unknown(f"the liveness result may be looked at by what the state {seen.program} runs, which was not followed")
+    if seen.read and seen.noted:
+        return Unknown(f"the liveness result (state {seen.read}) is compared with something, but nothing on the way is decided by that")
+    if seen.read:
+        return "ended" if "Status" in seen.looked else "ignored"
+    if seen.other:
+        return Unknown(f"{seen.other} is asked before, which isn't a liveness result of Rekognition as far as can be told")
+    return Unknown(f"what the state {seen.program} runs before was not followed") if seen.program else "none"
