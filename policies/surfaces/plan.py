@@ -24,6 +24,7 @@ from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
 from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
+from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.sniff import in_utf8, is_plan
 from averment.policies.surfaces.states.machines import add_machines
 from averment.policies.surfaces.terraform.modules.data_sources import rendered, statement_of
@@ -120,6 +121,8 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])
     graph = normal_graph(_Plan(_map(value), where).resources(), _missing(_map(value), where))
+    for asked in service_calls(graph):
+        graph.add(asked)
     add_machines(graph, path.parent, observer)
     return graph
 

@@ -20,6 +20,7 @@ from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, OPERATIONS
 LANGUAGE = "api-gateway"
 _TYPE = "Averment::Code::Function"
 _METHOD, _API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
+_OF_TERRAFORM = "Terraform::aws_api_gateway_integration"
 _ACTION = re.compile(r":rekognition:(?:action|path)/+([A-Za-z]*)")
 _TARGET = "integration.request.header.x-amz-target"
 _ASKED = re.compile(r'"(Attributes|DetectionAttributes|FaceAttributes)"\s*:\s*(\[[^\]]*\]|"[^"]*")')
@@ -40,7 +41,7 @@ class _Integration:
 
 def service_calls(graph: Graph) -> Iterator[Resource]:
     """What the REST APIs of ``graph`` ask Rekognition about faces, each operation of an API as a function of source code."""
-    for resource in list(graph.of_type(_METHOD, _API)):
+    for resource in list(graph.of_type(_METHOD, _API, _OF_TERRAFORM)):
         for integration in _integrations(resource):
             operation = _operation(integration.parts)
             if operation is not None:
@@ -53,6 +54,11 @@ def _integrations(resource: Resource) -> Iterator[_Integration]:
         if isinstance(written, Mapping):
             address = f"{resource.address}:{hole(resource.get('HttpMethod')).upper()}"
             yield _Integration(address, f"the method {resource.address}", _lowered(written), resource.where("Integration"))
+        return
+    if resource.type == _OF_TERRAFORM:  # each is a resource of its own, beside its method
+        yield _Integration(
+            f"{resource.address}:service", f"the integration {resource.address}", _lowered(resource.properties), resource.source
+        )
         return
     key = "Body" if resource.get("Body") is not None else "DefinitionBody"
     body = parsed_json(resource.get(key))

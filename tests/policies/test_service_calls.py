@@ -146,6 +146,38 @@ def test_operations_of_a_description_are_judged_each_at_its_place(tmp_path: Path
     assert outcome.where.line == 11
 
 
+def test_integrations_of_terraform_are_read_too(tmp_path: Path):
+    """Each is a resource of its own there, or part of the API's description."""
+    integration = {
+        "type": "AWS",
+        "http_method": "POST",
+        "uri": "arn:aws:apigateway:eu-west-1:rekognition:path//",
+        "request_parameters": {"integration.request.header.X-Amz-Target": "'RekognitionService.CompareFaces'"},
+        "request_templates": {"application/json": '{"SimilarityThreshold": 60}'},
+    }
+    described = {
+        "type": "aws",
+        "uri": "arn:aws:apigateway:eu-west-1:rekognition:action/CompareFaces",
+        "requestTemplates": integration["request_templates"],
+    }
+    body = json.dumps({"paths": {"/faces": {"post": {"x-amazon-apigateway-integration": described}}}})
+    resources = [
+        ("aws_api_gateway_integration", integration, "the integration aws_api_gateway_integration.faces"),
+        ("aws_api_gateway_rest_api", {"name": "faces", "body": body}, "POST /faces of aws_api_gateway_rest_api.faces"),
+    ]
+    for kind, values, label in resources:
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "main.tf.json").write_text(json.dumps({"resource": {kind: {"faces": values}}}), encoding="utf-8")
+        (graph,) = TerraformSurface().graphs(tmp_path / kind)
+        head = {"address": f"{kind}.faces", "mode": "managed", "type": kind, "name": "faces", "values": values}
+        plan = {"format_version": "1.2", "planned_values": {"root_module": {"resources": [head]}}}
+        (tmp_path / kind / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+        for found in (graph, read_plan(tmp_path / kind / "plan.json")):
+            (liveness,) = outcomes(found, "face-call-after-liveness")
+            assert liveness.message.startswith(f"{label} calls CompareFaces without a liveness result")
+            assert [outcome.verdict for outcome in outcomes(found, "face-match-threshold")] == [Verdict.FAIL]
+
+
 SDK = "arn:aws:states:::aws-sdk:rekognition"
 READ = {"Type": "Task", "Resource": f"{SDK}:getFaceLivenessSessionResults", "Parameters": {"SessionId.$": "$.id"}, "ResultPath": "$.live"}
 COMPARE = {"Type": "Task", "Resource": f"{SDK}:compareFaces", "Parameters": {"SourceImage": {}, "SimilarityThreshold": 99}, "End": True}

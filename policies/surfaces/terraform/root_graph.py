@@ -12,6 +12,7 @@ from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.graph.terraform_graph import normal_graph
+from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.states.machines import add_machines
 from averment.policies.surfaces.terraform.closure import told_by_files
 from averment.policies.surfaces.terraform.confinement import refusal
@@ -43,5 +44,7 @@ def read_root(folder: Path, top: Path, modules: Modules | None = None, observer:
         loader.observer.complete = False
     graph = normal_graph(reader.found, [*loader.problems, *hints.problems])
     graph.called = reader.called
+    for asked in service_calls(graph):
+        graph.add(asked)
     add_machines(graph, top, loader.observer)
     return graph
