@@ -6,9 +6,11 @@ Syntax by tree-sitter-hcl, which keeps positions and survives what it can't pars
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -128,11 +130,31 @@ _ENCRYPTED = b"\0GITCRYPT\0"
 """How a file begins that git-crypt keeps locked: people put secrets into variables."""
 
 
+_EXPONENT = re.compile(rb'^([^"#\n]*[=\[(,:?+*/<>{ \t-])(\d+(?:\.\d+)?[eE][+-]?\d{1,2})(?![\w.])', re.MULTILINE)
+"""A number with an exponent behind nothing but code: the grammar takes the part before the ``e`` for all of it."""
+
+_EXPONENTS = 20
+"""On one line."""
+
+
+def _root(data: bytes) -> Any:
+    """The syntax tree of ``data``; where it is none for the sake of numbers with an exponent, of the same with these written out."""
+    root = _parser().parse(data).root_node
+    if not root.has_error:
+        return root
+    plain = data
+    for _ in range(_EXPONENTS):  # of each line one at a time
+        plain = _EXPONENT.sub(lambda found: found[1] + f"{Decimal(found[2].decode()):f}".encode(), before := plain)
+        if plain == before:
+            break
+    return root if plain == data else _parser().parse(plain).root_node
+
+
 def _tree(data: bytes) -> tuple[Any, list[_Shape]]:
     key = hashlib.blake2b(data, digest_size=16).digest()
     found = _trees.get(key)
     if found is None:
-        root = _parser().parse(data).root_node
+        root = _root(data)
         nodes = (node for child in root.children if child.type == "body" for node in child.children if node.type == "block")
         found = _trees[key] = root, [_shape(node) for node in nodes]
         if len(_trees) > _KEPT:
@@ -222,7 +244,7 @@ def function_calls(data: bytes) -> Iterator[Any]:
 
 def parse_expression(text: str) -> Any:
     """The syntax node of a single expression; None if it can't be parsed."""
-    root = _parser().parse(f"x = {text}\n".encode()).root_node
+    root = _root(f"x = {text}\n".encode())
     if root.has_error or not root.children or not root.children[0].children:
         return None
     return root.children[0].children[0].children[-1]
@@ -239,7 +261,7 @@ def read_assignments(path: Path, observer: Observer) -> dict[str, Attribute]:
         raise BadInputError(
             "is encrypted by git-crypt: unlock it, or its variables stay unknown", where=SourceRef(str(path)), fix="git-crypt unlock"
         )
-    root = _parser().parse(data).root_node
+    root = _root(data)
     if root.has_error:
         raise BadInputError(
             "is not valid HCL",

@@ -382,6 +382,31 @@ def test_broken_syntax_is_a_problem_and_the_rest_is_still_read(tmp_path: Path):
     assert graph.problems[0].blocking
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("1e12", 10**12),
+        ("1.5E+2", 150),
+        ("5e-1", 0.5),
+        ("[1e2, 2e2]", [100, 200]),
+        ("1e2 + 1", 101),
+        ("0", 0),
+        ('"1e2"', "1e2"),
+        ('["v 1e2"][0]', "v 1e2"),
+    ],
+)
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path, written: str, expected: object):
+    """Terraform reads them, and a file with one of them wasn't checked at all; what looks like one in a text stays as it is."""
+    graph = graph_of(tmp_path, main=f'resource "test_thing" "t" {{\n  a = 1e3\n  v = {written}\n}}\nresource "test_thing" "u" {{}}\n')
+    assert graph.problems == []
+    found = graph.get("test_thing.t")
+    assert found is not None
+    assert (found.get("a"), found.get("v")) == (1000, expected)
+    after = graph.get("test_thing.u")
+    assert after is not None
+    assert after.source.line == 5
+
+
 def test_invalid_utf8_is_a_problem_with_its_line(tmp_path: Path):
     """Bytes that aren't UTF-8 are named by line."""
     (tmp_path / "main.tf").write_bytes(b"# fine\n# \xff\xfe\n")
