@@ -258,6 +258,58 @@ MACHINES = {
         Verdict.FAIL,
         "never looks at",
     ),
+    "of another's branch": (
+        states(
+            Read={**READ, "Next": "Is"},
+            Is=decided({"Variable": "$[1].FaceDetails[0].Confidence", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "some go by": (
+        states(
+            Read={**READ, "Next": "Is"}, Is=decided(LIVE, {"Variable": "$.known", "BooleanEquals": True, "Next": "Compare"}), Refuse=REFUSE
+        ),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "some go by in one rule": (
+        states(
+            Read={**READ, "Next": "Is"},
+            Is=decided({"Or": [LIVE, {"Variable": "$.known", "BooleanEquals": True}], "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "some refused": (
+        states(
+            Read={**READ, "Next": "Is"},
+            Is=decided(
+                {
+                    "And": [
+                        {"Variable": "$.live.Confidence", "NumericLessThan": 90},
+                        {"Not": {"Variable": "$.known", "BooleanEquals": True}},
+                    ],
+                    "Next": "Refuse",
+                },
+                default="Compare",
+            ),
+            Refuse=REFUSE,
+        ),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
+    ),
+    "refused before": (
+        states(
+            Read={**READ, "Next": "Is"},
+            Is=decided({"Variable": "$.live.Confidence", "NumericLessThan": 90, "Next": "Refuse"}, default="Compare"),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
     "a function before": (states(Look=RUN), Verdict.UNKNOWN, "what the state Look runs before was not followed"),
     "a function after": (states(Read={**READ, "Next": "Look"}, Look=RUN), Verdict.UNKNOWN, "may be looked at by what the state Look runs"),
     "said by the caller": (states(Is=decided(CALLER), Refuse=REFUSE), Verdict.UNKNOWN, "$.livenessPassed is asked before"),

@@ -21,7 +21,10 @@ _PLAIN = re.compile(
     r"arn:[^:]*:states:::(?:aws-sdk:(?!lambda:|sfn:|ecs:|batch:)|dynamodb:|s3:|sns:|sqs:|events:|eventbridge:|bedrock:)[^:]*(?::[^:]*)*"
 )
 """Services that are asked for something and run no program of anybody's."""
-_WORDS = re.compile(r"\b(Status|Confidence)\b\s*(?:[<>]=?\s*([\d.]+))?")
+_WORDS = re.compile(r"([$\w.\[\]]*?)\b(Status|Confidence)\b\s*(?:[<>]=?\s*(\d+(?:\.\d+)?))?")
+_OR, _AND = re.compile(r"\bor\b"), re.compile(r"\band\b")
+_OF_FACES = re.compile(r"FaceDetails|FaceMatches|FaceRecords|UnmatchedFaces|SourceImageFace|SearchedFace|UserMatches|Labels|\bFace\b")
+"""Parts of other answers of Rekognition that have a Confidence, too."""
 _INDEX = re.compile(r"\[[^\]]*\]")
 MAX_STEPS = 200_000
 _MAX_DEPTH = 30
@@ -158,19 +161,22 @@ class Flow:
             yield from ((_next(state), seen) for seen in after)
             return
         choices = [choice for choice in _listed(state.get("Choices")) if isinstance(choice, Mapping)]
-        targets = dict.fromkeys([*(_next(choice) for choice in choices), str(state.get("Default") or "")])
-        decides = not all(self._leads_on(machine, target, name, inside) for target in targets)
-        asked = [part for choice in choices for part in self._asked(choice)]
-        words = frozenset(word for word, _ in asked)
-        low = next((f"{bound:g}" for word, bound in asked if word == "Confidence" and bound is not None and bound <= 1), "")
+        choices.append({"Next": state.get("Default")})
+        leads = {_next(choice): self._leads_on(machine, _next(choice), name, inside) for choice in choices}
         unlike = next((variable for choice in choices for variable in _variables(choice) if LIVENESS_WORD.search(variable)), "")
-        for seen in after:
-            passed = seen
-            if seen.read and words:
-                passed = replace(seen, looked=seen.looked | words, low=low) if decides else replace(seen, noted=True)
-            elif unlike and not seen.read:
-                passed = replace(seen, other=seen.other or unlike)
-            yield from ((target, passed) for target in targets)
+        noted = any(self._asked(part) for choice in choices for part in _parts(choice))
+        refused: dict[str, float | None] = {}
+        for choice in choices:
+            words = {**refused, **self._asked(choice)} if not all(leads.values()) else {}
+            refused |= {} if leads[_next(choice)] else self._asked(choice, refused=True)  # of these, nobody comes to the rules behind it
+            bound = words.get("Confidence")
+            low = f"{bound:g}" if bound is not None and bound <= 1 else ""
+            for seen in after:
+                if seen.read and noted:
+                    looked = seen.looked | frozenset(words)
+                    yield _next(choice), replace(seen, looked=looked, noted=seen.noted or not words, low=low or seen.low)
+                else:
+                    yield _next(choice), replace(seen, other=seen.other or unlike) if unlike and not seen.read else seen
 
     def _leads_on(self, machine: Machine, start: str, around: str, inside: bool) -> bool:
         """Whether a comparison of faces can be reached from ``start`` without another look at the Choice ``around``, or what follows the machine."""
@@ -194,30 +200,45 @@ class Flow:
             todo.append(str(state.get("Default") or ""))
         return False
 
-    def _asked(self, choice: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-        """Which parts of a liveness result a rule of a Choice asks for, each with the number that it is compared with."""
-        condition = choice.get("Condition")
-        for match in _WORDS.finditer(condition) if isinstance(condition, str) else ():
-            yield match[1], float(match[2]) if match[2] and match[2].count(".") < 2 and match[2] != "." else None
-        variable = choice.get("Variable")
+    def _asked(self, choice: Mapping[str, Any], *, refused: bool = False) -> dict[str, float | None]:
+        """Which parts of a liveness result a rule of a Choice asks for, whatever else it does, with the number that each is compared with.
+
+        ``refused``: which of them nobody passes by whom the rule doesn't take.
+        """
+        condition, variable = choice.get("Condition"), choice.get("Variable")
+        found: dict[str, float | None] = {}
+        if isinstance(condition, str) and not (_AND if refused else _OR).search(condition):
+            for match in _WORDS.finditer(condition):
+                if not _OF_FACES.search(match[1]):
+                    found[match[2]] = float(match[3]) if match[3] else found.get(match[2])
         if isinstance(variable, str) and not any(variable.startswith((f"{path}.", f"{path}[")) for path in self._others):
             last = _last(variable)
             word = last if last in ("Status", "Confidence") else self._names.get(last)
-            if word is not None:
+            if word is not None and not _OF_FACES.search(variable):
                 numbers = [value for key, value in choice.items() if key.startswith("Numeric") and isinstance(value, int | float)]
-                yield word, float(numbers[0]) if numbers else None
-        for inner in (*_listed(choice.get("And")), *_listed(choice.get("Or")), choice.get("Not")):
-            if isinstance(inner, Mapping):
-                yield from self._asked(inner)
+                found[word] = float(numbers[0]) if numbers else None
+        if isinstance(choice.get("Not"), Mapping):
+            found |= self._asked(choice["Not"], refused=not refused)
+        each, either = (
+            [self._asked(part, refused=refused) for part in _listed(choice.get(key)) if isinstance(part, Mapping)]
+            for key in (("Or", "And") if refused else ("And", "Or"))
+        )
+        for part in (*each, *(either if all(either) else ())):
+            found |= part
+        return found
 
 
-def _variables(choice: Mapping[str, Any]) -> Iterator[str]:
-    for value in (choice.get("Variable"), choice.get("Condition")):
-        if isinstance(value, str):
-            yield value
+def _parts(choice: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A rule of a Choice, and what it is put together of."""
+    yield choice
     for inner in (*_listed(choice.get("And")), *_listed(choice.get("Or")), choice.get("Not")):
         if isinstance(inner, Mapping):
-            yield from _variables(inner)
+            yield from _parts(inner)
+
+
+def _variables(choice: Mapping[str, Any]) -> list[str]:
+    values = (part.get(key) for part in _parts(choice) for key in ("Variable", "Condition"))
+    return [value for value in values if isinstance(value, str)]
 
 
 def _named_function(state: Mapping[str, Any]) -> Any:
