@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from averment.cli.collect import _show
 from averment.controls.loader import load_catalogue
 from averment.core.canonical import canonical_json
 from averment.core.organisation import Organisation
@@ -178,3 +179,21 @@ def test_the_revision_of_a_checkout_with_a_file_system_monitor(
         subprocess.run([*git, *command], check=True, capture_output=True)
     collected(scope_of, organisation)
     assert not ran.exists()
+
+
+def test_names_and_ids_stay_whole_on_a_narrow_terminal(
+    shop: Callable[[str], Organisation],
+    scope_of: Callable[..., CollectScope],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On 80 columns a record's id, which is copied, stood on four lines, and a collector's name on two."""
+    record = replace(collected(scope_of, shop(GATED)), redactions=("IP address: 1",))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _show([record], "table")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["check  collected", "    infrastructure as code: 2 of 2 resources", "    redacted: IP address: 1", f"    {record.id}"]
+    monkeypatch.setenv("COLUMNS", "160")
+    _show([record], "table")
+    assert "Population" in capsys.readouterr().out

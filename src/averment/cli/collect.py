@@ -98,11 +98,19 @@ def _show(records: Sequence[Record], form: str) -> None:
         print_document(json.dumps([record.to_json() for record in records], indent=2, ensure_ascii=False))
         return
     table = Table("Collector", "Where", "Gathering", "Population", "Redacted", "Record", box=box.SIMPLE_HEAD)
+    rows = []
     for record in records:
         population = record.population
         counted = "" if population is None else f"{population.examined:,} of {_total(population.total)} {population.unit}"
-        table.add_row(record.collector, escape(where(record)), str(record.gathering), counted, ", ".join(record.redactions), record.id)
-    stdout(width=None if sys.stdout.isatty() else WIDE).print(table)
+        rows.append((record.collector, where(record), str(record.gathering), counted, ", ".join(record.redactions), record.id))
+        table.add_row(*map(escape, rows[-1]))
+    out, wide = stdout(width=None if sys.stdout.isatty() else WIDE), stdout(width=WIDE)
+    if out.width >= min(wide.measure(table).maximum, WIDE):
+        out.print(table)
+        return
+    for name, place, gathering, counted, redacted, record_id in rows:  # a narrow terminal would fold names and ids, which are copied
+        lines = (f"{name}  {gathering}", f"{place}: {counted}" if counted else place, redacted and f"redacted: {redacted}", record_id)
+        out.print("\n    ".join(filter(None, lines)), markup=False)
 
 
 def _total(total: int | None) -> str:
