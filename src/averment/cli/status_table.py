@@ -32,6 +32,9 @@ REASON = 320
 _LEAST_REASON = 30
 """Characters that a reason has at least beside the columns, in the short table."""
 
+_ROOM_FOR_STEPS = 140
+"""Columns from which on what to do next is a table: most of its lines stand in one line of it."""
+
 NAMED = 3
 """How many things of a kind a line of the short table names; the full table has all."""
 
@@ -58,7 +61,10 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
-        console.print(_missing(gaps, owners, next_step) if everything else _missing_by_owner(gaps, owners, next_step))
+        if everything:
+            console.print(_missing(gaps, owners, next_step))
+        else:
+            _print_missing(console, _missing_by_owner(gaps, owners, next_step))
     _totals(console, states)
     if not everything and gaps:
         console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
@@ -193,14 +199,29 @@ def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width:
     return table
 
 
-def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
+def _print_missing(console: Console, rows: Sequence[tuple[str, str, list[str]]]) -> None:
+    """``rows`` as a table, or on a terminal on which that would break what is to be typed each as a paragraph."""
     table = Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False)
+    for reasons, owner, steps in rows:
+        table.add_row(reasons, escape(owner), escape("\n".join(steps)))
+    if console.width >= _ROOM_FOR_STEPS:
+        console.print(table)
+        return
+    console.print("Not assessed, and what is next", style="bold")
+    for reasons, owner, steps in rows:
+        console.print("\n    ".join((f"{owner}: {reasons}", *steps)), markup=False)
+    console.print()
+
+
+def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> list[tuple[str, str, list[str]]]:
+    """For each owner how many assessments are missing and why, and what to do about them."""
+    rows = []
     for owner in sorted({owners[item.id] for item in gaps}):
         own = [item for item in gaps if owners[item.id] == owner]
         because = {str(item.gap): sum(1 for other in own if other.gap is item.gap) for item in own}
         reasons = ", ".join(f"{number} {gap}" for gap, number in because.items())
-        table.add_row(reasons, escape(owner), escape("\n".join(_steps([next_step(item) for item in own]))))
-    return table
+        rows.append((reasons, owner, _steps([next_step(item) for item in own])))
+    return rows
 
 
 def _steps(steps: Sequence[str]) -> list[str]:
