@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from averment.core.period import from_iso
 from averment.core.words import Status
 from averment.evidence.package.layout import record_name
 from averment.evidence.report import PeriodReport
@@ -215,7 +216,7 @@ ACTIONS = Sheet(
         Column("Where", 40, lambda row: row.where),
         Column("Steps", 60, lambda row: _lines(row.steps)),
         Column("Owner", 22, lambda row: row.owner),
-        Column("Due (inclusive)", 16, lambda row: row.due and row.due.isoformat()),
+        Column("Due (inclusive)", 16, lambda row: row.due),
         Column("Evidence of (UTC)", 19, lambda row: row.known_since),
         Column("Record", 38, lambda row: row.record and _record(row)),
     ),
@@ -287,7 +288,7 @@ WAIVERS = Sheet(
         Column("Control", 12, _control),
         Column("Resource", 45, lambda row: row.resource),
         Column("State", 22, lambda row: row.state),
-        Column("Until (inclusive)", 16, lambda row: row.until.isoformat()),
+        Column("Until (inclusive)", 16, lambda row: row.until),
         Column("Accepts (findings)", 17, lambda row: row.accepts),
         Column("Owner", 22, lambda row: row.owner),
         Column("Approver", 22, lambda row: row.approver),
@@ -308,7 +309,7 @@ ATTESTATIONS = Sheet(
         Column("By", 24, lambda row: row.by),
         Column("Role", 22, lambda row: row.role),
         Column("Given (UTC)", 19, lambda row: row.effective_at),
-        Column("Valid until (UTC)", 21, lambda row: row.valid_until),
+        Column("Valid until (UTC)", 21, lambda row: from_iso(row.valid_until) if row.valid_until else "no end"),
         Column("Came by", 50, lambda row: row.origin),
         Column("SHA-256 of the workbook", 66, lambda row: row.workbook and row.workbook.get("sha256")),
     ),

@@ -12,7 +12,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -161,6 +161,7 @@ class _Writer:
         self._head = workbook.add_format(
             {"bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF", "text_wrap": True, "valign": "vcenter"}
         )
+        self._day = workbook.add_format({**top, "num_format": "yyyy-mm-dd", "align": "left"})
         self._time = workbook.add_format({**top, "num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
         number = {**top, "align": "right", "indent": 1}  # the text of the next column begins where a number ends: 18provenance
         self._count = workbook.add_format({**number, "num_format": "#,##0"})  # with places left open, Excel shows 32 as "32."
@@ -256,6 +257,8 @@ class _Writer:
             sheet.write_string(row, position, str(value), self._status[value])
         elif isinstance(value, datetime):
             sheet.write_datetime(row, position, _naive(value), self._time)
+        elif isinstance(value, date):
+            sheet.write_datetime(row, position, value, self._day)
         elif isinstance(value, int | float):
             sheet.write_number(row, position, value, self._count if isinstance(value, int) else self._share)
         else:
@@ -306,12 +309,12 @@ def _row_numbers(sheet: Sheet, report: PeriodReport) -> Mapping[str, int]:
     return {} if key is None else {key(row): number for number, row in enumerate(sheet.rows(report), start=1)}
 
 
-def _shown(column: Column, item: Any) -> str | int | float | datetime | Status | Link | None:
-    """What stands in the cell of ``item``: a number that Excel keeps, a time, a status, a link, or else text."""
+def _shown(column: Column, item: Any) -> str | int | float | date | Status | Link | None:
+    """What stands in the cell of ``item``: a number that Excel keeps, a day or time, a status, a link, or else text."""
     value = column.value(item)
     if value is None or value == "":
         return None
-    if isinstance(value, Link | Status | datetime):
+    if isinstance(value, Link | Status | date):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT:
         return value

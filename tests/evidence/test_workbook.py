@@ -34,6 +34,7 @@ from averment.evidence.sinks.workbook import WorkbookSink, workbook_bytes, write
 from averment.evidence.states import Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
+DAY = NOW.replace(hour=0, tzinfo=None)
 SHEETS = [
     "Summary",
     "Controls",
@@ -189,7 +190,7 @@ def test_a_full_disk_leaves_no_traceback(room: int, monkeypatch: pytest.MonkeyPa
 
 
 def test_values_arrive_as_what_they_are() -> None:
-    """Numbers are numbers, times are times, accounts keep their zero, statuses are words."""
+    """Numbers are numbers, days and times are such, by which one filters what is due before another; accounts keep their zero, statuses are words."""
     book = read(workbook_bytes(report()))
     [first, second] = rows(book["Evidence"])
     assert (first["Ledger index"], first["Account"], first["Effective (UTC)"]) == (0, "012345678901", NOW.replace(tzinfo=None))
@@ -202,16 +203,17 @@ def test_values_arrive_as_what_they_are() -> None:
     assert (claim["Estimate"], claim["Low"], claim["High"], claim["Verdict"]) == (0.98, 0.95, 0.99, "supported")
     [gap] = rows(book["Not assessed"])
     assert (gap["Why not"], gap["Owner"], gap["Last evidence (UTC)"]) == ("expired", "procurement", None)
-    assert rows(book["Waivers"])[0]["Until (inclusive)"] == "2026-11-20"
+    assert rows(book["Waivers"])[0]["Until (inclusive)"] == DAY
     assert rows(book["Findings"])[0]["State"] == "open"
     typed, filled = rows(book["Attestations"])
     assert (typed["By"], typed["Came by"], typed["SHA-256 of the workbook"]) == ("Ada", "given to averment attest", None)
     assert filled["Came by"] == "workbook n-7, sheet Questions, row 3, answered on 2026-11-19"
+    assert (typed["Valid until (UTC)"], filled["Valid until (UTC)"]) == (from_iso("2027-01-01T00:00:00Z").replace(tzinfo=None), "no end")
     assert (filled["By"], filled["SHA-256 of the workbook"]) == ("Bob", "cd" * 32)
     [sample] = rows(book["Samples"])
     assert (sample["Population"], sample["Size"], sample["Seed"]) == (3, 2, "7")
     waived, missing = rows(book["Plan of action"])
-    assert (waived["Due (inclusive)"], waived["Steps"], missing["Due (inclusive)"]) == ("2026-11-20", "Close it.", None)
+    assert (waived["Due (inclusive)"], waived["Steps"], missing["Due (inclusive)"]) == (DAY, "Close it.", None)
     [change] = rows(book["Changes"])
     assert (change["Before"], change["In this period"]) == ("not there", "open")
 
