@@ -262,6 +262,13 @@ class Graph:
             self.consulted.add(EVERYTHING)
         return found
 
+    def at(self, address: str, *types: str) -> Resource | None:
+        """The resource at ``address`` if it is of any of the CloudFormation ``types``."""
+        self.consulted.update(types)
+        self.want(types)
+        found = self._by_address.get(address)
+        return found if found is not None and found.type in types else None
+
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of any of the CloudFormation ``types``."""
         self.consulted.update(types)

@@ -7,8 +7,9 @@ and whatever isn't set here is unknown, neither a failure nor a pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -103,17 +104,35 @@ def listed(places: Mapping[str, SourceRef], said: str) -> Iterator[Problem]:
         yield Problem(f"{some}: {said}", places[names[0]], blocking=False)
 
 
-def owner_among(resources: Iterable[Resource], kind: str, name_key: str, value: Any) -> Resource | None:
-    """The resource of type ``kind`` that ``value`` names: by its literal name, or both written with the same expression."""
-    if value is None or (isinstance(value, Unknown) and not _comparable(value)):
-        return None
-    for resource in resources:
-        if resource.type != kind or resource.outside:
-            continue
-        name = resource.get(name_key)
-        if name == value or (isinstance(value, Unknown) and isinstance(name, Unknown) and name.template == value.template):
-            return resource
-    return None
+class Names:
+    """What the ``resources`` of one graph are called. Each is looked at once, also of those that are added later."""
+
+    def __init__(self, resources: dict[str, Resource]) -> None:
+        self._resources = resources
+        self._looked_at = 0
+        self._of_kind: dict[str, list[str]] = {}
+        self._named: dict[tuple[str, str], tuple[int, dict[Any, str]]] = {}
+
+    def owner(self, kind: str, name_key: str, value: Any) -> Resource | None:
+        """The resource of type ``kind`` that ``value`` names: by its literal name, or both written with the same expression."""
+        key = _key(kind, value)
+        address = self._by_name(kind, name_key).get(key) if key is not None else None
+        return self._resources[address] if address is not None else None
+
+    def _by_name(self, kind: str, name_key: str) -> dict[Any, str]:
+        new = list(islice(reversed(self._resources), len(self._resources) - self._looked_at))
+        self._looked_at += len(new)
+        for address in reversed(new):
+            if not self._resources[address].outside:
+                self._of_kind.setdefault(self._resources[address].type, []).append(address)
+        addresses = self._of_kind.get(kind, [])
+        done, found = self._named.get((kind, name_key), (0, {}))
+        for address in addresses[done:]:
+            key = _key(kind, self._resources[address].get(name_key))
+            if key is not None:
+                found.setdefault(key, address)
+        self._named[kind, name_key] = len(addresses), found
+        return found
 
 
 def link_owners(
@@ -127,6 +146,7 @@ def link_owners(
     ``owner`` finds the bucket of the graph that a value means. A name that is spelt out stays as it is, and so does a link to what is
     ``left_out`` (by address): defined, but not made.
     """
+    names = Names(resources)
     for resource in list(resources.values()):
         path = _LINKED.get(resource.type)
         if path is None:
@@ -138,7 +158,7 @@ def link_owners(
             if found is None and isinstance(value, Reference) and value.address not in resources and left_out(value.address):
                 return value
             if found is None and not isinstance(value, str) and resource.type == _POLICY:
-                found = _bucket_of_statements(resource.get("PolicyDocument"), resources)
+                found = _bucket_of_statements(resource.get("PolicyDocument"), resources, names)
             if found is None:
                 found = outsiders.owner(BUCKET, value, resource.address, place)
             return value if found is None or isinstance(value, str) else Reference(found.address)
@@ -148,7 +168,7 @@ def link_owners(
             resources[resource.address] = replace(resource, properties=changed)
 
 
-def _bucket_of_statements(document: Any, resources: Mapping[str, Resource]) -> Resource | None:
+def _bucket_of_statements(document: Any, resources: Mapping[str, Resource], names: Names) -> Resource | None:
     """The one bucket that all statements of a bucket's policy are about: S3 takes none that is about another."""
     written = document.get("Statement") if isinstance(document, Mapping) else None
     found: Resource | None = None
@@ -157,15 +177,16 @@ def _bucket_of_statements(document: Any, resources: Mapping[str, Resource]) -> R
         for entry in entries if isinstance(entries, list) else [entries]:
             bucket = resources.get(entry.address) if isinstance(entry, Reference) else None
             if bucket is None and isinstance(entry, str):
-                bucket = owner_among(resources.values(), BUCKET, NAMES[BUCKET], entry.partition(":::")[2].partition("/")[0])
+                bucket = names.owner(BUCKET, NAMES[BUCKET], entry.partition(":::")[2].partition("/")[0])
             if bucket is None or bucket.type != BUCKET or bucket.outside or (found is not None and found is not bucket):
                 return None
             found = bucket
     return found
 
 
-def open_urls(resources: Mapping[str, Resource]) -> Iterator[Resource]:
+def open_urls(resources: dict[str, Resource]) -> Iterator[Resource]:
     """Function URLs that ask nobody who they are, of functions that weren't read: what stands behind them can't be told."""
+    names = Names(resources)
     for url in resources.values():
         if url.type != "AWS::Lambda::Url" or url.get("AuthType") == "AWS_IAM":
             continue
@@ -173,7 +194,7 @@ def open_urls(resources: Mapping[str, Resource]) -> Iterator[Resource]:
         if isinstance(function, str):
             function = function.rsplit(":function:", 1)[-1].partition(":")[0]
         linked = isinstance(function, Reference) and function.address in resources
-        if not linked and owner_among(resources.values(), "AWS::Lambda::Function", "FunctionName", function) is None:
+        if not linked and names.owner("AWS::Lambda::Function", "FunctionName", function) is None:
             yield url
 
 

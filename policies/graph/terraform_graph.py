@@ -15,12 +15,12 @@ from averment.policies.graph.outside import (
     ACCESS_GRANTS,
     PERMISSION_SETS,
     UNJUDGED,
+    Names,
     Outsiders,
     Place,
     link_owners,
     listed,
     open_urls,
-    owner_among,
 )
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
@@ -106,6 +106,7 @@ class _Build:
         self.written = {item.address: item for item in found}
         self.resources: dict[str, Resource] = {}
         self.outsiders = Outsiders(self.resources)
+        self.names = Names(self.resources)
         self.unjudged: dict[str, SourceRef] = {}
         self.settled: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self.problems: list[Problem] = []
@@ -206,7 +207,7 @@ class _Build:
             found = self.resources.get(value.address)
             if found is not None and found.type == kind:
                 return found
-        return owner_among(self.resources.values(), kind, name_key, value)
+        return self.names.owner(kind, name_key, value)
 
     def through(self, link: Reference) -> Reference:
         """A link to a bucket's setting means the bucket: their ids are its name (used to force an order of creation)."""

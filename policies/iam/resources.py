@@ -22,6 +22,12 @@ def bucket_name(bucket: Resource) -> str | Unknown | None:
     return name if isinstance(name, str | Unknown) else None
 
 
+def plain_name(bucket: Resource) -> str | None:
+    """The bucket's name, if it is known and stands for itself: then ``names_reached`` tells whether a statement may reach its objects."""
+    name = bucket_name(bucket)
+    return name if isinstance(name, str) and not any(sign in name for sign in "*?$/") else None
+
+
 def reaches_objects(statement: Statement, bucket: Resource) -> Truth:
     """Whether the statement's ``Resource`` or ``NotResource`` takes in objects of ``bucket``."""
     if statement.not_resources is not None:

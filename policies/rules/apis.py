@@ -7,22 +7,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from averment.policies.graph.memo import per_graph
+from averment.policies.graph.memo import per_graph, per_resource_and
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, parsed_json
 from averment.policies.iam.carriers import Carrier, identity_documents
 from averment.policies.iam.document import Statement
-from averment.policies.iam.resources import every_bucket, reaches_objects
+from averment.policies.iam.resources import every_bucket, names_reached, plain_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.storage import listed, same_bucket
 
-FUNCTION = "AWS::Lambda::Function"
+FUNCTION, ROLE = "AWS::Lambda::Function", "AWS::IAM::Role"
 REST_METHOD, REST_API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
 ROUTE, HTTP_API, HTTP_INTEGRATION = "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration"
 URL = "AWS::Lambda::Url"
 GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSource"
 DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
-DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, ROLE, "AWS::IAM::ManagedPolicy")
 """What a rule names as neighbours that asks who may write through a door."""
 
 TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"
@@ -86,9 +86,7 @@ def function_at(value: Any, graph: Graph) -> Resource | None:
         return next(named, None)
     if isinstance(value, str) and value:
         name = value.removesuffix("/invocations").rsplit(":function:", 1)[-1].partition(":")[0]
-        for function in graph.of_type(FUNCTION):
-            if function.get("FunctionName") == name or function.address == value:
-                return function
+        return graph.at(value, FUNCTION) or next(iter(graph.holding(FUNCTION, "FunctionName", name)), None)
     return None
 
 
@@ -127,12 +125,20 @@ def another_takes_uploads(function: Resource, role: Resource, graph: Graph) -> b
 
     Then that is the one for which the role may write, and what the others may do says nothing about them.
     """
+    return bool(_asking(graph).get(role.address, set()) - {function.address})
+
+
+@per_graph
+def _asking(graph: Graph) -> dict[str, set[str]]:
+    """The functions behind a way in that is called after uploading or presigning, by the role that they run as (all by address)."""
+    found: dict[str, set[str]] = {}
     behind = functions_behind_doors(graph)
-    return any(
-        other is not function and role_of(other, graph) is role and any(asks_for_uploads(door, other) for door in behind[other.address])
-        for other in graph.of_type(FUNCTION)
-        if other.address in behind
-    )
+    for function in graph.of_type(FUNCTION) if behind else ():
+        if any(asks_for_uploads(door, function) for door in behind.get(function.address, ())):
+            role = role_of(function, graph)
+            if role is not None:
+                found.setdefault(role.address, set()).add(function.address)
+    return found
 
 
 def role_of(function: Resource, graph: Graph) -> Resource | None:
@@ -146,9 +152,7 @@ def role_at(value: Any, graph: Graph) -> Resource | None:
     if isinstance(found, Resource):
         return found
     if isinstance(value, str):
-        name = value.rsplit("/", 1)[-1]
-        roles = graph.of_type("AWS::IAM::Role")
-        return next((role for role in roles if role.address == value or role.get("RoleName") == name), None)
+        return graph.at(value, ROLE) or next(iter(graph.holding(ROLE, "RoleName", value.rsplit("/", 1)[-1])), None)
     return None
 
 
@@ -161,14 +165,24 @@ def grant_of(
     variable), or where whoever asks says to which bucket (``anywhere``): a broad grant alone doesn't say that the bucket is used.
     Neither does one that can't be resolved.
     """
-    told = function is not None and is_told_of(function, bucket)
-    for carrier in identity_documents(holder, graph):
-        for statement in carrier.document.of_effect("Allow"):
-            effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
-            reached = all_of((effect, statement.covers_action(action), reaches_objects(statement, bucket)))
-            if (reached is True and (anywhere or every_bucket(statement) is None)) or (reached is not False and told):
-                return carrier, statement
+    name = plain_name(bucket)
+    for carrier, statement, names in _allowed(holder, None, graph):
+        if name is not None and names is not None and name not in names:
+            continue
+        effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+        reached = all_of((effect, statement.covers_action(action), reaches_objects(statement, bucket)))
+        if reached is True and (anywhere or every_bucket(statement) is None):
+            return carrier, statement
+        if reached is not False and function is not None and is_told_of(function, bucket):
+            return carrier, statement
     return None
+
+
+@per_resource_and
+def _allowed(holder: Resource, _: None, graph: Graph) -> list[tuple[Carrier, Statement, frozenset[str] | None]]:
+    """What ``holder`` is allowed, with the names of the only buckets that each statement may reach: read once, not for each bucket."""
+    documents = identity_documents(holder, graph)
+    return [(carrier, allow, names_reached(allow)) for carrier in documents for allow in carrier.document.of_effect("Allow")]
 
 
 def is_told_of(function: Resource, bucket: Resource) -> bool:

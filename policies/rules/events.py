@@ -12,7 +12,7 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import CREATIONS, REASONS, compared
-from averment.policies.rules.takers import NAME_KEYS, Idle, exists, idle, is_arn, takes
+from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -205,7 +205,7 @@ def _kept(entry: Any, graph: Graph) -> Truth:
     if own not in (None, ""):
         return own if isinstance(own, Unknown) else True
     arn = entry.get("Arn")
-    target = graph.target(arn) or next((item for item in graph.of_type(*NAME_KEYS) if isinstance(arn, str) and is_arn(item, arn)), None)
+    target = graph.target(arn) or (named_by(arn, graph) if isinstance(arn, str) else None)
     if target is None or isinstance(target, Unknown):
         return Unknown(f"whether {describe(arn)} has a dead-letter queue: it is not part of what was read")
     return any_of((*(_set(target.get(key)) for key in _KEEPING), *_on_failure(target, graph)))

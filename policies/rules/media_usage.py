@@ -12,7 +12,7 @@ from averment.policies.graph.model import Graph, Resource
 from averment.policies.graph.text import HOLE, hole
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
 from averment.policies.iam.partitions import is_identity_pools, service_of
-from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
+from averment.policies.iam.resources import every_bucket, names_reached, plain_name, reaches_objects
 from averment.policies.rules.grants import Grant, grants_of
 
 _FACES = (
@@ -80,9 +80,8 @@ def uses(graph: Graph) -> dict[str, Use]:
     named: dict[str, list[Resource]] = {}
     unnamed: list[Resource] = []
     for bucket in buckets:
-        name = bucket_name(bucket)
-        plain = isinstance(name, str) and not any(sign in name for sign in "*?$/")
-        (named.setdefault(str(name), []) if plain else unnamed).append(bucket)
+        name = plain_name(bucket)
+        (named.setdefault(name, []) if name is not None else unnamed).append(bucket)
     for role in graph.of_type("AWS::IAM::Role") if buckets else ():
         carriers = list(identity_documents(role, graph))
         work = _work(role, carriers)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from averment.core.scope import MediaRole
 from averment.core.words import Verdict
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import doors_to
 from averment.policies.iam.document import Statement
@@ -27,7 +28,7 @@ from averment.policies.rules.apis import (
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
 from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
-from averment.policies.rules.takers import lets_through, reads
+from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, lets_through, reads
 
 _NAMES = {"AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
 _WRITES = frozenset({"PUT", "POST", "*"})
@@ -94,7 +95,7 @@ def _at(value: object, graph: Graph) -> Resource | None:
         found = graph.target(value)
         return found if isinstance(found, Resource) else None
     name = value.rsplit(":", 1)[-1]
-    named = (resource for kind, key in _NAMES.items() for resource in graph.of_type(kind) if resource.get(key) == name)
+    named = (resource for kind, key in _NAMES.items() for resource in graph.holding(kind, key, name))
     return graph.get(value) or next(named, None)
 
 
@@ -107,16 +108,26 @@ def _told(bucket: Resource) -> Iterator[object]:
 
 def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
     """Where ``resource`` passes on what it is told (subscribers, readers of a queue, dead-letter queues), and whether it does."""
-    for subscription in graph.of_type("AWS::SNS::Subscription"):
-        if _at(subscription.get("TopicArn"), graph) is resource:
-            yield subscription.get("Endpoint"), lets_through(subscription)
-    for mapping in graph.of_type("AWS::Lambda::EventSourceMapping"):
-        if _at(mapping.get("EventSourceArn"), graph) is resource:
-            yield mapping.get("FunctionName"), reads(mapping)
+    yield from _fed(graph).get(resource.address, ())
     for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
         value = resource.get(key)
         if isinstance(value, Mapping):
             yield value.get(inner), True
+
+
+@per_graph
+def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
+    """What subscribes to each topic and reads each queue (links and ARNs) and whether it is told, by the address of the topic or queue."""
+    found: dict[str, list[tuple[object, Truth]]] = {}
+    for subscription in graph.of_type(SUBSCRIPTION):
+        topic = _at(subscription.get("TopicArn"), graph)
+        if topic is not None:
+            found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription)))
+    for mapping in graph.of_type(MAPPING):
+        queue = _at(mapping.get("EventSourceArn"), graph)
+        if queue is not None:
+            found.setdefault(queue.address, []).append((mapping.get("FunctionName"), reads(mapping)))
+    return found
 
 
 def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | None:
@@ -164,17 +175,27 @@ def perhaps(outcome: Outcome, bucket: Resource, doubt: Unknown) -> Outcome:
 def _writing_functions(bucket: Resource, context: Context) -> Iterator[tuple[Resource, Door]]:
     """Functions behind an API that may write to ``bucket``, with the way in through which uploads can come."""
     graph = context.graph
-    behind = functions_behind_doors(graph)
-    for function in graph.of_type(FUNCTION):
-        entries = [door for door in behind.get(function.address, ()) if takes_uploads(door, function)]
-        door = next((door for door in entries if asks_for_uploads(door, function)), entries[0] if entries else None)
-        role = role_of(function, graph) if door is not None else None
-        if door is None or role is None or grant_of(role, "s3:PutObject", bucket, graph, function) is None:
+    for function, door, role in _taking_uploads(graph):
+        if grant_of(role, "s3:PutObject", bucket, graph, function) is None:
             continue
         if not asks_for_uploads(door, function) and another_takes_uploads(function, role, graph):
             continue
         if not _uploads_elsewhere(bucket, function, role, context):
             yield function, door
+
+
+@per_graph
+def _taking_uploads(graph: Graph) -> list[tuple[Resource, Door, Resource]]:
+    """The functions behind an API through which uploads can come, each with the way in and the role that it runs as."""
+    found: list[tuple[Resource, Door, Resource]] = []
+    behind = functions_behind_doors(graph)
+    for function in graph.of_type(FUNCTION):
+        entries = [door for door in behind.get(function.address, ()) if takes_uploads(door, function)]
+        door = next((door for door in entries if asks_for_uploads(door, function)), entries[0] if entries else None)
+        role = role_of(function, graph) if door is not None else None
+        if door is not None and role is not None:
+            found.append((function, door, role))
+    return found
 
 
 def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, context: Context) -> bool:

@@ -75,11 +75,6 @@ def found_at(value: Any, graph: Graph) -> Resource | None:
     return _by_arn(value, graph) if isinstance(value, str) else None
 
 
-def is_arn(resource: Resource, arn: str) -> bool:
-    """Whether ``arn`` is that of ``resource``."""
-    return resource.address == arn or _is_named(resource, arn)
-
-
 def idle(value: Any, graph: Graph) -> Idle | Unknown | None:
     """Why whatever ``value`` means never takes up what it is told; None if it does, or isn't among what was read."""
     return _idle(found_at(value, graph), graph, frozenset())
@@ -221,14 +216,15 @@ def _named_in(texts: tuple[str, str, str], resource: Resource) -> tuple[str, str
 
 def _by_arn(value: str, graph: Graph) -> Resource | None:
     """The resource at the address ``value``, or the function, queue or topic with this ARN."""
-    named = (resource for resource in graph.of_type(*NAME_KEYS) if _is_named(resource, value))
-    return graph.get(value) or next(named, None)
+    return graph.get(value) or named_by(value, graph)
 
 
-def _is_named(resource: Resource, arn: str) -> bool:
-    """Whether ``arn`` is that of ``resource``, or of a version or an alias of a function that it is."""
+def named_by(arn: str, graph: Graph) -> Resource | None:
+    """The function, queue or topic with this ``arn``, or of which it is a version or an alias.
+
+    The address of one that is deployed says whose it is: another account may have one of the name.
+    """
     plain = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
-    if resource.address.startswith("arn:"):  # it is deployed, and its address says whose it is: another account may have one of the name
-        return plain == resource.address
-    name = resource.get(NAME_KEYS[resource.type])
-    return isinstance(name, str) and plain.rsplit(":", 1)[-1] == name
+    name = plain.rsplit(":", 1)[-1]
+    named = (one for kind, key in NAME_KEYS.items() for one in graph.holding(kind, key, name) if not one.address.startswith("arn:"))
+    return graph.at(plain, *NAME_KEYS) or next(named, None)

@@ -21,11 +21,11 @@ from averment.policies.graph.outside import (
     NAMES,
     PERMISSION_SETS,
     UNJUDGED,
+    Names,
     Outsiders,
     link_owners,
     listed,
     open_urls,
-    owner_among,
 )
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.amplify import arguments_beside
@@ -114,7 +114,8 @@ class _Template:
         resources = {resource.address: resource for resource in self.made()}
         outsiders = Outsiders(resources)
         linked_by_name(resources)
-        link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.stacks.names.__contains__)
+        names = Names(resources)
+        link_owners(resources, lambda value: _bucket(value, resources, names), outsiders, self.stacks.names.__contains__)
         urls = {url.address: url.source for url in open_urls(resources)}
         graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
         for call in service_calls(graph):
@@ -333,12 +334,12 @@ def _has_macro(value: Any, depth: int = 0) -> bool:
     return isinstance(value, LinedList) and depth < MAX_DEPTH and any(_has_macro(item, depth + 1) for item in value)
 
 
-def _bucket(value: Any, resources: Mapping[str, Resource]) -> Resource | None:
+def _bucket(value: Any, resources: Mapping[str, Resource], names: Names) -> Resource | None:
     """The bucket of the template that ``value`` links to or names."""
     found = resources.get(value.address) if isinstance(value, Reference) else None
     if found is not None and found.type == BUCKET:
         return found
-    return owner_among(resources.values(), BUCKET, NAMES[BUCKET], value)
+    return names.owner(BUCKET, NAMES[BUCKET], value)
 
 
 def normal(value: Any, *, verbatim: bool = False) -> Any:

@@ -12,6 +12,7 @@ from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import Carrier, identity_documents, unread_policies
 from averment.policies.iam.patterns import overlap
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import role_at
 from averment.policies.rules.endpoints import shown
 from averment.policies.rules.face_source import one_of
 from averment.policies.rules.grants import INVOKING, MATCHING, Grant, about_identity, grants_of
@@ -182,8 +183,7 @@ def _role(function: Resource, graph: Graph) -> Resource | Unknown | None:
         return target
     if not isinstance(value, str):
         return None
-    found = graph.get(value) or next((role for role in graph.of_type(ROLE) if role.get("RoleName") == value.rsplit("/", 1)[-1]), None)
-    return found or Unknown(f"the role {value} is not part of what was read")
+    return role_at(value, graph) or Unknown(f"the role {value} is not part of what was read")
 
 
 def _name(function: Resource) -> str:

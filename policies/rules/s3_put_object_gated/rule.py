@@ -26,7 +26,7 @@ from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.guests import GUEST_NEIGHBOURS, given_to_guests, lets_guests_in, perhaps_given_to_guests
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.resources import bucket_name, every_bucket, may_be_everywhere, names_reached, reaches_objects
+from averment.policies.iam.resources import every_bucket, may_be_everywhere, names_reached, plain_name, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -296,9 +296,8 @@ class _Buckets:
 def _buckets(graph: Graph) -> _Buckets:
     found = _Buckets(tuple(graph.of_type(BUCKET)), {}, [])
     for place, bucket in enumerate(found.all):
-        name = bucket_name(bucket)
-        plain = isinstance(name, str) and not any(sign in name for sign in "*?$/")
-        (found.named.setdefault(str(name), []) if plain else found.unnamed).append(place)
+        name = plain_name(bucket)
+        (found.named.setdefault(name, []) if name is not None else found.unnamed).append(place)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
@@ -316,16 +317,15 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
 
 def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Iterator[Truth]:
     """Whether each function that new objects lead to, and that has ``role``, is told of them and may run."""
-    for function in graph.of_type(FUNCTION):
-        if function.address in told and role_of(function, graph) is role:
-            yield all_of((told[function.address], runs(function)))
+    for address, reached in told.items():
+        function = graph.at(address, FUNCTION)
+        if function is not None and role_of(function, graph) is role:
+            yield all_of((reached, runs(function)))
 
 
 def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
     """Roles that users of an identity pool or another identity provider assume."""
-    for role in context.graph.of_type(HOLDER_TYPES[0]):
-        if not _federated(role, context.graph):
-            continue
+    for role in _federated(context.graph):
         found = grant_of(role, ACTION, bucket, context.graph)
         if found is None or _allows_clean_only(found[1], context) or _own_folder(found[1]):
             continue
@@ -333,11 +333,15 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
         yield _Reader(f"users of an identity provider (role {role.address})", where, grant=found[1])
 
 
-def _federated(role: Resource, graph: Graph) -> bool:
-    """Whether people assume ``role`` through Cognito's identity pools."""
-    statements = trust(role).of_effect("Allow")
-    pools = any(isinstance(value, str) and is_identity_pools(value) for statement in statements for _, value in statement.principals or ())
-    return pools and any(True for _ in identity_documents(role, graph))
+@per_graph
+def _federated(graph: Graph) -> list[Resource]:
+    """The roles that people assume through Cognito's identity pools, of those that any policy belongs to."""
+    return [role for role in graph.of_type(HOLDER_TYPES[0]) if _of_pools(role) and any(True for _ in identity_documents(role, graph))]
+
+
+def _of_pools(role: Resource) -> bool:
+    principals = (value for statement in trust(role).of_effect("Allow") for _, value in statement.principals or ())
+    return any(isinstance(value, str) and is_identity_pools(value) for value in principals)
 
 
 def _own_folder(statement: Statement) -> bool:
