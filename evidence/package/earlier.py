@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[Path]:
 
 
 def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Compared:
-    """What the changes are told from, out of the package in the folder ``package``. ``keys`` are those of its log (``verify.read_key``);
+    """What the changes are told from, out of the package in the folder ``package``. ``keys`` are those of its log (``handed_over.read_key``);
     without any it must be of the log of ``ledger``, and this ledger's keys count.
 
     Raises:

@@ -9,7 +9,7 @@ from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.package import layout
-from averment.evidence.package.verify import read_key
+from averment.evidence.package.handed_over import read_key
 from averment.evidence.record import Record
 
 

@@ -44,44 +44,7 @@ from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated, own_key, signed_by_others
 
-__all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
-
-
 _LEFT_BY_LOOKING = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-
-
-def read_key(path: Path) -> Callable[[str], VerifierKey]:
-    """A public key file that an auditor hands over, PEM or a verifier key string; the name of a PEM key is the log's.
-
-    Raises:
-        BadInputError: it is neither.
-    """
-    data = read_file(path)
-    try:
-        if b"-----BEGIN" in data:  # perhaps behind a byte order mark, or words about the key
-            der = der_of_pem(data)
-            return lambda origin: VerifierKey(origin, der)
-        key = VerifierKey.parse(data.decode("utf-8-sig"))
-    except (BadInputError, UnicodeDecodeError) as error:
-        message = error.message if isinstance(error, BadInputError) else "is not text"
-        raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over a PEM public key or a .vkey file") from error
-    return lambda _: key
-
-
-def read_checkpoint(path: Path) -> bytes:
-    """An earlier checkpoint that an auditor kept and hands over. Whose it is, and what it commits to, is for the steps to say.
-
-    Raises:
-        BadInputError: the file is no checkpoint of any log.
-    """
-    data = read_file(path)
-    try:
-        Checkpoint.parse(SignedNote.parse(data).text)
-    except VerificationError as error:
-        raise BadInputError(
-            error.message, where=SourceRef(file=str(path)), fix="hand over the checkpoint.txt of an earlier package"
-        ) from error
-    return data
 
 
 def verify_package(
@@ -90,7 +53,7 @@ def verify_package(
     earlier: Sequence[bytes] = (),
     vouching: Vouching | None = None,
 ) -> Verification:
-    """Verify the folder ``package``. ``keys`` are the auditor's (``read_key``), ``earlier`` the bytes of earlier checkpoints, ``vouching``
+    """Verify the folder ``package``. ``keys`` are the auditor's (``handed_over.read_key``), ``earlier`` the bytes of earlier checkpoints, ``vouching``
     what is asked of witnesses and of a timestamp.
 
     Raises:

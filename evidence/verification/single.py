@@ -30,7 +30,7 @@ _MAX_UNNAMED_BYTES = 64 * 1024 * 1024
 def verify_proof(
     path: Path, keys: Sequence[Callable[[str], VerifierKey]], vouching: Vouching | None = None
 ) -> tuple[Verification, Record | None]:
-    """Verify the proof in ``path`` with the ``keys`` of its log (``verify.read_key``); the record, if it is genuine.
+    """Verify the proof in ``path`` with the ``keys`` of its log (``handed_over.read_key``); the record, if it is genuine.
 
     Raises:
         BadInputError: the file can't be read or is no proof, or no key was handed over, without which a proof shows nothing.

@@ -94,7 +94,7 @@ def export(
 def _compared(earlier: Path, keys: Sequence[AnyPath], ledger: Ledger) -> Compared:
     """What an earlier package says, once it has verified."""
     from averment.evidence.package.earlier import opened, read_earlier
-    from averment.evidence.package.verify import read_key
+    from averment.evidence.package.handed_over import read_key
 
     given = [read_key(Path(path)) for path in keys]
     with opened(earlier) as folder:

@@ -16,7 +16,8 @@ from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import read_witness_key
 from averment.evidence.package.files import read_file
-from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
+from averment.evidence.package.handed_over import read_checkpoint, read_key
+from averment.evidence.package.verify import verify_package
 from averment.evidence.record import Record
 from averment.evidence.verification.single import verify_proof
 from averment.evidence.verification.steps import Problem, Verification, only_unread

@@ -14,7 +14,7 @@ from averment.cli.common import config_option, note, organisation_for, stderr, s
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
-from averment.evidence.package.verify import read_checkpoint, read_key
+from averment.evidence.package.handed_over import read_checkpoint, read_key
 
 if TYPE_CHECKING:
     from averment.core.organisation import Organisation

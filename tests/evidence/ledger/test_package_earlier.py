@@ -22,7 +22,8 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import earlier as module
 from averment.evidence.package import layout
 from averment.evidence.package.earlier import opened, read_earlier
-from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.package.handed_over import read_key
+from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 
 RULE, ASSESSMENT = "s3-put-object-gated", "SM-UPL-03/iac"

@@ -35,7 +35,8 @@ from averment.evidence.ledger.checkpoint import Checkpoint, VerifierKey, sign_no
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.rotation import rotate
 from averment.evidence.package import layout, standalone
-from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
+from averment.evidence.package.handed_over import read_checkpoint, read_key
+from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Gathering, Kind, Population
 from averment.evidence.verification.steps import Problem

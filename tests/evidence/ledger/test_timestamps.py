@@ -30,8 +30,9 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.rotation import rotate
 from averment.evidence.ledger.timestamp import read_certificates, request_stamp, stamp_name, stamped_bytes, verify_stamp
 from averment.evidence.package import standalone
-from averment.evidence.package.verify import Vouching, verify_package
+from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
+from averment.evidence.verification.vouching import Vouching
 
 # Without `certs`: rfc3161-client refuses the order in which openssl puts further certificates.
 SETTINGS = """

@@ -27,11 +27,11 @@ from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, Signe
 from averment.evidence.ledger.merkle import EMPTY_ROOT
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.witness import BehindError, RemoteWitness, Witness
-from averment.evidence.package.verify import Vouching, verify_package
+from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import StoreError
-from averment.evidence.verification.vouching import cosigners
+from averment.evidence.verification.vouching import Vouching, cosigners
 
 ORIGIN = "example.com/shop"
 THEN = datetime(2026, 12, 1, 12, tzinfo=UTC)
