@@ -34,13 +34,12 @@ def load_catalogue(
     organisation: Organisation | None = None,
     *,
     catalog: Traversable | None = None,
-    frameworks: Traversable | None = None,
     kept: Store | None = None,
 ) -> Catalogue:
     """The controls that ``organisation`` selects, tailored by its overlays, with the frameworks they refer to.
 
-    Without an organisation: every control as shipped. ``catalog`` and ``frameworks`` replace the shipped folders;
-    ``kept`` may recall what the shipped ones say.
+    Without an organisation: every control as shipped. ``catalog`` replaces the shipped folder;
+    ``kept`` may recall what the shipped files say.
 
     Raises:
         BadInputError: a file breaks its schema, an id stands twice or isn't its file's name, a selection or an overlay
@@ -58,7 +57,7 @@ def load_catalogue(
             tailored.append(wanted)
     _check_overlays(controls, organisation, document)
     left_out = tuple(control.id for control in controls if control.id not in selected)
-    return Catalogue(tuple(tailored), _frameworks(organisation, load_frameworks(frameworks, kept=kept), document), left_out)
+    return Catalogue(tuple(tailored), _frameworks(organisation, load_frameworks(kept=kept), document), left_out)
 
 
 def _frameworks(organisation: Organisation, found: dict[str, Framework], document: Located) -> dict[str, Framework]:

@@ -18,7 +18,7 @@ unnamed. ``line`` is exact, ``message`` a part of the finding's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult, check_graphs
-from averment.policies.graph.model import Graph
 from averment.policies.interface import Finding, Rule
 from averment.policies.surfaces.registry import load_graphs
 
@@ -129,10 +128,7 @@ def _expectation(document: Located, index: int, name: str, value: Any) -> Expect
     return Expectation(name, Verdict(value), where)
 
 
-Load = Callable[[Path], Iterable[Graph]]
-
-
-def run_case(case: Case, rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, load: Load = load_graphs) -> list[str]:
+def run_case(case: Case, rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue) -> list[str]:
     """Every way in which ``case`` doesn't hold, as sentences; empty if it does.
 
     Raises:
@@ -141,7 +137,7 @@ def run_case(case: Case, rules: Sequence[Rule], organisation: Organisation, cata
     rule = next((rule for rule in rules if rule.id == case.rule), None)
     if rule is None:
         raise BadInputError(f"there is no rule '{case.rule}'", where=case.where, fix="see: averment rules list")
-    graphs = list(load(case.path))
+    graphs = list(load_graphs(case.path))
     if not graphs:
         return [f"{case.where}: there is no configuration in {case.path}"]
     if case.overall is not None:

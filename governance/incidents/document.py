@@ -96,13 +96,8 @@ def markdown(document: Document) -> str:
     """``document`` as Markdown that GitHub and MkDocs read alike; nothing of its text is read as markup."""
     parts = [f"# {_md(document.title)}", _md(document.lead)]
     for section in document.sections:
-        parts += section_markdown(section)
+        parts += [f"## {_md(section.title)}", *(_block_md(block) for block in section.blocks)]
     return "\n\n".join(parts) + "\n"
-
-
-def section_markdown(section: Section, level: int = 2) -> list[str]:
-    """A section's heading and blocks."""
-    return [f"{'#' * level} {_md(section.title)}", *(_block_md(block) for block in section.blocks)]
 
 
 def _block_md(block: Block) -> str:

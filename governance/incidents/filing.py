@@ -37,13 +37,13 @@ class Act:
     now: datetime
 
     @classmethod
-    def at_moment(cls, by: str, at: datetime | None = None, now: datetime | None = None) -> Act:
+    def at_moment(cls, by: str, at: datetime | None) -> Act:
         """An act of the role ``by`` at ``at`` (None: now).
 
         Raises:
             BadInputError: ``at`` is to come.
         """
-        moment = now or utc_now()
+        moment = utc_now()
         when = at or moment
         if when > moment:
             raise BadInputError(f"{iso(when)} is to come: only what has happened is recorded", fix="give the time in UTC, ending in Z")

@@ -48,10 +48,9 @@ def look_alikes(
     place: str,
     *,
     limit: int | None = None,
-    nearest: int = DISTANCE,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Record:
-    """The record of which images at ``place`` (a folder, or ``s3://bucket/prefix``) look like a preserved one: at most ``nearest`` bits differ.
+    """The record of which images at ``place`` (a folder, or ``s3://bucket/prefix``) look like a preserved one: at most ``DISTANCE`` bits differ.
 
     Raises:
         BadInputError: closed, or no such place.
@@ -84,13 +83,13 @@ def look_alikes(
         if digest is None:
             unread[str(reason)] += 1
             continue
-        matches += [row for number, hashed in wanted.items() if (row := _match(number, hashed, item.name, digest, nearest))]
-    return _record(incident, act, place, matches, unread, seen, cut, nearest, sorted(wanted), without)
+        matches += [row for number, hashed in wanted.items() if (row := _match(number, hashed, item.name, digest))]
+    return _record(incident, act, place, matches, unread, seen, cut, sorted(wanted), without)
 
 
-def _match(number: str, wanted: str, name: str, digest: str, nearest: int) -> dict[str, JSON] | None:
+def _match(number: str, wanted: str, name: str, digest: str) -> dict[str, JSON] | None:
     bits = distance(wanted, digest)
-    return {"item": number, "name": visible(name), "distance": bits} if bits <= nearest else None
+    return {"item": number, "name": visible(name), "distance": bits} if bits <= DISTANCE else None
 
 
 def _hash_of(read: Callable[[], Read]) -> tuple[str | None, str | None]:
@@ -108,7 +107,6 @@ def _record(
     unread: Counter[str],
     seen: int,
     cut: bool,
-    nearest: int,
     wanted: Sequence[str],
     without: Mapping[str, JSON],
 ) -> Record:
@@ -125,10 +123,10 @@ def _record(
         "not_compared": dict(without),
         "matches": [dict(row) for row in listed[:MAX_MATCHES]],
         "not_listed": max(0, len(listed) - MAX_MATCHES),
-        "method": f"pHash of {BITS} bits, at most {nearest} differ; finds what was recompressed or scaled, not what was cropped",
+        "method": f"pHash of {BITS} bits, at most {DISTANCE} differ; finds what was recompressed or scaled, not what was cropped",
         "unreadable": dict(unread.most_common(_REASONS)),
     }
     population = Population("images", None if cut else seen, seen - unreadable, cut or bool(unreadable))
     return file_step(
-        incident.id, Step.ANALYSE, act, payload, population=population, problems=tuple(problems), query={"place": place, "limit": nearest}
+        incident.id, Step.ANALYSE, act, payload, population=population, problems=tuple(problems), query={"place": place, "limit": DISTANCE}
     )

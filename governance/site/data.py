@@ -33,6 +33,8 @@ from averment.policies.own_rules import own_folders, rules_of
 from averment.policies.waivers import checkov_id
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = 5
+"""Days of the law register that are told ahead."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,11 @@ class SiteData:
         codes = sorted({control.family for control in self.catalogue}, key=lambda code: (order.index(code) if code in order else 99, code))
         return [(code, FAMILIES.get(code, code), [c for c in self.catalogue if c.family == code]) for code in codes]
 
-    def upcoming(self, limit: int = 5) -> list[tuple[LawDate, int]]:
-        """The next dates of the law register, with the days until then."""
+    def upcoming(self) -> list[tuple[LawDate, int]]:
+        """The next days of the law register, with the days until then."""
         register = sorted(law_register(self.catalogue), key=lambda item: (item.on, item.framework))  # stable: else as the files list them
         ahead = [(item, (item.on - self.today).days) for item in register if item.on >= self.today]
-        days = sorted({item.on for item, _ in ahead})[:limit]
+        days = sorted({item.on for item, _ in ahead})[:_AHEAD]
         return [(item, left) for item, left in ahead if item.on in days]
 
 

@@ -162,9 +162,9 @@ def _by_now(ledger: Ledger, incident: Incident, size: int) -> Incident:
     return incident.followed_by(ledger.entry(index) for index in range(size, ledger.size))
 
 
-def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:
+def clock_table(running: Iterable[Clock]) -> Table:
     """Clocks with the time that is left, the soonest first."""
-    moment = now or utc_now()
+    moment = utc_now()
     table = Table("Duty", "Standing", "Due by", "Left", "Who", "Why", box=box.SIMPLE_HEAD, pad_edge=False)
     for clock in running:
         left = "" if clock.due_by is None else left_of(clock.due_by, moment)

@@ -35,13 +35,13 @@ class Located:
         return SourceRef(self.file, self.lines.get(path, 1))
 
 
-def load_yaml(path: Path, *, name: str | None = None, tags: TagReader | None = None) -> Located:
+def load_yaml(path: Path, *, name: str | None = None) -> Located:
     """Read one YAML document from ``path``; ``name`` is what errors call the file.
 
     Raises:
         BadInputError: unreadable, not UTF-8, not YAML, unknown tag, duplicate key, several documents, too deep or too large.
     """
-    return parse_yaml(read_text(path), name or str(path), tags=tags)
+    return parse_yaml(read_text(path), name or str(path))
 
 
 def parse_yaml(text: str, name: str, *, tags: TagReader | None = None) -> Located:

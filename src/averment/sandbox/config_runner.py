@@ -43,14 +43,14 @@ class RuleRun:
     unrecorded: tuple[str, ...]
 
 
-def run_rule(rule_name: str, handler: Handler, *, region: str | None = None) -> RuleRun:
+def run_rule(rule_name: str, handler: Handler) -> RuleRun:
     """Run the custom Lambda rule ``rule_name`` on every resource in its scope, or once if it is periodic.
 
     Raises:
         BadInputError: no such rule, or not a custom Lambda rule.
         IncompleteError: the embedded Config is out of reach.
     """
-    config = client("config", region=region)
+    config = client("config")
     rule = _rule(config, rule_name)
     events, unrecorded = invocations(config, rule)
     return run_function(rule, handler, events, unrecorded, config.meta.region_name)
@@ -152,11 +152,8 @@ def items(config: Any, resource_type: str, *, deleted: bool = False) -> Iterator
         token = {"nextToken": page["nextToken"]}
 
 
-def change(item: JSON, *, status: str | None = None) -> JSON:
-    """The invoking event of a change: ``item`` (from the API) under the names that events use, its values parsed.
-
-    ``status`` replaces the item's (``ResourceDeleted``).
-    """
+def change(item: JSON) -> JSON:
+    """The invoking event of a change: ``item`` (from the API) under the names that events use, its values parsed."""
     supplementary = item.get("supplementaryConfiguration") or {}
     return {
         "configurationItemDiff": None,
@@ -170,7 +167,7 @@ def change(item: JSON, *, status: str | None = None) -> JSON:
             "configurationItemCaptureTime": _stamp(item["configurationItemCaptureTime"]),
             "configurationStateId": int(item["configurationStateId"]),
             "awsAccountId": item["accountId"],
-            "configurationItemStatus": status or item["configurationItemStatus"],
+            "configurationItemStatus": item["configurationItemStatus"],
             "resourceType": item["resourceType"],
             "resourceId": item["resourceId"],
             "resourceName": item.get("resourceName"),

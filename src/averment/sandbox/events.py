@@ -50,38 +50,26 @@ class LambdaContext:
         return 60_000
 
 
-def pump(
-    queue_url: str,
-    handler: Handler,
-    *,
-    function_name: str = "scan",
-    batch_size: int = 10,
-    visibility_timeout: int | None = None,
-    wait_seconds: int = 0,
-    region: str | None = None,
-) -> Pumped:
+def pump(queue_url: str, handler: Handler) -> Pumped:
     """Drain the queue at ``queue_url`` through ``handler`` and count.
 
-    A batch whose handler raises stays in the queue and shows again after ``visibility_timeout`` seconds (the queue's own when
-    None); one whose handler returns ``{"batchItemFailures": [{"itemIdentifier": <message id>}]}`` stays as far as it names
+    A batch whose handler raises stays in the queue and shows again after the queue's visibility timeout; one whose handler returns ``{"batchItemFailures": [{"itemIdentifier": <message id>}]}`` stays as far as it names
     messages (an empty identifier, or one that isn't in the batch, fails the whole batch, as with ``ReportBatchItemFailures``).
-    Stops when a receive comes back empty, after at most ``wait_seconds`` (0 to 20) of long polling.
+    Stops when a receive comes back empty.
     """
-    sqs = client("sqs", region=region)
+    sqs = client("sqs")
     arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     home, account = arn.split(":")[3:5]
-    context = LambdaContext(function_name, f"arn:aws:lambda:{home}:{account}:function:{function_name}")
-    options: dict[str, Any] = {"VisibilityTimeout": visibility_timeout} if visibility_timeout is not None else {}
+    context = LambdaContext("scan", f"arn:aws:lambda:{home}:{account}:function:scan")
     seen: set[str] = set()
     total = Pumped()
     while True:
         messages = sqs.receive_message(
             QueueUrl=queue_url,
-            MaxNumberOfMessages=batch_size,
-            WaitTimeSeconds=wait_seconds,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=0,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
-            **options,
         ).get("Messages", [])
         fresh = [message for message in messages if message["MessageId"] not in seen]
         if not fresh:  # empty, or only what failed already and is visible again

@@ -73,8 +73,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def template_error(reason: str, code: str = "ConformancePackTemplateValidationException") -> Any:
+def template_error(reason: str) -> Any:
     """The service's refusal of a template."""
+    code = "ConformancePackTemplateValidationException"
     return refused(code, f"Invalid conformance pack template provided. Errors found: [{reason}]. Fix your template and try again.")
 
 
