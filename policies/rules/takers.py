@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of
+from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of, trust
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.apis import FUNCTION, function_at
 from averment.policies.rules.filters import let_by_criteria, let_by_policy
@@ -117,7 +117,11 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | 
         return _stopped(taker)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
-        return _least(_readers(taker, graph, on), lambda: None if taker.address in _polled(graph) else nobody)
+        polled = taker.address in _polled(graph)
+        found = _least(_readers(taker, graph, on), lambda: None if polled else nobody)
+        if isinstance(found, Idle) and polled:
+            return Unknown(f"{found.why}; whether whoever else may receive from {taker.address} reads it can't be told")
+        return found
     if taker.type == TOPIC:
         return _least(_subscribers(taker, graph, on), lambda: Unknown(f"nobody subscribes to {taker.address} in what was read"))
     return None
@@ -185,15 +189,29 @@ def _by_source(graph: Graph) -> dict[str, list[Resource]]:
 
 @per_graph
 def _polled(graph: Graph) -> frozenset[str]:
-    """The queues, by address, from which a policy lets somebody receive that names them: a worker of which nothing else tells."""
+    """The queues, by address, from which a policy lets somebody receive that names them: a worker of which nothing else tells.
+
+    A function isn't one by its role alone: it is Lambda that receives for it, and an event source mapping tells it to.
+    """
     found: set[str] = set()
     for resource in graph.of_type(*_HOLDING):
         for carrier in carriers_of(resource, graph):
+            if carrier.holders and all(_only_lambdas(holder) for holder in carrier.holders):
+                continue
             for statement in carrier.document.of_effect("Allow"):
                 if statement.covers_action("sqs:ReceiveMessage") is True:
                     named = (_source(value, QUEUE, graph) for value in statement.resources or ())
                     found.update(queue.address for queue in named if queue is not None)
     return frozenset(found)
+
+
+def _only_lambdas(holder: Resource | Unknown) -> bool:
+    """Whether nobody but Lambda's functions can have the role ``holder``."""
+    if isinstance(holder, Unknown) or holder.type != HOLDER_TYPES[0]:
+        return False
+    document = trust(holder)
+    named = [value for statement in document.of_effect("Allow") for _, value in statement.principals or (("", None),)]
+    return bool(named) and not list(document.unknown) and all(value == "lambda.amazonaws.com" for value in named)
 
 
 def _source(value: Any, kind: str, graph: Graph) -> Resource | None:

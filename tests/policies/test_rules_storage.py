@@ -816,19 +816,33 @@ def test_a_published_bucket_to_which_browsers_may_upload_is_a_question(tmp_path:
     assert "whether browsers upload to it" in found.message or verdict is not Verdict.UNKNOWN
 
 
+OFF = "{Old: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, Enabled: false}}}"
+
+
 @pytest.mark.parametrize(
-    ("resource", "verdict"), [("!GetAtt Queue.Arn", Verdict.PASS), ("'*'", Verdict.UNKNOWN), ("!GetAtt Other.Arn", Verdict.UNKNOWN)]
+    ("resource", "service", "events", "verdict"),
+    [
+        pytest.param("!GetAtt Queue.Arn", "ecs-tasks.amazonaws.com", "{}", Verdict.PASS, id="a worker"),
+        pytest.param("'*'", "ecs-tasks.amazonaws.com", "{}", Verdict.UNKNOWN, id="of every queue"),
+        pytest.param("!GetAtt Other.Arn", "ecs-tasks.amazonaws.com", "{}", Verdict.UNKNOWN, id="of another"),
+        pytest.param("!GetAtt Queue.Arn", "lambda.amazonaws.com", "{}", Verdict.UNKNOWN, id="a function whose mapping isn't here"),
+        pytest.param("!GetAtt Queue.Arn", "[lambda.amazonaws.com, ec2.amazonaws.com]", "{}", Verdict.PASS, id="a server, too"),
+        pytest.param("!GetAtt Queue.Arn", "ecs-tasks.amazonaws.com", OFF, Verdict.UNKNOWN, id="a worker in place of a function"),
+        pytest.param("!GetAtt Queue.Arn", "lambda.amazonaws.com", OFF, Verdict.FAIL, id="a function that is off"),
+    ],
 )
-def test_a_worker_that_polls_is_known_by_a_policy_that_names_the_queue(tmp_path: Path, resource: str, verdict: Verdict):
-    """What runs on ECS or a server reads without an event source mapping; who may read every queue says nothing of this one."""
+def test_a_worker_that_polls_is_known_by_a_policy_that_names_the_queue(
+    tmp_path: Path, resource: str, service: str, events: str, verdict: Verdict
+):
+    """What runs on ECS or a server reads without an event source mapping, and a function doesn't; who may read every queue says nothing of this one."""
     text = (
-        SAM_SCANNER.format(told=BY_QUEUE, events="{}")
+        SAM_SCANNER.format(told=BY_QUEUE, events=events)
         + f"""\
   Other: {{Type: AWS::SQS::Queue}}
   Worker:
     Type: AWS::IAM::Role
     Properties:
-      AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Principal: {{Service: ecs-tasks.amazonaws.com}}, Action: 'sts:AssumeRole'}}]}}
+      AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Principal: {{Service: {service}}}, Action: 'sts:AssumeRole'}}]}}
       Policies:
         - PolicyName: read
           PolicyDocument: {{Statement: [{{Effect: Allow, Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], Resource: {resource}}}]}}
