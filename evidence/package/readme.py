@@ -56,6 +56,9 @@ details ul { margin: 0; padding-left: 1.2rem; }
   :root { color-scheme: light; }
   body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
   table { font-size: 8pt; }
+  td { min-width: 5rem; }
+  td[data-head="Why"] { width: 32%; }
+  td[data-head="References"] { width: 26%; }
   thead { display: table-header-group; }
   tr, pre { break-inside: avoid; }
   h2 { break-after: avoid; }

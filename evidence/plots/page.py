@@ -34,7 +34,13 @@ h2, p, li { overflow-wrap: anywhere; } dt { font-weight: 600; } dd { margin: 0 0
   .supported, .holds { color: #4ac26b; } .refuted, .broken { color: #ff8a80; }
   .inconclusive, .could-not-be-checked, .not-tested { color: #e8a33d; }
 }
-@media print { :root { color-scheme: light; } }
+@page { size: A4; margin: 14mm; }
+@media print {
+  :root { color-scheme: light; }
+  body { font-size: 10pt; margin: 0; max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; }
+  tr { break-inside: avoid; }
+}
 """
 
 
