@@ -1,4 +1,4 @@
-"""Removing at collection what evidence doesn't need: e-mail and IP addresses and secrets in policies always, account ids by choice.
+"""Removing at collection what evidence doesn't need: e-mail and IP addresses and secrets always, account ids by choice.
 
 What was removed is counted, so that a reader knows that a value was there. A value is replaced as a whole; nothing about it
 (length, hash) is kept, because few IP addresses and account ids can hide behind a hash.
@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from itertools import count
 
 from averment.core.canonical import JSON
+from averment.evidence.collectors.secrets import SECRET, without_secrets
 
 _EMAIL = re.compile(
     r"[\w.%+\-][\w.%+'\-]{0,63}(?:@|%40)[^\W_](?:(?:[^\W_]|[.\-]){0,250}[^\W_])?\.(?:xn--[a-z0-9\-]{2,59}|[^\W\d_]{2,24})", re.IGNORECASE
@@ -31,7 +32,7 @@ _NOBODY = frozenset({"0.0.0.0", "::", "255.255.255.255"})  # noqa: S104 - "from 
 
 
 def redact(value: JSON, hidden: MutableMapping[str, int], *, accounts: Sequence[str] | None) -> JSON:
-    """``value`` with addresses replaced; ``hidden`` counts them by what they were.
+    """``value`` with addresses and secrets replaced; ``hidden`` counts them by what they were.
 
     ``accounts``: None leaves account ids; otherwise these, and those in ARNs, keep only their last four digits.
     """
@@ -50,8 +51,8 @@ def redact(value: JSON, hidden: MutableMapping[str, int], *, accounts: Sequence[
 
 
 def is_cut(text: str) -> bool:
-    """Whether ``text`` holds what ``redact`` puts for an address that it removed: it isn't the name of anything any more."""
-    return any(f"[{what}]" in text for what in (_MAIL, _IP))
+    """Whether ``text`` holds what ``redact`` puts for an address or a secret that it removed: it isn't the name of anything any more."""
+    return any(f"[{what}]" in text for what in (_MAIL, _IP, SECRET))
 
 
 def hide_account(account: str) -> str:
@@ -66,6 +67,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
+    text = without_secrets(text, lambda what: _count(what, hidden))  # before addresses, as a host may make one of a password
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(lambda _: _count(_MAIL, hidden), text)
     if ":" in text:  # first, because an IPv6 address may end in an IPv4 one
