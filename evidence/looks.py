@@ -14,7 +14,7 @@ from averment.core.words import ClaimVerdict
 from averment.detector.claims.fields import SAYS_NOTHING
 from averment.detector.claims.interface import ONE_SIDED, POPULATIONS, Look, Looks
 from averment.detector.claims.registry import claim_type
-from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, leaves_nothing_out, read_plan, spent_share
+from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, read_plan, spent_share
 from averment.evidence.claims import AskedClaim
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -24,8 +24,8 @@ class LookBook:
 
     A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same
     figure of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
-    and so is timing one round more. Looks at the same figure of a population with another name are handed over as well: whether it is the same
-    one, the claim knows once it has opened it (``sequential``). What could not be tested, showed nothing to infer from, or was a census is
+    and so is timing one round more. Looks at the same figure of a population with another name, of other rows or under other transforms are handed over as
+    well: whether they put the same question, the claim knows once it has opened the population (``sequential``). What could not be tested, showed nothing to infer from, or was a census is
     no look; a verdict without an interval is one, and so is a figure that is bounded on one side only. ``root`` is the folder from which places
     are told that aren't absolute.
     """
@@ -41,8 +41,7 @@ class LookBook:
         if _inferred(record):
             spec = record.query["claim"]
             figure, measure = _figure(spec)
-            whole = _whole(spec) if _of_all_rows(spec) or leaves_nothing_out(spec, record.payload.get("inputs")) else None
-            self._made.append(_Made(figure, measure, record, _look(record), whole))
+            self._made.append(_Made(figure, measure, record, _look(record), _loosely(spec)))
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
@@ -51,22 +50,22 @@ class LookBook:
         own = [made for made in self._made if made.concerns(figure, controls)]
         others = [made for made in self._made if not made.concerns(figure, controls)]
         kin = [made.look for made in others if made.measure == measure]
-        all_rows = _whole(asked.spec)
-        whole = [made.look for made in others if made.measure != measure and made.whole == all_rows]
+        loosely, (rows, ways) = _loosely(asked.spec), _rows_and_ways(asked.spec)
+        near = [made.look for made in others if made.measure != measure and made.loosely == loosely]
         looks = tuple(made.look for made in own)
-        return Looks(looks, self._now, kin=tuple(kin), whole=tuple(whole), all_rows=_of_all_rows(asked.spec), root=self._root)
+        return Looks(looks, self._now, kin=tuple(kin), near=tuple(near), rows=rows, ways=ways, root=self._root)
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations; ``whole`` is that without the
-    statement's labels as well, if they left no row out."""
+    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations; ``loosely`` is that without the
+    statement's labels and transforms as well."""
 
     figure: bytes
     measure: bytes
     record: Record
     look: Look
-    whole: bytes | None = None
+    loosely: bytes
 
     def concerns(self, figure: bytes, controls: frozenset[str]) -> bool:
         return self.figure == figure or not controls.isdisjoint(self.record.controls)
@@ -88,14 +87,18 @@ def _figure(spec: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return canonical_json(told), canonical_json({name: value for name, value in told.items() if name not in POPULATIONS})
 
 
-def _whole(spec: Mapping[str, Any]) -> bytes:
-    """The figure of ``spec`` without the names of its populations and the labels of their rows."""
-    return _figure({name: value for name, value in spec.items() if name != "where"})[1]
+def _loosely(spec: Mapping[str, Any]) -> bytes:
+    """The figure of ``spec`` without the names of its populations, the labels of their rows, and the transforms."""
+    told = _told({name: value for name, value in spec.items() if name != "looks"})
+    return canonical_json({name: value for name, value in told.items() if name not in {*POPULATIONS, "where", "transforms"}})
 
 
-def _of_all_rows(spec: Mapping[str, Any]) -> bool:
-    """Whether the statement picks no rows among those that its figure is of."""
-    return not _told({name: value for name, value in spec.items() if name != "looks"}).get("where")
+def _rows_and_ways(spec: Mapping[str, Any]) -> tuple[dict[str, str], frozenset[bytes]]:
+    """The labels that the statement picks rows by, among those that its figure is of, and the transforms that it names."""
+    told = _told({name: value for name, value in spec.items() if name != "looks"})
+    rows, ways = told.get("where"), told.get("transforms")
+    labels = {str(column): str(value) for column, value in rows.items()} if isinstance(rows, Mapping) else {}
+    return labels, frozenset(canonical_json(way) for way in ways) if isinstance(ways, list) else frozenset()
 
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,6 +111,7 @@ def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _look(record: Record) -> Look:
     spec, payload = record.query["claim"], record.payload
+    rows, ways = _rows_and_ways(spec)
     look, interval = payload.get("look") or {}, payload.get("interval") or {}
     confidence, both = spec.get("confidence", DEFAULT_CONFIDENCE), interval.get("confidence")
     level = (1 + both) / 2 if isinstance(both, int | float) else None  # an interval has a bound at this level on either side
@@ -120,6 +124,8 @@ def _look(record: Record) -> Look:
         record.id,
         spent_share(look, float(confidence), level) if known else None,
         _within(spec),
+        rows,
+        ways,
     )
 
 

@@ -116,7 +116,7 @@ class Look:
     """An earlier test of a claim: when, at what, with which seed; its number and its record where they are known.
 
     ``share`` is the part that it spent of the error that its claim allowed (None: nothing says so), ``within`` the stretch over which its claim
-    counted looks (None: for good).
+    counted looks (None: for good). ``rows`` are the labels that its statement picked rows by, ``ways`` the transforms that it named.
     """
 
     at: datetime
@@ -126,6 +126,8 @@ class Look:
     record: str = ""
     share: float | None = None
     within: timedelta | None = None
+    rows: Mapping[str, str] = field(default_factory=dict)
+    ways: frozenset[bytes] = frozenset()
 
     @property
     def media(self) -> str | None:
@@ -139,9 +141,9 @@ class Look:
 class Looks:
     """The earlier tests of one claim, oldest first, as they stand at the moment ``now``.
 
-    ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``whole`` were
-    at the same figure of all rows, though the statement's labels were others: they count where today's leave out no row either, or say nothing
-    (``all_rows``). ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
+    ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``near`` were at
+    the same figure of other ``rows`` or in other ``ways`` than today's: they count where these are mostly the same rows, and the ones' ways are among the
+    others'. ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
     is no earlier look at the same, whatever else they have in common. ``recorded`` is what a record says of the look that it was: who runs
     it again takes that look, and no other. ``root`` is the folder from which places are told that aren't absolute.
     """
@@ -150,8 +152,9 @@ class Looks:
     now: datetime | None = None
     media: str | None = None
     kin: tuple[Look, ...] = ()
-    whole: tuple[Look, ...] = ()
-    all_rows: bool = False
+    near: tuple[Look, ...] = ()
+    rows: Mapping[str, str] = field(default_factory=dict)
+    ways: frozenset[bytes] = frozenset()
     recorded: Mapping[str, Any] | None = None
     root: Path = field(default_factory=Path)
 

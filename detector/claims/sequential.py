@@ -16,6 +16,11 @@ give it, or what is left if that is less, and with nothing left it is inconclusi
 its own and today's, and never if it was made without one. Parts are of the ``a`` of the look's own claim, so the looks at one figure that were
 made at a confidence of at least ``c`` spend no more than ``1 - c`` together.
 
+What counts as a look at the same question: one from which today's answer could have been seen. So bars, sizes and units make no other one; nor do labels
+that leave at least ``MOSTLY`` of the rows in common, whatever they are called, nor transforms of which some were named and now others beside them, or
+fewer: each of several is tested by itself. Otherwise whoever looks every week names a column more each time, and has first looks for good. Of other rows,
+and of labels of which no record says how many rows they left out, nothing was seen.
+
 A population is the same one under another name if it lies in the same place, has the same frame, or is linked by such looks to one that does.
 One that was copied elsewhere under another name and changed there can't be told from a new one.
 
@@ -53,6 +58,9 @@ _PLACE = "where"
 _LEFT_OUT = "left_out"  # follows from the frame and the manifest
 _SIDES = ("reference", "present")
 _KNOWN_BY = ("population", "scores", _PLACE, "frame", "sha256")  # of a file of scores the name and the digest
+MOSTLY = 0.9
+"""Of the rows of two looks: so large a part in common makes them the same question, for what the one showed the other would have."""
+
 _GRAIN = 1e-6
 """Of a share: what rounding in a record may take from it or add."""
 
@@ -200,11 +208,7 @@ def level(
     plan = read_plan(spec)
     if looks.recorded is not None:
         return _recorded(looks.recorded, confidence, plan)
-    made = [
-        look
-        for look in _counted(looks, inputs, whole=looks.all_rows or leaves_nothing_out(spec, inputs))
-        if not _lapsed(look, plan, looks.now)
-    ]
+    made = [look for look in _counted(looks, inputs) if not _lapsed(look, plan, looks.now)]
     same: dict[object, list[Look]] = {}
     for index, look in enumerate(made):
         same.setdefault(_data(look) if repeatable else index, []).append(look)
@@ -284,18 +288,33 @@ def _lapsed(look: Look, plan: LookPlan, now: datetime | None) -> bool:
     return now - look.at > max(plan.within, look.within)
 
 
-def leaves_nothing_out(spec: Mapping[str, Any], inputs: Mapping[str, Any] | None) -> bool:
-    """Whether the statement's labels (``where``) left no row out of what ``inputs`` tell of, as far as that is known: then they make no other figure."""
-    if not spec.get("where"):
-        return True
+def _kept(rows: Mapping[str, str], inputs: Mapping[str, Any] | None) -> float | None:
+    """The share of all rows that the labels ``rows`` kept of what ``inputs`` tell of; None where nobody knows."""
+    if not rows:
+        return 1.0
     facts = (inputs or {}).get(_SIDES[1], inputs)  # of two populations they are today's
-    return isinstance(facts, Mapping) and facts.get(_LEFT_OUT) == 0
+    left_out, count = (facts.get(_LEFT_OUT), facts.get("count")) if isinstance(facts, Mapping) else (None, None)
+    if left_out == 0:
+        return 1.0
+    return count / (count + left_out) if isinstance(count, int) and isinstance(left_out, int) and count else None
 
 
-def _counted(looks: Looks, inputs: Mapping[str, Any] | None, *, whole: bool) -> list[Look]:
-    """The earlier looks, with those of the kin that were at the same population under another name; and where this one is at the ``whole`` of it, with
-    those that were, too."""
-    found, rest = list(looks.earlier), [*looks.kin, *(looks.whole if whole else ())]
+def _same_question(look: Look, looks: Looks, inputs: Mapping[str, Any] | None) -> bool:
+    """Whether who saw the answer to the one saw the other's: the ways that one names are among the other's, and the rows mostly the same."""
+    ways, others = look.ways, looks.ways
+    if ways != others and not (ways and others and (ways <= others or others <= ways)):
+        return False
+    then, today = _kept(look.rows, look.inputs), _kept(looks.rows, inputs)
+    if then is None or today is None:
+        return False
+    nested = look.rows.items() <= looks.rows.items() or looks.rows.items() <= look.rows.items()
+    common = min(then, today) if nested else then + today - 1
+    return common >= MOSTLY * max(then, today)
+
+
+def _counted(looks: Looks, inputs: Mapping[str, Any] | None) -> list[Look]:
+    """The earlier looks, with those that put the same question to the same population: under another name, of mostly the same rows, in some of the ways or in more."""
+    found, rest = list(looks.earlier), [*looks.kin, *(look for look in looks.near if _same_question(look, looks, inputs))]
     known = [_sides(look.inputs, looks.root) for look in found] + ([] if inputs is None else [_sides(inputs, looks.root)])
     while linked := [look for look in rest if any(_linked(_sides(look.inputs, looks.root), sides) for sides in known)]:
         found += linked

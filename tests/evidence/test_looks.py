@@ -18,6 +18,7 @@ from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity
+from averment.detector.claims.sequential import level
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.evidence.claims import COLLECTOR, AskedClaim
 from averment.evidence.ledger.opening import open_ledger
@@ -251,6 +252,40 @@ def test_labels_that_leave_no_row_out_make_no_other_figure(tmp_path: Path, monke
         run(["prove", "claim.yaml", "--format", "json"])
         numbers.append(json.loads(capsys.readouterr().out)[0]["result"]["look"]["number"])
     assert numbers == [1, 2, 3, 4, 5, 1, 1]
+
+
+TRANSFORMED = {**SPEC, "type": "robustness"}
+
+
+@pytest.mark.parametrize(
+    ("first", "left", "now", "left_now", "same"),
+    [
+        ({"where": {"kind": "image"}}, 5, {}, 0, True),
+        ({"where": {"kind": "image"}}, 5, {"where": {"kind": "image", "site": "main"}}, 9, True),
+        ({"where": {"kind": "image"}}, 4, {"where": {"site": "main"}}, 6, True),  # whatever they pick by, nine rows in ten are the same
+        ({"where": {"split": "test", "site": "main"}}, 55, {"where": {"split": "test"}}, 51, True),
+        ({"where": {"kind": "image"}}, 5, {"where": {"site": "main"}}, 12, False),
+        ({"where": {"split": "test", "site": "main"}}, 55, {"where": {"split": "test", "kind": "image"}}, 55, False),
+        ({"where": {"site": "main"}}, 30, {}, 0, False),
+        ({"where": {"kind": "image"}}, None, {}, 0, False),
+        ({"transforms": [{"jpeg": 50}]}, 0, {"transforms": [{"resize": 0.5}, {"jpeg": 50}]}, 0, True),
+        ({"transforms": [{"jpeg": 50}, {"resize": 0.5}]}, 0, {"transforms": [{"jpeg": 50}], "where": {"kind": "image"}}, 5, True),
+        ({"transforms": [{"jpeg": 50}]}, 0, {"transforms": [{"resize": 0.5}]}, 0, False),
+        ({"transforms": [{"jpeg": 50}, {"resize": 0.5}]}, 0, {"transforms": [{"resize": 0.5}, {"blur": 2}]}, 0, False),
+    ],
+)
+def test_a_look_from_which_the_answer_could_be_seen_is_a_look_at_the_same_question(
+    first: dict[str, Any], left: int | None, now: dict[str, Any], left_now: int, same: bool
+) -> None:
+    """Whoever looked every week, at one label more or one transform fewer each time, had the level of a first look for good."""
+    base = TRANSFORMED if "transforms" in first else SPEC
+    told = {} if left is None else {"left_out": left}
+    made = record({**base, **first}, inputs={"population": "p", "frame": "f", "count": 100 - (left or 0), **told})
+    looks = LookBook([made], now=NOW).of(asked({**base, **now}))
+    inputs = {"population": "p", "frame": "g", "count": 2 * (100 - left_now), "left_out": 2 * left_now}
+    assert level({**base, **now}, 0.95, looks, inputs).number == (2 if same else 1)
+    elsewhere = {"population": "q", "frame": "g", "count": 100, "left_out": 0}
+    assert level({**base, **now}, 0.95, looks, elsewhere).number == 1
 
 
 def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
