@@ -103,7 +103,8 @@ def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
 def _as_it_says(result: ClaimResult, trace: Trace, looks: Looks) -> bool:
     """Whether the media are those of the look that the result says to repeat, if it does."""
     repeats = (result.look or {}).get("repeats")
-    return repeats is None or any(look.record == repeats and look.media == trace.digest() for look in looks.earlier)
+    known = (*looks.earlier, *looks.kin, *looks.near)
+    return repeats is None or any(look.record == repeats and look.media == trace.digest() for look in known)
 
 
 def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:

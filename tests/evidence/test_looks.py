@@ -236,6 +236,7 @@ def test_labels_that_leave_no_row_out_make_no_other_figure(tmp_path: Path, monke
     rows: dict[str, Any]
     for count, rows in (
         (20, {}),
+        (20, {"kind": "image"}),  # the very same media: the same look, which it took three runs to call a new one
         (25, {"kind": "image"}),
         (30, {"kind": "image", "split": "test"}),
         (35, {"label": "real"}),
@@ -251,7 +252,7 @@ def test_labels_that_leave_no_row_out_make_no_other_figure(tmp_path: Path, monke
         (tmp_path / "claim.yaml").write_text(json.dumps({**SPEC, "where": rows}))
         run(["prove", "claim.yaml", "--format", "json"])
         numbers.append(json.loads(capsys.readouterr().out)[0]["result"]["look"]["number"])
-    assert numbers == [1, 2, 3, 4, 5, 1, 1]
+    assert numbers == [1, 1, 2, 3, 4, 5, 1, 1]
 
 
 TRANSFORMED = {**SPEC, "type": "robustness"}
