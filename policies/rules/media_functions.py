@@ -13,6 +13,7 @@ from averment.policies.iam.carriers import Carrier, identity_documents
 from averment.policies.iam.document import Statement
 from averment.policies.iam.resources import bucket_name, every_bucket, reaches_objects
 from averment.policies.rules.grants import grants_of
+from averment.policies.rules.media_usage import LOOKING
 
 _BUCKET, _FUNCTION = "AWS::S3::Bucket", "AWS::Lambda::Function"
 _MOST_BUCKETS = 3
@@ -25,9 +26,6 @@ _AUXILIARY = re.compile(
 )
 """Words of buckets from which, or to which, a function that works on media takes or puts something else."""
 _TEXT = re.compile(rf"(?:^|[-_.])(?:{_TEXTS})(?:[-_.]|$)", re.IGNORECASE)
-_LOOKING = ("rekognition:DetectLabels", "rekognition:DetectFaces", "rekognition:DetectModerationLabels", "rekognition:DetectText")
-_MATCHING = ("rekognition:IndexFaces", "rekognition:SearchFacesByImage", "rekognition:CompareFaces")
-_STARTING = ("rekognition:StartLabelDetection", "rekognition:StartContentModeration", "rekognition:StartFaceDetection")
 _HANDLING = ("s3:DeleteObject", "s3:PutObjectTagging")
 """What whoever has looked at an object does to it, rather than to something that it makes of it."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -71,7 +69,7 @@ def _lookers(graph: Graph) -> list[tuple[str, list[Carrier]]]:
     found: list[tuple[str, list[Carrier]]] = []
     for role in graph.of_type("AWS::IAM::Role"):
         carriers = list(identity_documents(role, graph))
-        looking = next(grants_of(carriers, (*_LOOKING, *_MATCHING, *_STARTING)), None)
+        looking = next(grants_of(carriers, LOOKING), None)
         if looking is None or looking.everything:
             continue
         if any(_reads_all(statement) for carrier in carriers for statement in carrier.document.of_effect("Allow")):

@@ -21,17 +21,26 @@ _FACES = (
     "rekognition:SearchUsersByImage",
     "rekognition:CompareFaces",
 )
-_LOOKING = (
+LOOKING = (
     *_FACES,
     "rekognition:DetectFaces",
     "rekognition:DetectLabels",
     "rekognition:DetectModerationLabels",
     "rekognition:DetectText",
+    "rekognition:DetectCustomLabels",
+    "rekognition:DetectProtectiveEquipment",
     "rekognition:RecognizeCelebrities",
+    "rekognition:StartCelebrityRecognition",
     "rekognition:StartFaceDetection",
+    "rekognition:StartFaceSearch",
     "rekognition:StartContentModeration",
     "rekognition:StartLabelDetection",
+    "rekognition:StartMediaAnalysisJob",
+    "rekognition:StartPersonTracking",
+    "rekognition:StartSegmentDetection",
+    "rekognition:StartTextDetection",
 )
+"""What Rekognition does with pictures and video that lie in S3: faces and things, also by models of one's own."""
 _CONVERTING = ("mediaconvert:CreateJob", "elastictranscoder:CreateJob", "transcribe:StartTranscriptionJob")
 _CONVERTERS = frozenset({"mediaconvert", "elastictranscoder"})
 _MOST_BUCKETS = 3
@@ -102,7 +111,7 @@ def _work(role: Resource, carriers: Sequence[Carrier]) -> tuple[Use, tuple[str, 
     services, federated = _trusted(role)
     if any(is_identity_pools(provider) for provider in federated):
         return Use(f"people of an identity pool may write to it by {role.address}", uploads=True), ("s3:PutObject",)
-    looking = _first(carriers, _FACES) or _first(carriers, _LOOKING)
+    looking = _first(carriers, _FACES) or _first(carriers, LOOKING)
     if looking is not None:
         faces = looking.explicit and looking.action in _FACES
         return Use(f"{role.address} reads its objects and may call {looking.text}", faces=faces), ("s3:GetObject",)

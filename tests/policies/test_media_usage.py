@@ -124,6 +124,11 @@ def test_a_bucket_without_a_label_of_its_own_has_its_modules(tmp_path: Path):
     [
         (role("look", "lambda.amazonaws.com", allow("rekognition:DetectLabels"), allow("s3:GetObject", objects("x"))), MediaRole.PUBLISHED),
         (role("look", "lambda.amazonaws.com", allow("rekognition:*"), allow("s3:Get*", objects("x"))), MediaRole.PUBLISHED),
+        *(
+            (role("look", "lambda.amazonaws.com", allow(f"rekognition:{look}"), allow("s3:GetObject", objects("x"))), MediaRole.PUBLISHED)
+            for look in ("DetectCustomLabels", "StartTextDetection", "StartFaceSearch")
+        ),
+        (role("train", "lambda.amazonaws.com", allow("rekognition:CreateProject"), allow("s3:GetObject", objects("x"))), None),
         (
             role("convert", "lambda.amazonaws.com", allow("mediaconvert:CreateJob"), allow("s3:PutObject", objects("x"))),
             MediaRole.PUBLISHED,
