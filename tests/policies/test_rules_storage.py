@@ -186,6 +186,20 @@ def test_all_four_blocks_of_public_access_are_asked_for(tmp_path: Path, off: str
     assert off is None or off in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "properties", "warning"),
+    [
+        ("media-bucket-hardened", "WebsiteConfiguration: {IndexDocument: index.html}", "S3's website endpoint knows plain HTTP only"),
+        ("upload-provenance-tagged", "", "refuses whoever sends no tag yet, and every multipart upload"),
+    ],
+)
+def test_a_fix_that_shuts_somebody_out_says_so(tmp_path: Path, rule_id: str, properties: str, warning: str):
+    """Whoever copies a Deny from a report reads what it ends before it does."""
+    found = of_template(tmp_path, rule_id, f"  B: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-uploads, {properties}}}}}\n")
+    assert found.verdict is Verdict.FAIL
+    assert warning in (found.fix or "")
+
+
 READ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-photos/*"}
 OFFICE = {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}
 

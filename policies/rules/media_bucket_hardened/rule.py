@@ -147,10 +147,13 @@ def _access_block(bucket: Resource, role: MediaRole, context: Context) -> _Part:
     served = _served_to_all(bucket, context) if part.met is False and role is not MediaRole.UPLOAD else None
     if served is None:
         return part
-    warning = f"# {served}: this ends that, so let the CDN read it by an origin access control first\n"
+    return replace(part, fix=_with(f"{served}: this ends that, so let the CDN read it by an origin access control first", part), changes=())
+
+
+def _with(warning: str, part: _Part) -> tuple[str, str, str, dict[str, str]]:
     terraform, cloudformation, command, arguments = part.fix
-    told = {module: warning + text for module, text in arguments.items()}
-    return replace(part, fix=(warning + terraform, warning + cloudformation, warning + command, told), changes=())
+    told = {module: f"# {warning}\n{text}" for module, text in arguments.items()}
+    return f"# {warning}\n{terraform}", f"# {warning}\n{cloudformation}", f"# {warning}\n{command}", told
 
 
 def _served_to_all(bucket: Resource, context: Context) -> str | None:
@@ -197,7 +200,10 @@ def _tls(bucket: Resource, context: Context) -> _Part:
         verdicts.append(doubt)
     if BUCKET_POLICY in context.unread:
         verdicts.append(Unknown(f"{BUCKET_POLICY} could not be read: {context.unread[BUCKET_POLICY]}"))
-    return _Part(any_of(verdicts), f"doesn't refuse plain HTTP{near}", where, _TLS)
+    part = _Part(any_of(verdicts), f"doesn't refuse plain HTTP{near}", where, _TLS)
+    if bucket.get("WebsiteConfiguration") is None:
+        return part
+    return replace(part, fix=_with("S3's website endpoint knows plain HTTP only: this ends it, so serve the bucket by the CDN first", part))
 
 
 def _refuses_http(statement: Statement, bucket: Resource) -> Truth:
