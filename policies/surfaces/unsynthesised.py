@@ -17,12 +17,13 @@ _APPS = {
     "sst.config.ts": ("an SST app", None, None),
     "Pulumi.yaml": ("a Pulumi program", None, None),
     "Pulumi.yml": ("a Pulumi program", None, None),
-    "serverless.ts": ("a program of the Serverless Framework", None, None),
-    "serverless.js": ("a program of the Serverless Framework", None, None),
+    "serverless.ts": ("a program of the Serverless Framework", ".serverless", None),
+    "serverless.js": ("a program of the Serverless Framework", ".serverless", None),
     "terragrunt.hcl": ("a Terragrunt unit", None, None),
     "terragrunt.stack.hcl": ("a Terragrunt stack", None, None),
 }
-"""By the file that marks such a program: what it is, where it writes templates that are read, and what makes it write them."""
+"""By the file that marks such a program: what it is, where it writes templates that are read, and what makes it write them (None: what may ask for
+credentials, or a file that only bears the name)."""
 
 _STACK = ("a component of Terraform Stacks", None, None)
 _STACKS = (".tfcomponent.hcl", ".tfstack.hcl")
@@ -37,13 +38,19 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
         if app is None:
             continue
         what, folder, make = app
-        if folder is None:
-            given = (
-                ", and modules here are checked without what it gives them; a plan has it"
-                if what.startswith(("a Terragrunt", "a component"))
-                else ""
+        if folder is not None and any(path.is_relative_to(file.parent / folder) for path in read):
+            continue
+        if make is None:
+            yield Problem(
+                f"is {what}, which is not run: what it makes is not checked{_hint(what, folder)}", SourceRef(str(file)), blocking=False
             )
-            yield Problem(f"is {what}, which is not run: what it makes is not checked{given}", SourceRef(str(file)), blocking=False)
-        elif not any(path.is_relative_to(file.parent / folder) for path in read):
+        else:
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))
+
+
+def _hint(what: str, folder: str | None) -> str:
+    """Where what a program makes can be checked instead."""
+    if what.startswith(("a Terragrunt", "a component")):
+        return ", and modules here are checked without what it gives them; a plan has it"
+    return f"; serverless package writes the template to {folder}, which is read" if folder is not None else ""

@@ -28,6 +28,9 @@ SKIPPED = frozenset(
     }
 )
 """Folders that hold copies, caches, records or other people's packages."""
+_PACKAGED = ".serverless"
+_SERVERLESS = frozenset({"serverless.yml", "serverless.yaml"})
+"""The Serverless Framework keeps the template that it deployed last: of a file that is read, it says again what that said then."""
 _HISTORY = frozenset({".git", ".hg", ".svn"})
 """Not worth a word: every repository has one, and nothing of what is checked lies there."""
 
@@ -66,6 +69,7 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
             found.problems.append(Problem(f"the folder can't be read: {error.strerror}", SourceRef(str(here))))
             continue
         below: list[tuple[Path, int]] = []
+        packaged = not _SERVERLESS.isdisjoint(entry.name for entry in entries)
         for entry in entries:
             path = here / entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -73,6 +77,8 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
                     continue
                 if entry.name in SKIPPED:
                     found.skipped.append(f"{path} ({entry.name} folders are not read)")
+                elif entry.name == _PACKAGED and packaged:
+                    found.skipped.append(f"{path} (what the file beside it was packaged as is not read)")
                 elif depth >= MAX_DEPTH:
                     found.problems.append(Problem(f"folders deeper than {MAX_DEPTH} levels are not read", SourceRef(str(path))))
                 else:

@@ -223,3 +223,15 @@ def test_what_sam_builds_is_not_checked_beside_its_source(tmp_path: Path):
     (tmp_path / ".aws-sam" / "build").mkdir(parents=True)
     (tmp_path / ".aws-sam" / "build" / "template.yaml").write_bytes((tmp_path / "template.yaml").read_bytes())
     assert len(list(load_graphs(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(("source", "told"), [("serverless.yml", False), ("serverless.ts", True)])
+def test_what_the_serverless_framework_packaged_is_checked_where_nothing_else_says_it(tmp_path: Path, source: str, told: bool):
+    """``.serverless`` has the state of the last deployment: flaws that are mended beside it stood there still. Of a program it is all there is."""
+    (tmp_path / source).write_text("service: shop\nprovider: {name: aws}\nfunctions: {f: {handler: f.f}}\n", encoding="utf-8")
+    (tmp_path / ".serverless").mkdir()
+    template = "Resources:\n  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}\n"
+    (tmp_path / ".serverless" / "template.yaml").write_text(template, encoding="utf-8")
+    graphs = list(load_graphs(tmp_path))
+    assert any(graph.get("Uploads") is not None for graph in graphs) is told
+    assert [problem.reason for graph in graphs for problem in graph.problems] == []
