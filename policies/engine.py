@@ -116,6 +116,10 @@ class Options:
     cache: Cache | None = None
 
 
+_ELSEWHERE = "name what it writes (a template, a plan as JSON by --plan), or ask what it deployed at run time: averment rules deploy"
+"""What is left where all that is there are programs, which aren't run."""
+
+
 def select_rules(rules: Sequence[Rule], patterns: Sequence[str], catalogue: Catalogue) -> tuple[Rule, ...]:
     """The rules whose id, or a control of theirs, matches one of ``patterns``; all without patterns.
 
@@ -160,7 +164,11 @@ def check(
         to_make = [f"{problem.where} {problem.reason}" for problem in apps if problem.blocking]  # and how
         raise BadInputError(
             f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}{unread}",
-            fix=to_make[0] if to_make else "name the folder that holds the infrastructure code",
+            fix=to_make[0]
+            if to_make
+            else _ELSEWHERE
+            if "which is not run" in unread
+            else "name the folder that holds the infrastructure code",
         )
     run = _Run(chosen, organisation, _waivers(rules, organisation, catalogue, options))
     held = conditions(chosen, organisation) if options.cache is not None else None

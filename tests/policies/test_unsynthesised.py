@@ -24,6 +24,19 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
     assert "cdk synth" in capsys.readouterr().err.partition("fix:")[2]
 
 
+@pytest.mark.parametrize("marker", ["Pulumi.yaml", "terragrunt.hcl", "serverless.ts"])
+def test_what_no_command_writes_alone_is_refused_with_where_to_look(
+    marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another folder is no better: what the program writes, or what it deployed, can be checked."""
+    (tmp_path / marker).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "."]) == 2
+    fix = capsys.readouterr().err.partition("fix:")[2]
+    assert "--plan" in fix
+    assert "averment rules deploy" in fix
+
+
 @pytest.mark.parametrize(
     ("marker", "said", "code"),
     [
@@ -34,7 +47,7 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
         ("sst.config.ts", "SST app", 0),
         ("terragrunt.hcl", "without what it gives them", 0),
         ("uploads.tfcomponent.hcl", "without what it gives them", 0),
-        ("serverless.ts", "Serverless Framework", 0),
+        ("serverless.ts", "serverless package writes the template to .serverless", 0),
         ("amplify/backend.ts", "is an Amplify backend", 0),
         ("amplify/backend/storage/images/cli-inputs.json", "is the storage/images of an Amplify app", 0),
     ],
