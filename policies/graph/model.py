@@ -80,7 +80,7 @@ class Resource:
     paths (paths in the normal form). ``comments`` are comment lines inside the resource's block (waivers and skips).
     ``outside``: the resource is not among what was read, only settings and policies that others put on it; it has the address
     and place of the first of them, and whatever nobody set here is unknown, since whoever made it may have.
-    ``module``: the public module that makes it, where that isn't read, but known by its arguments (``terraform-aws-modules/s3-bucket``).
+    ``module``: the public module that makes it, if what its arguments mean is known (``terraform-aws-modules/s3-bucket``).
     """
 
     address: str

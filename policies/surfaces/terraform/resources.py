@@ -81,7 +81,7 @@ class Reader:
         self.defaults(block, instance, values)
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
-        words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.stands_for)
+        words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.public_name)
         self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), *words))
 
     def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ class ModuleInstance:
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
         self.path, self.caller = path, caller
-        self.stands_for = stands_for(module.folder)
-        self.shown_at = caller[1] if caller is not None and self.stands_for else None
+        self.public = stands_for(module.folder)
+        self.shown_at = caller[1] if caller is not None and self.public else None
         """The call to point at where the module's own text is a stand-in's."""
         self.hinges: Mapping[str, str] = hinges or {}
         """What its existence hangs on that isn't known, as ``TerraformResource.hinges`` has it."""
@@ -295,6 +296,17 @@ class ModuleInstance:
             self.loader.problems.append(Problem(reason, where))
             return Unknown(reason)
         return folder
+
+    @cached_property
+    def public_name(self) -> str:
+        """The public module that this is, read or stood in for, if its arguments are known; "" for any other."""
+        if self.public or self.caller is None:
+            return self.public
+        caller, block = self.caller
+        source = block.attributes.get("source")
+        text = evaluate(source.node, caller.env) if source is not None else None
+        known = stand_in(text, None) if isinstance(text, str) else None
+        return stands_for(known) if known is not None else ""
 
     def _stand_in(self, text: Any, block: Block) -> Path | None:
         """The folder that stands in for a public module; that it isn't the module itself is said, and what isn't looked at."""

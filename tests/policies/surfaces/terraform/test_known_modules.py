@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 
@@ -124,6 +125,18 @@ def test_what_a_fix_says_of_a_modules_bucket_can_be_written_by_the_caller(tmp_pa
     assert f"bucket      = module.uploads.{named}_id\n" in (judged(graph, "media-bucket-events-scanned").fix or "")
     subject = bucket_of(read(tmp_path, text))
     assert {planned(subject, change, graph) for change in found["media-bucket-hardened"].changes} == {None}
+
+
+def test_an_installed_copy_is_mended_by_its_call_too(tmp_path: Path):
+    """After ``terraform init`` the module itself is read: what to write is the same, and nobody writes it into the copy."""
+    copy = tmp_path / ".terraform" / "modules" / "uploads"
+    copy.mkdir(parents=True)
+    (copy / "main.tf").write_text('variable "bucket" {}\nresource "aws_s3_bucket" "this" {\n  bucket = var.bucket\n}\n', encoding="utf-8")
+    listed = {"Key": "uploads", "Source": f"registry.terraform.io/{S3}", "Version": "5.0.0", "Dir": ".terraform/modules/uploads"}
+    (copy.parent / "modules.json").write_text(json.dumps({"Modules": [listed]}), encoding="utf-8")
+    graph = read(tmp_path, bucket(""))
+    assert bucket_of(graph).source.file == str(copy / "main.tf")
+    assert "# in module.uploads\nversioning = {" in (judged(graph, "media-bucket-hardened").fix or "")
 
 
 def test_that_the_module_is_not_read_is_said_with_what_is_not_looked_at(tmp_path: Path):
