@@ -17,19 +17,26 @@ from averment.policies.rules.origins import DISTRIBUTION, Origin, is_open, name_
 CONTROL = "AWS::CloudFront::OriginAccessControl"
 _FUNCTION_EVENTS = ("viewer-request",)
 _LAMBDA_EVENTS = ("viewer-request", "origin-request", "origin-response")
-_TERRAFORM_GATE = """\
-function_association {
+_GATE = "# a function that refuses what isn't cleared; averment blueprints write edge has one"
+_TERRAFORM_GATE = f"""\
+{_GATE}
+function_association {{
   event_type   = "viewer-request"
-  function_arn = aws_cloudfront_function.verdict_gate.arn
-}"""
-_CLOUDFORMATION_GATE = """\
+  function_arn = aws_cloudfront_function.<verdict_gate>.arn
+}}"""
+_CLOUDFORMATION_GATE = f"""\
+{_GATE}
 FunctionAssociations:
   - EventType: viewer-request
-    FunctionARN: !GetAtt VerdictGate.FunctionMetadata.FunctionARN"""
-_TERRAFORM_ACCESS = "origin_access_control_id = aws_cloudfront_origin_access_control.media.id"
-_CLOUDFORMATION_ACCESS = """\
-OriginAccessControlId: !GetAtt MediaAccessControl.Id
-S3OriginConfig: {}"""
+    FunctionARN: !GetAtt <VerdictGate>.FunctionMetadata.FunctionARN"""
+_ACCESS = "# once the bucket's policy lets this distribution read, or every viewer is refused; in place of"
+_TERRAFORM_ACCESS = f"""\
+{_ACCESS} a custom_origin_config
+origin_access_control_id = aws_cloudfront_origin_access_control.<media>.id"""
+_CLOUDFORMATION_ACCESS = f"""\
+{_ACCESS} a CustomOriginConfig
+OriginAccessControlId: !GetAtt <MediaAccessControl>.Id
+S3OriginConfig: {{}}"""
 _COMMAND = "aws cloudfront update-distribution --id @ --if-match <ETag> --distribution-config file://distribution.json"
 
 
