@@ -22,8 +22,7 @@ from averment.policies.rules.takers import TAKERS
 ACTION = "s3:PutObject"
 _INVENTED = "s3:x-amz-meta-"
 
-_ELSE = """or send its events to a scanner instead: the policy refuses whoever sends no tag yet, and every multipart upload
-# (averment explain upload-provenance-tagged)"""
+_ELSE = "or send its events to a scanner instead: the policy refuses whoever sends no tag yet, and every multipart upload"
 _TERRAFORM = f"# in the policy of aws_s3_bucket.@, {_ELSE}\n{provenance_gate.TERRAFORM}"
 _CLOUDFORMATION = f"# in the AWS::S3::BucketPolicy of @, {_ELSE}\n{provenance_gate.CLOUDFORMATION}"
 _COMMAND = f"# in its bucket policy, {_ELSE}\n{provenance_gate.JSON}"
