@@ -33,7 +33,7 @@ class FaceCalls(CallCollector):
     may not have told everything: its result may still come.
 
     Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller: {"matches",
-    "alone", "after_liveness", "results"}}, "within_seconds", "history_from", "sources": [...], "notes": [text], "out_of", "summary": {"matches", "alone",
+    "alone", "after_liveness", "results"}}, "within_seconds", "told_with", "history_from", "sources": [...], "notes": [text], "out_of", "summary": {"matches", "alone",
     "after_liveness", "open", "results", "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results``
     were read without a match after.
     """
@@ -74,6 +74,7 @@ class FaceCalls(CallCollector):
                 "callers": rows,
                 "notes": [*_open(counts["open"]), *not_listed(total, len(kept), "face matches")],
                 "within_seconds": within,
+                "told_with": {} if within == WITHIN_SECONDS else {"summary.alone": _widened(within)},
                 "out_of": {"summary.alone": counts["alone"] + counts["after_liveness"]},
                 "summary": {
                     **{name: counts[name] for name in ("matches", "alone", "after_liveness", "open")},
@@ -85,6 +86,10 @@ class FaceCalls(CallCollector):
             }
             record = found.record(self, payload, Population("face matches", total, total))
         yield record
+
+
+def _widened(within: int) -> str:
+    return f"its result may be {within:,} s old ({WITHIN_SECONDS:,} unless averment.yaml says otherwise)"
 
 
 def _open(number: int) -> list[JSON]:

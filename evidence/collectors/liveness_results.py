@@ -35,7 +35,7 @@ class LivenessResults(Collector):
     once counts once, and as ``repeated``: a session that is used twice may have been replayed.
 
     Payload: ``{"results": [{"session_id", "status", "confidence", "accepted", "at"}], "statuses": {status: count}, "absent",
-    "accepted_wrongly": [{"resource", "message"}], "history_from", "notes", "out_of", "summary": {"results", "sessions", "succeeded", "repeated", "malformed",
+    "accepted_wrongly": [{"resource", "message"}], "history_from", "notes", "out_of", "told_with", "summary": {"results", "sessions", "succeeded", "repeated", "malformed",
     "lowest_confidence", "accepted", "undecided", "accepted_wrongly"}}``; ``lowest_confidence`` (0 to 100) is of those that succeeded, null
     without any. A ``confidence`` that is no number is null, an ``accepted`` that is neither true nor false "neither": whatever the application logs in
     their place stays out. ``accepted_wrongly`` counts sessions that the application accepted though they hadn't succeeded, more than once, or with a
@@ -171,6 +171,9 @@ class _Found:
             "accepted_wrongly": listed([entry(session, why) for session, why in self._wrongly.items()]) if self._least is not None else [],
             "notes": [*self._unset(), *not_listed(self.total, len(self.kept), "results")],
             "out_of": {"summary.accepted_wrongly": self._accepted.total()},
+            "told_with": {"summary.accepted_wrongly": f"a confidence of {self._least:g} of 100 is enough"}
+            if self._least is not None
+            else {},
             "summary": {
                 "results": self.total,
                 "sessions": len(self._sessions),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -289,6 +290,10 @@ def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., 
     assert (summary["matches"], summary["alone"], summary["after_liveness"]) == (6, 5, 1)
     assert (summary["results"], summary["unused_results"]) == (4, 2)
     assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "after_liveness": 0, "results": 1}
+    assert record.payload["told_with"] == {}
+    day = replace(HISTORY, parameters={**HISTORY.parameters, "face-calls": {"within_seconds": 86_400}})
+    widened = {"summary.alone": "its result may be 86,400 s old (300 unless averment.yaml says otherwise)"}
+    assert one(FaceCalls(), scope_of(organisation=day)).payload["told_with"] == widened
 
 
 def test_a_match_whose_result_may_be_missing_is_not_called_alone(scope_of: Callable[..., CollectScope]) -> None:

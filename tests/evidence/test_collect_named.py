@@ -532,6 +532,7 @@ def test_nobody_is_accepted_on_a_session_that_failed_was_weak_or_used(log_lines:
     )
     _, [found] = collected(LivenessResults(), scope_of, [name], organisation)
     assert found.status is Status.SATISFIED
+    assert found.reason.endswith("at most 0 expected; a confidence of 90 of 100 is enough"), "a bar of 0 would read like one of 99"
     weak = {**good, "session_id": "d", "Confidence": 89.9}
     weak.pop("confidence")
     log_lines("/shop/liveness", good, weak, {**good, "session_id": "e", "status": "FAILED"})
