@@ -20,7 +20,7 @@ becomes of media that can't be read, is ``coverage``'s matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,9 @@ class Marking(StrEnum):
     NONE = "no credential"
     UNREADABLE = "could not be read"
 
+
+_AUTHORITIES = 3
+"""How many authorities a reason names."""
 
 _KINDS = coverage.Kinds(Marking, Marking.MARKED, Marking.UNREADABLE, "marked", "unmarked")
 
@@ -88,7 +91,8 @@ class DisclosureClaim(ClaimType):
         anchors = read_anchors(context.trust_anchors)
         drawn = coverage.draw(spec, statement, context, {"trust_anchors": sha256_hex(anchors)}, clips=True)
         marks = {item.name: _marking(drawn.population.read(item), anchors) for item in drawn.sample.items}
-        return coverage.result(self.name, statement, drawn, marks, _KINDS)
+        found = coverage.result(self.name, statement, drawn, marks, _KINDS)
+        return replace(found, reason=f"{found.reason}; trusted is what is signed under {_named(anchors)}")
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -107,6 +111,16 @@ def read(spec: Mapping[str, Any]) -> Statement:
         sample=fields.sample_size(spec),
         images_only=coverage.read_images_only(spec),
     )
+
+
+def _named(anchors: bytes) -> str:
+    """The authorities whose certificates ``anchors`` are: "trusted" says by whom only with them, and one for trying things out says so in its name."""
+    from averment.core.signing.certificates import certificates_in
+    from averment.core.words import counted
+
+    names = list(dict.fromkeys(item.subject.rfc4514_string() for item in certificates_in(anchors)))
+    more = f" and {counted(len(names) - _AUTHORITIES, 'more authority')}" if len(names) > _AUTHORITIES else ""
+    return ", ".join(f'"{name}"' for name in names[:_AUTHORITIES]) + more
 
 
 def _marking(data: bytes | None, anchors: bytes) -> Marking:

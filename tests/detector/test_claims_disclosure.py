@@ -230,7 +230,9 @@ def test_copies_are_counted_and_said(tmp_path: Path, anchors: Path) -> None:
         (tmp_path / "media" / f"copy-{number}.jpg").write_bytes((tmp_path / "media" / "0000.jpg").read_bytes())
     result = run(tmp_path, anchors, at_least=0.9)
     assert (result.verdict, result.samples) == (ClaimVerdict.SUPPORTED, 41)
-    assert result.reason.endswith("; 37 have the bytes of another one, and are counted")
+    counted, trusted = result.reason.split("; trusted is what is signed under ")
+    assert counted.endswith("; 37 have the bytes of another one, and are counted")
+    assert trusted == '"CN=Averment TEST authority - trust nothing signed under it,O=Averment test"', "marks that nobody else trusts say so"
 
 
 def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Path) -> None:
