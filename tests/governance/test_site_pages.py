@@ -117,6 +117,13 @@ def test_no_finding_is_told_with_what_was_not_assessed(site_data: View) -> None:
     assert f"None in the evidence that was collected. {missing} of {made} assessments are not made" in read(home_page(data))
 
 
+def test_of_all_time_no_duty_began_in_its_midst(site_data: View) -> None:
+    """Everything began after the beginning of all evidence; of a quarter that says something, of all of it nothing."""
+    law = [line for row in site_data().report.controls for line in row.law]
+    assert any(line.startswith("EU AI Act Art 50(4) binds: since 2026-08-02") for line in law)
+    assert not any("in the same period" in line for line in law)
+
+
 def test_a_past_period_is_told_as_of_its_end(site_data: View, organisation: Organisation) -> None:
     """As the command line, the workbook and the package have it: what held at the end of September is not said of November."""
     now = site_data().as_of
