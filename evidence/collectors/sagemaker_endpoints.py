@@ -27,8 +27,8 @@ class SageMakerEndpoints(Collector):
     Payload: ``{"endpoints": [{"endpoint", "arn", "status", "config", "changed_at", "encrypted", "capture": {"enabled", "percentage",
     "destination", "modes"}, "models"}], "model_cards": [{"card", "status", "version", "changed_at", "sha256"}], "out_of_service":
     [{"resource", "message"}], "unlisted": [...], "notes", "out_of", "summary": {"endpoints", "in_service", "without_capture", "unencrypted",
-    "model_cards", "approved_cards", "out_of_service", "unlisted"}}``. ``out_of_service``: endpoints of the detector that aren't there or don't
-    answer; ``unlisted``: endpoints that the inventory doesn't hold; each null where nothing is named. ``encrypted`` says that the configuration names a
+    "model_cards", "approved_cards", "out_of_service", "unlisted"}}``. ``out_of_service``: endpoints of the detector that aren't there or aren't
+    in service; ``unlisted``: endpoints that the inventory doesn't hold; each null where nothing is named. ``encrypted`` says that the configuration names a
     KMS key. The text of a card isn't kept, its SHA-256 is: whoever has the card can tell whether it is this one.
     """
 
