@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import markdown
 import pytest
@@ -115,6 +116,24 @@ def test_no_finding_is_told_with_what_was_not_assessed(site_data: View) -> None:
     data = replace(data, report=replace(data.report, findings=()))
     missing, made = len(data.report.gaps), len(data.report.assessments)
     assert f"None in the evidence that was collected. {missing} of {made} assessments are not made" in read(home_page(data))
+
+
+def test_a_control_that_rests_on_people_alone_says_so_on_its_page(site_data: View) -> None:
+    """The badge is as green as that of what was measured; and when something is to be looked at says nothing of whether anybody did."""
+    data = site_data()
+    control = data.catalogue.get("SM-GOV-04")
+    assert control is not None
+    words = "by statements alone: nothing was examined or tested"
+    page = control_page(data, control)
+    assert ("<dt>To be looked at</dt>" in page, words in page) == (True, False)
+
+    def satisfied(row: Any) -> Any:
+        return replace(row, status=Status.SATISFIED) if control.id in (row.id, getattr(row, "control", None)) else row
+
+    report = replace(
+        data.report, controls=tuple(map(satisfied, data.report.controls)), assessments=tuple(map(satisfied, data.report.assessments))
+    )
+    assert words in control_page(replace(data, report=report), control)
 
 
 def test_of_all_time_no_duty_began_in_its_midst(site_data: View) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from averment.controls.binding import Standing
 from averment.controls.describe import FAMILIES, means
 from averment.controls.model import Catalogue, Control, Reference
+from averment.core.words import Method, Status
 from averment.governance.remediation.runbooks import runbook_names
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages.places import blueprint_names, runbook_place
@@ -26,6 +27,7 @@ def control_page(data: SiteData, control: Control) -> str:
         root="../",
         control=control,
         row=data.row(control.id),
+        stated=_by_statements_alone(data, control),
         family=FAMILIES.get(control.family, control.family),
         how={f"{control.id}/{item.id}": means(item) for item in control.assessments},
         law=data.law(control.id),
@@ -40,6 +42,12 @@ def control_page(data: SiteData, control: Control) -> str:
         figures=figures,
         pictures=lambda record: pictures(data.claim_records.get(record), "../"),
     )
+
+
+def _by_statements_alone(data: SiteData, control: Control) -> bool:
+    """Whether people's word alone makes the control satisfied."""
+    methods = {item.method for item in data.assessments(control.id) if item.status is Status.SATISFIED}
+    return data.row(control.id).status is Status.SATISFIED and methods == {str(Method.INTERVIEW)}
 
 
 def _cited(catalogue: Catalogue, references: Iterable[Reference]) -> list[str]:
