@@ -16,12 +16,12 @@ from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation
 from averment.core.period import Period
-from averment.core.scope import Scope
+from averment.core.scope import MediaRole, Scope
 from averment.core.words import Status, worst
 from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
-from averment.evidence.judges import Question, Reader, in_order, judge_history
+from averment.evidence.judges import Question, Reader, in_order, judge_history, list_some
 from averment.evidence.places import LATELY, judge_places
 from averment.evidence.readers import READERS
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
@@ -30,6 +30,9 @@ from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
+
+GENERATED = "generated-media"
+"""The population of the claims on what the organisation's generators write."""
 
 _FOUND = frozenset({Status.SATISFIED, Status.NOT_SATISFIED, Status.WAIVED})
 """The states of an assessment that had something to look at."""
@@ -117,7 +120,8 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     assessment = question.assessment
     if assessment.claim is not None:
         history = evidence.about(Kind.CLAIM, question.id)
-        return _of_who_runs(question, _from_own_records(question, history, Kind.CLAIM), history, evidence)
+        shown = _of_who_runs(question, _from_own_records(question, history, Kind.CLAIM), history, evidence)
+        return _of_all_generated(question, shown, evidence)
     if assessment.attestation is not None:
         return _from_attestations(question, evidence.about(Kind.ATTESTATION, question.id))
     if lacking := not_scoped(question):
@@ -174,6 +178,38 @@ def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[R
     names = " and ".join(sorted(running))
     reason = f"{state.reason}; but that is of the detector {tested}, and what scores uploads is {names}: prove it of that one (--detector)"
     return replace(question.unassessed(Gap.SUPERSEDED, reason), records=state.records, effective_at=state.effective_at)
+
+
+def _of_all_generated(question: Question, state: AssessmentState, evidence: Evidence) -> AssessmentState:
+    """``state``, unless a claim on what is generated was drawn from elsewhere than a bucket that is known to hold such media; the control's other
+    claims of its type may have been drawn there."""
+    claim = question.assessment.claim or {}
+    if state.status is not Status.SATISFIED or claim.get("population") != GENERATED:
+        return state
+    places = []
+    for item in question.control.assessments:
+        runs = evidence.about(Kind.CLAIM, f"{question.control.id}/{item.id}")
+        if runs and (item.claim or {}).get("type") == claim.get("type"):
+            places.append(str(_hidden_name(str((runs[-1].payload.get("inputs") or {}).get("where", "")))))
+    drawn = {place.removeprefix("s3://").partition("/")[0] for place in places if place.startswith("s3://")}
+    lacking = sorted(_generated_buckets(question, evidence) - drawn)
+    if not lacking or not any(places):
+        return state
+    reason = (
+        f"{state.reason}; but that was drawn from {list_some(places)}, and not from {list_some(lacking)}, where generated media lie as well"
+    )
+    return replace(question.unassessed(Gap.PARTIAL, reason), records=state.records, effective_at=state.effective_at)
+
+
+def _generated_buckets(question: Question, evidence: Evidence) -> set[str]:
+    """The buckets in which the latest looks found generated media."""
+    found: set[str] = set()
+    for history in evidence.by_place("media-states").values():
+        latest = next((record for record in reversed(history) if record.gathering is not Gathering.COULD_NOT), None)
+        if latest is not None and question.moment - latest.effective_at <= LATELY and in_scope(latest, question.organisation.scope, None):
+            rows = [row for row in latest.payload.get("buckets", ()) if row.get("role") == MediaRole.GENERATED and row.get("total")]
+            found |= {str(_hidden_name(row["bucket"])) for row in rows}
+    return found
 
 
 def _from_attestations(question: Question, history: Sequence[Record]) -> AssessmentState:

@@ -679,6 +679,29 @@ def test_what_one_detector_can_do_says_nothing_of_another(running: dict[str, int
     assert state_of(MARKED, metrics, claim("supported")).status is Status.SATISFIED, "of what no detector was asked"
 
 
+@pytest.mark.parametrize(("drawn", "status"), [
+    (("s3://a/",), Status.NOT_ASSESSED), (("media",), Status.NOT_ASSESSED), (("s3://a/", "s3://b/"), Status.SATISFIED), (("",), Status.SATISFIED),
+])  # fmt: skip
+def test_a_claim_on_one_bucket_says_nothing_of_another(drawn: tuple[str, ...], status: Status) -> None:
+    """ "Every picture that our generators write" is marked was satisfied by the one bucket, or the folder, that somebody had chosen."""
+    spec = {**CLAIM, "population": "generated-media"}
+    asked = [replace(MARKED, id=f"marked-{number}", claim=spec) for number in range(len(drawn))]
+    runs = [
+        replace(run, payload=run.payload | {"inputs": {"where": place}}, controls=(f"SM-UPL-03/{item.id}",))
+        for item, place, run in zip(asked, drawn, [claim("supported", spec=spec)] * len(drawn), strict=True)
+    ]
+    buckets = [
+        {"bucket": name, "role": role, "total": total}
+        for name, role, total in (("a", "generated", 9), ("b", "generated", 1), ("c", "upload", 9), ("d", "generated", 0))
+    ]
+    found = states().payload | {"buckets": buckets}
+    state = whole(control(*asked), *runs, record(Kind.MEDIA_STATES, found))
+    assert {item.status for item in state.assessments} == {status}
+    lacking = "a; b" if drawn == ("media",) else "b"
+    words = f"; but that was drawn from {drawn[0]}, and not from {lacking}, where generated media lie as well"
+    assert (words in state.assessments[0].reason) is (status is Status.NOT_ASSESSED)
+
+
 def test_an_answer_to_another_question_or_of_another_role_does_not_clear_a_no() -> None:
     """A question that was changed, answered and changed back, or put to somebody else for a day, made "not satisfied" into "not assessed"."""
     no = attestation("no", at=NOW - timedelta(days=3))
