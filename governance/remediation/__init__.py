@@ -1,1 +1,1 @@
-"""What is done about a finding: runbooks that a person starts."""
+"""What is done about a finding: blueprints to deploy, and runbooks that a person starts."""

@@ -1,1 +1,10 @@
-"""Surfaces: what turns an input into graphs, one file each; the registry names them."""
+"""Surfaces: what turns an input into graphs. The ``registry`` names them, and ``load_graphs`` there is the one way in.
+
+- Terraform: ``terraform`` (configurations), ``plan`` with ``plan_computed`` and ``plan_configuration``.
+- CloudFormation: ``cloudformation``, what begins with ``cfn_``, ``template_units``; what deploys as such a template: SAM (``sam``,
+  ``sam_connectors``, ``sam_policies``) and the Serverless Framework (``serverless_framework`` with its files and variables).
+- AWS Config: ``config``, what begins with ``config_``, and ``recorded``.
+- Source code: ``code``; ``function_code`` and ``service_calls`` add to the other graphs what functions and APIs do.
+- ``checkov``: the same rules inside Checkov.
+- Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``. Places in files: ``lined``, ``comments``.
+"""
