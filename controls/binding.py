@@ -23,6 +23,9 @@ class Standing(StrEnum):
     VOLUNTARY = "voluntary"
 
 
+STRONGEST_FIRST = (Standing.BINDS, Standing.OPEN, Standing.LATER, Standing.VOLUNTARY, Standing.NOT_BOUND)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A reference's standing with its reason; ``since`` is the first day on which the provision applies, where dated."""

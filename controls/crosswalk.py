@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from averment.controls.binding import Judgement, Standing, judge
+from averment.controls.binding import STRONGEST_FIRST, Judgement, Standing, judge
 from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control, Framework, Provision
 from averment.core.canonical import JSON
-
-_STRONGEST = (Standing.BINDS, Standing.OPEN, Standing.LATER, Standing.VOLUNTARY, Standing.NOT_BOUND)
 
 UNEXPLAINED = "no selected control refers to it"
 """What a gap says whose provision gives no reason of its own."""
@@ -37,7 +35,7 @@ class Row:
     def standing(self) -> Standing | None:
         """The strongest standing that any reference gives the provision; None for a gap."""
         found = {item.judgement.standing for item in self.mapped}
-        return next((standing for standing in _STRONGEST if standing in found), None)
+        return next((standing for standing in STRONGEST_FIRST if standing in found), None)
 
     @property
     def rules(self) -> tuple[str, ...]:

@@ -29,12 +29,11 @@ from averment.core.source import SourceRef
 from averment.core.words import Verdict, counted
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding, in_its_file
+from averment.policies.surfaces.sniff import TEMPLATE_SUFFIXES
 
 SCHEMA = "policies/report/schemas/baseline.schema.json"
 _LINE = re.compile(r"(?<=[\w)]):\d{1,7}(?:-\d+)?\b")
 """A line within a message, as in ``main.tf:12``: it may move. Not the account of an ARN, which has twelve digits: another one is another flaw."""
-
-_TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 _OPEN = frozenset({Verdict.FAIL, Verdict.UNKNOWN})
 
@@ -208,7 +207,7 @@ def not_looked_for(lost: Sequence[Entry], baseline: Path, looked: Looked) -> Ite
 def _called_elsewhere(entry: Entry, called: Set[str] | None) -> bool:
     """Whether ``entry`` is of a module or nested stack as it is called by something that wasn't looked at: its file was, but not as it is called there.
     ``called`` are the calls that were looked at; None: all that there are."""
-    of_template = entry.file.endswith(_TEMPLATES) and not entry.file.endswith(".tf.json")
+    of_template = entry.file.endswith(TEMPLATE_SUFFIXES) and not entry.file.endswith(".tf.json")
     nested = entry.resource.startswith("module.") or (of_template and "." in entry.resource)
     return called is not None and nested and _call(entry.resource) not in called
 

@@ -14,7 +14,7 @@ from averment.controls.binding import FACT_WORDS, Standing, judge
 from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
-from averment.core.words import Severity, Status, counted
+from averment.core.words import WORST_FIRST, Severity, Status, counted
 from averment.governance.incidents.clocks import Situation, clocks
 from averment.governance.incidents.document import Block, Document, Items, Section, Text, table
 from averment.governance.incidents.duties import load_duties, load_facts
@@ -167,13 +167,10 @@ def _naming(basis: Basis, *, blueprint: str | None = None, runbook: str | None =
     return ", ".join(found) or "none names it"
 
 
-_WORST = (Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.SATISFIED, Status.NOT_APPLICABLE)
-
-
 def _steps(basis: Basis) -> tuple[Block, ...]:
     states = basis.states or {}
     ordered = sorted(
-        basis.catalogue, key=lambda item: (_WORST.index(states.get(item.id, Status.NOT_ASSESSED)), item.severity.rank, item.id)
+        basis.catalogue, key=lambda item: (WORST_FIRST.index(states.get(item.id, Status.NOT_ASSESSED)), item.severity.rank, item.id)
     )
     blocks: list[Block] = []
     for control in ordered:

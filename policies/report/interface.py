@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from averment.controls.binding import Judgement, Standing, judge
+from averment.controls.binding import STRONGEST_FIRST, Judgement, Standing, judge
 from averment.controls.model import Catalogue, Reference
 from averment.core.files import relative_posix
 from averment.core.period import utc_now
@@ -100,11 +100,10 @@ class Report:
 
 
 _STANDING = {Standing.BINDS: "binds you", Standing.OPEN: "may bind you", Standing.LATER: "may bind you"}
-_WEIGHT = (Standing.BINDS, Standing.OPEN, Standing.LATER, Standing.VOLUNTARY, Standing.NOT_BOUND)
 
 
 def _weight(judgement: Judgement) -> tuple[int, date]:
-    return _WEIGHT.index(judgement.standing), judgement.since or date.max
+    return STRONGEST_FIRST.index(judgement.standing), judgement.since or date.max
 
 
 class Format(ABC):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.core.scope import MediaRole, Scope
+from averment.core.scope import MediaRole, Scope, words_apart
 from averment.policies.graph.memo import per_graph_and, per_resource_and
 from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
@@ -25,7 +25,6 @@ _NO_MEDIA = re.compile(
 _ANY_BUCKET = re.compile(r"(?:this|main|default|it|bucket|s3|s3_?bucket|b|storage)", re.IGNORECASE)
 """Labels that say only that it is a bucket."""
 _WEB = re.compile(r"(?:^|[-_])(?:web|html|cdn|admin)(?:[-_]|$)", re.IGNORECASE)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
 
@@ -33,7 +32,11 @@ _PARAMETER = re.compile(r"\$\{(?:\w+[.:])*(\w+)\}")
 _VARIABLE = re.compile(r"\$\{(?:\w+\()*(?:var|local)\.(\w+)(?:[,)][^}]*)?\}")
 """What is not known of a name: parameters of a template, variables of Terraform, be they in lower case or trimmed."""
 
-_BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
+BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
+"""Methods of a CORS rule that let browsers upload."""
+
+PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
+"""Canned ACLs by which anybody reads, or everybody who has an account of AWS."""
 
 
 def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tuple[MediaRole, str] | None:
@@ -77,7 +80,7 @@ def _by_use(bucket: Resource, graph: Graph) -> tuple[MediaRole, str] | None:
         return worked.role, worked.why
     if handler is not None:
         return MediaRole.PUBLISHED, handler
-    if browsers_upload(bucket) and not _WEB.search(_CAMEL.sub("-", _label(bucket))) and (looker := looks_everywhere(graph)) is not None:
+    if browsers_upload(bucket) and not _WEB.search(words_apart(_label(bucket))) and (looker := looks_everywhere(graph)) is not None:
         return MediaRole.PUBLISHED, f"{looker} may look at the objects of every bucket by Rekognition"
     return None
 
@@ -88,7 +91,7 @@ def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[Media
         return scope.media_role(name or label, bucket.tags) or (scope.media_role(label, {}) if _partly(bucket) else None)
     if (tagged := scope.media_role(None, bucket.tags)) is not None:
         return tagged
-    if _NO_MEDIA.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
+    if _NO_MEDIA.search(words_apart(label)) and scope.media_role(label, {}) is None:
         return None
     found = scope.media_role(name, {}) if name is not None else None
     if found is None:
@@ -132,7 +135,7 @@ def _label(bucket: Resource) -> str:
 
 
 def _speaks_of_pages(name: str) -> bool:
-    return _NO_MEDIA.search(_CAMEL.sub("-", name)) is not None
+    return _NO_MEDIA.search(words_apart(name)) is not None
 
 
 @per_graph_and
@@ -159,7 +162,7 @@ def browsers_upload(bucket: Resource) -> bool:
     """Whether a CORS rule of ``bucket`` lets browsers write to it: that is how presigned uploads from a page work."""
     rules = bucket.get("CorsConfiguration", "CorsRules")
     methods = (rule.get("AllowedMethods") for rule in rules if isinstance(rule, Mapping)) if isinstance(rules, list) else ()
-    return any(isinstance(method, str) and method.upper() in _BROWSER_WRITES for given in methods for method in _listed(given))
+    return any(isinstance(method, str) and method.upper() in BROWSER_WRITES for given in methods for method in _listed(given))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -216,7 +219,7 @@ def may_hold_media(bucket: Resource, scope: Scope) -> Unknown | None:
     rule asks only where it would find a failure.
     """
     name = bucket_name(bucket)
-    if media_role(bucket, scope) is not None or _NO_MEDIA.search(_CAMEL.sub("-", bucket.label)):
+    if media_role(bucket, scope) is not None or _NO_MEDIA.search(words_apart(bucket.label)):
         return None
     if bucket.outside:
         return name if isinstance(name, Unknown) else _untagged(name, scope)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from averment.core.scope import MediaRole
+from averment.core.scope import MediaRole, words_apart
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, MediaCode, Reference, Resource
 from averment.policies.iam.carriers import Carrier, identity_documents
@@ -28,7 +28,6 @@ _AUXILIARY = re.compile(
 _TEXT = re.compile(rf"(?:^|[-_.])(?:{_TEXTS})(?:[-_.]|$)", re.IGNORECASE)
 _HANDLING = ("s3:DeleteObject", "s3:PutObjectTagging")
 """What whoever has looked at an object does to it, rather than to something that it makes of it."""
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -159,4 +158,4 @@ def _auxiliary(bucket: Resource) -> bool:
 
 def _speaks(bucket: Resource, words: re.Pattern[str]) -> bool:
     name = bucket_name(bucket)
-    return any(words.search(_CAMEL.sub("-", text)) for text in (name if isinstance(name, str) else "", bucket.label))
+    return any(words.search(words_apart(text)) for text in (name if isinstance(name, str) else "", bucket.label))

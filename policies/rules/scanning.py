@@ -26,12 +26,11 @@ from averment.policies.rules.apis import (
     takes_uploads,
 )
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
-from averment.policies.rules.media import media_buckets, media_role
+from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, lets_through, reads
 
 _NAMES = {"AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
-_WRITES = frozenset({"PUT", "POST", "*"})
 
 
 def scanned(bucket: Resource, context: Context) -> Truth:
@@ -212,7 +211,7 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
     cors = setting(bucket, context.graph, "CorsConfiguration")
     for rule in listed(cors.get("CorsRules")) if isinstance(cors, Mapping) else ():
         methods = listed(rule.get("AllowedMethods")) if isinstance(rule, Mapping) else []
-        if found := next((method for method in methods if method in _WRITES), None):
+        if found := next((method for method in methods if method in BROWSER_WRITES), None):
             yield f"its CORS rules let browsers {found}"
             break
     for _, document in bucket_policies(bucket, context.graph):

@@ -75,6 +75,11 @@ _OTHER = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+def words_apart(name: str) -> str:
+    """``name`` with a hyphen before each word that a capital alone begins: ``userUploads`` as ``user-Uploads``."""
+    return _CAMEL.sub("-", name)
+
+
 @dataclass(frozen=True)
 class Scope:
     """Which accounts and regions are the organisation's own, and which buckets hold media."""
@@ -96,7 +101,7 @@ class Scope:
 
     def speaks_of_other(self, name: str) -> bool:
         """Whether ``name`` says by a word that the default patterns leave out that a bucket holds something else (``access-logs``)."""
-        return self.guesses and _OTHER.search(_CAMEL.sub("-", name)) is not None
+        return self.guesses and _OTHER.search(words_apart(name)) is not None
 
     def media_role(self, name: str | None, tags: Mapping[str, str]) -> tuple[MediaRole, str] | None:
         """The role of a bucket and why it is thought to have it; None when it holds no media.

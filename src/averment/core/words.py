@@ -58,7 +58,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-_WORST_FIRST = (Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.SATISFIED, Status.NOT_APPLICABLE)
+WORST_FIRST = (Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.SATISFIED, Status.NOT_APPLICABLE)
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -67,7 +67,7 @@ def worst(statuses: Iterable[Status]) -> Status:
     A control without any assessment is ``NOT_ASSESSED``: nothing passes in silence.
     """
     found = set(statuses)
-    return next((status for status in _WORST_FIRST if status in found), Status.NOT_ASSESSED)
+    return next((status for status in WORST_FIRST if status in found), Status.NOT_ASSESSED)
 
 
 def counted(number: int, name: str) -> str:
