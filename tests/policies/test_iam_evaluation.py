@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
+from averment.policies.iam.access_points import buckets_named
 from averment.policies.iam.carriers import identity_documents, policy_carriers, unread_policies
 from averment.policies.iam.document import Condition, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
@@ -352,6 +353,19 @@ def test_the_same_unresolved_expression_is_the_same_bucket():
     other = Unknown("no default", "arn:aws:s3:::${var.other}/*")
     assert reaches_objects(statement(Resource=same), bucket) is True
     assert isinstance(reaches_objects(statement(Resource=other), bucket), Unknown)
+
+
+# --- access points ---
+
+
+def test_a_link_that_leads_to_no_access_point_names_no_bucket():
+    """To what wasn't read, or to something else: whose bucket the policy opens isn't known then, and another's isn't taken for it."""
+    other = resource("AWS::S3::AccessPoint", "other", Bucket="acme-logs")
+    graph = Graph([other])
+    for link in (Reference("gone", "Ref"), Reference("other", "Ref")):
+        policy = resource("AWS::S3ObjectLambda::AccessPointPolicy", ObjectLambdaAccessPoint=link)
+        assert [type(value) for value in buckets_named(policy, graph)] == [Unknown]
+    assert list(buckets_named(other, graph)) == ["acme-logs"]
 
 
 # --- carriers ---
