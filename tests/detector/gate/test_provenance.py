@@ -318,6 +318,20 @@ def test_the_credential_of_the_generator_stays_within_ours(
     assert site.published("campaign/2.jpg") is None
 
 
+def test_only_what_lies_in_the_generated_bucket_is_marked_as_ones_own(site: Any, tmp_path: Path) -> None:
+    """Whoever reaches the queue can name any bucket that the function's role may read, also a stranger's: refused before a byte is read or signed,
+    and so is a bucket that would be marked into itself."""
+    strange = site.upload("campaign/1.jpg", b"not ours")
+    settings = SealSettings(
+        site.published_bucket, str(tmp_path / "key.pem"), str(tmp_path / "chain.pem"), generated_bucket="shop-generated"
+    )
+    with pytest.raises(BadInputError, match="is not in shop-generated"):
+        seal(settings, strange)
+    with pytest.raises(BadInputError, match="both source and published bucket"):
+        seal(replace(settings, published_bucket=site.quarantine, generated_bucket=site.quarantine), strange)
+    assert site.published("campaign/1.jpg") is None
+
+
 def test_generated_media_that_was_taken_down_stays_down(
     site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
 ) -> None:
@@ -326,7 +340,9 @@ def test_generated_media_that_was_taken_down_stays_down(
 
     chain = tmp_path / "chain.pem"
     chain.write_bytes(authority.issue(signer.public_key(), "studio"))
-    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table)
+    settings = SealSettings(
+        site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table, generated_bucket=site.quarantine
+    )
     target = site.upload("campaign/1.jpg", portrait)
     assert seal(settings, target)["event"] == "sealed"
     Reviews(site.gate(People())).forbid_published("campaign/1.jpg", by="trust/Ada", reason="a court order")
