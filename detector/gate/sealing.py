@@ -6,7 +6,7 @@ verdict's seal for the edge. A medium that can't be marked isn't published, nor 
 one, however often its event comes: where the newer one came in while the older was signed, and was published first, it is marked once more.
 
 The function's role needs s3:GetObject(Version) and s3:ListBucket on the generated bucket, s3:PutObject, s3:PutObjectTagging and, for what is
-taken back, s3:DeleteObject on the published one, kms:Sign and kms:GetPublicKey on both keys, dynamodb:BatchGetItem on the table of cases,
+taken back, s3:GetObject and s3:DeleteObject on the published one, kms:Sign and kms:GetPublicKey on both keys, dynamodb:BatchGetItem on the table of cases,
 and to write to the log group.
 """
 

@@ -63,15 +63,13 @@ class Store:
         """Head and bytes of the version, or its ``first`` bytes if it is larger than ``whole_up_to``. None: it is gone, or replaced.
 
         Raises:
-            IncompleteError: the answer broke off: what would be scored isn't what would be published.
+            IncompleteError: the answer broke off, or is about another version: what would be scored isn't what would be published.
         """
         pinned = self._pinned(target)
         if not target.version and target.etag:
             pinned["IfMatch"] = f'"{target.etag}"'
         try:
             head = self._s3.head_object(**pinned)
-            if found := head.get("VersionId"):  # the event may have named none
-                pinned["VersionId"] = found
             whole = head["ContentLength"] <= whole_up_to
             part = {} if whole else {"Range": f"bytes=0-{first - 1}"}
             # What was looked at by name is now pinned by content: the bytes scored are the bytes described and, later, copied.
@@ -83,6 +81,8 @@ class Store:
             raise
         if len(data) != (head["ContentLength"] if whole else min(first, head["ContentLength"])):  # urllib3 before 2 doesn't say so
             raise IncompleteError(f"{target} broke off after {len(data):,} bytes")
+        if answer.get("VersionId") != head.get("VersionId"):  # where no version was named; an ETag can be had for other bytes as well
+            raise IncompleteError(f"{target} was replaced while it was read")
         return Fetched(head, data, whole)
 
     def head(self, target: ObjectVersion) -> Mapping[str, Any] | None:

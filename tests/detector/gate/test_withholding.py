@@ -103,6 +103,22 @@ def test_an_event_that_names_no_version_is_about_the_one_that_lies_there(site: A
     assert len(list(reviews.cases.listed(list(CaseState)))) == 3, "one case a version"
 
 
+def test_what_is_scored_is_the_version_that_is_judged(site: Any, reviews: Reviews) -> None:
+    """An ETag is no proof of the bytes: somebody who has two files of one can replace the first while it is read by an event that names no version."""
+    target, uploaded = site.upload("x.jpg", JPEG + b"clean"), list[Any]()
+
+    def meanwhile(**_: Any) -> None:
+        if not uploaded:
+            uploaded.append(site.upload("x.jpg", JPEG + b"clean"))
+
+    events = reviews.gate.store._s3.meta.events
+    events.register("before-call.s3.GetObject", meanwhile)
+    with pytest.raises(IncompleteError, match="was replaced while it was read"):
+        scanned(reviews, replace(target, version=None))
+    assert site.published("x.jpg") is None
+    assert scanned(reviews, replace(target, version=None)) == "publish", "the next delivery is about the new one"
+
+
 def test_a_release_stands_when_the_same_model_says_the_same_again(site: Any, reviews: Reviews) -> None:
     """Scored higher this time, by the model that the person knew of: nothing new. Object, tags and case stay, and the record says so."""
     target, case = released(site, reviews)
