@@ -191,9 +191,16 @@ resource "aws_s3_bucket_policy" "{label}" {{
     assert judged(read(tmp_path, text)).verdict is verdict
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("var.n", Verdict.FAIL), ('"acme-server-logs"', Verdict.NOT_APPLICABLE)])
-def test_a_public_acl_opens_a_bucket_whatever_its_name(tmp_path: Path, name: str, verdict: Verdict):
-    """The same for ACLs that let anyone write."""
+@pytest.mark.parametrize(
+    ("name", "verdict", "held"),
+    [
+        ("var.n", Verdict.FAIL, "to this bucket, whatever its name: what anyone may put there nobody has seen"),
+        ('"acme-uploads"', Verdict.FAIL, "to this upload bucket (name matches *upload*)"),
+        ('"acme-server-logs"', Verdict.NOT_APPLICABLE, ""),
+    ],
+)
+def test_a_public_acl_opens_a_bucket_whatever_its_name(tmp_path: Path, name: str, verdict: Verdict, held: str):
+    """The same for ACLs that let anyone write; the message says what the bucket is taken for, and why."""
     text = f'variable "n" {{}}\nresource "aws_s3_bucket" "a" {{\n  bucket = {name}\n  acl = "public-read-write"\n}}\n'
     assert judged(read(tmp_path, text)).verdict is verdict
 
