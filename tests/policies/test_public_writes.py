@@ -216,6 +216,17 @@ def test_an_organisation_that_names_its_media_buckets_is_asked_about_no_others(t
     assert worst_outcome(outcomes).verdict is Verdict.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("body", ["bucket = var.n", 'bucket = "acme-invoices"\n  tags = { data-class = var.n }'], ids=["name", "tag"])
+def test_an_organisation_that_names_its_media_buckets_is_asked_about_what_may_be_one(tmp_path: Path, body: str):
+    """The name or the tag that isn't resolved may be one of those that were named; anyone may write to it."""
+    text = f'variable "n" {{}}\nresource "aws_s3_bucket" "a" {{\n  {body}\n  acl = "public-read-write"\n}}\n'
+    scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, names=("*-inbox",)), MediaMatcher(MediaRole.UPLOAD, tags={"data-class": "ugc"})))
+    subject, graph = rule("s3-put-object-gated"), read(tmp_path, text)
+    [outcome] = [subject.evaluate(bucket, Context(graph, scope)) for bucket in graph.of_type("AWS::S3::Bucket")]
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "it can't be told whether it holds media" in outcome.message
+
+
 TAGGED = (
     '{Effect = "Deny", Principal = "*", Action = "s3:PutObject", Resource = "%s",'
     ' Condition = {Null = {"s3:RequestObjectTag/provenance" = "true"}}}'
