@@ -230,6 +230,19 @@ def test_an_image_too_large_for_a_request_goes_the_way_of_videos(site: Any, doub
     assert double.asked == []
 
 
+def test_an_answer_about_a_medium_of_another_bucket_is_refused(site: Any, double: Any) -> None:
+    """Whoever writes into the work bucket can make a question about any: nothing is said of that medium, neither in its tags nor in the log."""
+    target = site.upload("x.mp4", MP4 + b"clean")
+    site.gate(double).handle(target)
+    strict = site.gate(double, quarantine_bucket="shop-quarantine")
+    [result] = results(site.answer(site.waiting()[0], double), site.work)
+    with pytest.raises(BadInputError, match="is not in the quarantine bucket shop-quarantine"):
+        finish(strict, result)
+    assert site.tags(site.quarantine, "x.mp4") == {}
+    assert [line["event"] for line in site.logged()] == ["asked"]
+    assert site.published("x.mp4") is None
+
+
 def test_what_no_answer_came_for_is_asked_again(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch, faults: Any) -> None:
     """The schedule finds what waits too long, counts it, and asks again; what waits for less is left alone."""
     environment(monkeypatch, site)
