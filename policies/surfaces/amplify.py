@@ -16,10 +16,13 @@ from averment.core.errors import BadInputError
 from averment.core.files import MAX_TEXT_BYTES
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Problem, Unknown
+from averment.policies.graph.model import Dialect, Problem, Resource, Unknown
 
 _GIVEN = "parameters.json"
 _ANSWERED = "cli-inputs.json"
+_ROLES = {"AuthRoleName": ("amplify-auth-role", "authenticated"), "UnauthRoleName": ("amplify-unauth-role", "unauthenticated")}
+"""What an app calls the roles of its users in arguments: a name for each here, and whom Cognito gives it to."""
+
 _AT_PUSH = Unknown("Amplify gives it when the app is pushed")
 
 
@@ -38,8 +41,23 @@ def arguments_beside(template: Path, observer: Observer) -> tuple[dict[str, Any]
     return {str(name): _argument(value) for name, value in given.items() if value is not None}, []
 
 
+def roles_of_users(template: Path, given: Mapping[str, Any]) -> Iterator[Resource]:
+    """The roles of the app's users that ``given`` names: every app has them, in a stack that ``amplify push`` makes."""
+    for reference, (name, users) in _ROLES.items():
+        if name in given.values():
+            condition = {"ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": users}}
+            principal = {"Federated": "cognito-identity.amazonaws.com"}
+            statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}
+            document = {"Version": "2012-10-17", "Statement": [statement]}
+            properties = {"RoleName": name, "AssumeRolePolicyDocument": document, "Tags": _AT_PUSH}
+            where = SourceRef(str(template.with_name(_GIVEN)))
+            yield Resource(reference, "AWS::IAM::Role", properties, where, Dialect.CLOUDFORMATION, "AWS::IAM::Role")
+
+
 def _argument(value: Any) -> Any:
     """An argument; a link to another part of the app is made of that one's outputs, or of what the app's own stack is given."""
+    if isinstance(value, Mapping) and value.get("Ref") in _ROLES:
+        return _ROLES[value["Ref"]][0]
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value)):
         return _AT_PUSH
     return value

@@ -28,7 +28,7 @@ from averment.policies.graph.outside import (
     open_urls,
 )
 from averment.policies.graph.text import parsed_json
-from averment.policies.surfaces.amplify import arguments_beside
+from averment.policies.surfaces.amplify import arguments_beside, roles_of_users
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_places import comments_on, last_line, places_of
 from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
@@ -70,6 +70,8 @@ def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[st
             unread = [*unread, *said]
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
+        for role in roles_of_users(path, given):
+            graph.add(role)
         return graph
     except BadInputError as error:
         problem = Problem(error.message, error.where or SourceRef(name))

@@ -9,6 +9,8 @@ import pytest
 
 from averment.cli.main import run
 from averment.policies.graph.model import Unknown
+from averment.policies.interface import Context
+from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
@@ -116,7 +118,11 @@ def test_a_template_of_amplify_has_the_arguments_that_stand_beside_it(folder: st
     template = here / "cloudformation-template.json"
     template.write_text(AMPLIFY)
     given = {"s3PermissionsGuestPublic": "s3:PutObject,s3:GetObject", "selectedGuestPermissions": ["s3:ListBucket", "s3:GetObject"]}
-    given |= {"bucketName": "shop-images", "unauthRoleName": {"Ref": "UnauthRoleName"}}
+    given |= {
+        "bucketName": "shop-images",
+        "unauthRoleName": {"Ref": "UnauthRoleName"},
+        "other": {"Fn::GetAtt": ["function", "Outputs.Arn"]},
+    }
     (here / "parameters.json").write_text(json.dumps(given))
     graph = read_template(template)
     assert [problem for problem in graph.problems if "defaults" in problem.reason] == []
@@ -125,7 +131,8 @@ def test_a_template_of_amplify_has_the_arguments_that_stand_beside_it(folder: st
     (policy,) = graph.of_type("AWS::IAM::Policy")
     statements = policy.get("PolicyDocument", "Statement")
     assert [statement["Action"] for statement in statements] == [["s3:PutObject", "s3:GetObject"], ["s3:ListBucket", "s3:GetObject"]]
-    assert policy.get("Roles", 0) == Unknown("Amplify gives it when the app is pushed")
+    gated = rule("s3-put-object-gated").evaluate(policy, Context(graph))
+    assert "allows guests of an identity pool, whom its role trusts, s3:PutObject on the upload bucket S3Bucket" in gated.message
     (here / "parameters.json").write_text("[")
     assert "is not a map in JSON" in "".join(problem.reason for problem in read_template(template).problems)
 
