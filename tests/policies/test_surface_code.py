@@ -868,6 +868,67 @@ def test_an_import_behind_a_byte_order_mark_is_one(tmp_path: Path):
     assert judged(tmp_path, {"faces.py": faces, "app.py": handler}) == (Verdict.PASS, "")
 
 
+IMPORTING = """
+import {{ RekognitionClient, CompareFacesCommand, GetFaceLivenessSessionResultsCommand }} from "@aws-sdk/client-rekognition";
+import {{ GOOD }} from "./lib/limits{suffix}";
+import {{ demand }} from "./lib/demand";
+const client = new RekognitionClient({{}});
+export const handler = async (event) => {{
+  const s = await client.send(new GetFaceLivenessSessionResultsCommand({{ SessionId: event.id }}));
+  {look}
+  return client.send(new CompareFacesCommand({{ SourceImage: 1, TargetImage: 2 }}));
+}};
+"""
+
+
+@pytest.mark.parametrize(
+    ("look", "suffix", "verdict", "message"),
+    [
+        (
+            'if (s.Confidence < GOOD) throw new Error("no");',
+            "",
+            Verdict.UNKNOWN,
+            "is compared with 0.9, and its Confidence counts from 0 to 100",
+        ),
+        ('if (s.Confidence < GOOD) throw new Error("no");', ".js", Verdict.UNKNOWN, "is compared with 0.9"),
+        ("demand(s);", "", Verdict.FAIL, "whose Status and Confidence it never looks at"),
+    ],
+)
+def test_what_a_script_takes_from_beside_it_is_read(tmp_path: Path, look: str, suffix: str, verdict: Verdict, message: str):
+    """Limits and helpers stand in files that say nothing of Rekognition: a Confidence of 0.9 passed, since nobody knew that it was that."""
+    files = {
+        "src/faces.ts": IMPORTING.format(look=look, suffix=suffix),
+        "src/lib/limits.ts": "export const GOOD = 0.9;\n",
+        "src/lib/demand.ts": "export function demand(s) { console.log(s); }\n",
+    }
+    found, said = judged(tmp_path, files)
+    assert found is verdict
+    assert message in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "used", "place"),
+    [
+        ("from limits import LEAST", "LEAST", "limits.py"),
+        ("from shop.limits import LEAST", "LEAST", "shop/limits.py"),
+        ("from .limits import LEAST", "LEAST", "app/limits.py"),
+        ("from shop import limits", "limits.LEAST", "shop/limits.py"),
+        ("import limits", "limits.LEAST", "app/limits.py"),
+    ],
+)
+def test_what_a_module_takes_from_beside_it_is_read(tmp_path: Path, statement: str, used: str, place: str):
+    """The similarity that a request asks for stands in the settings."""
+    text = f"{statement}\n{PYTHON}def f(event):\n    return rek.compare_faces(SourceImage=1, TargetImage=2, SimilarityThreshold={used})\n"
+    files = {"app/faces.py": text, place: "LEAST = 60\n", "main.tf": 'resource "aws_s3_bucket" "b" { bucket = "logs" }'}
+    files |= {"shop/__init__.py": "", "app/__init__.py": ""}
+    for name, written in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(written)
+    result = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options())
+    (found,) = (finding for finding in result.findings if finding.rule == "face-match-threshold")
+    assert "is given a SimilarityThreshold of 60" in found.message
+
+
 def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
     """Tests, installed packages and copies of the SDK aren't judged; that they mention Rekognition is listed."""
     bad = f"{PYTHON}def f(event):\n    return {COMPARE}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,11 @@ _BUILT, _MINIFIED = "is built", "is minified"
 _LONG_LINE = 5_000
 _HANDING_ON = ("__init__.py", "index.ts", "index.js", "index.mts", "index.mjs")
 """What a folder is for those who import it."""
+_FROM_SCRIPT = re.compile(rb"""(?:\bfrom|\brequire\(|\bimport\(?)[ \t]*["'](\.{1,2}/[^"'\n]+)["']""")
+_FROM_PYTHON = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t(]+)|import[ \t]+([\w.]+))", re.MULTILINE)
+_BUILT_FROM = {".js": (".ts", ".tsx"), ".mjs": (".mts",), ".cjs": (".cts",)}
+_ABOVE = 4
+"""How many folders above a file of Python its modules are looked for: a handler's code begins at one of them."""
 _TAKING = (b"import", b"require", b"export")
 """What a file has that takes something out of another one, to hand it on or for itself."""
 
@@ -101,6 +107,7 @@ def select(files: Iterable[Path], root: Path) -> Sources:
         found.parsed.clear()  # nothing about faces: no need to parse anything
         return found
     about = list(found.parsed)
+    _add_imported([path for path in about if asks(found.parsed[path])], found, others)
     _add_importers(found, others)
     for path in about:  # a client may be handed on by the package in which it is made; after those who import it, of whom this may be one
         for name in _HANDING_ON:
@@ -192,6 +199,34 @@ def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
                 found.problems.append(Problem(f"more than {MAX_PARSED:,} files lead to Rekognition; the rest was not read", where))
                 return
             found.parsed[path] = others.pop(path)
+
+
+def _add_imported(asking: list[Path], found: Sources, others: dict[Path, bytes]) -> None:
+    """Add what the files that ask take from beside them: the constants that they ask with, and the checks that they call, may stand there."""
+    for path in asking:
+        for place in _imported(path, found.parsed[path]):
+            if place in others and len(found.parsed) < MAX_PARSED:
+                found.parsed[place] = others.pop(place)
+
+
+def _imported(path: Path, data: bytes) -> Iterator[Path]:
+    """Where the modules may stand that a source file imports from its own project."""
+    if path.suffix != ".py":
+        for match in _FROM_SCRIPT.finditer(data):
+            place = Path(os.path.normpath(path.parent / match[1].decode("utf-8", "replace")))
+            if place.suffix in _BUILT_FROM:  # an ES module of TypeScript imports what it will be built as
+                yield from (place.with_suffix(suffix) for suffix in _BUILT_FROM[place.suffix])
+            yield from (place, *(place.with_name(place.name + suffix) for suffix in SUFFIXES[1:]), *(place / name for name in _HANDING_ON))
+        return
+    for match in _FROM_PYTHON.finditer(data):
+        module, names = (part.decode("ascii", "replace") for part in (match[1] or match[3], match[2] or b""))
+        dots = len(module) - len(module.lstrip("."))
+        bases = [path.parents[dots - 1]] if 0 < dots <= len(path.parents) else path.parents[:_ABOVE]
+        steps = [step for step in module.lstrip(".").split(".") if step]
+        for base in bases:
+            whole = base.joinpath(*steps)
+            within = [whole / f"{name}.py" for name in re.findall(r"\w+", names)]
+            yield from (*([whole.with_name(f"{whole.name}.py")] if steps else []), whole / "__init__.py", *within)
 
 
 def asks(data: bytes) -> bool:
