@@ -334,6 +334,11 @@ MACHINES = {
         "nothing on the way is decided",
     ),
     "nowhere": (states(Read={**READ, "Next": "Gone"}), Verdict.UNKNOWN, "there is no state Gone"),
+    "in any partition": (
+        {"StartAt": "A", "States": {"A": {**COMPARE, "Resource": "${Head}:states:::aws-sdk:rekognition:compareFaces"}}},
+        Verdict.FAIL,
+        "without a liveness result on the way",
+    ),
     "labels": ({"StartAt": "A", "States": {"A": {**COMPARE, "Resource": f"{SDK}:detectLabels"}}}, None, ""),
     "no states": ({"StartAt": "A", "States": []}, None, ""),
 }

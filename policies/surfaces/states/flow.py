@@ -16,7 +16,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import hole
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPERATIONS, RESULT, SESSION
 
-_SERVICE = re.compile(r"arn:[^:]*:states:::aws-sdk:rekognition:([A-Za-z]+)")
+_SERVICE = re.compile(r":states:::aws-sdk:rekognition:([A-Za-z]+)")
 _PLAIN = re.compile(
     r"arn:[^:]*:states:::(?:aws-sdk:(?!lambda:|sfn:|ecs:|batch:)|dynamodb:|s3:|sns:|sqs:|events:|eventbridge:|bedrock:)[^:]*(?::[^:]*)*"
 )
@@ -77,7 +77,7 @@ def _listed(value: Any) -> list[Any]:
 
 def operation_of(state: Mapping[str, Any]) -> str | None:
     """The operation on faces that a state asks Rekognition for."""
-    found = _SERVICE.match(hole(state.get("Resource"))) if state.get("Type") == "Task" else None
+    found = _SERVICE.search(hole(state.get("Resource"))) if state.get("Type") == "Task" else None
     name = found[1][0].upper() + found[1][1:] if found is not None else ""
     return name if name in OPERATIONS else None
 
