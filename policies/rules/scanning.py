@@ -121,11 +121,11 @@ def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
     for subscription in graph.of_type(SUBSCRIPTION):
         topic = _at(subscription.get("TopicArn"), graph)
         if topic is not None:
-            found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription)))
+            found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription, graph)))
     for mapping in graph.of_type(MAPPING):
         queue = _at(mapping.get("EventSourceArn"), graph)
         if queue is not None:
-            found.setdefault(queue.address, []).append((mapping.get("FunctionName"), reads(mapping)))
+            found.setdefault(queue.address, []).append((mapping.get("FunctionName"), reads(mapping, graph)))
     return found
 
 

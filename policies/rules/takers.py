@@ -90,23 +90,41 @@ def runs(function: Resource) -> Truth:
     return takes(_stopped(function))
 
 
-def reads(mapping: Resource) -> Truth:
+def reads(mapping: Resource, graph: Graph) -> Truth:
     """Whether an event source mapping hands on what its source holds."""
     on = mapping.get("Enabled")
     if isinstance(on, Unknown):
         return Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
     let_by = let_by_criteria(mapping.get("FilterCriteria"))
+    if let_by is False and (source := _source(mapping.get("EventSourceArn"), QUEUE, graph)) is not None:
+        let_by = _rewritten(graph).get(source.address, False)
     if isinstance(let_by, Unknown):
         let_by = Unknown(f"whether the filters of {mapping.address} let events of S3 through: {let_by.reason}")
     return all_of((on is not False, let_by))
 
 
-def lets_through(subscription: Resource) -> Truth:
+def lets_through(subscription: Resource, graph: Graph) -> Truth:
     """Whether the subscription's filter policy lets a message about a new object through."""
-    found = let_by_policy(subscription.get("FilterPolicy"), subscription.get("FilterPolicyScope"))
+    scope = subscription.get("FilterPolicyScope")
+    found = let_by_policy(subscription.get("FilterPolicy"), scope)
+    if found is False and scope == "MessageBody" and (source := _source(subscription.get("TopicArn"), TOPIC, graph)) is not None:
+        found = _rewritten(graph).get(source.address, False)
     if not isinstance(found, Unknown):
         return found
     return Unknown(f"whether the filter policy of {subscription.address} lets events of S3 through: {found.reason}")
+
+
+@per_graph
+def _rewritten(graph: Graph) -> dict[str, Unknown]:
+    """The queues and topics that a rule of EventBridge tells something of its own making, by address."""
+    found: dict[str, Unknown] = {}
+    for rule in graph.of_type("AWS::Events::Rule"):
+        for entry in listed(rule.get("Targets")):
+            changes = isinstance(entry, Mapping) and any(entry.get(key) for key in ("Input", "InputPath", "InputTransformer"))
+            target = found_at(entry.get("Arn"), graph) if changes else None
+            if target is not None:
+                found[target.address] = Unknown(f"{rule.address} tells {target.address} something of its own making")
+    return found
 
 
 def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | Unknown | None:
@@ -149,7 +167,7 @@ def _least(takers: Iterator[Idle | Unknown | None], otherwise: Callable[[], Unkn
 def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each function that Lambda reads ``queue`` for."""
     for mapping in _by_source(graph).get(queue.address, ()):
-        on = reads(mapping)
+        on = reads(mapping, graph)
         if on is False:
             off = mapping.get("Enabled") is False
             why = "is disabled" if off else "has filters that let no event of S3 through"
@@ -165,7 +183,7 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str]) -> Iterato
     for entry in listed(topic.get("Subscription")):
         yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen) if isinstance(entry, Mapping) else None
     for subscription in _by_source(graph).get(topic.address, ()):
-        let_through = lets_through(subscription)
+        let_through = lets_through(subscription, graph)
         if let_through is False:
             why = f"the filter policy of {subscription.address} lets no event of S3 through"
             yield Idle(why, _named_in(_FILTER, subscription))

@@ -1215,6 +1215,6 @@ def test_filters_that_are_encrypted_are_not_taken_for_none():
     shown = {**{key: value for key, value in mapping.items() if key != "FilterCriteria"}, "State": "Enabled"}
     for hidden, verdict in (({}, True), ({"KMSKeyArn": arn("kms", "key/1")}, "a pattern could not be read")):
         answers = {"lambda": {**ANSWERS["lambda"], "ListEventSourceMappings": {"EventSourceMappings": [{**shown, **hidden}]}}}
-        (found,) = graph_from_items(Services(answers).source().items("AWS::Lambda::EventSourceMapping"))
-        told = reads(found)
+        graph = graph_from_items(Services(answers).source().items("AWS::Lambda::EventSourceMapping"))
+        (told,) = (reads(found, graph) for found in graph)
         assert (told.reason.rpartition(": ")[2] if isinstance(told, Unknown) else told) == verdict

@@ -773,6 +773,44 @@ def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, even
 
 
 @pytest.mark.parametrize(
+    ("given", "events", "verdict"),
+    [
+        (
+            "",
+            'SQS, Properties: {Queue: !GetAtt Queue.Arn, FilterCriteria: {Filters: [{Pattern: \'{"body": {"bucket": {}, "key": ["a"]}}\'}]}}',
+            Verdict.FAIL,
+        ),
+        (
+            "InputPath: $.detail",
+            'SQS, Properties: {Queue: !GetAtt Queue.Arn, FilterCriteria: {Filters: [{Pattern: \'{"body": {"bucket": {}, "key": ["a"]}}\'}]}}',
+            Verdict.UNKNOWN,
+        ),
+        ("", "SNS, Properties: {Topic: !Ref Topic, FilterPolicyScope: MessageBody, FilterPolicy: {key: [a]}}", Verdict.FAIL),
+        (
+            "InputPath: $.detail",
+            "SNS, Properties: {Topic: !Ref Topic, FilterPolicyScope: MessageBody, FilterPolicy: {key: [a]}}",
+            Verdict.UNKNOWN,
+        ),
+        ("InputPath: $.detail", "SNS, Properties: {Topic: !Ref Topic, FilterPolicy: {key: [a]}}", Verdict.FAIL),
+    ],
+)
+def test_a_filter_on_what_a_rule_makes_of_events_is_a_question(tmp_path: Path, given: str, events: str, verdict: Verdict):
+    """A rule may tell a queue or topic anything; what has no attributes has none then, too."""
+    arn = "!Ref Topic" if events.startswith("SNS") else "!GetAtt Queue.Arn"
+    text = (
+        SAM_SCANNER.format(told="{EventBridgeConfiguration: {}}", events=f"{{New: {{Type: {events}}}}}")
+        + f"""\
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {{source: [aws.s3], detail-type: [Object Created]}}
+      Targets: [{{Id: it, Arn: {arn}, DeadLetterConfig: {{Arn: 'arn:aws:sqs:eu-west-1:123456789012:dead'}}, {given}}}]
+"""
+    )
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("concurrency", "verdict"),
     [("0", Verdict.FAIL), ('"0"', Verdict.FAIL), ("5", Verdict.PASS), ("!Ref Reserved", Verdict.UNKNOWN)],
 )
