@@ -907,6 +907,38 @@ def test_what_a_script_takes_from_beside_it_is_read(tmp_path: Path, look: str, s
 
 
 @pytest.mark.parametrize(
+    ("limits", "imported", "used"),
+    [
+        ("exports.GOOD = 0.9;", 'const { GOOD } = require("./limits");', "GOOD"),
+        ("exports.GOOD = 0.9;", 'const limits = require("./limits");', "limits.GOOD"),
+        ("module.exports.GOOD = 0.9;", 'const limits = require("./limits");', "limits.GOOD"),
+        ("module.exports = { LOW: 40, GOOD: 0.9 };", 'const limits = require("./limits");', "limits.GOOD"),
+        ("module.exports = { LOW: 40, GOOD: 0.9 };", 'const { GOOD } = require("./limits");', "GOOD"),
+        ("const least = 0.9; module.exports = { GOOD: least };", 'const { GOOD } = require("./limits");', "GOOD"),
+        ("const least = 0.9;\nexport { least as GOOD };", 'import { GOOD } from "./limits";', "GOOD"),
+    ],
+)
+def test_limits_are_known_however_a_module_gives_them_out(tmp_path: Path, limits: str, imported: str, used: str):
+    """In CommonJS as in ES modules: what stood in exports was no number, and a Confidence of more than 0.9 passed."""
+    files = {
+        "limits.js": limits,
+        "app.js": f"""
+            const {{ RekognitionClient, CompareFacesCommand, GetFaceLivenessSessionResultsCommand }} = require("@aws-sdk/client-rekognition");
+            {imported}
+            const client = new RekognitionClient({{}});
+            exports.handler = async (event) => {{
+              const s = await client.send(new GetFaceLivenessSessionResultsCommand({{ SessionId: event.id }}));
+              if (s.Confidence < {used}) throw new Error("no");
+              return client.send(new CompareFacesCommand({{ SourceImage: 1, TargetImage: 2 }}));
+            }};
+            """,
+    }
+    found, said = judged(tmp_path, files)
+    assert found is Verdict.UNKNOWN
+    assert "is compared with 0.9" in said
+
+
+@pytest.mark.parametrize(
     ("statement", "used", "place"),
     [
         ("from limits import LEAST", "LEAST", "limits.py"),

@@ -259,7 +259,7 @@ class Names(Modules):
         if entry is None:
             return bindings_of(name, function)
         target = self.imported(module, entry.module)
-        return target.own.bindings.get(rest if head else entry.name, []) if target is not None else []
+        return _given_out(target, rest if head else entry.name) if target is not None else []
 
     def _returned(self, function: Function, args: list[Value], depth: int) -> Thing:
         for value in returned_values(function):
@@ -315,3 +315,14 @@ def bindings_of(name: str, function: Function) -> list[Value]:
             return []
         here = here.outer
     return function.module.own.bindings.get(name, [])
+
+
+def _given_out(module: Module, name: str) -> list[Value]:
+    """What a module gives others as ``name``: bound there, exported under another name, or an entry of ``module.exports``."""
+    bindings = module.own.bindings
+    for written in (name, module.exports.get(name, name), f"exports.{name}", f"module.exports.{name}"):
+        if found := bindings.get(written):
+            return found
+    whole = bindings.get("module.exports", [])
+    entry = whole[0].literal.get(name) if len(whole) == 1 and isinstance(whole[0].literal, dict) else None
+    return [entry] if isinstance(entry, Value) else []
