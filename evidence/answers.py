@@ -38,6 +38,7 @@ MAX_PARTS, MAX_ROWS = 200, 5_000
 """Bounds of the files inside, and of the rows of a sheet."""
 
 _ANOTHER = "make one with averment attest --workbook, and fill that in"
+_AS_XLSX = "if it was saved as .ods or .numbers, save or export it as an Excel workbook (.xlsx)"
 _CLOCKS = timedelta(days=1)
 """A day on somebody's calendar is at most one away from the day in UTC."""
 
@@ -163,6 +164,8 @@ def _check_zip(data: bytes, path: Path) -> None:
             if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
                 problem = f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_PARTS} parts, and was not read"
                 raise BadInputError(problem, where=where, fix=_ANOTHER)
+            if "[Content_Types].xml" not in archive.namelist():
+                raise BadInputError("is no workbook of the kind .xlsx", where=where, fix=_AS_XLSX)
             for part in parts:
                 text = archive.read(part)  # never more than it states
                 if part.filename.endswith((".xml", ".rels")) and (b"<!DOCTYPE" in text or b"\0" in text[:4]):

@@ -190,6 +190,14 @@ def _bomb(_: bytes) -> bytes:
     return target.getvalue()
 
 
+def _ods(_: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", b"<office/>")
+    return target.getvalue()
+
+
 def _entities(data: bytes) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -208,6 +216,7 @@ def _entities(data: bytes) -> bytes:
         (lambda data: data + b" " * 40_000, "is larger than"),
         (_bomb, "unpacks to more than"),
         (_entities, "a document type"),
+        (_ods, r"is no workbook of the kind \.xlsx"),  # LibreOffice saves as such, and the answers are all in it
     ],
 )
 def test_files_that_are_no_workbooks_or_meant_to_harm_are_refused(
