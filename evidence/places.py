@@ -175,7 +175,9 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
         return None
     figures = [named["figures"] for named in asked]
     record, path = latest[0], str(asked[0]["by"])
-    wanted = question.organisation.parameter(path)
+    period, wanted = question.period, question.organisation.parameter(path)
+    if period is not None and question.moment >= period.end - timedelta(seconds=1):
+        wanted = list(dict.fromkeys(name for found in figures for name in found))  # what ran in a period that is over, was named in it
     names = {name: str(redact(name, {}, accounts=question.organisation.scope.accounts)) for name in wanted or () if isinstance(name, str)}
     best = {name: max((found[shown] for found in figures if shown in found), default=0) for name, shown in names.items()}
     lacking = [name for name in names if best[name] < bar]

@@ -1008,6 +1008,12 @@ def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
         Gap.SUPERSEDED,
         True,
     )
+    october = parse_period("2026-10")
+    past = scanned({"portrait": 40}, at=october.end - timedelta(seconds=1), period_start=october.start, period_end=october.end)
+    then = state_of(asked, past, organisation=two, period=october)
+    assert then.status is Status.SATISFIED, "named since, for what runs now: a month that is over asked for its figures"
+    fell = replace(past, payload=scanned({"portrait": 40, "product": 0}).payload)
+    assert state_of(asked, fell, organisation=one, period=october).status is Status.NOT_SATISFIED, "no name is taken away afterwards"
     before = scanned({"portrait": 0, "product": 3}, region="us-east-1")
     before = replace(before, payload={name: value for name, value in before.payload.items() if name != "named"})
     half = state_of(asked, scanned({"portrait": 40, "product": 0}), before, organisation=two)
