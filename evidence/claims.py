@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.run import check_claim, plan_claim, require_statistics, run_claim
 from averment.detector.interface import Detector
+from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Population, Record
 
 COLLECTOR = "averment.claims"
@@ -265,6 +266,8 @@ def claim_record(outcome: Outcome, *, now: datetime) -> Record:
     asked, result = outcome.asked, outcome.result
     if result is None and outcome.error is None:
         raise ValueError("an outcome without a result needs an error")
+    hidden: dict[str, int] = {}
+    payload = without_addresses(result.to_json(), hidden) if result else {"type": str(asked.spec.get("type"))}
     inputs = result.inputs if result else {}
     counted = inputs.get("count")
     return Record(
@@ -275,9 +278,36 @@ def claim_record(outcome: Outcome, *, now: datetime) -> Record:
         query={"claim": dict(asked.spec), **({"seed": result.seed} if result else {})},
         effective_at=outcome.at or now,
         collected_at=now,
-        payload=result.to_json() if result else {"type": str(asked.spec.get("type"))},
+        payload=payload,
         gathering=Gathering.COLLECTED if result else Gathering.COULD_NOT,
-        reason=outcome.error.diagnostics() if outcome.error else None,
+        reason=str(redact(outcome.error.diagnostics(), hidden, accounts=None)) if outcome.error else None,
         population=Population("medium", counted, result.samples) if result and isinstance(counted, int) else None,
+        redactions=tuple(f"{what}: {times}" for what, times in sorted(hidden.items())),
         controls=(asked.id,) if asked.control else (),
     )
+
+
+def without_addresses(payload: Mapping[str, Any], hidden: MutableMapping[str, int]) -> dict[str, Any]:
+    """``payload`` (``ClaimResult.to_json``) without the e-mail addresses and the like that its reason and the names of media hold, which ``hidden`` counts
+    as in what is collected. Two media whose names are alike then stay two; the digest over all of them is over what they are called."""
+    details, called, alike = dict(payload["details"]), dict[str, str](), Counter[tuple[str, str]]()
+
+    def renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(row.get("name"))
+        clean = str(redact(name, hidden, accounts=None))
+        if clean == name:
+            return row
+        alike[str(row.get("population")), clean] += 1
+        number = alike[str(row.get("population")), clean]
+        called[name] = clean if number == 1 else f"{clean} ({number})"
+        return {**row, "name": called[name]}
+
+    if isinstance(media := details.get("media"), list):
+        details["media"] = [renamed(row) for row in media]
+    if "checks" in details:  # which name what they found
+        details["checks"] = redact(details["checks"], hidden, accounts=None)
+    worst = details.get("worst_errors")
+    if isinstance(worst, Mapping) and isinstance(examples := worst.get("examples"), list):
+        shown = [{**row, "name": called.get(str(row["name"])) or redact(row["name"], {}, accounts=None)} for row in examples]
+        details["worst_errors"] = {**worst, "examples": shown}
+    return {**payload, "reason": redact(payload["reason"], hidden, accounts=None), "details": details}

@@ -107,6 +107,28 @@ def test_an_unchanged_claim_is_reproduced_from_the_ledger(
         assert ledger.size == 1
 
 
+def test_names_that_hold_addresses_are_told_without_and_replayed_all_the_same(folder: Path) -> None:
+    """Sellers call their uploads as they like: with the names of what was read, e-mail addresses came into packages. Two that are cut alike are two."""
+    lines = (folder / "media" / "m.csv").read_text().splitlines()
+    for number, name in enumerate(("ada@example.com.png", "bob@example.org.png"), start=1):
+        old, _, rest = lines[number].partition(",")
+        (folder / "media" / old).rename(folder / "media" / name)
+        lines[number] = f"{name},{rest}"
+    (folder / "media" / "m.csv").write_text("\n".join(lines) + "\n")
+    record = recorded(SPEC, here(folder))
+    assert "example." not in canonical_json(record.to_json()).decode()
+    names = [row["name"] for row in record.payload["details"]["media"]]
+    assert [name for name in names if "[" in name] == ["[e-mail address]", "[e-mail address] (2)"]
+    assert record.redactions == ("e-mail address: 2",)
+    assert again(record, here(folder)).outcome is Came.REPRODUCED
+    governed = recorded({"type": "data-governance", "population": "p", "checks": ["manifest", "licences"]}, here(folder))
+    assert "example." not in canonical_json(governed.to_json()).decode()
+    assert governed.redactions[0].startswith("e-mail address: ")
+    assert again(governed, here(folder)).outcome is Came.REPRODUCED
+    (folder / "media" / "bob@example.org.png").write_bytes(b"0.99")
+    assert again(record, here(folder)).outcome is not Came.REPRODUCED
+
+
 def test_a_later_look_is_replayed_at_the_level_that_it_had(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The third test of a claim had a narrower share of the error; a second run of it counts the two before it, and those alone."""
     records = []
