@@ -15,7 +15,7 @@ _ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
-    """The gravest of ``outcomes`` (the first of equals); what else is as grave is added to its message, the rest as a number."""
+    """The gravest of ``outcomes`` (the first of equals); what else is as grave is added to its message and its fix, the rest as a number."""
     found = list(outcomes)
     for verdict in _ORDER:
         same = list(dict.fromkeys(outcome for outcome in found if outcome.verdict is verdict))
@@ -28,7 +28,8 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
             return first
         rest = f" (and {len(same) - 2} more)" if len(same) > 2 else ""
         changes = tuple(dict.fromkeys(change for outcome in same for change in outcome.changes))
-        return Outcome(verdict, f"{first.message}; also: {same[1].message}{rest}", first.where, first.fix, changes)
+        fixes = dict.fromkeys(outcome.fix for outcome in same[:2] if outcome.fix)
+        return Outcome(verdict, f"{first.message}; also: {same[1].message}{rest}", first.where, "\n\n".join(fixes) or None, changes)
     return NOT_APPLICABLE
 
 

@@ -11,7 +11,7 @@ import pytest
 from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
-from averment.policies.interface import Context, Outcome
+from averment.policies.interface import Context, Outcome, fail
 from averment.policies.rules.alarms import goes_off
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
@@ -29,6 +29,15 @@ def of_template(tmp_path: Path, rule_id: str, **resources: Any) -> Outcome:
     path = tmp_path / "template.json"
     path.write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}), encoding="utf-8")
     return judged(read_template(path), rule_id)
+
+
+def test_the_fix_mends_what_the_finding_says_besides():
+    """Whoever did all that was printed had the finding again, for its other half."""
+    found = worst_outcome([fail("a is off", fix="a: on"), fail("b is off", fix="b: on"), fail("c is off", fix="c: on")])
+    assert found.message == "a is off; also: b is off (and 1 more)"
+    assert found.fix == "a: on\n\nb: on"
+    assert worst_outcome([fail("a is off", fix="on"), fail("b is off", fix="on")]).fix == "on"
+    assert worst_outcome([fail("a is off"), fail("b is off")]).fix is None
 
 
 DISTRIBUTION = """
