@@ -5,13 +5,15 @@ Pure: the same records give the same rows. What nobody recorded is time not asse
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from averment.controls.model import Catalogue
-from averment.evidence.judges import in_order
+from averment.core.words import Status
+from averment.evidence.judges import count, in_order, list_some, spell
 from averment.evidence.record import Gathering, Kind, Record, stretch_of
+from averment.evidence.states import AssessmentState, ControlState
 from averment.policies.runtime.history import Phase
 
 
@@ -70,6 +72,24 @@ def _part(share: float) -> str:
     if share < 1 and rounded == "100.0%":
         return "more than 99.9%"
     return "less than 0.1%" if share > 0 and rounded == "0.0%" else rounded
+
+
+def throughout(states: Iterable[ControlState], rows: Sequence[OperationRow]) -> list[ControlState]:
+    """``states``, which are those at a period's end, with what wasn't so all the time of what is satisfied as AWS Config reports it: whoever reads of a
+    quarter that its buckets were closed must not miss that one was open up to the last day."""
+    return [replace(state, assessments=tuple(_with_time(item, rows) for item in state.assessments)) for state in states]
+
+
+def _with_time(state: AssessmentState, rows: Sequence[OperationRow]) -> AssessmentState:
+    broken = [row for row in rows if row.rule == state.assessment.policy and row.non_compliant]
+    if state.status is not Status.SATISFIED or state.assessment.collector != Kind.CONFIG_COMPLIANCE or not broken:
+        return state
+    told = list_some([f"{row.resource} (not compliant for {_lasted(row.non_compliant)})" for row in broken])
+    return replace(state, reason=f"{state.reason}; in the period not all the time: {told}")
+
+
+def _lasted(seconds: int) -> str:
+    return spell(seconds) if seconds >= 120 else count(seconds, "second")
 
 
 def _apart(one: Record, other: Record) -> bool:

@@ -25,7 +25,7 @@ from averment.evidence.action import ActionRow, plan_of_action
 from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.changes import ChangeRow, changes
 from averment.evidence.drift import DriftRow, drift
-from averment.evidence.operation import OperationRow, operation
+from averment.evidence.operation import OperationRow, operation, throughout
 from averment.evidence.plain import plain
 from averment.evidence.reading import LedgerEntry, Reading, Rows
 from averment.evidence.record import Record
@@ -178,11 +178,13 @@ def report_of(
         earlier = assess(catalogue, organisation, compared.records, period=compared.period, as_of=compared.as_of)
     known = any(item.records for state in earlier for item in state.assessments)
     states = assess(catalogue, organisation, reading.decisive, period=reading.judged_in, as_of=as_of)
+    evidence = Evidence(reading.decisive, period=reading.judged_in, as_of=as_of)
+    operated = operation(catalogue, evidence)
+    states = states if reading.judged_in is None else throughout(states, operated)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
         for record in state.records:
             used.setdefault(record, []).append(state.id)
-    evidence = Evidence(reading.decisive, period=reading.judged_in, as_of=as_of)
     return PeriodReport(
         organisation=organisation.name,
         profile=dict(organisation.profile),
@@ -206,7 +208,7 @@ def report_of(
         waivers=_waiver_rows(organisation.waivers, states, moment_of(period, as_of)),
         attestations=tuple(reading.attestations),
         drift=drift(catalogue, organisation, evidence, moment_of(period, as_of)),
-        operation=operation(catalogue, evidence),
+        operation=operated,
         samples=reading.rows.samples,
         actions=plan_of_action(states),
         changes=changes(earlier, states),

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.organisation import Organisation
 from averment.core.period import from_iso, parse_period
-from averment.core.words import Method, Severity
+from averment.core.words import Method, Severity, Status
 from averment.evidence.operation import operation
 from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.report import build_report
+
+
+class Entry(NamedTuple):
+    """A ledger entry as the report needs it."""
+
+    index: int
+    record: Record
+
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 ASSESSMENT = Assessment("runtime", Method.EXAMINE, collector="config-compliance", policy="gated")
@@ -91,3 +101,25 @@ def test_what_no_control_asks_for_and_what_failed_is_left_out() -> None:
     """A rule of a control that is not selected says nothing here, and an attempt that failed shows nothing."""
     failed = history(gathering=Gathering.COULD_NOT, reason="denied", payload={})
     assert operation(CATALOGUE, [history("another"), failed]) == ()
+
+
+def test_what_was_open_until_the_last_day_is_told_with_the_state_of_the_end() -> None:
+    """Of a quarter whose bucket was open for 80 days and closed on the last, the report said "1 resource passed"."""
+    compliance = [
+        {
+            "rule": "gated",
+            "config_rule": "averment-gated",
+            "compliance": "",
+            "failing": None,
+            "resources": [{"id": "uploads", "type": "AWS::S3::Bucket", "compliance": "COMPLIANT"}],
+        }
+    ]
+    now = history(kind=Kind.CONFIG_COMPLIANCE, collector="config-compliance", payload={"rules": compliance})
+    seconds = {"compliant": 60, "non-compliant": 80 * 86_400}
+    entries = [Entry(number, item) for number, item in enumerate((history(seconds=seconds), now))]
+    quarter = build_report(CATALOGUE, Organisation(), entries, parse_period("2026Q4"), NOW)
+    told = "1 resource passed; in the period not all the time: uploads (not compliant for 80 days)"
+    assert [(row.status, row.reason) for row in quarter.assessments] == [(Status.SATISFIED, told)]
+    assert quarter.controls[0].reason == f"runtime: {told}"
+    kept = build_report(CATALOGUE, Organisation(), entries[1:], parse_period("2026Q4"), NOW)
+    assert kept.assessments[0].reason == "1 resource passed"
