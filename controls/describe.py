@@ -36,7 +36,8 @@ def means(assessment: Assessment) -> str:
         return f"attestation by {assessment.attestation['role']}, valid for {assessment.attestation['valid_for']}"
     if assessment.policy is not None:
         source = f"as {assessment.collector} reports it" if assessment.collector else "in the code, before merge"
-        return f"rule {assessment.policy}, {source}{age}"
+        others = f", which has to find something where {' or '.join(assessment.goes_with)} did" if assessment.goes_with else ""
+        return f"rule {assessment.policy}, {source}{others}{age}"
     expect = assessment.expect or {}
     needs = f", by {' and '.join(f'parameters.{path}' for path in assessment.needs)}" if assessment.needs else ""
     return f"{assessment.collector}: {expect.get('field')} {_bar(expect)}{needs}{age}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from averment.controls.describe import means
 from averment.controls.loader import load_controls
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
@@ -626,6 +627,7 @@ def test_controls_say_what_has_to_be_there(name: str, missing: tuple[str, ...], 
     state = whole(control(*asked, name=name), code, record(Kind.CONFIG_COMPLIANCE, {"rules": none}))
     assert [item.status for item in state.assessments] == [Status.NOT_ASSESSED] * len(missing) + [Status.SATISFIED]
     assert all(shipped[item].goes_with == found for item in missing)
+    assert all(f"which has to find something where {' or '.join(found)} did" in means(shipped[item]) for item in missing)
 
 
 def test_a_control_that_rests_on_people_alone_says_so() -> None:
