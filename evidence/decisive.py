@@ -38,6 +38,7 @@ class Decisive:
         self._kept: list[tuple[int, Record]] = []
         self._latest: dict[tuple[_Place, str], _Kept] = {}
         self._parts: dict[_Place, dict[tuple[str, str], _Kept]] = {}
+        self._drawn: set[_Place] = set()
 
     def add(self, record: Record) -> None:
         """Look at ``record``, which comes after those before it in the ledger."""
@@ -58,9 +59,12 @@ class Decisive:
         complete = self._latest.get((place, _COMPLETE))
         parts = self._parts.setdefault(place, {})
         if _COMPLETE not in sorts and record.gathering is not Gathering.COULD_NOT and (complete is None or kept[0] >= complete[0]):
-            for said in [said for said, part in parts.items() if part[0] <= kept[0] and sees_as_much(record, part[2])]:
-                del parts[said]
-            if not any(part[0] > kept[0] and sees_as_much(part[2], record) for part in parts.values()):
+            if is_sample(record):
+                self._drawn.add(place)
+                for said in [said for said, part in parts.items() if part[0] <= kept[0] and sees_as_much(record, part[2])]:
+                    del parts[said]
+            # Of a place that nobody drew from there may be thousands of parts, which aren't gone through for each.
+            if place not in self._drawn or not any(part[0] > kept[0] and sees_as_much(part[2], record) for part in parts.values()):
                 _keep_later(parts, (sorts[-1], sha256_hex(canonical_json(record.payload))), kept)
         elif complete is not None and complete[1] == self._number:
             self._parts[place] = {said: part for said, part in parts.items() if part[0] > kept[0]}
