@@ -162,7 +162,7 @@ def test_another_process_recalls_whatever_its_hash_seed(home: Path, repository: 
     assert written[0] == written[1]
 
 
-def test_the_checkov_engine_has_no_cache(home: Path, repository: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_checkov_engine_has_no_cache(home: Path, repository: Path):
     """It is there to run the rules another way."""
     averment(["check", ".", "--engine", "checkov"])
     assert not home.exists()

@@ -225,7 +225,6 @@ def test_wrong_use_is_told_and_leaves_no_record(command: Command, tmp_path: Path
 def test_what_was_done_is_not_lost_with_a_record_that_failed(
     command: Command,
     picture: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     failure: BaseException,
     code: int,

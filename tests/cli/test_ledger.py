@@ -294,7 +294,7 @@ def test_wrong_use_is_exit_2_with_the_reason(shop, capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
-def test_the_proof_of_a_very_large_record_can_be_verified(shop, capsys):
+def test_the_proof_of_a_very_large_record_can_be_verified(shop):
     """38 MB of payload are 67 in the proof: it was written, and refused as too large when it was to be verified."""
     size = 38_000_000
     append(shop, 20, size=size)

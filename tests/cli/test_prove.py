@@ -233,9 +233,7 @@ def test_a_broken_check_names_what_breaks_it(shop: Path, capsys: pytest.CaptureF
     assert "0.png: the manifest names a file that does not exist" in printed
 
 
-def test_what_a_manifest_says_makes_no_lines_of_its_own(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_manifest_says_makes_no_lines_of_its_own(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file's name with a line break in it wrote the line of a verdict that nobody had come to."""
     forged = "x\nclaims.yaml:9  supported"
     Image.linear_gradient("L").save(shop / "a.png")

@@ -61,7 +61,7 @@ def test_a_result_names_the_detector_and_the_environment(tmp_path: Path) -> None
     assert {"numpy", "scipy", "pillow"} <= set(environment()["packages"])
 
 
-def test_the_digest_over_all_media_sees_each_of_them(tmp_path: Path) -> None:
+def test_the_digest_over_all_media_sees_each_of_them() -> None:
     """Another byte, another name, or a refusal in place of a reading."""
 
     def digest(*media: Medium) -> str:

@@ -203,7 +203,7 @@ def test_processes_share_a_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["sha256", "perceptual_hash"])
-def test_an_entry_that_is_not_what_it_should_be_is_refused(log: FileLog, tmp_path: Path, field: str) -> None:
+def test_an_entry_that_is_not_what_it_should_be_is_refused(log: FileLog, field: str) -> None:
     """Even in a perfect chain: readers rely on hashes being hashes."""
     log.append(replace(entry(5), **{field: "../../etc"}))
     with pytest.raises(VerificationError, match=field) as caught:

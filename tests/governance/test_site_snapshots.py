@@ -248,7 +248,7 @@ def test_only_a_quarter_that_is_over_can_be_kept(organisation: Organisation, cap
     assert "'2026-10' is not a quarter" in capsys.readouterr().err
 
 
-def test_the_command_keeps_a_quarter(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_keeps_a_quarter(organisation: Organisation) -> None:
     """``--snapshot`` keeps the quarter's own period beside the site of all evidence."""
     site = organisation.root / "public"
     arguments = ["site", "build", "--config", str(organisation.file), "--output", str(site), "--as-of", "2027-01-04T08:00:00Z"]

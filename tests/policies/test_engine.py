@@ -129,7 +129,7 @@ def test_a_missing_path_is_an_error(tmp_path: Path):
         check([tmp_path / "nowhere"], [RULE], Organisation(), CATALOGUE)
 
 
-def test_rule_patterns_select_by_rule_or_control_and_typos_fail(tmp_path: Path):
+def test_rule_patterns_select_by_rule_or_control_and_typos_fail():
     """``--rule`` takes rule or control ids; a pattern that matches nothing would check nothing, so it is refused."""
     assert select_rules([RULE], ["SM-TST-*"], CATALOGUE) == (RULE,)
     assert select_rules([RULE], ["bucket-named"], CATALOGUE) == (RULE,)

@@ -272,7 +272,7 @@ def test_the_output_s_folder_is_made(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_output_can_t_be_put_into_a_folder_that_isn_t_writable(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One clear error."""
     (tmp_path / "file").write_text("in the way")

@@ -264,7 +264,7 @@ class Large(Timed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_images_that_are_timed_are_the_sample(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_the_images_that_are_timed_are_the_sample(tmp_path: Path, clock: Clock, seed: int) -> None:
     """Four in ten are slow, so the 80 % quantile is: no seed supports that it isn't, and twenty images are twenty units in a hundred rounds."""
     run(tmp_path, clock, lambda _: 0.03, count=20)
     context = ClaimContext(detector=Large(clock, float), populations={"p": "m.csv"}, root=tmp_path, seed=seed)

@@ -199,7 +199,7 @@ def test_partners_keys_that_cannot_be_read_stop_the_gate() -> None:
             public_keys(text, where=SourceRef("keys.pem"))
 
 
-def test_a_published_object_carries_a_seal_for_its_key_and_size(site: Any, double: Any, signer: PemEcdsaSigner, tmp_path: Path) -> None:
+def test_a_published_object_carries_a_seal_for_its_key_and_size(site: Any, double: Any, signer: PemEcdsaSigner) -> None:
     """What the edge checks is there, and holds for no other key, size or verdict. The uploader's copy of the names is dropped."""
     body = b"\xff\xd8\xffclean"
     gate = site.gate(double)

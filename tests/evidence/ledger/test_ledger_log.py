@@ -219,7 +219,7 @@ def test_only_the_checkpoint_put_back_is_noticed(shop, make_record):
         ledger.append([make_record(4)])
 
 
-def test_a_lost_or_stale_index_is_rebuilt_and_a_wrong_one_found(shop, make_record, tmp_path):
+def test_a_lost_or_stale_index_is_rebuilt_and_a_wrong_one_found(shop, make_record):
     """The index is only a cache: without it duplicates are still known; one that lies is named instead of believed."""
     with open_ledger(shop, write=True) as ledger:
         ledger.append([make_record(number) for number in range(300)])

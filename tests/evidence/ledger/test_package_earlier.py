@@ -95,7 +95,7 @@ def bought(make_record, tmp_path):
     return made, next((made / "keys").glob("*.pub.pem"))
 
 
-def test_a_package_of_another_log_needs_its_key(grown, bought, tmp_path):
+def test_a_package_of_another_log_needs_its_key(grown, bought):
     """Without a key it is refused, whatever key it brings itself; with the key of its log its records are the other side."""
     folder, key = bought
     with open_ledger(grown) as ledger:

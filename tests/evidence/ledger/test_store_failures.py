@@ -379,7 +379,7 @@ def test_a_ledger_in_s3_checks_what_protects_it(sandbox, tmp_path, make_record, 
         assert len(ledger.notes) == len([word for word in words if "lasts" not in word])
 
 
-def test_what_could_not_be_checked_is_no_protection(sandbox, tmp_path, monkeypatch):
+def test_what_could_not_be_checked_is_no_protection(sandbox):
     """Without the permission to look, a demanded lock is an error that names the action; otherwise a note."""
     from botocore.exceptions import ClientError
 

@@ -398,7 +398,7 @@ def test_several_keys_sign_every_checkpoint(tmp_path, make_record, sandbox):
     assert verify_package(package, [lambda _: first]).genuine
 
 
-def test_settings_with_witnesses_are_read_and_checked(tmp_path, capsys):
+def test_settings_with_witnesses_are_read_and_checked(tmp_path):
     """From averment.yaml, with the line of what is wrong."""
     from averment.core.organisation import load_organisation
 

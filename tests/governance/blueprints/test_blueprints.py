@@ -155,7 +155,7 @@ def test_every_control_that_is_named_exists_and_names_its_blueprint() -> None:
     assert named <= set(NAMES)
 
 
-def test_the_edges_code_is_the_gates(tmp_path: Path) -> None:
+def test_the_edges_code_is_the_gates() -> None:
     """What the template and the Terraform carry is the code that was tested, with the key written in."""
     from averment.detector.gate.delivery import _source
 

@@ -177,9 +177,7 @@ def test_of_two_who_preserve_at_once_neither_hides_the_others_copy(opened: Any, 
     assert list(with_record(incident, third).items) == ["1", "2", "3"]
 
 
-def test_a_copy_that_was_broken_off_does_not_stand_in_the_way(
-    opened: Any, act: By, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_was_broken_off_does_not_stand_in_the_way(opened: Any, act: By, tmp_path: Path) -> None:
     """Preserving was stopped in the middle of a copy (a full disk, a killed process): no half of it lies under the name of the whole, and what an
     older version left there is replaced when it is done again."""
     (tmp_path / "a.mp4").write_bytes(b"x" * 3_000_000)

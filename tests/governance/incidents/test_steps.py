@@ -181,7 +181,7 @@ def test_a_denial_that_is_overtaken_is_shown_as_one(command: Callable[..., tuple
 
 
 def test_media_that_the_record_cannot_name_has_to_be_named_again(
-    command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Named at the opening with an e-mail address in its key: preserving without a place asks for it instead of looking for another object."""
     name = command("open", "A faked seller", "--by", "legal", "--media", "s3://published/ada@shop.example/1.jpg")[1].strip()
