@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,7 @@ from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation, Waiver
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Verdict
+from averment.policies import judging
 from averment.policies.engine import CheckResult, FailOn, Options, check, select_rules
 from averment.policies.graph.model import Resource
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -108,6 +111,17 @@ def test_a_rule_that_leaves_or_answers_nonsense_crashed(tmp_path: Path, name: st
     assert [problem.reason for problem in result.problems] == [said]
     assert len(result.failures) == 1
     assert result.exit_code() is ExitCode.INCOMPLETE
+
+
+def test_what_else_the_machine_does_cuts_no_check_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Only what the rules compute counts: beside other jobs, the same commit was checked in one run and incomplete in the next."""
+    hours = count(step=3600)
+    monkeypatch.setattr(judging, "time", SimpleNamespace(monotonic=lambda: next(hours), thread_time=lambda: 0.0))
+    assert run(tmp_path, '"bad"').exit_code() is ExitCode.FINDINGS
+    monkeypatch.setattr(judging, "time", SimpleNamespace(monotonic=lambda: 0.0, thread_time=lambda: next(hours)))
+    result = run(tmp_path, '"bad"')
+    assert result.exit_code() is ExitCode.INCOMPLETE
+    assert "the rest of it was not checked" in result.problems[0].reason
 
 
 def test_a_file_that_cannot_be_parsed_makes_the_run_incomplete(tmp_path: Path):
