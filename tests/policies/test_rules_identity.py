@@ -237,6 +237,13 @@ def test_a_pool_is_asked_where_faces_are_matched_beside_it(tmp_path: Path, actio
     assert judged(tmp_path, "step-up-factor", MACHINES % ("buyers", "code") + FACES % actions).verdict is verdict
 
 
+def test_a_second_factor_for_all_says_whom_it_asks_first(tmp_path: Path):
+    """People who have none are stuck at the next sign-in where the application knows no challenge but the password."""
+    found = judged(tmp_path, "step-up-factor", MACHINES % ("buyers", "code") + FACES % "[rekognition:CompareFaces]")
+    assert found.verdict is Verdict.FAIL
+    assert "MFA_SETUP before this is on" in (found.fix or "")
+
+
 @pytest.mark.parametrize("denied", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
 @pytest.mark.parametrize(("mode", "verdict"), [("'OFF'", Verdict.UNKNOWN), ("'ON'", Verdict.PASS)])
 def test_policies_that_could_not_be_fetched_prove_no_absence_of_faces(tmp_path: Path, denied: str, mode: str, verdict: Verdict):

@@ -25,17 +25,23 @@ NEIGHBOURING_POLICIES = IDENTITY_NEIGHBOURS
 PARAMETER = "face_user_pools"
 """Name patterns (a list) of the user pools whose people may be known by their face; without it, those beside which faces are matched."""
 
-_TERRAFORM = """\
+_FIRST = (
+    "# whoever has no second factor yet is asked for one at the next sign-in: the application has to answer MFA_SETUP before this is on"
+)
+_TERRAFORM = f"""\
+{_FIRST}
 mfa_configuration = "ON"
 
-software_token_mfa_configuration {
+software_token_mfa_configuration {{
   enabled = true
-}"""
-_CLOUDFORMATION = """\
+}}"""
+_CLOUDFORMATION = f"""\
+{_FIRST}
 MfaConfiguration: 'ON'
 EnabledMfas:
   - SOFTWARE_TOKEN_MFA"""
 _COMMAND = (
+    f"{_FIRST}\n"
     "aws cognito-idp set-user-pool-mfa-config --user-pool-id @ --mfa-configuration ON --software-token-mfa-configuration Enabled=true"
 )
 
