@@ -200,6 +200,14 @@ def test_a_fix_that_shuts_somebody_out_says_so(tmp_path: Path, rule_id: str, pro
     assert warning in (found.fix or "")
 
 
+def test_an_isolated_container_fetches_no_model(tmp_path: Path):
+    """A model that is named for the container to fetch doesn't start in isolation, and the endpoint with it."""
+    model = "  M: {Type: AWS::SageMaker::Model, Properties: {PrimaryContainer: {Environment: {HF_MODEL_ID: acme/detector}}}}\n"
+    found = of_template(tmp_path, "detector-endpoint-guarded", model)
+    assert found.verdict is Verdict.FAIL
+    assert "(ModelDataUrl, not HF_MODEL_ID)" in (found.fix or "")
+
+
 READ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-photos/*"}
 OFFICE = {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}
 

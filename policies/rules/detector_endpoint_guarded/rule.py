@@ -80,14 +80,15 @@ _CAPTURE_ON = replace(
 )
 _SHARE = ("DataCaptureConfig", "InitialSamplingPercentage")
 _CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(Is(_SHARE, 0)), says="data capture samples 0 % of requests")
+_FETCHES = "# the container fetches nothing by itself then: SageMaker has to bring the model"
 _ISOLATED = Demand(
     holds=Is(("EnableNetworkIsolation",), True),
     says="this model's container may reach the network: EnableNetworkIsolation is not true",
     doubt="network isolation could not be resolved",
     where=("EnableNetworkIsolation",),
     fix=(
-        "enable_network_isolation = true",
-        "EnableNetworkIsolation: true",
+        f"{_FETCHES} (model_data_url, not HF_MODEL_ID)\nenable_network_isolation = true",
+        f"{_FETCHES} (ModelDataUrl, not HF_MODEL_ID)\nEnableNetworkIsolation: true",
         "aws sagemaker create-model --enable-network-isolation ... # a model can't be changed: make a new one",
     ),
     changes=(ISOLATED,),
