@@ -45,7 +45,7 @@ def rule_page(data: SiteData, rule: Rule) -> str:
 def rules_page(data: SiteData) -> str:
     """Every rule in a line: what it asks for, where it runs, for which dialects its page has a fix, and what it found."""
     rows = [(rule, data.catalogue.for_policy(rule.id), dialects(_written(data, rule)), _count(data, rule)) for rule in data.rules]
-    return render("rules.md", data=data, rows=rows, runs_on=_runs_on, own={rule.id for rule in data.rules} - shipped_rules())
+    return render("rules.md", rows=rows, runs_on=_runs_on, own={rule.id for rule in data.rules} - shipped_rules())
 
 
 def _left_out(data: SiteData, rule: Rule) -> bool:
