@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import re
 import shutil
 import subprocess
 import sysconfig
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from averment.cli.main import run
 from averment.core.errors import BadInputError
 from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.gate.sealing import SealSettings
 from averment.governance.remediation import blueprints
 from averment.governance.remediation.blueprints import all_blueprints, exceptions
 from averment.governance.remediation.blueprints.pages import read_template, render
@@ -167,6 +170,27 @@ def test_the_edges_code_is_the_gates() -> None:
     keys = "${SealPublicKey} ${FormerSealPublicKey}"
     wanted = _source("origin_response.js").replace("@PUBLIC_KEYS@", keys).replace("@SERVABLE@", "clean disclosed released")
     assert resources["OriginResponse"]["Properties"]["Code"]["ZipFile"]["Sub"].strip() == wanted.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_point_of_an_image_is_there(name: str) -> None:
+    """Nothing else in the program calls some of them: a name that was changed would be noticed by the first upload."""
+    functions = [
+        item["Properties"] for item in read_template(all_blueprints()[name])["Resources"].values() if "ImageConfig" in item["Properties"]
+    ]
+    for command in (properties["ImageConfig"]["Command"] for properties in functions):
+        module, _, function = command[0].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function)), command
+
+
+def test_the_seal_reads_each_variable_that_its_blueprint_sets() -> None:
+    """Most may be absent: of a name that differs nobody would hear, and media that was forbidden could be published."""
+    seal = read_template(all_blueprints()["signing"])["Resources"]["Seal"]["Properties"]
+    given = {name: name.lower() for name in seal["Environment"]["Variables"]}
+    assert set(given.values()) <= set(asdict(SealSettings.from_environment(given)).values())
+    for name in ("AVERMENT_PUBLISHED_BUCKET", "AVERMENT_SIGNING_KEY", "AVERMENT_CERTIFICATE"):
+        with pytest.raises(BadInputError, match=f"{name} is not set"):
+            SealSettings.from_environment({**given, name: " "})
 
 
 @pytest.mark.parametrize("name", NAMES)

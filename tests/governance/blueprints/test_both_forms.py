@@ -1,4 +1,5 @@
-"""A blueprint's template and its Terraform make the same: statements, alarms, what is refused of a value, and what stays when it is taken down."""
+"""A blueprint's template and its Terraform make the same: statements, functions with their variables, alarms, what is refused of a value, and what stays
+when it is taken down."""
 
 from __future__ import annotations
 
@@ -57,6 +58,17 @@ def in_terraform(name: str) -> Iterator[Statement]:
 def test_both_allow_and_deny_the_same(name: str) -> None:
     """What a statement lacks in one form is a hole there, or a call that is refused."""
     assert set(in_template(read_template(all_blueprints()[name])["Resources"])) == set(in_terraform(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_run_the_same_and_set_the_same_for_it(name: str) -> None:
+    """The entry points of functions, and the variables that they go by: most may be absent, so that of a misspelt one nobody would hear."""
+    blueprint = all_blueprints()[name]
+    template, terraform = (
+        set(re.findall(r"\bAVERMENT_\w+(?=:| +=)|\baverment\.[a-z_.]+_handler\b", path.read_text(encoding="utf-8")))
+        for path in (blueprint.template, blueprint.terraform)
+    )
+    assert template == terraform
 
 
 @pytest.mark.parametrize("name", NAMES)
