@@ -67,3 +67,15 @@ def test_the_readme_names_the_two_commands_and_make_has_them() -> None:
     for target in ("demo", "test"):
         assert f"make {target}" in readme
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_what_a_large_folder_says_of_its_modules_is_complete() -> None:
+    """Who looks for a module looks there first. One that begins as another that is named (``sam_policies``: ``sam``) belongs to it."""
+    for name in tracked("*__init__.py"):
+        index = ROOT / name
+        text = ast.get_docstring(ast.parse(index.read_text())) or ""
+        modules = {path.stem for path in index.parent.glob("*.py")} - {"__init__", "__main__"}
+        named = set(re.findall(r"``([a-z_0-9]+)``", text))
+        if "\n- " in text and len(modules & named) >= 4:
+            first = {module.split("_")[0] for module in named}
+    X say what {', '.join(missing)} are for"
