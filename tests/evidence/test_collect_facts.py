@@ -17,6 +17,7 @@ from averment.core.errors import BadInputError
 from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import iso, utc_now
+from averment.evidence.collectors import alarms
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.face_calls import FaceCalls
@@ -187,8 +188,9 @@ def test_roles_that_may_call_inference_are_found_through_every_policy(scope_of: 
     assert (summary["roles"], summary["allowed"], summary["on_every_resource"], summary["unreadable"]) == (3, 2, 1, 0)
 
 
-def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[..., CollectScope]) -> None:
-    """An alarm without an action is counted as one; changes of state come from the history, beyond one page of it."""
+def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[..., CollectScope], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm without an action, or with its actions switched off, is counted as one; changes of state come from the history, beyond one page of it.
+    Where not all of them fit into the record, it says that it was cut, and counts them all the same."""
     cloudwatch = boto3.client("cloudwatch")
     common: dict[str, Any] = {
         "Namespace": "Averment/Detector",
@@ -201,15 +203,22 @@ def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[...,
     }
     cloudwatch.put_metric_alarm(AlarmName="burst", AlarmActions=[f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"], **common)
     cloudwatch.put_metric_alarm(AlarmName="mute", **common)
+    off = {"AlarmActions": [f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"], "ActionsEnabled": False}
+    cloudwatch.put_metric_alarm(AlarmName="off", **off, **common)
     for number in range(101):
         cloudwatch.set_alarm_state(AlarmName="burst", StateValue="OK" if number % 2 else "ALARM", StateReason="a drill")
     watching = Organisation(parameters={"alarms": {"watching": ["burst"]}})
     moment = (utc_now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     record = watched(Alarms(), lambda **more: scope_of(now=moment, **more), organisation=watching)
     summary = record.payload["summary"]
-    assert (summary["alarms"], summary["without_action"], summary["changes"], summary["fired"]) == (2, 1, 101, 51)
+    assert (summary["alarms"], summary["without_action"], summary["changes"], summary["fired"]) == (3, 2, 101, 51)
     assert {change["alarm"] for change in record.payload["changes"]} == {"burst"}
     assert record.payload["changes"][0]["to"] in {"ALARM", "OK"}
+    monkeypatch.setattr(alarms, "KEPT_FOR", timedelta(days=400))  # else it is cut for being shorter than the period
+    for kept, cut in ((101, False), (100, True)):
+        monkeypatch.setattr(alarms, "MAX_CHANGES", kept)
+        record = watched(Alarms(), lambda **more: scope_of(now=moment, **more), organisation=watching)
+        assert (len(record.payload["changes"]), record.payload["summary"]["changes"], record.population.truncated) == (kept, 101, cut)
 
 
 def test_what_alarms_say_of_people_stays_away(scope_of: Callable[..., CollectScope]) -> None:
