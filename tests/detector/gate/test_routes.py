@@ -230,6 +230,18 @@ def test_an_image_too_large_for_a_request_goes_the_way_of_videos(site: Any, doub
     assert double.asked == []
 
 
+def test_what_is_deleted_while_its_credential_is_read_is_said_and_forgotten(
+    site: Any, double: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the version and the reading of it: nothing is left to judge, nor a question to ask again."""
+    gate = site.gate(double)
+    gate.handle(site.upload("x.mp4", MP4 + b"clean"))
+    [result] = results(site.answer(site.waiting()[0], double), site.work)
+    monkeypatch.setattr(gate.store, "fetch", lambda *_, **__: None)
+    assert finish(gate, result)["event"] == "gone"
+    assert (site.published("x.mp4"), site.waiting()) == (None, [])
+
+
 def test_an_answer_about_a_medium_of_another_bucket_is_refused(site: Any, double: Any) -> None:
     """Whoever writes into the work bucket can make a question about any: nothing is said of that medium, neither in its tags nor in the log."""
     target = site.upload("x.mp4", MP4 + b"clean")
