@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from pathlib import Path
 
 from averment.core.errors import BadInputError
@@ -20,8 +21,12 @@ MANIFEST = Path(".terraform", "modules", "modules.json")
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
+KEPT = 1_000
+"""How many modules stay in memory, of which each takes a quarter of a megabyte: of a repository that has more, those that were asked for last."""
+
+
 class Modules:
-    """Module folders below ``top`` and around it, each read once, however many root modules call it.
+    """Module folders below ``top`` and around it. One that many root modules call is read once; of others than the last ``KEPT``, again when asked for.
 
     ``boundary`` is the checkout that ``top`` belongs to, beyond which nothing is read.
     """
@@ -30,7 +35,7 @@ class Modules:
         self.top = top
         self.boundary = repository_around(top)
         self._place = top.resolve()
-        self._read: dict[Path, Module] = {}
+        self._read: OrderedDict[Path, Module] = OrderedDict()
 
     def read(self, folder: Path, place: Path) -> Module:
         """The module in ``folder``, whose real path is ``place``.
@@ -42,6 +47,9 @@ class Modules:
         if name not in self._read:
             stand_in = not place.is_relative_to(self.boundary)  # a module that lies elsewhere isn't asked for otherwise
             self._read[name] = read_module(name, place if stand_in else self.boundary)
+            if len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        self._read.move_to_end(name)
         return self._read[name]
 
 

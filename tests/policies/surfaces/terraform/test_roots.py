@@ -10,6 +10,9 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.rules.registry import all_rules
+from averment.policies.surfaces.terraform import units
+from averment.policies.surfaces.terraform.modules import loader
+from averment.policies.surfaces.terraform.modules.loader import Modules
 
 STACK = """
 variable "open" {
@@ -33,6 +36,25 @@ def checked(folder: Path, files: dict[str, str]) -> CheckResult:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return check([folder], all_rules(), Organisation(), load_catalogue(), Options(rules=("s3-put-object-gated",)))
+
+
+def test_more_modules_than_are_kept_are_checked_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a repository stayed in memory until its last module was judged, a gigabyte of 20,000 files; what it says is the same."""
+    call = 'module "shared" {\n  source = "../shared"\n  open = %s\n}\n'
+    files = {f"stack-{number}/main.tf": call % ("true" if number % 2 else "false") for number in range(6)}
+    whole = checked(tmp_path, {**files, "shared/main.tf": STACK})
+    kept: list[Modules] = []
+
+    def made(top: Path) -> Modules:
+        kept.append(Modules(top))
+        return kept[-1]
+
+    monkeypatch.setattr(units, "Modules", made)
+    monkeypatch.setattr(loader, "KEPT", 2)
+    few = checked(tmp_path, {})
+    assert few.findings == whole.findings
+    assert len(few.failures) == 3
+    assert [len(modules._read) for modules in kept] == [2]
 
 
 CALL = 'module "stack" {\n  source = "../stack"\n  open = false\n}\n'
