@@ -344,12 +344,19 @@ def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> 
 
 
 def test_an_alarm_that_only_scales_tells_nobody(scope_of: Scopes) -> None:
-    """Scaling out and stopping a machine are actions, and nobody hears of them; beside a message they do no harm."""
+    """Scaling out and stopping a machine are actions, and nobody hears of them; beside a message they do no harm. What a function does with it, SNS isn't
+    asked about."""
     common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
     common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
     scale = f"arn:aws:autoscaling:eu-west-1:{ACCOUNT}:scalingPolicy:1:resource/sagemaker/endpoint/detector:policyName/p"
     duty, stop = heard_topic(), "arn:aws:automate:eu-west-1:ec2:stop"
-    for name, actions in (("detector-both", [scale, duty]), ("detector-scale", [scale]), ("detector-stop", [stop])):
+    called = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:page"
+    for name, actions in (
+        ("detector-both", [scale, duty]),
+        ("detector-call", [called]),
+        ("detector-scale", [scale]),
+        ("detector-stop", [stop]),
+    ):
         boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, AlarmActions=actions, **common)
     record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["detector-*"]}))
     arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
