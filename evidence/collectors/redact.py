@@ -14,8 +14,12 @@ from itertools import count
 from averment.core.canonical import JSON
 from averment.evidence.collectors.secrets import SECRET, without_secrets
 
+_DENSITY = r"[1-9](?:\.5)?x\.(?:png|jpe?g|webp|avif|gif|heic)(?![^\W_]|\.[^\W_])"
+"""How the names of pictures for denser screens end after their ``@``: ``hero@2x.png`` is nobody's address."""
 _EMAIL = re.compile(
-    r"[\w.%+\-][\w.%+'\-]{0,63}(?:@|%40)[^\W_](?:(?:[^\W_]|[.\-]){0,250}[^\W_])?\.(?:xn--[a-z0-9\-]{2,59}|[^\W\d_]{2,24})", re.IGNORECASE
+    rf"[\w.%+\-][\w.%+'\-]{{0,63}}(?:@|%40)(?!{_DENSITY})"
+    r"[^\W_](?:(?:[^\W_]|[.\-]){0,250}[^\W_])?\.(?:xn--[a-z0-9\-]{2,59}|[^\W\d_]{2,24})",
+    re.IGNORECASE,
 )
 """In any script, and as names of objects have it that a browser encoded."""
 _IPV4 = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![^\W_]|\.\d)")

@@ -16,11 +16,11 @@ _ISSUED = {
     "gh": r"gh[pousr]_[A-Za-z0-9]{36,255}",
     "github_pat_": r"github_pat_\w{22,255}",
     "glpat-": r"glpat-[\w\-]{20,255}",
-    "xox": r"xox[a-z]-[\w\-]{10,255}",
+    "xox": r"xox(?:[a-np-z]-|o-\d{9,20}-)[\w\-]{10,255}",
     "xapp-": r"xapp-[\w\-]{20,255}",
     "_live_": r"(?:sk|rk)_live_[A-Za-z0-9]{16,255}",
     "whsec_": r"whsec_[A-Za-z0-9+/=]{16,255}",
-    "sk-": r"sk-(?:[a-z]{2,10}[\w]{0,10}-)?[A-Za-z0-9_\-]{32,255}",
+    "sk-": r"sk-(?:(?:proj|svcacct|admin|None|lf|ant-[a-z0-9]{1,10}|or-v\d)-[\w\-]{32,255}|[A-Za-z0-9]{32,255}(?![\w\-]))",
     "AIza": r"AIza[\w\-]{35}",
     "ya29.": r"ya29\.[\w\-.]{20,2000}",
     "npm_": r"npm_[A-Za-z0-9]{36}",
@@ -31,9 +31,9 @@ _ISSUED = {
     "shp": r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
     "hvs.": r"hvs\.[\w\-]{24,255}",
     "AGE-SECRET-KEY-": r"AGE-SECRET-KEY-1[0-9A-Z]{58}",
-    "eyJ": r"eyJ[\w\-]{8,8000}\.[\w\-]{8,32000}\.[\w\-]{8,8000}",
+    "eyJ": r"eyJ[A-Za-z0-9]{8,8000}\.[\w\-]{8,32000}\.[\w\-]{8,8000}",  # the first part is JSON of letters, whose Base64 has no hyphen
 }
-"""What is told from its beginning, by a part that is looked for first."""
+"""What is told from its beginning, by a part that is looked for first. Names of media begin like some: ``sk-`` is Slovak, ``xoxo-`` stands on cards."""
 
 _ISSUED_FORMS = {hint: re.compile(rf"(?<![A-Za-z0-9]){form}", re.ASCII) for hint, form in _ISSUED.items()}
 
@@ -43,7 +43,11 @@ _PEM = re.compile(
 _IN_ADDRESS = re.compile(r"(?<=://)[^\s/@?#]{0,255}:[^\s/@?#]{1,255}(?=@)")
 """User and password before a host."""
 _HOOK = re.compile(r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/]{16,255}|(?<=/api/webhooks/)\d{5,25}/[\w\-]{16,255}")
-_HEADER = re.compile(r"(?i)(?<=\bbearer )[\w.~+/=\-]{16,8000}|(?<=\bbasic )[A-Za-z0-9+/]{16,2000}={0,2}(?![\w.])")
+_MIXED = r"(?=[A-Za-z+/_~.=\-]{0,200}(?:\d|[a-z][A-Z]))"
+"""Before what has a digit or a capital within it, as words of a sentence have none."""
+_HEADER = re.compile(
+    rf"(?<=\b(?i:bearer) ){_MIXED}[\w.~+/=\-]{{16,8000}}|(?<=\b(?i:basic) ){_MIXED}[A-Za-z0-9+/]{{16,2000}}={{0,2}}(?![\w.])"
+)
 _NAMED = re.compile(
     r"""(?ix)
     (?P<name> (?<![A-Za-z0-9]) (?:[a-z0-9]{1,40}[_-]){0,6}
