@@ -12,7 +12,7 @@ from averment.evidence.judges import Question, Reading, cut_short, is_whole
 from averment.evidence.places import out_of
 from averment.evidence.readers import other_media
 from averment.evidence.record import Record
-from averment.evidence.sampled import at
+from averment.evidence.sampled import at, how_many
 from averment.evidence.states import Deviation, Gap
 
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -66,7 +66,7 @@ def read_expectation(question: Question, record: Record) -> Reading:
             reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
         elif population.total is not None and population.examined < population.total and not is_whole(question, record):
             examined = f"only {population.examined:,} of {population.total:,} {population.unit} were examined"
-            reading.undecided.append(examined + _sampled(record))
+            reading.undecided.append(examined + how_many(record))
             reading.gap = Gap.PARTIAL
     reading.passed = 1
     return reading
@@ -76,13 +76,6 @@ def _told_with(record: Record, name: str) -> str:
     """What has to be told wherever the figure is said to be right: that it would be another had somebody not put something aside."""
     told = record.payload.get("told_with")
     return f"; {told[name]}" if isinstance(told, Mapping) and told.get(name) else ""
-
-
-def _sampled(record: Record) -> str:
-    """Which parameter says how much is looked at, where the record is of a sample."""
-    sampling = record.payload.get("sampling")
-    limit = sampling.get("objects_per_bucket") if isinstance(sampling, Mapping) else None
-    return f" ({limit:,} a bucket: parameters.{record.collector}.objects_per_bucket says how many)" if isinstance(limit, int) else ""
 
 
 def _deviations(question: Question, record: Record, missed: str, value: Any) -> Iterator[Deviation]:

@@ -25,7 +25,7 @@ from averment.core.period import Period, iso
 from averment.core.words import ClaimVerdict, Status
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.repositories import repository_of, within
-from averment.evidence.sampled import at, is_sample, judged, whole_fields
+from averment.evidence.sampled import at, how_many, is_sample, judged, whole_fields
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
 
@@ -200,9 +200,11 @@ def _figure(question: Question) -> str | None:
 
 
 def _sampled(question: Question, record: Record) -> str | None:
-    """That ``record`` is a sample, which may show less than an earlier look; None where it is none."""
+    """That ``record`` is a sample, which may show less than an earlier look, and how more are looked at; None where it is none."""
     size = _drawn(question, record)
-    return None if size is None else f"the sample of {record.effective_at.date()} is of {size:,} that count, and not of all"
+    return (
+        None if size is None else f"the sample of {record.effective_at.date()} is of {size:,} that count, and not of all{how_many(record)}"
+    )
 
 
 def _nothing_wrong(question: Question, record: Record) -> bool:

@@ -44,6 +44,13 @@ def sees_as_much(later: Record, earlier: Record) -> bool:
     return all(judged(later, field) >= judged(earlier, field) for field in ("", *(field for counts in told for field in counts)))
 
 
+def how_many(record: Record) -> str:
+    """Which parameter says how much is looked at, where ``record`` is of a sample."""
+    sampling = record.payload.get("sampling")
+    limit = sampling.get("objects_per_bucket") if isinstance(sampling, Mapping) else None
+    return f" ({limit:,} a bucket: parameters.{record.collector}.objects_per_bucket says how many)" if isinstance(limit, int) else ""
+
+
 def at(payload: Mapping[str, Any], name: str) -> Any:
     """The value in ``payload`` that ``name`` leads to, step by step; None where there is none."""
     value: Any = payload

@@ -430,6 +430,9 @@ def test_a_sample_does_not_show_otherwise_what_was_seen_among_all() -> None:
     assert (state.status, [item.record for item in state.deviations]) == (Status.NOT_SATISFIED, [found.id])
     whole = replace(larger, payload={**larger.payload, "whole": ["summary.published_flagged"]})
     assert state_of(STATES, found, whole).status is Status.SATISFIED
+    told = replace(larger, payload={**larger.payload, "sampling": {"objects_per_bucket": 5000}})
+    reason = state_of(STATES, found, told).reason
+    assert f"and not of all (5,000 a bucket: parameters.{STATES.collector}.objects_per_bucket says how many)" in reason, "the way out"
 
 
 def test_a_place_of_which_a_sample_held_nothing_is_not_left_out() -> None:
