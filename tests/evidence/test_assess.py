@@ -703,8 +703,12 @@ def test_a_claim_on_one_bucket_says_nothing_of_another(drawn: tuple[str, ...], s
     state = whole(control(*asked), *runs, record(Kind.MEDIA_STATES, found))
     assert {item.status for item in state.assessments} == {status}
     lacking = "a; b" if drawn == ("media",) else "b"
-    words = f"; but that was drawn from {drawn[0]}, and not from {lacking}, where generated media lie as well"
+    words = f"; but that was drawn from {drawn[0]}, and not from {lacking}, where generated media lie as well: let an overlay add a claim on each"
     assert (words in state.assessments[0].reason) is (status is Status.NOT_ASSESSED)
+    if len(drawn) > 1:  # what asks for less of the one bucket says nothing of what is asked of all
+        low = replace(asked[1], claim={**spec, "at_least": 0.01})
+        states_of = whole(control(asked[0], low), *runs, record(Kind.MEDIA_STATES, found)).assessments
+        assert (states_of[0].status, "and not from b" in states_of[0].reason) == (Status.NOT_ASSESSED, True)
 
 
 def test_an_answer_to_another_question_or_of_another_role_does_not_clear_a_no() -> None:
