@@ -30,6 +30,8 @@ from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Population, Record
 
 COLLECTOR = "averment.claims"
+_APART = frozenset({"media", "worst_errors", "environment", "detector_opened_as"})
+"""Of a claim's details those whose names are told apart, and those whose words name what a second run needs: versions look like addresses."""
 
 
 @dataclass(frozen=True)
@@ -288,8 +290,9 @@ def claim_record(outcome: Outcome, *, now: datetime) -> Record:
 
 
 def without_addresses(payload: Mapping[str, Any], hidden: MutableMapping[str, int]) -> dict[str, Any]:
-    """``payload`` (``ClaimResult.to_json``) without the e-mail addresses and the like that its reason and the names of media hold, which ``hidden`` counts
-    as in what is collected. Two media whose names are alike then stay two; the digest over all of them is over what they are called."""
+    """``payload`` (``ClaimResult.to_json``) without the e-mail addresses and the like that its reason, the names of media and what its details tell hold,
+    which ``hidden`` counts as in what is collected. Two media whose names are alike then stay two; the digest over all of them is over what they are
+    called."""
     details, called, alike = dict(payload["details"]), dict[str, str](), Counter[tuple[str, str]]()
 
     def renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -302,12 +305,15 @@ def without_addresses(payload: Mapping[str, Any], hidden: MutableMapping[str, in
         called[name] = clean if number == 1 else f"{clean} ({number})"
         return {**row, "name": called[name]}
 
+    def told(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [told(item) for item in value]
+        return called[value] if isinstance(value, str) and value in called else redact(value, hidden, accounts=None)
+
     if isinstance(media := details.get("media"), list):
         details["media"] = [renamed(row) for row in media]
-    if "checks" in details:  # which name what they found
-        details["checks"] = redact(details["checks"], hidden, accounts=None)
+    details |= {name: told(value) for name, value in details.items() if name not in _APART}
     worst = details.get("worst_errors")
     if isinstance(worst, Mapping) and isinstance(examples := worst.get("examples"), list):
-        shown = [{**row, "name": called.get(str(row["name"])) or redact(row["name"], {}, accounts=None)} for row in examples]
-        details["worst_errors"] = {**worst, "examples": shown}
+        details["worst_errors"] = {**worst, "examples": [{**row, "name": told(str(row["name"]))} for row in examples]}
     return {**payload, "reason": redact(payload["reason"], hidden, accounts=None), "details": details}

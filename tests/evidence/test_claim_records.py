@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,25 @@ def test_without_the_extra_nothing_is_recorded_as_untestable(monkeypatch: pytest
     with pytest.raises(MissingExtraError, match="scipy") as caught:
         list(prove([asked()], ClaimContext(), lambda: pytest.fail("not needed")))
     assert "averment[detector]" in str(caught.value.fix)
+
+
+def test_what_a_result_names_of_media_is_told_without_addresses_wherever_it_stands() -> None:
+    """The list of all media was, and the one of those that aren't marked, which is what a reader looks at, came into packages as sellers call them."""
+    names = ["ada@example.com.png", "bob@example.org.png"]
+    details: dict[str, Any] = {
+        "media": [{"population": "p", "name": name, "sha256": "a" * 64} for name in names],
+        "unmarked": [*reversed(names), "c.png"],
+        "cells": [{"name": "group=dan@example.net", "rate": 0.5}],
+        "environment": {"opencv": "4.10.0.84"},
+        "detector_opened_as": "http://10.0.0.7/score",
+    }
+    refuted = replace(result(ClaimVerdict.REFUTED), details=details)
+    record = claim_record(Outcome(asked(), refuted, None), now=NOW)
+    told = record.payload["details"]
+    assert [row["name"] for row in told["media"]] == ["[e-mail address]", "[e-mail address] (2)"]
+    assert told["unmarked"] == ["[e-mail address] (2)", "[e-mail address]", "c.png"]
+    assert told["cells"] == [{"name": "group=[e-mail address]", "rate": 0.5}]
+    assert {name: told[name] for name in ("environment", "detector_opened_as")} == {
+        name: details[name] for name in ("environment", "detector_opened_as")
+    }
+    assert record.redactions == ("e-mail address: 3",)
