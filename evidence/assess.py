@@ -112,7 +112,10 @@ def _beside_others(state: AssessmentState, others: Sequence[AssessmentState]) ->
     there = [item.assessment.id for item in others if item.assessment.id in state.assessment.goes_with and item.status in _FOUND]
     if state.status is not Status.NOT_APPLICABLE or not there:
         return state
-    reason = f"{state.reason}; but {' and '.join(there)} found something that it goes with, so that it is missing from what was looked at"
+    reason = (
+        f"{state.reason}; but {' and '.join(there)} found something that it goes with, so that it is missing from what was looked at: "
+        "look where it is, too, or let an overlay leave this out and say why"
+    )
     return replace(state, status=Status.NOT_ASSESSED, reason=reason, gap=Gap.UNDECIDED)
 
 

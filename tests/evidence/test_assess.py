@@ -612,6 +612,7 @@ def test_to_find_nothing_is_no_answer_where_what_it_goes_with_was_found() -> Non
     state, other = whole(control(IAC, alike), everything), whole(control(IAC, alike), elsewhere)
     assert (state.status, state.assessments[1].gap) == (Status.NOT_ASSESSED, Gap.UNDECIDED)
     assert "but iac found something that it goes with" in state.assessments[1].reason
+    assert state.assessments[1].reason.endswith(": look where it is, too, or let an overlay leave this out and say why")
     assert other.status is Status.NOT_APPLICABLE, "where nothing of either exists, there is nothing to ask"
 
 
