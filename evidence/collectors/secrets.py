@@ -58,8 +58,8 @@ _NAMED = re.compile(
 )
 """A name of a secret with its value: after ``=``, between quotes, or, after a colon, of the length of AWS's secret keys."""
 _NAMES = re.compile(r"pass|pwd|secret|token|sig|key", re.IGNORECASE)
-_NO_VALUE = ("arn:", "$", "{{", "http", "%24", "required", "optional", "enabled", "disabled")
-"""How what is no secret begins: where that is kept, or whether there has to be one."""
+_NO_VALUE = re.compile(r"(?i)arn:|\$|\{\{|http|%24|required|optional|enabled|disabled|(?-i:A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9/+]))")
+"""How what is no secret begins: where that is kept, whether there has to be one, or the id of an access key."""
 
 
 def without_secrets(text: str, count: Callable[[str], str]) -> str:
@@ -71,7 +71,7 @@ def without_secrets(text: str, count: Callable[[str], str]) -> str:
         return count(SECRET)
 
     def value_gone(match: re.Match[str]) -> str:
-        return match[0] if match["value"].lower().startswith(_NO_VALUE) else match["name"] + count(SECRET)
+        return match[0] if _NO_VALUE.match(match["value"]) else match["name"] + count(SECRET)
 
     if "PRIVATE KEY" in text:
         text = _PEM.sub(gone, text)

@@ -155,6 +155,7 @@ def test_secrets_go_whatever_text_they_stand_in(text: str, clean: str) -> None:
         "DB_PASSWORD=${var.password}",
         'metadata_options { http_tokens = "required" } uses token=required',
         "sha256:" + "ab" * 32,
+        'access_key = "AKIAIOSFODNN7EXAMPLE", aws_access_key=ASIAIOSFODNN7EXAMPLE',
         "called by AKIAIOSFODNN7EXAMPLE; bearer tokens are refused, basic authentication is off",
         "enable_key_rotation = true, key rotation is disabled",
         "s3://shop-media/sk-IE/hf_/gh.jpg",
