@@ -25,7 +25,8 @@ over, and counted. Where it scores fewer than half of those drawn, or fewer than
 So each image is asked about once before it is timed. A detector that remembers its answers is fast by then: where it is ``REMEMBERS`` times as fast
 as at first sight (the median over ``FIRST_CALLS`` calls at least, since the first ones load a model), the claim isn't supported. What another claim
 of the same run asked about is no first sight: so claims on latency come first in a run, and where one that works elsewhere was asked about nearly
-everything before, nobody can tell whether it remembers, and the claim isn't supported either.
+everything before, nobody can tell whether it remembers, and the claim isn't supported either. What a claim on latency found not to be remembered,
+the next one may time anew.
 
 The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
 likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.
@@ -147,12 +148,15 @@ class LatencyClaim(ClaimType):
             "batch": statement.batch,
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
+        known = frozenset(context.asked or ())
         drawn = _draw(population, context.detector, statement, context, self._clock)
         times = self._time(context.detector, drawn.calls, population.read, statement.rounds) if drawn.calls else []
         values = _by_call(times)
         bounds = quantile_bounds(values, statement.quantile, level.confidence)
         verdict, reason = _verdict(statement, values, bounds, drawn)
         doubt = drawn.remembers([found.seconds for found in times]) or drawn.met(untraced(context.detector))
+        if context.asked is not None and times and not doubt and drawn.measured:
+            context.asked.intersection_update(known)  # it remembers nothing: another claim on time may take the same images for new
         doubt = doubt or _busy(untraced(context.detector), times)
         if doubt and verdict is ClaimVerdict.SUPPORTED:
             verdict, reason = ClaimVerdict.INCONCLUSIVE, f"{doubt}; {reason}"
@@ -312,9 +316,14 @@ class _Drawn:
     before: int = 0
     """Of how many the detector had been asked by another claim."""
 
+    @property
+    def measured(self) -> bool:
+        """Whether the detector was seen at work on enough that was new to it."""
+        return len(self.first) >= FIRST_CALLS
+
     def remembers(self, timed: Sequence[float]) -> str:
         """Why what was ``timed`` is no work of the detector's; "" where it took about as long as at first, or nobody can tell."""
-        if len(self.first) < FIRST_CALLS or not timed:
+        if not self.measured or not timed:
             return ""
         faster = median(self.first) / max(median(timed), 1e-9)
         told = f"asked again it answered {faster:.3g} times as fast as at first, so it seems to remember its answers: time it without its cache"
@@ -322,7 +331,7 @@ class _Drawn:
 
     def met(self, detector: Detector) -> str:
         """Why nobody can tell whether a ``detector`` that works elsewhere remembers its answers; "" where that was measured, or it is new to these images."""
-        if not detector.elsewhere or not self.before or len(self.first) >= FIRST_CALLS:
+        if not detector.elsewhere or not self.before or self.measured:
             return ""
         images = counted(self.before, "image")
         return f"it had been asked about {images} in this run already, so nobody can tell whether it remembers its answers: test the claim by itself"

@@ -23,6 +23,7 @@ from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.trace import Trace, TracedDetector
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 READ = Population.read
@@ -189,6 +190,23 @@ def test_what_another_claim_asked_about_is_no_first_sight(tmp_path: Path, clock:
     )
     slow = run(tmp_path, clock, lambda _: 0.3, count=400, kind=Elsewhere, work=clock, asked=range(400))
     assert slow.verdict is ClaimVerdict.REFUTED  # by heart it would have been faster
+
+
+@pytest.mark.parametrize(("kind", "second"), [(Elsewhere, ClaimVerdict.SUPPORTED), (Remembering, ClaimVerdict.INCONCLUSIVE)])
+def test_two_claims_on_time_may_be_about_the_same_images(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: type[Timed], second: ClaimVerdict
+) -> None:
+    """Whoever bounds the median and the slowest of a service at once had the second open for good: it was asked about the images by the first."""
+    monkeypatch.setattr(kind, "elsewhere", True)
+    (tmp_path / "m.csv").write_text("file,sha256\n" + "".join(f"{n}.png,{hashlib.sha256(b'%d' % n).hexdigest()}\n" for n in range(120)))
+    for number in range(120):
+        (tmp_path / f"{number}.png").write_bytes(b"%d" % number)
+    asked: set[str] = set()
+    detector = TracedDetector(kind(clock, lambda _: 0.03), Trace(), asked=asked)
+    context = ClaimContext(detector=detector, populations={"p": "m.csv"}, root=tmp_path, asked=asked)
+    first, again = (LatencyClaim(clock, clock).run(claim(batch=1, **fields), context) for fields in ({}, {"quantile": 0.9}))
+    assert (first.verdict, again.verdict) == (second, second)
+    assert bool(asked) is (second is ClaimVerdict.INCONCLUSIVE)
 
 
 class Introduced(Timed):
