@@ -30,7 +30,8 @@ class ConfigCompliance(Collector):
     "recorded_at"}], "failing": {"since", "why"} or None}], "missing": [{"resource", "message"}], "out_of", "summary": {"rules", "evaluated",
     "resources", "compliant", "non_compliant", "other", "missing"}}``. ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the
     verdicts of before. ``evaluated`` counts the rules that have a verdict and aren't failing; ``missing`` are rules by which a selected
-    control wants to know what is deployed, and that aren't here or fail (null where not all rules could be listed).
+    control wants to know what is deployed, and that aren't here or fail (null where not all rules could be listed); that there is none of them is
+    one thing that is missing.
     """
 
     name = "config-compliance"
@@ -88,6 +89,8 @@ def _with_missing(payload: dict[str, JSON], rules: Sequence[Any], asked: Sequenc
     """``payload`` with what of the rules ``asked`` for isn't among ``rules``, or fails there. Of a listing that isn't ``whole``, nobody knows."""
     there = {rule["rule"] for rule in rules}
     missing = [entry(config_rule_name(name), "AWS Config has no such rule here") for name in asked if name not in there]
+    if len(missing) == len(asked) > 1:  # a region that nobody deployed to is one thing to do, and one to accept
+        missing = [entry(f"{PREFIX}*", f"AWS Config has none of the {len(asked)} rules here that the controls ask for")]
     missing += [
         entry(rule["config_rule"], f"the rule doesn't run: {rule['failing']['why']}")
         for rule in rules

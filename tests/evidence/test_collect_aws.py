@@ -173,6 +173,8 @@ def test_one_rule_is_not_every_rule_that_the_controls_ask_for(scope_of: Callable
         [state] = [item for item in found.assessments if item.assessment.id == "all-rules"]
         return state.status, {(item.resource, item.message) for item in state.deviations}
 
+    told = ("averment-*", "AWS Config has none of the 3 rules here that the controls ask for")
+    assert deviations() == (Status.NOT_SATISFIED, {told}), "a region to which nobody deployed is one finding"
     config_rule("averment-config-recorder-on", [("default", "COMPLIANT", "")])
     none = "AWS Config has no such rule here"
     assert deviations() == (Status.NOT_SATISFIED, {("averment-s3-put-object-gated", none), ("averment-upload-api-authorised", none)})
