@@ -240,6 +240,11 @@ def spell(seconds: float) -> str:
     return ""
 
 
+def lasted(seconds: int) -> str:
+    """``spell`` of what may be shorter than a minute."""
+    return spell(seconds) if seconds >= 120 else count(seconds, "second")
+
+
 def count(number: int, noun: str) -> str:
     """ "1 bucket", "2 buckets"."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

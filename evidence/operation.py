@@ -11,7 +11,7 @@ from datetime import datetime
 
 from averment.controls.model import Catalogue
 from averment.core.words import Status
-from averment.evidence.judges import count, in_order, list_some, spell
+from averment.evidence.judges import in_order, lasted, list_some
 from averment.evidence.record import Gathering, Kind, Record, stretch_of
 from averment.evidence.states import AssessmentState, ControlState
 from averment.policies.runtime.history import Phase
@@ -84,12 +84,8 @@ def _with_time(state: AssessmentState, rows: Sequence[OperationRow]) -> Assessme
     broken = [row for row in rows if row.rule == state.assessment.policy and row.non_compliant]
     if state.status is not Status.SATISFIED or state.assessment.collector != Kind.CONFIG_COMPLIANCE or not broken:
         return state
-    told = list_some([f"{row.resource} (not compliant for {_lasted(row.non_compliant)})" for row in broken])
+    told = list_some([f"{row.resource} (not compliant for {lasted(row.non_compliant)})" for row in broken])
     return replace(state, reason=f"{state.reason}; in the period not all the time: {told}")
-
-
-def _lasted(seconds: int) -> str:
-    return spell(seconds) if seconds >= 120 else count(seconds, "second")
 
 
 def _apart(one: Record, other: Record) -> bool:

@@ -11,7 +11,7 @@ from averment.core.period import from_iso, parse_duration
 from averment.core.words import ClaimVerdict, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reader, Reading, count, spell
+from averment.evidence.judges import Question, Reader, Reading, lasted
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import Gap, place_of
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
@@ -99,11 +99,11 @@ def read_history(question: Question, record: Record) -> Reading:
         seconds = resource["seconds"]
         if broken := seconds["non-compliant"]:
             why = _why(resource, "non-compliant")
-            text = f"not compliant for {_lasted(broken)}: {why}"
+            text = f"not compliant for {lasted(broken)}: {why}"
             reading.deviations.append(question.deviation(resource["id"], text, record.source, record))
         elif open_time := seconds["not-assessed"]:
             why = _why(resource, "not-assessed")
-            reading.undecided.append(f"{resource['id']}: not assessed for {_lasted(open_time)}: {why}")
+            reading.undecided.append(f"{resource['id']}: not assessed for {lasted(open_time)}: {why}")
         else:
             reading.passed += 1
             reading.right.add((resource["id"], ""))
@@ -191,10 +191,6 @@ def _expired(question: Question, record: Record, asked: Mapping[str, Any]) -> st
 
 def _quote(payload: Mapping[str, Any]) -> str:
     return f" ({payload['statement']})" if payload.get("statement") else ""
-
-
-def _lasted(seconds: int) -> str:
-    return spell(seconds) if seconds >= 120 else count(seconds, "second")
 
 
 READERS: dict[Kind, Reader] = {

@@ -28,7 +28,7 @@ from averment.evidence.collectors.registry import names
 from averment.evidence.collectors.run import whose_credentials
 from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.record import DRILLS
+from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.since import Since
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
@@ -130,6 +130,26 @@ def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callabl
     code, value = status_json(capsys, "--period", "2024Q1")
     assert (code, value["period"]["label"]) == (3, "2024Q1")
     assert {item["gap"] for item in value["assessments"]} == {"never-run", "not-scoped"}
+
+
+def test_of_a_past_period_it_is_told_what_was_not_so_all_the_time(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The quarter's report said that a bucket was open for eighty days, and status with the same quarter "1 resource passed"."""
+    end, rule = from_iso("2024-03-31T22:00:00Z"), "s3-put-object-gated"
+    there = {"id": "uploads", "type": "AWS::S3::Bucket", "compliance": "COMPLIANT"}
+    passed = {"rule": rule, "config_rule": f"averment-{rule}", "compliance": "COMPLIANT", "failing": None, "resources": [there]}
+    seconds = {"compliant": 60, "non-compliant": 80 * 86_400, "not-assessed": 0}
+    open_long = {"rule": rule, "resources": [{**there, "intervals": [{}, {}], "seconds": seconds}]}
+    kinds = ((Kind.CONFIG_COMPLIANCE, passed), (Kind.CONFIG_HISTORY, open_long))
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        ledger.append(
+            [
+                Record(kind, str(kind), "1", "AWS Config", {}, end, end, {"rules": [found]}, account="111122223333", region="eu-west-1")
+                for kind, found in kinds
+            ]
+        )
+    _, value = status_json(capsys, "--period", "2024Q1")
+    [state] = [item for item in value["assessments"] if item["id"] == "SM-UPL-03/runtime"]
+    assert state["reason"] == "1 resource passed; in the period not all the time: uploads (not compliant for 80 days)"
 
 
 def test_the_moment_that_states_speak_of_is_told_beside_the_moment_of_asking(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

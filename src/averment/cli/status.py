@@ -19,6 +19,7 @@ from averment.core.words import Status
 from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.operation import operation, throughout
 from averment.evidence.plain import plain
 from averment.evidence.record import DRILLS, Record
 from averment.evidence.report import assessment_rows, control_rows
@@ -52,6 +53,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     judged_at = moment_of(period, now)
     states = assess(catalogue, organisation, records, period=period, as_of=now)
     evidence = Evidence(records, period=period, as_of=now)
+    states = states if period is None else throughout(states, operation(catalogue, evidence))
     parted = drift(catalogue, organisation, evidence, judged_at)
     held = since(catalogue, organisation, records, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
