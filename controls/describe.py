@@ -36,7 +36,7 @@ def means(assessment: Assessment) -> str:
         return f"attestation by {assessment.attestation['role']}, valid for {assessment.attestation['valid_for']}"
     if assessment.policy is not None:
         source = f"as {assessment.collector} reports it" if assessment.collector else "in the code, before merge"
-        others = f", which has to find something where {' or '.join(assessment.goes_with)} did" if assessment.goes_with else ""
+        others = f", which has to have something to look at where {' or '.join(assessment.goes_with)} had" if assessment.goes_with else ""
         return f"rule {assessment.policy}, {source}{others}{age}"
     expect = assessment.expect or {}
     needs = f", by {' and '.join(f'parameters.{path}' for path in assessment.needs)}" if assessment.needs else ""

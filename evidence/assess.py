@@ -113,8 +113,8 @@ def _beside_others(state: AssessmentState, others: Sequence[AssessmentState]) ->
     if state.status is not Status.NOT_APPLICABLE or not there:
         return state
     reason = (
-        f"{state.reason}; but {' and '.join(there)} found something that it goes with, so that it is missing from what was looked at: "
-        "look where it is, too, or let an overlay leave this out and say why"
+        f"{state.reason}; but {' and '.join(there)} had something to look at, so what this asks about is missing, or lies where nobody looked: "
+        "look there, too, or let an overlay leave this out and say why"
     )
     return replace(state, status=Status.NOT_ASSESSED, reason=reason, gap=Gap.UNDECIDED)
 

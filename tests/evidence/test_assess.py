@@ -611,8 +611,11 @@ def test_to_find_nothing_is_no_answer_where_what_it_goes_with_was_found() -> Non
     elsewhere = check(rules=("gated", "alike"), source="infrastructure as code of the application")
     state, other = whole(control(IAC, alike), everything), whole(control(IAC, alike), elsewhere)
     assert (state.status, state.assessments[1].gap) == (Status.NOT_ASSESSED, Gap.UNDECIDED)
-    assert "but iac found something that it goes with" in state.assessments[1].reason
-    assert state.assessments[1].reason.endswith(": look where it is, too, or let an overlay leave this out and say why")
+    told = (
+        "but iac had something to look at, so what this asks about is missing, or lies where nobody looked: "
+        "look there, too, or let an overlay leave this out and say why"
+    )
+    assert state.assessments[1].reason.endswith(told), "to find something is said of what is wrong: nothing had to be wrong"
     assert other.status is Status.NOT_APPLICABLE, "where nothing of either exists, there is nothing to ask"
 
 
@@ -631,7 +634,7 @@ def test_controls_say_what_has_to_be_there(name: str, missing: tuple[str, ...], 
     state = whole(control(*asked, name=name), code, record(Kind.CONFIG_COMPLIANCE, {"rules": none}))
     assert [item.status for item in state.assessments] == [Status.NOT_ASSESSED] * len(missing) + [Status.SATISFIED]
     assert all(shipped[item].goes_with == found for item in missing)
-    assert all(f"which has to find something where {' or '.join(found)} did" in means(shipped[item]) for item in missing)
+    assert all(f"which has to have something to look at where {' or '.join(found)} had" in means(shipped[item]) for item in missing)
 
 
 def test_a_control_that_rests_on_people_alone_says_so() -> None:
