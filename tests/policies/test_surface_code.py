@@ -938,6 +938,20 @@ def test_limits_are_known_however_a_module_gives_them_out(tmp_path: Path, limits
     assert "is compared with 0.9" in said
 
 
+@pytest.mark.parametrize("name", ["../..", "../../", "./../../index"])
+def test_a_script_may_take_something_from_the_folder_in_which_the_check_began(tmp_path: Path, monkeypatch, name: str):
+    """That folder has no name in ``averment check .``, and the check ended with a flaw of its own."""
+    text = f'const {{ LEAST }} = require("{name}");\nconst rek = new (require("aws-sdk")).Rekognition();\n'
+    text += "exports.handler = (e) => rek.compareFaces({ SourceImage: 1, TargetImage: 2, SimilarityThreshold: LEAST }).promise();\n"
+    (tmp_path / "src" / "faces").mkdir(parents=True)
+    (tmp_path / "src" / "faces" / "compare.js").write_text(text)
+    (tmp_path / "index.js").write_text("exports.LEAST = 60;\n")
+    monkeypatch.chdir(tmp_path)
+    result = check([Path()], all_rules(), Organisation(), load_catalogue(), Options())
+    (found,) = (finding for finding in result.findings if finding.rule == "face-match-threshold")
+    assert "is given a SimilarityThreshold of 60" in found.message
+
+
 @pytest.mark.parametrize(
     ("statement", "used", "place"),
     [

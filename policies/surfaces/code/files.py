@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.code.apis import ASKS, MARKS
+from averment.policies.surfaces.code.locate import python_files, script_files
 
 MAX_BYTES = 1024 * 1024
 MAX_LOOKED = 64 * 1024 * 1024
@@ -52,9 +52,8 @@ _BUILT, _MINIFIED = "is built", "is minified"
 _LONG_LINE = 5_000
 _HANDING_ON = ("__init__.py", "index.ts", "index.js", "index.mts", "index.mjs")
 """What a folder is for those who import it."""
-_FROM_SCRIPT = re.compile(rb"""(?:\bfrom|\brequire\(|\bimport\(?)[ \t]*["'](\.{1,2}/[^"'\n]+)["']""")
+_FROM_SCRIPT = re.compile(rb"""(?:\bfrom|\brequire\(|\bimport\(?)[ \t]*["'](\.{1,2}(?:/[^"'\n]*)?)["']""")
 _FROM_PYTHON = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t(]+)|import[ \t]+([\w.]+))", re.MULTILINE)
-_BUILT_FROM = {".js": (".ts", ".tsx"), ".mjs": (".mts",), ".cjs": (".cts",)}
 _ABOVE = 4
 """How many folders above a file of Python its modules are looked for: a handler's code begins at one of them."""
 _TAKING = (b"import", b"require", b"export")
@@ -213,20 +212,17 @@ def _imported(path: Path, data: bytes) -> Iterator[Path]:
     """Where the modules may stand that a source file imports from its own project."""
     if path.suffix != ".py":
         for match in _FROM_SCRIPT.finditer(data):
-            place = Path(os.path.normpath(path.parent / match[1].decode("utf-8", "replace")))
-            if place.suffix in _BUILT_FROM:  # an ES module of TypeScript imports what it will be built as
-                yield from (place.with_suffix(suffix) for suffix in _BUILT_FROM[place.suffix])
-            yield from (place, *(place.with_name(place.name + suffix) for suffix in SUFFIXES[1:]), *(place / name for name in _HANDING_ON))
+            yield from script_files(path.parent / match[1].decode("utf-8", "replace"))
         return
     for match in _FROM_PYTHON.finditer(data):
         module, names = (part.decode("ascii", "replace") for part in (match[1] or match[3], match[2] or b""))
         dots = len(module) - len(module.lstrip("."))
         bases = [path.parents[dots - 1]] if 0 < dots <= len(path.parents) else path.parents[:_ABOVE]
-        steps = [step for step in module.lstrip(".").split(".") if step]
+        steps = [step for step in module.split(".") if step]
         for base in bases:
-            whole = base.joinpath(*steps)
-            within = [whole / f"{name}.py" for name in re.findall(r"\w+", names)]
-            yield from (*([whole.with_name(f"{whole.name}.py")] if steps else []), whole / "__init__.py", *within)
+            yield from python_files(base, steps)
+            for name in re.findall(r"\w+", names):
+                yield from python_files(base, [*steps, name])
 
 
 def asks(data: bytes) -> bool:

@@ -21,7 +21,7 @@ def script_files(base: Path) -> Iterator[Path]:
     clean = Path(*_normal(base))
     yield clean
     stem = clean.with_suffix("") if clean.suffix in {".js", ".jsx", ".mjs", ".cjs"} else clean
-    for suffix in SCRIPTS:
+    for suffix in SCRIPTS if clean.name else ():  # the folder in which a check begins has no name
         yield clean.with_name(f"{clean.name}{suffix}")
         yield stem.with_name(f"{stem.name}{suffix}")
     for suffix in SCRIPTS:
