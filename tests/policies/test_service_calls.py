@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from averment.policies.interface import Context, Outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.plan import read_plan
+from averment.policies.surfaces.states.flow import Flow, machine_of
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 METHOD = """\
@@ -224,6 +226,78 @@ MACHINES = {
         ),
         Verdict.PASS,
         "",
+    ),
+    "jsonata, in a variable": (
+        states(
+            Read={**READ, "Assign": {"sure": "{% $number($states.result.Confidence) %}"}, "Next": "Is"},
+            Is=decided({"Condition": "{% $sure >= 90 %}", "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
+    "jsonata, in a variable, of 1": (
+        states(
+            Read={**READ, "Assign": {"good": "{% $states.result.Confidence >= 0.9 %}"}, "Next": "Is"},
+            Is=decided({"Condition": "{% $good %}", "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.UNKNOWN,
+        "counts from 0 to 100",
+    ),
+    "in a variable": (
+        states(
+            Read={**READ, "Assign": {"sure.$": "$.Confidence"}, "Next": "Is"},
+            Is=decided({"Variable": "$sure", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
+    "renamed in a map": (
+        states(
+            Read={**READ, "Next": "Keep"},
+            Keep={"Type": "Pass", "Parameters": {"live": {"sure.$": "$.live.Confidence"}}, "Next": "Is"},
+            Is=decided({"Variable": "$.live.sure", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.PASS,
+        "",
+    ),
+    "of another, renamed": (
+        states(
+            Read={**READ, "Next": "Detect"},
+            Detect={
+                "Type": "Task",
+                "Resource": f"{SDK}:detectFaces",
+                "Parameters": {},
+                "ResultSelector": {"sure.$": "$.FaceDetails[0].Confidence"},
+                "Next": "Is",
+            },
+            Is=decided({"Variable": "$.sure", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "of another, in a variable": (
+        states(
+            Read={**READ, "Next": "Detect"},
+            Detect={"Type": "Task", "Resource": f"{SDK}:detectText", "Assign": {"seen": "{% $states.result %}"}, "Next": "Is"},
+            Is=decided({"Condition": "{% $seen.Confidence >= 90 %}", "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "jsonata, some go by": (
+        states(
+            Read={**READ, "Next": "Is"},
+            Is=decided({"Condition": "{% $live.Confidence >= 90 or $known %}", "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.UNKNOWN,
+        "nothing on the way is decided",
     ),
     "waited for": (
         states(
@@ -484,3 +558,14 @@ def test_a_machine_beyond_all_bounds_ends_in_a_question(tmp_path: Path):
         machine(tmp_path, {"StartAt": "C0", "States": {**ring, "Compare": COMPARE}}, "template"), "face-call-after-liveness"
     )
     assert found.verdict is not Verdict.PASS
+
+
+def test_a_machine_of_many_wide_choices_is_left_off_soon():
+    """It held the check up for minutes."""
+    names = [f"C{index}" for index in range(200)]
+    wide = {name: decided(*({"Variable": "$.a", "BooleanEquals": True, "Next": to} for to in names)) for name in names}
+    found = machine_of({"StartAt": "C0", "States": {**wide, "Compare": COMPARE}})
+    assert found is not None
+    began = time.process_time()
+    assert Flow(found).cut
+    assert time.process_time() - began < 10

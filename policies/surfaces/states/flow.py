@@ -21,11 +21,11 @@ _PLAIN = re.compile(
     r"arn:[^:]*:states:::(?:aws-sdk:(?!lambda:|sfn:|ecs:|batch:)|dynamodb:|s3:|sns:|sqs:|events:|eventbridge:|bedrock:)[^:]*(?::[^:]*)*"
 )
 """Services that are asked for something and run no program of anybody's."""
-_WORDS = re.compile(r"([$\w.\[\]]*?)\b(Status|Confidence)\b\s*(?:[<>]=?\s*(\d+(?:\.\d+)?))?")
+_COMPARED = re.compile(r"(?<![$\w.\[\]])([$\w.\[\]]*?)(\w+)(?![$\w.\[\]])[\s)]*(?:[<>]=?\s*(\d+(?:\.\d+)?))?")
+"""A path in an expression, its last step by itself, and the number that it is compared with."""
 _OR, _AND = re.compile(r"\bor\b"), re.compile(r"\band\b")
 _OF_FACES = re.compile(r"FaceDetails|FaceMatches|FaceRecords|UnmatchedFaces|SourceImageFace|SearchedFace|UserMatches|Labels|\bFace\b")
 """Parts of other answers of Rekognition that have a Confidence, too."""
-_INDEX = re.compile(r"\[[^\]]*\]")
 MAX_STEPS = 200_000
 _MAX_DEPTH = 30
 
@@ -50,6 +50,8 @@ class Machine:
     start: str
     states: Mapping[str, Mapping[str, Any]]
     inner: dict[str, list[Machine]] = field(default_factory=dict)
+    comparing: set[str] = field(default_factory=set)
+    """The states that compare faces, or in which one stands that does."""
 
     def every(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Each state with its name, those within others included."""
@@ -68,6 +70,8 @@ def machine_of(definition: Any, depth: int = 0) -> Machine | None:
     for name, state in found.states.items():
         parts = [*_listed(state.get("Branches")), state.get("ItemProcessor"), state.get("Iterator")]
         found.inner[name] = [part for one in parts if (part := machine_of(one, depth + 1)) is not None]
+        if operation_of(state) in MATCHES or any(part.comparing for part in found.inner[name]):
+            found.comparing.add(name)
     return found
 
 
@@ -82,6 +86,19 @@ def operation_of(state: Mapping[str, Any]) -> str | None:
     return name if name in OPERATIONS else None
 
 
+Words = dict[str, float | None]
+"""Parts of a liveness result (Status, Confidence), with the number that each is compared with."""
+
+
+@dataclass(frozen=True)
+class _Ruled:
+    """What a Choice decides: where its rules lead and what each asks for, whether it looks at a liveness result, what else it calls so."""
+
+    ways: list[tuple[str, Words]]
+    noted: bool
+    unlike: str
+
+
 class Flow:
     """The walk through one machine. ``found`` has, by the name of each state that compares faces, what was seen on the ways to it."""
 
@@ -90,22 +107,41 @@ class Flow:
         self.found: dict[str, set[Seen]] = {}
         self.cut = ""
         self._steps = 0
-        self._names, self._others = dict[str, str](), list[str]()
+        self._ruled = dict[tuple[int, str, bool], _Ruled]()
+        self._names, self._others = dict[str, Words](), list[str]()
+        for _, state in machine.every():
+            self._other(state)
         for _, state in machine.every():
             self._renamed(state)
         self._walk(machine, frozenset({Seen()}), note=True, inside=False)
 
-    def _renamed(self, state: Mapping[str, Any]) -> None:
-        """Note under which names parts of a liveness result are handed on, and where the results of other states lie."""
-        for part in ("Parameters", "ResultSelector", "Assign", "Output", "Arguments"):
-            written = state.get(part)
-            for key, value in written.items() if isinstance(written, Mapping) else ():
-                last = _last(value) if isinstance(value, str) else ""
-                if last in ("Status", "Confidence"):
-                    self._names[str(key).removesuffix(".$")] = last
+    def _other(self, state: Mapping[str, Any]) -> None:
+        """Note where the results of other states lie."""
+        if not _is_other(state):
+            return
         path = state.get("ResultPath")
-        if isinstance(path, str) and path != "$" and state.get("Type") == "Task" and operation_of(state) != RESULT:
+        if isinstance(path, str) and path != "$":
             self._others.append(path)
+        self._others += [f"${key.removesuffix('.$')}" for key, value in _entries(state.get("Assign")) if not _of_input(value)]
+
+    def _renamed(self, state: Mapping[str, Any]) -> None:
+        """Note under which names parts of a liveness result are handed on."""
+        for part in ("Parameters", "ResultSelector", "Assign", "Output", "Arguments"):
+            for key, value in _entries(state.get(part)):
+                own = part in ("ResultSelector", "Assign", "Output") and not _of_input(value)
+                if not (own and _is_other(state)) and (words := self._words(value)):
+                    self._names[key.removesuffix(".$")] = words
+
+    def _words(self, expression: str) -> Words:
+        """The parts of a liveness result in a path or an expression, with the number that each is compared with."""
+        found: Words = {}
+        for path, last, number in _COMPARED.findall(expression):
+            if _OF_FACES.search(path) or any(path.startswith((f"{other}.", f"{other}[")) for other in self._others):
+                continue
+            known: Words = {last: None} if last in ("Status", "Confidence") else self._names.get(last, {})
+            for word, bound in known.items():
+                found[word] = float(number) if number else found.get(word, bound)
+        return found
 
     def _walk(self, machine: Machine, entering: frozenset[Seen], *, note: bool, inside: bool = True) -> frozenset[Seen]:
         """Go through ``machine``; what was seen where it ends well. ``inside``: it stands in a state of another one, which goes on then."""
@@ -127,6 +163,7 @@ class Flow:
             if state.get("End") is True or state.get("Type") == "Succeed":
                 leaving |= after
             for way in ways:
+                self._steps += 1
                 if way[0] and way not in done:
                     done.add(way)
                     todo.append(way)
@@ -160,38 +197,44 @@ class Flow:
         if state.get("Type") != "Choice":
             yield from ((_next(state), seen) for seen in after)
             return
-        choices = [choice for choice in _listed(state.get("Choices")) if isinstance(choice, Mapping)]
-        choices.append({"Next": state.get("Default")})
-        leads = {_next(choice): self._leads_on(machine, _next(choice), name, inside) for choice in choices}
-        unlike = next((variable for choice in choices for variable in _variables(choice) if LIVENESS_WORD.search(variable)), "")
-        noted = any(self._asked(part) for choice in choices for part in _parts(choice))
-        refused: dict[str, float | None] = {}
-        for choice in choices:
-            words = {**refused, **self._asked(choice)} if not all(leads.values()) else {}
-            refused |= {} if leads[_next(choice)] else self._asked(choice, refused=True)  # of these, nobody comes to the rules behind it
+        ruled = self._ruled.get((id(machine), name, inside)) or self._rules(machine, name, state, inside)
+        self._ruled[id(machine), name, inside] = ruled
+        for to, words in ruled.ways:
             bound = words.get("Confidence")
             low = f"{bound:g}" if bound is not None and bound <= 1 else ""
             for seen in after:
-                if seen.read and noted:
+                if seen.read and ruled.noted:
                     looked = seen.looked | frozenset(words)
-                    yield _next(choice), replace(seen, looked=looked, noted=seen.noted or not words, low=low or seen.low)
+                    yield to, replace(seen, looked=looked, noted=seen.noted or not words, low=low or seen.low)
                 else:
-                    yield _next(choice), replace(seen, other=seen.other or unlike) if unlike and not seen.read else seen
+                    yield to, replace(seen, other=seen.other or ruled.unlike) if ruled.unlike and not seen.read else seen
+
+    def _rules(self, machine: Machine, name: str, state: Mapping[str, Any], inside: bool) -> _Ruled:
+        """What the Choice ``name`` decides."""
+        choices = [choice for choice in _listed(state.get("Choices")) if isinstance(choice, Mapping)]
+        choices.append({"Next": state.get("Default")})
+        leads = {to: self._leads_on(machine, to, name, inside) for to in dict.fromkeys(map(_next, choices))}
+        written = [text for choice in choices for text in _variables(choice)]
+        ways, refused = list[tuple[str, Words]](), Words()
+        for choice in choices:
+            ways.append((_next(choice), {**refused, **self._asked(choice)} if not all(leads.values()) else {}))
+            refused |= {} if leads[_next(choice)] else self._asked(choice, refused=True)  # of these, nobody comes to the rules behind it
+        unlike = next((text for text in written if LIVENESS_WORD.search(text)), "")
+        return _Ruled(ways, noted=any(self._words(text) for text in written), unlike=unlike)
 
     def _leads_on(self, machine: Machine, start: str, around: str, inside: bool) -> bool:
         """Whether a comparison of faces can be reached from ``start`` without another look at the Choice ``around``, or what follows the machine."""
         todo, done = [start], {around}
         while todo:
             name = todo.pop()
+            self._steps += 1
             if name in done or (state := machine.states.get(name)) is None:
                 continue
             done.add(name)
-            self._steps += 1
             if self._steps > MAX_STEPS:
                 self.cut = self.cut or "there are too many"
                 return True
-            within = (entry for part in machine.inner.get(name, ()) for _, entry in part.every())
-            if any(operation_of(one) in MATCHES for one in (state, *within)):
+            if name in machine.comparing:
                 return True
             if inside and (state.get("End") is True or state.get("Type") == "Succeed"):
                 return True
@@ -200,23 +243,18 @@ class Flow:
             todo.append(str(state.get("Default") or ""))
         return False
 
-    def _asked(self, choice: Mapping[str, Any], *, refused: bool = False) -> dict[str, float | None]:
+    def _asked(self, choice: Mapping[str, Any], *, refused: bool = False) -> Words:
         """Which parts of a liveness result a rule of a Choice asks for, whatever else it does, with the number that each is compared with.
 
         ``refused``: which of them nobody passes by whom the rule doesn't take.
         """
         condition, variable = choice.get("Condition"), choice.get("Variable")
-        found: dict[str, float | None] = {}
+        found: Words = {}
         if isinstance(condition, str) and not (_AND if refused else _OR).search(condition):
-            for match in _WORDS.finditer(condition):
-                if not _OF_FACES.search(match[1]):
-                    found[match[2]] = float(match[3]) if match[3] else found.get(match[2])
-        if isinstance(variable, str) and not any(variable.startswith((f"{path}.", f"{path}[")) for path in self._others):
-            last = _last(variable)
-            word = last if last in ("Status", "Confidence") else self._names.get(last)
-            if word is not None and not _OF_FACES.search(variable):
-                numbers = [value for key, value in choice.items() if key.startswith("Numeric") and isinstance(value, int | float)]
-                found[word] = float(numbers[0]) if numbers else None
+            found |= self._words(condition)
+        if isinstance(variable, str):
+            numbers = [value for key, value in choice.items() if key.startswith("Numeric") and isinstance(value, int | float)]
+            found |= {word: float(numbers[0]) if numbers else bound for word, bound in self._words(variable).items()}
         if isinstance(choice.get("Not"), Mapping):
             found |= self._asked(choice["Not"], refused=not refused)
         each, either = (
@@ -226,6 +264,25 @@ class Flow:
         for part in (*each, *(either if all(either) else ())):
             found |= part
         return found
+
+
+def _is_other(state: Mapping[str, Any]) -> bool:
+    """Whether the result of ``state`` is another's than that of a liveness session."""
+    return state.get("Type") == "Task" and operation_of(state) != RESULT
+
+
+def _of_input(expression: str) -> bool:
+    """Whether an expression of JSONata is about what came into its state, or a variable, and not about the state's result."""
+    return expression.lstrip().startswith("{%") and "$states.result" not in expression
+
+
+def _entries(written: Any) -> Iterator[tuple[str, str]]:
+    """The texts in a map, at any depth, with their keys."""
+    for key, value in written.items() if isinstance(written, Mapping) else ():
+        if isinstance(value, str):
+            yield str(key), value
+        else:
+            yield from _entries(value)
 
 
 def _parts(choice: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -251,11 +308,6 @@ def _named_function(state: Mapping[str, Any]) -> Any:
 
 def _next(part: Any) -> str:
     return str(part.get("Next") or "") if isinstance(part, Mapping) else ""
-
-
-def _last(path: str) -> str:
-    """The last step of a path (``$.live.Confidence``), or of a JSONata expression that is nothing but one."""
-    return _INDEX.sub("", path).strip("{% }").rpartition(".")[2]
 
 
 def liveness(seen: Seen) -> str | Unknown:
