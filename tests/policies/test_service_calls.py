@@ -534,16 +534,25 @@ def test_a_definition_that_is_not_here_is_named(tmp_path: Path, place: str, said
     ]
 
 
-def test_a_definition_that_is_not_known_but_for_its_words_is_a_question(tmp_path: Path):
-    """A number that only the deployment knows leaves no JSON; that Rekognition is asked can be seen all the same."""
-    (tmp_path / "faces.asl.json").write_text(json.dumps(states()).replace("99", "${least}"), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("resource", "verdicts"),
+    [
+        (f"{SDK}:compareFaces", [Verdict.UNKNOWN]),
+        (f"{SDK}:$${{Operation}}", [Verdict.UNKNOWN]),
+        (f"{SDK}:detectModerationLabels", []),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:rekognition-labels", []),
+    ],
+)
+def test_a_definition_that_is_not_known_but_for_its_words_is_a_question(tmp_path: Path, resource: str, verdicts: list[Verdict]):
+    """A number that only the deployment knows leaves no JSON; what Rekognition is asked for can be seen all the same, and may not be about faces."""
+    text = json.dumps(states()).replace("99", "${least}").replace(f"{SDK}:compareFaces", resource)
+    (tmp_path / "faces.asl.json").write_text(text, encoding="utf-8")
     (tmp_path / "main.tf").write_text(
         'variable "least" {}\nresource "aws_sfn_state_machine" "faces" {\n'
         '  definition = templatefile("${path.module}/faces.asl.json", { least = var.least })\n}\n'
     )
     (graph,) = TerraformSurface().graphs(tmp_path)
-    (found,) = outcomes(graph, "face-call-after-liveness")
-    assert found.verdict is Verdict.UNKNOWN
+    assert [found.verdict for found in outcomes(graph, "face-call-after-liveness")] == verdicts
 
 
 def test_a_machine_beyond_all_bounds_ends_in_a_question(tmp_path: Path):

@@ -16,7 +16,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import hole
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPERATIONS, RESULT, SESSION
 
-_SERVICE = re.compile(r":states:::aws-sdk:rekognition:([A-Za-z]+)")
+_SERVICE = re.compile(r":states:::aws-sdk:rekognition:([A-Za-z]*)")
 _PLAIN = re.compile(
     r"arn:[^:]*:states:::(?:aws-sdk:(?!lambda:|sfn:|ecs:|batch:)|dynamodb:|s3:|sns:|sqs:|events:|eventbridge:|bedrock:)[^:]*(?::[^:]*)*"
 )
@@ -82,8 +82,17 @@ def _listed(value: Any) -> list[Any]:
 def operation_of(state: Mapping[str, Any]) -> str | None:
     """The operation on faces that a state asks Rekognition for."""
     found = _SERVICE.search(hole(state.get("Resource"))) if state.get("Type") == "Task" else None
-    name = found[1][0].upper() + found[1][1:] if found is not None else ""
+    return _on_faces(found[1]) if found is not None else None
+
+
+def _on_faces(name: str) -> str | None:
+    name = name[:1].upper() + name[1:]
     return name if name in OPERATIONS else None
+
+
+def may_be_on_faces(text: str) -> bool:
+    """Whether a definition that is known by its words alone asks Rekognition about faces, or for what can't be told."""
+    return any(not name or _on_faces(name) for name in _SERVICE.findall(text))
 
 
 Words = dict[str, float | None]

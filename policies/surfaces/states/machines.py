@@ -16,7 +16,7 @@ from averment.policies.graph.text import hole, parsed_json, plain
 from averment.policies.surfaces.cfn_yaml import parse_template
 from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, THRESHOLDS
 from averment.policies.surfaces.lined import LinedMap
-from averment.policies.surfaces.states.flow import Flow, Machine, Seen, liveness, machine_of, operation_of
+from averment.policies.surfaces.states.flow import Flow, Machine, Seen, liveness, machine_of, may_be_on_faces, operation_of
 
 LANGUAGE = "step-functions"
 _TYPE = "Averment::Code::Function"
@@ -44,7 +44,7 @@ def _asking(resource: Resource, graph: Graph, top: Path, observer: Observer) -> 
     machine = machine_of(definition)
     if machine is not None:
         return _function(resource, machine, where, _elsewhere(graph))
-    if isinstance(definition, Unknown) and "rekognition" in (definition.template or "").lower():
+    if isinstance(definition, Unknown) and may_be_on_faces(definition.template or ""):
         return _made(resource, where(""), [_call(Unknown(definition.reason), where("").line)], [], {})
     return None
 
