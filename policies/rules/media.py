@@ -169,10 +169,6 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
-"""Canned ACLs by which others read objects."""
-
-
 def canned_acl(bucket: Resource) -> Any:
     """The bucket's canned ACL in CloudFormation's spelling (``PublicRead``), whatever the dialect's (``public-read``)."""
     acl = bucket.get("AccessControl")
