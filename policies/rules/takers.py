@@ -30,15 +30,14 @@ _RUN = (
     "aws lambda delete-function-concurrency --function-name @",
 )
 _READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
-_CREATED = '{"body": {"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}}'
 _CRITERIA = (
-    f"# in @: as S3 writes it, without 's3:'\nfilter_criteria {{\n  filter {{\n    pattern = jsonencode({_CREATED})\n  }}\n}}",
-    f"# in @: as S3 writes it, without 's3:'\nFilterCriteria:\n  Filters:\n    - Pattern: '{_CREATED}'",
+    "# take filter_criteria out of @: no message about a new object meets it, be it of S3, of a topic or of EventBridge",
+    "# take FilterCriteria out of @: no message about a new object meets it, be it of S3, of a topic or of EventBridge",
     "aws lambda update-event-source-mapping --uuid @ --filter-criteria '{}'",
 )
 _FILTER = (
-    '# in @: what S3 tells has no attributes\nfilter_policy_scope = "MessageBody"',
-    "# in @: what S3 tells has no attributes\nFilterPolicyScope: MessageBody",
+    "# take filter_policy out of @: what S3 and EventBridge tell a topic has no attributes, and none of its bodies is like this",
+    "# take FilterPolicy out of @: what S3 and EventBridge tell a topic has no attributes, and none of its bodies is like this",
     "aws sns set-subscription-attributes --subscription-arn @ --attribute-name FilterPolicy --attribute-value '{}'",
 )
 

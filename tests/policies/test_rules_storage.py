@@ -781,6 +781,24 @@ def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, even
 
 
 @pytest.mark.parametrize(
+    ("told", "events", "filters"),
+    [
+        (
+            BY_QUEUE,
+            """SQS, Properties: {Queue: !GetAtt Queue.Arn, FilterCriteria: {Filters: [{Pattern: '{"body": {"kind": ["x"]}}'}]}}""",
+            "Criteria",
+        ),
+        (BY_TOPIC, "SNS, Properties: {Topic: !Ref Topic, FilterPolicy: {kind: [media]}}", "Policy"),
+        (BY_TOPIC, "SNS, Properties: {Topic: !Ref Topic, FilterPolicyScope: MessageBody, FilterPolicy: {kind: [media]}}", "Policy"),
+    ],
+)
+def test_the_fix_of_a_filter_is_to_take_it_out(tmp_path: Path, told: str, events: str, filters: str):
+    """A pattern for what S3 writes lets nothing through behind EventBridge or a topic, and the scope of the body may be set already."""
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=told, events=f"{{New: {{Type: {events}}}}}"))
+    assert f"# take Filter{filters} out of ScanNew" in (found.fix or "")
+
+
+@pytest.mark.parametrize(
     ("given", "events", "verdict"),
     [
         (
