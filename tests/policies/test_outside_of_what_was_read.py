@@ -329,6 +329,26 @@ def test_a_fix_links_to_no_bucket_of_another_module_or_template(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "arn"),
+    [
+        ("terraform-aws-modules/s3-bucket/aws", "${module.uploads.s3_bucket_arn}"),
+        ("./storage", "<ARN of module.uploads.aws_s3_bucket.this, handed out as an output>"),
+    ],
+)
+def test_a_fix_beside_the_call_of_a_buckets_module_names_an_output(tmp_path: Path, source: str, arn: str):
+    """Nobody hands a variable in there: the policy stands where the module is called."""
+    (tmp_path / "storage").mkdir()
+    made = 'variable "bucket" {}\nresource "aws_s3_bucket" "this" { bucket = var.bucket }\n'
+    (tmp_path / "storage/main.tf").write_text(made + 'output "s3_bucket_arn" { value = aws_s3_bucket.this.arn }\n')
+    call = f'module "uploads" {{\n  source = "{source}"\n  bucket = "acme-uploads"\n}}\n'
+    grant = '{Effect = "Allow", Action = "s3:PutObject", Principal = "*", Resource = "${module.uploads.s3_bucket_arn}/*"}'
+    policy = f'resource "aws_s3_bucket_policy" "it" {{\n  bucket = "acme-uploads"\n  policy = jsonencode({{Statement = [{grant}]}})\n}}\n'
+    result = checked(tmp_path, call + policy)
+    fixes = [finding.fix or "" for finding in result.failures if finding.rule == "s3-put-object-gated"]
+    assert [f'resources = ["{arn}/*"]' in fix for fix in fixes] == [True], fixes
+
+
 def test_a_grant_to_a_bucket_outside_is_in_doubt_where_its_policy_may_refuse_it(tmp_path: Path):
     """A role that may write everywhere reaches it as well; whether the bucket demands provenance stands in a policy that wasn't read."""
     text = (

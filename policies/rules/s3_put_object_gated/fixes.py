@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from averment.policies.graph.model import Dialect, Resource
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
 from averment.policies.rules import provenance_gate
@@ -10,6 +12,7 @@ from averment.policies.rules.judge import fix_for, naming
 _REFUSE = "refuse objects that carry no provenance tag"
 _FIX_TERRAFORM = f"# in the policy that grants the upload: {_REFUSE}\n{provenance_gate.TERRAFORM}"
 _FIX_CLOUDFORMATION = f"# in the bucket policy: {_REFUSE}\n{provenance_gate.CLOUDFORMATION}"
+_LAST_CALL = re.compile(r"module\.[\w-]+(?:\[[^\]]*\])?\.$")
 
 
 def gate_fix(carrier: Resource, bucket: Resource) -> str:
@@ -35,19 +38,23 @@ def identity_fix(carrier: Resource, bucket: Resource) -> str:
 
 
 def _handed_in(text: str, carrier: Resource, bucket: Resource) -> str:
-    """``text`` for where ``carrier`` is written: the bucket of another module or template has to be handed in, and can't be named there."""
-    if bucket.outside or _around(carrier) == _around(bucket):
+    """``text`` for where ``carrier`` is written: the bucket of another module or template can't be named there, only what is handed in or out."""
+    here, there = _around(carrier), _around(bucket)
+    if bucket.outside or here == there:
         return text
-    arn = f"<ARN of {bucket.address}, handed in as a %s>"
-    text = text.replace("${aws_s3_bucket.<bucket>.arn}", arn % "variable")
-    return text.replace("!Sub '${<bucket>.Arn}", f"'{arn % 'parameter'}")
+    inner = there.startswith(here)
+    arn = f"<ARN of {bucket.address}, handed %s>"
+    text = text.replace("${aws_s3_bucket.<bucket>.arn}", arn % ("out as an output" if inner else "in as a variable"))
+    return text.replace("!Sub '${<bucket>.Arn}", f"'{arn % ('out as an output' if inner else 'in as a parameter')}")
 
 
 def _around(resource: Resource) -> str:
-    """The module, or the nested stack, in which ``resource`` is written."""
+    """The module, or the nested stack, in which ``resource`` is written. What a public module makes is written where that is called."""
     address = resource.address.partition("#")[0]
-    mark = "." if resource.dialect is Dialect.CLOUDFORMATION else f"{resource.native_type}."
-    return address.rpartition(mark)[0]
+    if resource.dialect is Dialect.CLOUDFORMATION:
+        return "".join(address.rpartition(".")[:2])
+    around = address.rpartition(f"{resource.native_type}.")[0]
+    return _LAST_CALL.sub("", around) if resource.module else around
 
 
 def acl_fix(bucket: Resource) -> str:
