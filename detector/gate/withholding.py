@@ -146,5 +146,6 @@ def _forbidden_since(case: Case | None, hold: str | None) -> tuple[str, ...]:
 
 def at_version(target: ObjectVersion, head: Mapping[str, Any]) -> ObjectVersion:
     """``target`` with the version id (if its bucket has versions) and the ETag that S3 gave it, which the event may have left out: what is known of
-    a version would be unknown of one without its name."""
-    return replace(target, version=target.version or head.get("VersionId"), etag=str(head["ETag"]).strip('"'))
+    a version would be unknown of one without its name. ``null`` is no name: S3 overwrites what it calls so, and did so before there were versions."""
+    named = str(head.get("VersionId", "null"))
+    return replace(target, version=target.version or (named if named != "null" else None), etag=str(head["ETag"]).strip('"'))

@@ -103,6 +103,20 @@ def test_an_event_that_names_no_version_is_about_the_one_that_lies_there(site: A
     assert len(list(reviews.cases.listed(list(CaseState)))) == 3, "one case a version"
 
 
+def test_what_waited_before_its_bucket_had_versions_waits_on(site: Any, reviews: Reviews) -> None:
+    """S3 calls it null since, as it does whatever lies there while versions are suspended: it stays known by its ETag."""
+    site.s3.put_bucket_versioning(Bucket=site.quarantine, VersioningConfiguration={"Status": "Suspended"})
+    etag = site.s3.put_object(Bucket=site.quarantine, Key="x.jpg", Body=JPEG + b"late")["ETag"].strip('"')
+    target = ObjectVersion(site.quarantine, "x.jpg", etag=etag)
+    assert scanned(reviews, target, "2.0") == "hold"
+    site.s3.put_bucket_versioning(Bucket=site.quarantine, VersioningConfiguration={"Status": "Enabled"})
+    events = reviews.gate.store._s3.meta.events  # moto names no version that is called null
+    for operation in ("HeadObject", "GetObject"):
+        events.register(f"after-call.s3.{operation}", lambda parsed, **_: parsed.setdefault("VersionId", "null"))
+    assert scanned(reviews, target) == "forbidden"
+    assert len(list(reviews.cases.listed(list(CaseState)))) == 1
+
+
 def test_what_is_scored_is_the_version_that_is_judged(site: Any, reviews: Reviews) -> None:
     """An ETag is no proof of the bytes: somebody who has two files of one can replace the first while it is read by an event that names no version."""
     target, uploaded = site.upload("x.jpg", JPEG + b"clean"), list[Any]()
