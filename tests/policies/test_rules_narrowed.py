@@ -229,6 +229,29 @@ def test_behaviours_of_a_template_that_are_not_known_are_no_pass(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    "maker",
+    [
+        {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://acme.s3.amazonaws.com/edge.yaml"}},
+        {"Type": "Custom::AccessControl", "Properties": {"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:make"}},
+    ],
+)
+def test_what_makes_an_access_control_is_none(tmp_path: Path, maker: dict[str, object]):
+    """A stack or a custom resource that gives one out may make one that never signs; it was taken for one that does."""
+    output = {"Fn::GetAtt": ["Maker", "Outputs.Control"]}
+    origin = {
+        "Id": "media",
+        "DomainName": {"Fn::GetAtt": ["Media", "RegionalDomainName"]},
+        "OriginAccessControlId": output,
+        "S3OriginConfig": {},
+    }
+    config = {"Origins": [origin], "DefaultCacheBehavior": {"TargetOriginId": "media", "TrustedKeyGroups": ["signers"]}}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-product-media"}}
+    distribution = {"Type": "AWS::CloudFront::Distribution", "Properties": {"DistributionConfig": config}}
+    found = of_template(tmp_path, "cdn-media-gated", Media=bucket, Distribution=distribution, Maker=maker)
+    assert (found.verdict, "whether the access control Maker signs" in found.message) == (Verdict.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
     ("field", "verdict"),
     [
         ({"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::acme-product-media/"]}, Verdict.PASS),

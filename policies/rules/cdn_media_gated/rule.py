@@ -140,9 +140,9 @@ def _access(origin: Origin, subject: str, distribution: Resource, context: Conte
 def _control(value: Any, graph: Graph) -> Resource | None:
     """The access control that ``value`` means: a link, or the id as a deployed distribution has it."""
     found = graph.target(value)
-    if isinstance(found, Resource) or not isinstance(value, str) or not value:
-        return found if isinstance(found, Resource) else None
-    return next(iter(graph.holding(CONTROL, "Id", value)), None)
+    if isinstance(found, Resource):
+        return found if found.type == CONTROL else None  # what makes one, as a nested stack or a custom resource, says nothing of it
+    return next(iter(graph.holding(CONTROL, "Id", value)), None) if isinstance(value, str) and value else None
 
 
 def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Unknown, PropertyPath]]:
