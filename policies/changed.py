@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -67,6 +66,9 @@ def _ways(file: str) -> set[str]:
 def changed_since(rev: str, folder: Path) -> Changed:
     """What changed in the repository around ``folder`` since its branch left ``rev``.
 
+    A submodule named from the repository that has it is a part of that one: ``rev`` is a revision there, and in the submodule itself
+    ``origin/main`` would mostly be the very commit that was checked out.
+
     Raises:
         BadInputError: ``folder`` isn't in a Git repository, or ``rev`` isn't a revision there, or shares no history with it.
         IncompleteError: Git is missing or failed.
@@ -75,7 +77,8 @@ def changed_since(rev: str, folder: Path) -> Changed:
     inside = _git(start, "rev-parse", "--show-toplevel")
     if inside.returncode:
         raise _no_repository(start, os.fsdecode(inside.stderr))
-    top = Path(os.fsdecode(inside.stdout.rstrip(b"\n")))
+    own = Path(os.fsdecode(inside.stdout.rstrip(b"\n")))
+    top = _asked_in(own)
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     if commit.returncode and rev == "HEAD" and not _git(top, "symbolic-ref", "--quiet", "HEAD").returncode:
         # Nothing is committed yet: a hook before the first commit hears of all that is there.
@@ -91,9 +94,25 @@ def changed_since(rev: str, folder: Path) -> Changed:
     how = ("--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
     differing = _done(_git(top, "diff", *how, base.stdout.decode().strip(), "--"))
     untracked = _done(_git(top, "ls-files", "--others", "--exclude-standard", "-z"))
-    ignored = _done(_git(top, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"))
-    found = _sorted(rev, top, differing.split("\0"), untracked.split("\0"), ignored.split("\0"))
-    return replace(found, folders=found.folders | _modules(top, base.stdout.decode().strip(), differing.split("\0")))
+    found = _sorted(rev, top, differing.split("\0"), untracked.split("\0"))
+    unseen = frozenset(path for at in {top, own} for path in _ignored(at))
+    return replace(found, folders=found.folders | _modules(top, base.stdout.decode().strip(), differing.split("\0")), ignored=unseen)
+
+
+def _ignored(top: Path) -> frozenset[str]:
+    names = _done(_git(top, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")).split("\0")
+    return _sorted("", top, [], names).files
+
+
+def _asked_in(top: Path) -> Path:
+    """The repository that somebody means who names the one at ``top`` from the current folder: an outer one where they stand in that."""
+    here, outer = Path.cwd(), top
+    while not here.is_relative_to(os.path.realpath(outer)):
+        around = _done(_git(outer, "rev-parse", "--show-superproject-working-tree")).rstrip("\n")
+        if not around:
+            return top
+        outer = Path(around)
+    return outer
 
 
 def _modules(top: Path, base: str, differing: list[str]) -> frozenset[str]:
@@ -140,20 +159,20 @@ def _no_repository(start: Path, said: str) -> BadInputError:
     return BadInputError(f"--changed-since needs a Git repository, and Git refuses the one of {start}: {told}", fix=fix)
 
 
-def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str], ignored: Sequence[str] = ()) -> Changed:
+def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> Changed:
     root = os.path.realpath(top)
 
     def place(name: str) -> str:
         return os.path.normpath(os.path.join(root, name))  # noqa: PTH118  (a folder's name ends with a slash)
 
-    files, unseen = ({place(name) for name in names if name} for names in (untracked, ignored))
+    files = {place(name) for name in untracked if name}
     folders: set[str] = set()
     for status, name in zip(differing[::2], differing[1::2], strict=False):
         files.add(place(name))
         if status == "D" or name.endswith(_VALUES):
             folders.add(os.path.dirname(place(name)))  # noqa: PTH120
     folders |= {os.path.dirname(path) for path in files if path.endswith(_VALUES)}  # noqa: PTH120
-    return Changed(rev, frozenset(files), frozenset(folders), frozenset(unseen))
+    return Changed(rev, frozenset(files), frozenset(folders))
 
 
 def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:

@@ -360,7 +360,7 @@ def test_a_block_that_is_gone_concerns_what_it_was_for(repository: Path, capsys:
     assert "keeps no versions" in capsys.readouterr().out
 
 
-def test_a_submodule_that_moved_on_concerns_all_that_lies_in_it(repository: Path) -> None:
+def test_a_submodule_that_moved_on_concerns_all_that_lies_in_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git names the submodule alone, and keeps still of it where the branch's own .gitmodules says so: its flaws were outside of every change."""
     git("init", "-q", "-b", "main", "a/library")
     (repository / "a" / "library" / "main.tf").write_text(MODEL.format("library"))
@@ -373,6 +373,10 @@ def test_a_submodule_that_moved_on_concerns_all_that_lies_in_it(repository: Path
     assert findings("--changed-since", "HEAD") == {}
     git("-C", "a/library", "checkout", "-q", "main")
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.library": "fail"}
+    part = findings("--changed-since", "HEAD", "a/library")
+    assert part == {"aws_sagemaker_model.library": "fail"}, "named by itself, it is still a part of the repository that moved it on"
+    monkeypatch.chdir("a/library")
+    assert findings("--changed-since", "HEAD") == {}, "who works in it means its own history"
 
 
 def test_a_link_that_leads_elsewhere_now_concerns_what_it_leads_to(repository: Path) -> None:
