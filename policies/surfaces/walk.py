@@ -40,12 +40,13 @@ MAX_DEPTH = 60
 
 @dataclass
 class Walk:
-    """The files under ``root`` (in order of name), what was left out, and what could not be looked into."""
+    """The files under ``root`` (in order of name), what was left out, what could not be looked into, and folders with nothing in them."""
 
     root: Path
     files: list[Path] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
 
 
 def walk(root: Path) -> Walk:
@@ -68,6 +69,8 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
         except OSError as error:
             found.problems.append(Problem(f"the folder can't be read: {error.strerror}", SourceRef(str(here))))
             continue
+        if not entries:
+            found.empty.append(here)
         below: list[tuple[Path, int]] = []
         packaged = not _SERVERLESS.isdisjoint(entry.name for entry in entries)
         for entry in entries:

@@ -145,11 +145,14 @@ def test_arguments_beside_another_template_are_none_of_its(tmp_path: Path) -> No
     assert isinstance(bucket.get("BucketName"), Unknown)
 
 
+@pytest.mark.parametrize("folder", ["", "shared", "shared/queue"])
 @pytest.mark.parametrize("submodules", [True, False])
 def test_a_module_folder_that_is_missing_may_be_a_submodule(
-    submodules: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    submodules: bool, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a repository with submodules the reason says how to get them; elsewhere nobody is sent there."""
+    """In a repository with submodules the reason says how to get them; elsewhere nobody is sent there. A clone without them leaves an empty
+    folder in the place of each, and a module of which nothing was there passed."""
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     (tmp_path / ".git").mkdir()
     if submodules:
         (tmp_path / ".gitmodules").write_text('[submodule "shared"]\n')
@@ -157,6 +160,27 @@ def test_a_module_folder_that_is_missing_may_be_a_submodule(
     monkeypatch.chdir(tmp_path)
     assert run(["check", ".", "--no-cache"]) == 3
     assert ("git submodule update --init" in capsys.readouterr().out) is submodules
+
+
+def test_a_submodule_that_is_not_checked_out_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """actions/checkout fetches none unless it is told to: a repository whose infrastructure is one was called free of failures."""
+    (tmp_path / ".git").mkdir()
+    for folder in ("infra", "other", "theme"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".gitmodules").write_text('[submodule "i"]\n\tpath = infra\n\turl = ./x\n[submodule "theme"]\n\tpath = theme\n')
+    (tmp_path / "theme" / "style.css").write_text("a {}\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 2
+    assert "infra is a submodule that isn't checked out, so nothing of it is checked; git submodule update" in capsys.readouterr().err
+    (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" "q" {}\n')
+    assert run(["check", ".", "--no-cache"]) == 0
+    told = capsys.readouterr().out
+    assert "NOT READ (1)" in told
+    assert "infra: is a submodule that isn't checked out" in told
+    assert run(["check", ".", "--no-cache", "--skip", "infra"]) == 0
+    assert "submodule" not in capsys.readouterr().out
 
 
 def test_variables_that_are_locked_are_no_broken_syntax(

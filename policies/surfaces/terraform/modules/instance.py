@@ -286,16 +286,19 @@ class ModuleInstance:
         if self.depth >= MAX_MODULE_DEPTH:
             self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
             return Unknown("modules call each other in circles")
-        if not self.loader.observer.is_dir(folder):
-            submodules = self.loader.observer.is_file(self.loader.boundary / ".gitmodules")
-            hint = "; git submodule update --init, if it is one" if submodules else ""
-            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist{hint}", where))
-            return Unknown(f"module '{name}' does not exist")
-        if not self.loader.within(folder):
+        there = self.loader.observer.is_dir(folder)
+        if there and not self.loader.within(folder):
             reason = f"module '{name}': the folder {text} lies outside of {self.loader.boundary.name}, and was not read"
             self.loader.problems.append(Problem(reason, where))
             return Unknown(reason)
-        return folder
+        if there and self.loader.observer.names(folder, [""]):
+            return folder
+        # Git leaves an empty folder where a submodule would be, and keeps none by itself.
+        submodules = self.loader.observer.is_file(self.loader.boundary / ".gitmodules")
+        hint = "; git submodule update --init, if it is one" if submodules else ""
+        lacking = "is empty" if there else "does not exist"
+        self.loader.problems.append(Problem(f"module '{name}': the folder {text} {lacking}{hint}", where))
+        return Unknown(f"module '{name}' {lacking}")
 
     @cached_property
     def public_name(self) -> str:
