@@ -22,6 +22,8 @@ _EMAIL = re.compile(
     re.IGNORECASE,
 )
 """In any script, and as names of objects have it that a browser encoded."""
+_REPOSITORIES = ("git@", "git%40")
+"""Before the host of a repository, which is what modules are fetched from."""
 _IPV4 = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![^\W_]|\.\d)")
 _IPV6 = re.compile(r"(?<![^\W_])(?<![:.])(?:[0-9A-Fa-f]{0,4}:){2,8}[0-9A-Fa-f:.]{0,45}(?![^\W_]|:)")
 """No longer than an address can be: whoever uploads may call an object by a thousand colons."""
@@ -73,7 +75,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
     text = without_secrets(text, lambda what: _count(what, hidden))  # before addresses, as a host may make one of a password
     if "@" in text or "%40" in text:
-        text = _EMAIL.sub(lambda _: _count(_MAIL, hidden), text)
+        text = _EMAIL.sub(lambda match: match[0] if match[0].lower().startswith(_REPOSITORIES) else _count(_MAIL, hidden), text)
     if ":" in text:  # first, because an IPv6 address may end in an IPv4 one
         text = _IPV6.sub(lambda match: _address(match[0], hidden), text)
     if "." in text:

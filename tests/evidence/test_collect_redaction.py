@@ -25,6 +25,7 @@ PLAIN = [
     "score 0.25.",
     "a::b::c",
     "std::vector",
+    "module 'vpc' comes from git::git@github.com:shop/modules.git//vpc?ref=v1 or ssh://git@gitlab.shop.example/modules.git",
 ]
 
 HIDDEN = [
@@ -40,6 +41,7 @@ HIDDEN = [
     ),
     ("uploads/ada%40example.com_203.0.113.9_1.jpg", "uploads/[e-mail address]_[IP address]_1.jpg", {"e-mail address": 1, "IP address": 1}),
     ("ada@xn--bcher-kva.xn--p1ai and log_2001:db8::1_", "[e-mail address] and log_[IP address]_", {"e-mail address": 1, "IP address": 1}),
+    ("digit@example.com, x.git@example.com", "[e-mail address], [e-mail address]", {"e-mail address": 2}),
     ("me@2x.png.example.com, me@2x.pngs.example", "[e-mail address], [e-mail address]", {"e-mail address": 2}),
     ("uploads/ada@example.com/203.0.113.9.jpg", "uploads/[e-mail address]/[IP address].jpg", {"e-mail address": 1, "IP address": 1}),
 ]
