@@ -39,7 +39,7 @@ class FaceCalls(CallCollector):
     """
 
     name = "face-calls"
-    version = "4"
+    version = "5"
     kind = Kind.FACE_CALLS
     goes_by = (*CallCollector.goes_by, "face-calls.within_seconds")
     summary = "Face matches against readings of liveness results, from CloudTrail."

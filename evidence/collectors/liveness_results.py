@@ -46,7 +46,7 @@ class LivenessResults(Collector):
     """
 
     name = "liveness-results"
-    version = "4"
+    version = "5"
     kind = Kind.LIVENESS_RESULTS
     permissions = ("logs:DescribeLogGroups", "logs:FilterLogEvents")
     looks_back = True
