@@ -34,6 +34,9 @@ _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing
 GENERATED = "generated-media"
 """The population of the claims on what the organisation's generators write."""
 
+_IDENTITY, _SHIPPED = "IDV", "embedded"
+"""The family of the controls on identity checks, and as what the detector that ships is opened where none is named."""
+
 _FOUND = frozenset({Status.SATISFIED, Status.NOT_SATISFIED, Status.WAIVED})
 """The states of an assessment that had something to look at."""
 
@@ -165,9 +168,12 @@ def _from_own_records(question: Question, history: Sequence[Record], kind: Kind)
 
 def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[Record], evidence: Evidence) -> AssessmentState:
     """``state``, unless what was shown was shown of another detector than those that score uploads, as far as these are known: how well the one
-    does says nothing of the other."""
-    tested = ((history[-1].payload.get("inputs") or {}).get("detector") or {}).get("name") if history else None
+    does says nothing of the other. Functions that check identities may ask one of their own, which counts nothing: somebody has to have chosen it."""
+    payload = history[-1].payload if history else {}
+    tested = ((payload.get("inputs") or {}).get("detector") or {}).get("name")
     if state.status is not Status.SATISFIED or tested is None:
+        return state
+    if question.control.family == _IDENTITY and (payload.get("details") or {}).get("detector_opened_as", _SHIPPED) != _SHIPPED:
         return state
     from averment.detector.gate.verdict_log import as_dimension
 

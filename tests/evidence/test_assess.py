@@ -688,6 +688,21 @@ def test_what_one_detector_can_do_says_nothing_of_another(running: dict[str, int
     assert state_of(MARKED, metrics, claim("supported")).status is Status.SATISFIED, "of what no detector was asked"
 
 
+@pytest.mark.parametrize(("name", "opened", "status"), [
+    ("SM-IDV-03", "sagemaker:faces", Status.SATISFIED), ("SM-IDV-03", "embedded", Status.NOT_ASSESSED), ("SM-IDV-03", None, Status.NOT_ASSESSED),
+    ("SM-DET-03", "sagemaker:faces", Status.NOT_ASSESSED),
+])  # fmt: skip
+def test_identity_checks_may_ask_a_detector_of_their_own(name: str, opened: str | None, status: Status) -> None:
+    """It scores no uploads and so has no figures: the shop that proved it for SM-IDV-03 was told to prove the one for pictures of products instead."""
+    details = {} if opened is None else {"detector_opened_as": opened}
+    tested = claim("supported")
+    told = {**tested.payload, "inputs": {"detector": {"name": "faces"}}, "details": details}
+    tested = replace(tested, payload=told, controls=(f"{name}/{MARKED.id}",))
+    metrics = record(Kind.DETECTOR_METRICS, {"detectors": [{"detector": "products", "scanned_last_week": 5}]})
+    [state] = whole(control(MARKED, name=name), tested, metrics).assessments
+    assert state.status is status
+
+
 @pytest.mark.parametrize(("drawn", "status"), [
     (("s3://a/",), Status.NOT_ASSESSED), (("media",), Status.NOT_ASSESSED), (("s3://a/", "s3://b/"), Status.SATISFIED), (("",), Status.SATISFIED),
 ])  # fmt: skip
