@@ -22,9 +22,17 @@ def is_sample(record: Record, field: str | None = None) -> bool:
 
 
 def whole_fields(record: Record) -> frozenset[str]:
-    """The figures of ``record`` that were counted in full, whatever was cut short or drawn beside them."""
-    whole = record.payload.get("whole")
-    return frozenset(map(str, whole)) if isinstance(whole, list) else frozenset()
+    """The figures of ``record`` that were counted in full, whatever was cut short or drawn beside them. Records of media from before these were
+    listed tell it by the objects of a role where there are none."""
+    whole, population = record.payload.get("whole"), record.population
+    if isinstance(whole, list):
+        return frozenset(map(str, whole))
+    summary, counts = record.payload.get("summary"), record.payload.get("out_of")
+    if record.kind is not Kind.MEDIA_STATES or population is None or population.truncated:
+        return frozenset()
+    if not isinstance(summary, Mapping) or not isinstance(counts, Mapping):
+        return frozenset()
+    return frozenset(field for field in counts if summary.get(f"{field.removeprefix('summary.').partition('_')[0]}_total") == 0)
 
 
 def judged(record: Record, field: str) -> int:

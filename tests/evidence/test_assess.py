@@ -443,6 +443,12 @@ def test_a_place_of_which_a_sample_held_nothing_is_not_left_out() -> None:
     assert state_of(STATES, right, found, none).status is Status.NOT_SATISFIED
     assert state_of(STATES, right, none).gap is Gap.UNDECIDED
     assert state_of(STATES, right, found, drawn(0, of=0, examined=9, total=9, **other)).status is Status.SATISFIED
+    empty = replace(none, payload={**none.payload, "summary": {**none.payload["summary"], "published_total": 0}})
+    assert state_of(STATES, right, empty).status is Status.SATISFIED, (
+        "of an account of uploads, as it was recorded before figures were told as whole"
+    )
+    cut = replace(empty, population=Population("objects", None, 50, truncated=True))
+    assert state_of(STATES, right, cut).status is Status.NOT_ASSESSED
 
 
 ACCEPTED = [
