@@ -99,20 +99,26 @@ def judge_control(catalogue: Catalogue, control_id: str, profile: Mapping[str, b
     return tuple(judge(catalogue, reference, profile, day) for reference in control.references) if control else ()
 
 
-_BINDING = {Standing.BINDS: "binds", Standing.LATER: "binds later", Standing.OPEN: "may bind"}
+_BINDING = {Standing.BINDS: ("binds", "bind"), Standing.LATER: ("binds later", "bind later"), Standing.OPEN: ("may bind", "may bind")}
 
 
 def told_of_law(
     catalogue: Catalogue, control_id: str, profile: Mapping[str, bool], day: date, *, begins: date | None = None
 ) -> tuple[str, ...]:
-    """In words what binds an organisation with ``profile`` on ``day`` of what a control refers to, will or may, each with its reason. Of a time
-    that ``begins`` before a provision binds, that it didn't in all of it."""
-    told = []
+    """In words what binds an organisation with ``profile`` on ``day`` of what a control refers to, will or may: together what does for the same
+    reason. Of a time that ``begins`` before a provision binds, that it didn't in all of it."""
+    together: dict[tuple[Standing, str, date | None], list[str]] = {}
     for item in judge_control(catalogue, control_id, profile, day):
         if item.standing in _BINDING:
             late = item.standing is Standing.BINDS and begins is not None and item.since is not None and item.since > begins
-            text = f"{catalogue.name(item.reference)}{catalogue.unsure(item.reference)} {_BINDING[item.standing]}: {item.reason}"
-            told.append(text + (f"; before {item.since}, in the same period, it did not bind" if late else ""))
+            names = together.setdefault((item.standing, item.reason, item.since if late else None), [])
+            names.append(f"{catalogue.name(item.reference)}{catalogue.unsure(item.reference)}")
+    told = []
+    for (standing, reason, late_since), names in together.items():
+        several = len(names) > 1
+        text = f"{', '.join(names)} {_BINDING[standing][several]}: {reason}"
+        it = "they" if several else "it"
+        told.append(text + (f"; before {late_since}, in the same period, {it} did not bind" if late_since else ""))
     return tuple(told)
 
 

@@ -58,6 +58,8 @@ def test_a_quarter_in_which_a_duty_begins_says_so() -> None:
     assert marking.endswith("; before 2026-12-02, in the same period, it did not bind")
     assert "in the same period" not in "".join(told_of_law(CATALOGUE, "SM-PRV-01", profile, year, begins=date(2026, 12, 2)))
     assert not any("GDPR" in line for line in told_of_law(CATALOGUE, "SM-PRV-01", profile, year)), "what the profile denies doesn't bind"
+    both = "GDPR Art 32(1)(d), GDPR Art 5(2) bind: since 2018-05-25, as it processes personal data under the GDPR"
+    assert told_of_law(CATALOGUE, "SM-MON-01", {"personal_data": True}, year)[-1] == both, "one reason is told once"
     [seen] = [line for line in told_of_law(CATALOGUE, "SM-PRV-05", {"california_provider": True}, year) if "California" in line]
     assert seen.startswith("California AI Transparency Act § 22757.3(a) (unconfirmed) binds: since 2026-08-02")
 
