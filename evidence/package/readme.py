@@ -40,6 +40,12 @@ pre { overflow-wrap: anywhere; white-space: pre-wrap; }
 nav ul { columns: 14rem; margin: 0; padding-left: 1.2rem; }
 details ul { margin: 0; padding-left: 1.2rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
+/* The reasons are what is read: a head of several words mustn't take their room. */
+@media screen and (min-width: 60.01rem) {
+  thead th { overflow-wrap: normal; white-space: normal; }
+  td { min-width: 5rem; }
+  td[data-head="Why"] { width: 32%; }
+}
 /* A cell of a row that stands on a narrow screen says by itself what it is. */
 @media screen and (max-width: 60rem) {
   table, tbody, tr, th, td { display: block; }
@@ -51,14 +57,16 @@ details ul { margin: 0; padding-left: 1.2rem; }
   td details { display: inline-block; vertical-align: top; }
   td:first-child, tbody th { font-weight: 600; }
 }
-@page { size: A4 landscape; margin: 14mm; }
+@page { size: A4 landscape; margin: 10mm; }
 @media print {
   :root { color-scheme: light; }
   body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
   table { font-size: 8pt; }
-  td { min-width: 5rem; }
-  td[data-head="Why"] { width: 32%; }
-  td[data-head="References"] { width: 26%; }
+  th, td { line-height: 1.35; padding: 0.3rem 0.4rem; }
+  td { min-width: 4rem; }
+  td[data-head="Severity"], td[data-head="State"] { min-width: 0; }
+  td[data-head="Why"], td[data-head="References"] { width: 26%; }
+  td[data-head^="Law"] { width: 20%; }
   thead { display: table-header-group; }
   tr, pre { break-inside: avoid; }
   h2 { break-after: avoid; }

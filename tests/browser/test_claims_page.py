@@ -65,3 +65,6 @@ def test_the_package_can_be_read_by_everybody(browser: Browser, site: Path, scre
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         named = "getComputedStyle(document.querySelector('td.state'), '::before').content"
         assert page.evaluate(named) == ("none" if viewport is DESK else '"State: "')
+        if viewport is DESK:
+            share = "(cell => cell.offsetWidth / cell.closest('table').offsetWidth)(document.querySelector('td[data-head=Why]'))"
+            assert page.evaluate(share) > 0.3, "the reasons are what is read"
