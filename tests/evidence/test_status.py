@@ -440,6 +440,13 @@ def test_the_next_command_on_claims_is_one_that_runs(capsys: pytest.CaptureFixtu
     assert "averment prove SM-UPL-01/a SM-UPL-01/b SM-UPL-01/c SM-UPL-01/d" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_claim_that_left_out_a_bucket_is_not_proved_again_as_it_is() -> None:
+    """The one command that was named drew from the same bucket as before, as often as it was typed."""
+    [claim] = [item for item in load_catalogue().get("SM-PRV-01").assessments if item.id == "coverage"]  # type: ignore[union-attr]
+    step = next_step(AssessmentState("SM-PRV-01", claim, Status.NOT_ASSESSED, "another bucket", gap=Gap.PARTIAL))
+    assert step == "mend what the reason names, then averment prove SM-PRV-01/coverage"
+
+
 def test_of_what_is_on_one_side_only_resources_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """One bucket under six rules was six resources."""
     rows = [

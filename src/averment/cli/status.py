@@ -114,7 +114,8 @@ def next_step(state: AssessmentState) -> str:
     if assessment.attestation is not None:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
-        return f"{'more samples, then ' if state.gap is Gap.UNDECIDED else ''}averment prove {state.id}"
+        first: dict[Gap | None, str] = {Gap.UNDECIDED: "more samples, then ", Gap.PARTIAL: "mend what the reason names, then "}
+        return f"{first.get(state.gap, '')}averment prove {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
     if state.gap is Gap.UNSCOPED:
