@@ -191,7 +191,8 @@ def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[R
 
 def _of_all_generated(question: Question, state: AssessmentState, evidence: Evidence) -> AssessmentState:
     """``state``, unless a claim on what is generated was drawn from elsewhere than a bucket that is known to hold such media; the control's other
-    claims of its type may have been drawn there, if they ask for no less."""
+    claims of its type may have been drawn there, if they ask for no less. Of a part of a bucket that is told: what else lies there nobody may
+    have looked at."""
     claim = question.assessment.claim or {}
     if state.status is not Status.SATISFIED or claim.get("population") != GENERATED:
         return state
@@ -201,10 +202,11 @@ def _of_all_generated(question: Question, state: AssessmentState, evidence: Evid
         other = item.claim or {}
         if runs and other.get("type") == claim.get("type") and other.get("at_least", 0) >= claim.get("at_least", 0):
             places.append(str(_hidden_name(str((runs[-1].payload.get("inputs") or {}).get("where", "")))))
-    drawn = {place.removeprefix("s3://").partition("/")[0] for place in places if place.startswith("s3://")}
-    lacking = sorted(_generated_buckets(question, evidence) - drawn)
+    drawn = {place: place.removeprefix("s3://").partition("/") for place in places if place.startswith("s3://")}
+    lacking = sorted(_generated_buckets(question, evidence) - {bucket for bucket, _, _ in drawn.values()})
     if not lacking or not any(places):
-        return state
+        parts = [place for place, (_, _, prefix) in drawn.items() if prefix]
+        return replace(state, reason=f"{state.reason}; of what lies under {list_some(parts)} alone") if parts else state
     elsewhere = f"that was drawn from {list_some(places)}, and not from {list_some(lacking)}, where generated media lie as well"
     reason = f"{state.reason}; but {elsewhere}: let an overlay add a claim on each that asks for as much"
     return replace(question.unassessed(Gap.PARTIAL, reason), records=state.records, effective_at=state.effective_at)
