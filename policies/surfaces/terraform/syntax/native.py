@@ -130,24 +130,39 @@ _ENCRYPTED = b"\0GITCRYPT\0"
 """How a file begins that git-crypt keeps locked: people put secrets into variables."""
 
 
-_EXPONENT = re.compile(rb'^([^"#\n]*[=\[(,:?+*/<>{ \t-])(\d+(?:\.\d+)?[eE][+-]?\d{1,2})(?![\w.])', re.MULTILINE)
-"""A number with an exponent behind nothing but code: the grammar takes the part before the ``e`` for all of it."""
+_EXPONENT = re.compile(rb"[eE][+-]?\d{1,2}(?![\w.])")
+"""What may stand behind a number: the grammar takes the part before it for all of it."""
 
-_EXPONENTS = 20
-"""On one line."""
+_ROUNDS = 20
+"""One number in the way of another is seen when that is written out."""
 
 
 def _root(data: bytes) -> Any:
     """The syntax tree of ``data``; where it is none for the sake of numbers with an exponent, of the same with these written out."""
     root = _parser().parse(data).root_node
-    if not root.has_error:
-        return root
-    plain = data
-    for _ in range(_EXPONENTS):  # of each line one at a time
-        plain = _EXPONENT.sub(lambda found: found[1] + f"{Decimal(found[2].decode()):f}".encode(), before := plain)
-        if plain == before:
+    for _ in range(_ROUNDS):
+        if not root.has_error or (plain := _written_out(data, root)) == data:
             break
-    return root if plain == data else _parser().parse(plain).root_node
+        data = plain
+        root = _parser().parse(data).root_node
+    return root
+
+
+def _written_out(data: bytes, root: Any) -> bytes:
+    """``data`` without the exponents of the numbers that ``root`` has."""
+    if _EXPONENT.search(data) is None:
+        return data
+    ends, todo = dict[int, int](), [root]
+    while todo:
+        node = todo.pop()
+        if node.type == "numeric_lit" and (exponent := _EXPONENT.match(data, node.end_byte)) is not None:
+            ends[node.start_byte] = exponent.end()
+        todo += node.children
+    pieces, at = list[bytes](), 0
+    for start, end in sorted(ends.items()):
+        pieces += [data[at:start], f"{Decimal(data[start:end].decode()):f}".encode()]
+        at = end
+    return b"".join([*pieces, data[at:]])
 
 
 def _tree(data: bytes) -> tuple[Any, list[_Shape]]:

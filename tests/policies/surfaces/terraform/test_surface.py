@@ -393,6 +393,9 @@ def test_broken_syntax_is_a_problem_and_the_rest_is_still_read(tmp_path: Path):
         ("0", 0),
         ('"1e2"', "1e2"),
         ('["v 1e2"][0]', "v 1e2"),
+        ('true == ("a" == "a") ? 1e2 : 2', 100),
+        ('jsonencode({"x": 1e2})', '{"x":100}'),
+        ("<<EOT\nv 1e2\nEOT", "v 1e2\n"),
     ],
 )
 def test_numbers_with_an_exponent_are_numbers(tmp_path: Path, written: str, expected: object):
@@ -404,7 +407,7 @@ def test_numbers_with_an_exponent_are_numbers(tmp_path: Path, written: str, expe
     assert (found.get("a"), found.get("v")) == (1000, expected)
     after = graph.get("test_thing.u")
     assert after is not None
-    assert after.source.line == 5
+    assert after.source.line == 5 + written.count("\n")
 
 
 def test_invalid_utf8_is_a_problem_with_its_line(tmp_path: Path):
