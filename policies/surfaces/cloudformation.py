@@ -109,6 +109,7 @@ class _Template:
         self.resolver.names = frozenset(self.resources) | generated_names(self.resources)
         stacks.names |= {prefix + name for name in self.resolver.names}
         self.conditional: dict[str, list[str]] = {}
+        self.stands = "what its parameters are given" if given else "the parameters' defaults"
         self.nested: dict[str, _Template | None] = {}
         self.makers: dict[str, str] = {}
 
@@ -239,7 +240,7 @@ class _Template:
                 yield Problem(f"the macro {name} may change this template at deployment", SourceRef(self.file, line), blocking=False)
 
     def exists(self, name: str, body: LinedMap) -> bool:
-        """Whether the resource is created, as far as its condition tells with the parameters' defaults."""
+        """Whether the resource is created, as far as its condition tells with what the parameters are given, or their defaults."""
         condition = body.get("Condition")
         if not isinstance(condition, str):
             return True
@@ -249,7 +250,7 @@ class _Template:
             self.conditional.setdefault(said, []).append(name)
             return True
         if not decided:
-            self.conditional.setdefault("not created with the parameters' defaults, and so not checked", []).append(name)
+            self.conditional.setdefault(f"not created with {self.stands}, and so not checked", []).append(name)
         return decided
 
     def follow(self, name: str, kind: str, line: int | None) -> None:

@@ -133,6 +133,10 @@ def test_a_template_of_amplify_has_the_arguments_that_stand_beside_it(folder: st
     assert [statement["Action"] for statement in statements] == [["s3:PutObject", "s3:GetObject"], ["s3:ListBucket", "s3:GetObject"]]
     gated = rule("s3-put-object-gated").evaluate(policy, Context(graph))
     assert "allows guests of an identity pool, whom its role trusts, s3:PutObject on the upload bucket S3Bucket" in gated.message
+    (here / "parameters.json").write_text(json.dumps({**given, "s3PermissionsGuestPublic": "DISALLOW"}))
+    assert "S3GuestPublicPolicy: not created with what its parameters are given" in "".join(
+        problem.reason for problem in read_template(template).problems
+    )
     (here / "parameters.json").write_text("[")
     assert "is not a map in JSON" in "".join(problem.reason for problem in read_template(template).problems)
 
