@@ -938,6 +938,37 @@ def test_limits_are_known_however_a_module_gives_them_out(tmp_path: Path, limits
     assert "is compared with 0.9" in said
 
 
+@pytest.mark.parametrize(
+    ("helper", "beyond", "verdict", "message"),
+    [
+        ("if s['Confidence'] < LEAST:\n        raise ValueError", "LEAST = 0.9\n", Verdict.UNKNOWN, "is compared with 0.9"),
+        ("return LEAST(s)", "def LEAST(s):\n    if s['Confidence'] < 90:\n        raise ValueError\n", Verdict.PASS, ""),
+        ("return LEAST(s)", "def LEAST(s):\n    print(s)\n", Verdict.FAIL, "whose Status and Confidence it never looks at"),
+    ],
+)
+def test_what_a_helper_takes_from_beside_it_is_read_too(tmp_path: Path, helper: str, beyond: str, verdict: Verdict, message: str):
+    """A Confidence of 0.9 passed: the helper was read, and not the file that it has the limit from."""
+    files: dict[str, str | bytes] = {
+        **in_handler(f"live = {LIVE}\ndemand(live)\nreturn {COMPARE}"),
+        "demand.py": f"from limits import LEAST\ndef demand(s):\n    {helper}\n",
+        "limits.py": beyond,
+    }
+    files["handler.py"] = f"from demand import demand\n{files['handler.py']!s}"
+    found, said = judged(tmp_path, files)
+    assert found is verdict
+    assert message in said
+
+
+def test_a_result_may_be_handed_on_by_the_names_of_its_parts(tmp_path: Path):
+    """``demand(**live)``: its parameter of that name is the Confidence, and nobody says that it is never looked at."""
+    for least, verdict in ((90, Verdict.PASS), (0.9, Verdict.UNKNOWN)):
+        body = f"live = {LIVE}\ndemand(**live)\nreturn {COMPARE}"
+        demand = f"def demand(SessionId, Confidence):\n    if Confidence < {least}:\n        raise ValueError\n"
+        assert judged(tmp_path, {"handler.py": f"{demand}{in_handler(body)['handler.py']!s}"})[0] is verdict
+    demand = "def demand(ReferenceImage, Confidence):\n    if not ReferenceImage:\n        raise ValueError\n"
+    assert judged(tmp_path, {"handler.py": f"{demand}{in_handler(body)['handler.py']!s}"})[0] is Verdict.FAIL
+
+
 @pytest.mark.parametrize("name", ["../..", "../../", "./../../index"])
 def test_a_script_may_take_something_from_the_folder_in_which_the_check_began(tmp_path: Path, monkeypatch, name: str):
     """That folder has no name in ``averment check .``, and the check ended with a flaw of its own."""

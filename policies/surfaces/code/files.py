@@ -201,11 +201,12 @@ def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
 
 
 def _add_imported(asking: list[Path], found: Sources, others: dict[Path, bytes]) -> None:
-    """Add what the files that ask take from beside them: the constants that they ask with, and the checks that they call, may stand there."""
-    for path in asking:
-        for place in _imported(path, found.parsed[path]):
-            if place in others and len(found.parsed) < MAX_PARSED:
-                found.parsed[place] = others.pop(place)
+    """Add what the files that ask take from beside them, and so on: the constants that they ask with, and the checks that they call, may stand there."""
+    fresh = asking
+    for _ in range(ROUNDS):
+        places = [place for path in fresh for place in _imported(path, found.parsed[path])]
+        fresh = [place for place in dict.fromkeys(places) if place in others][: max(MAX_PARSED - len(found.parsed), 0)]
+        found.parsed |= {place: others.pop(place) for place in fresh}
 
 
 def _imported(path: Path, data: bytes) -> Iterator[Path]:

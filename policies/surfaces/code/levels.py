@@ -361,8 +361,11 @@ class Levels:
                 self.take(param, level, found)
         for name, arg in call.keywords.items():
             level = self.level(arg, frame)
-            if level is not Level.NOTHING:
-                found[name] = level
+            if level is Level.NOTHING:
+                continue
+            rest = [param.name for param in target.params[len(call.args) :] if param.name not in call.keywords]
+            for given in rest if name.startswith("**") else [name]:
+                found[given] = self.told_by(level, [given]) if name.startswith("**") else level
         return found
 
     def take(self, param: Param, level: Level, levels: dict[str, Level]) -> None:
