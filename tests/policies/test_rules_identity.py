@@ -487,7 +487,8 @@ SAM = """\
     ],
 )
 def test_a_state_machine_of_sam_is_a_call_path(tmp_path: Path, action: str, steps: str, verdict: Verdict):
-    """Its functions are named in the substitutions; what else its file holds isn't read, so its absence proves nothing."""
+    """Its functions are named in the substitutions; this rule reads nothing else of its file, so that what isn't named proves nothing."""
+    (tmp_path / "onboarding.asl.json").write_text('{"StartAt": "Compare", "States": {}}', encoding="utf-8")
     assert judged(tmp_path, "identity-lambda-calls-detector", SAM % (action, steps)).verdict is verdict
 
 
