@@ -2,9 +2,10 @@
 
 Read are ``resources`` (CloudFormation as it stands), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
 statements that the plugin serverless-iam-roles-per-function takes), their environment, and the events that let somebody in or tell of
-new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``. Variables have the values that this file, and the
+new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``; and the definitions that the plugin
+serverless-step-functions takes. Variables have the values that this file, and the
 YAML and JSON that it includes, give them (``serverless_variables``). Not read: other events, what programs return (``file(x.js)``),
-plugins, compose files; each is said.
+what other plugins make of sections of their own, compose files; each is said.
 Source: the framework's documentation, "serverless.yml reference" and the events' pages.
 """
 
@@ -23,6 +24,8 @@ from averment.policies.surfaces.serverless_variables import Variables
 _SECTIONS = ("Parameters", "Mappings", "Conditions")
 _QUIET = frozenset({"schedule", "stream", "cloudwatchLog", "cloudwatchEvent", "iot", "alexaSkill", "alexaSmartHome", "cognitoUserPool"})
 """Events that no rule asks about."""
+_OF_PLUGINS = (("constructs",), ("appSync",), ("custom", "apiGatewayServiceProxies"))
+"""Sections of which plugins make buckets, and APIs that somebody calls."""
 
 _TRUST = {
     "Version": "2012-10-17",
@@ -95,6 +98,7 @@ class _Made:
                 self.here = part.file or self.file
                 self.function(function, body, part.key_lines.get(function, part.line))
         self.here = self.file
+        self.plugins()
         iam = self.provider.get("iam")
         role = iam.get("role") if isinstance(iam, LinedMap) else None
         if isinstance(role, Unknown) and "file(" in (role.template or ""):  # its statements, or the ARN of another
@@ -130,6 +134,24 @@ class _Made:
                 self.resources[name] = body
                 self.resources.key_lines[name] = line if body.file == section.file else body.line
             self.template |= {key: part[key] for key in _SECTIONS if isinstance(part.get(key), LinedMap)}
+
+    def plugins(self) -> None:
+        """State machines, as serverless-step-functions has them, and what other plugins make."""
+        steps = self.document.get("stepFunctions")
+        machines = steps.get("stateMachines") if isinstance(steps, LinedMap) else steps
+        if isinstance(machines, LinedMap):
+            for name, body in machines.items():
+                definition = body.get("definition") if isinstance(body, LinedMap) else body
+                made, line = f"{name[:1].upper()}{name[1:]}StepFunctionsStateMachine", machines.key_lines.get(name, machines.line)
+                self.add(made, "AWS::StepFunctions::StateMachine", {"Definition": definition}, line)
+        elif machines is not None:
+            self.say(f"state machines are not read: {_reason(machines)}", self.document.key_lines.get("stepFunctions"))
+        for path in _OF_PLUGINS:
+            found: Any = self.document
+            for key in path:
+                found = found.get(key) if isinstance(found, LinedMap) else None
+            if found is not None:
+                self.say(f"what a plugin makes of '{'.'.join(path)}' is not read", self.document.key_lines.get(path[0]))
 
     def function(self, name: str, body: Any, line: int) -> None:
         if not isinstance(body, LinedMap):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -474,3 +475,23 @@ def test_what_keeps_a_function_from_running_or_hearing_is_read(tmp_path: Path):
     assert (mapping.get("Enabled"), mapping.get("FilterCriteria", "Filters", 0, "Pattern")) == (False, {"body": {"kind": ["media"]}})
     (heard,) = graph.of_type("AWS::SNS::Subscription")
     assert (heard.get("FilterPolicy"), heard.get("FilterPolicyScope")) == ({"kind": ["media"]}, "MessageBody")
+
+
+def test_state_machines_of_the_plugin_are_read_and_sections_of_others_are_named(tmp_path: Path):
+    """They stood in what the framework packaged, which is not read beside its source: a comparison without liveness was seen by nobody."""
+    machine = {
+        "StartAt": "A",
+        "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:rekognition:compareFaces", "End": True}},
+    }
+    for written in (json.dumps({"definition": machine}), '{definition: "${file(faces.json)}"}'):
+        (tmp_path / "faces.json").write_text(json.dumps(machine), encoding="utf-8")
+        graph = graph_of(
+            tmp_path, f"{HEAD}stepFunctions:\n  stateMachines:\n    faces: {written}\nconstructs:\n  site: {{type: static-website}}\n"
+        )
+        (machines,) = graph.of_type("AWS::StepFunctions::StateMachine")
+        assert machines.source.line == 10
+        (asked,) = graph.of_type("Averment::Code::Function")
+        assert rule("face-call-after-liveness").evaluate(asked, Context(graph)).verdict is Verdict.FAIL
+        assert [problem.reason for problem in graph.problems] == ["what a plugin makes of 'constructs' is not read"]
+    graph = graph_of(tmp_path, f"{HEAD}stepFunctions: ${{file(steps.js)}}\n")
+    assert "state machines are not read" in "".join(problem.reason for problem in graph.problems)
