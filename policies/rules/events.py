@@ -11,7 +11,7 @@ from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.rules.filters import CREATIONS, REASONS, compared
+from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 
 EVENT_RULE = "AWS::Events::Rule"
@@ -47,7 +47,7 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                     yield Listener("a notification", entry)
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
-                    why = idle(value, graph)
+                    why = idle(value, graph, BY_S3)
                     there = all_of((_created(entry), exists(value, graph), takes(why)))
                     how = f"the notification to {describe(value)}"
                     yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
@@ -132,7 +132,7 @@ def _takes(pattern: Any, bucket: Resource, some: bool) -> Truth:
     )
     by_trail = all_of(
         (
-            kind is not None and _matches(kind, "AWS API Call via CloudTrail"),
+            kind is not None and _matches(kind, TRAIL),
             _ONLY_OF_EVENTS.isdisjoint(inner),
             _matches(inner.get("eventName"), "PutObject"),
             _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
@@ -175,18 +175,28 @@ def enabled(rule: Resource) -> Truth:
     return bool(state != "DISABLED")
 
 
+def _told_by(rule: Resource) -> tuple[Message, ...]:
+    """How the rule tells of new objects: by S3's events, and by CloudTrail's records where it asks for them."""
+    pattern = event_pattern(rule)
+    asked = [one.get("detail-type") for one in _alternatives(pattern) if isinstance(one, Mapping)] if isinstance(pattern, Mapping) else []
+    by_trail = any(kind is not None and _matches(kind, TRAIL) is not False for kind in asked)
+    return (BY_EVENTBRIDGE, BY_TRAIL) if by_trail else (BY_EVENTBRIDGE,)
+
+
 def targets(rule: Resource, graph: Graph) -> Truth:
     """Whether the rule has a target that exists and takes up what it is told."""
     entries = rule.get("Targets")
     if isinstance(entries, Unknown):
         return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
     arns = [entry if isinstance(entry, Unknown) else _child(entry, "Arn") for entry in _list(entries)]
-    return any_of(arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(idle(arn, graph)))) for arn in arns)
+    return any_of(
+        arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(idle(arn, graph, *_told_by(rule))))) for arn in arns
+    )
 
 
 def idle_target(rule: Resource, graph: Graph) -> Idle | None:
     """Why a target of the rule takes up nothing, if one is there of which that is known."""
-    found = (idle(_child(entry, "Arn"), graph) for entry in _list(rule.get("Targets")))
+    found = (idle(_child(entry, "Arn"), graph, *_told_by(rule)) for entry in _list(rule.get("Targets")))
     return next((why for why in found if isinstance(why, Idle)), None)
 
 

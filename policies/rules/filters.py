@@ -10,6 +10,9 @@ from averment.policies.graph.text import parsed_json
 from averment.policies.iam.patterns import overlap
 from averment.policies.iam.truth import Truth, all_of, any_of
 
+Message = Mapping[str, Any]
+"""A message about a new object: of each field the values that it can have, or that it has one."""
+
 _OPEN = object()
 """A field that has one value here and another there: what asks for one of them takes some messages in, and which can't be told."""
 
@@ -24,7 +27,7 @@ def _open(*names: str) -> dict[str, Any]:
     return dict.fromkeys(names, _OPEN)
 
 
-_BY_S3 = {
+BY_S3: Message = {
     "Records": {
         "eventVersion": _OPEN,
         "eventSource": frozenset({"aws:s3"}),
@@ -40,7 +43,7 @@ _BY_S3 = {
         },
     },
 }
-_BY_EVENTBRIDGE = {
+BY_EVENTBRIDGE: Message = {
     "source": frozenset({"aws.s3"}),
     "detail-type": frozenset({"Object Created"}),
     **_open("version", "id", "account", "time", "region", "resources", "replay-name"),
@@ -51,14 +54,17 @@ _BY_EVENTBRIDGE = {
         "reason": frozenset(REASONS),
     },
 }
-MESSAGES = (_BY_S3, _BY_EVENTBRIDGE)
-"""A message about a new object, as S3 sends it or as EventBridge does: of each field the values that it can have, or that it has one."""
+TRAIL = "AWS API Call via CloudTrail"
+BY_TRAIL: Message = {**BY_EVENTBRIDGE, "detail-type": frozenset({TRAIL}), "detail": _OPEN}
+IN_ENVELOPE: Message = _open(
+    "Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion", "Signature", "UnsubscribeURL"
+)
+MESSAGES = (BY_S3, BY_EVENTBRIDGE, BY_TRAIL, IN_ENVELOPE)
+"""As S3 sends it, as EventBridge does, also by CloudTrail's record, and the envelope in which a topic hands any to a queue."""
 
-_IN_ENVELOPE = _open("Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion", "Signature", "UnsubscribeURL")
 
-
-def let_by_policy(policy: Any, scope: Any) -> Truth:
-    """Whether a subscription's filter policy lets messages about new objects through, which have no attributes."""
+def let_by_policy(policy: Any, scope: Any, messages: Sequence[Message]) -> Truth:
+    """Whether a subscription's filter policy lets any of ``messages`` about new objects through, which have no attributes."""
     policy = parsed_json(policy)
     if policy in (None, "", {}):
         return True
@@ -67,37 +73,37 @@ def let_by_policy(policy: Any, scope: Any) -> Truth:
         return doubt
     if not isinstance(policy, Mapping):
         return Unknown("it is not a filter policy")
-    return any_of(_meets(policy, message) for message in MESSAGES) if scope == "MessageBody" else _meets(policy, {})
+    return any_of(_meets(policy, message) for message in messages) if scope == "MessageBody" else _meets(policy, {})
 
 
-def let_by_criteria(criteria: Any) -> Truth:
-    """Whether the filters of an event source mapping let records of a queue through that hold a message about a new object."""
+def let_by_criteria(criteria: Any, messages: Sequence[Message]) -> Truth:
+    """Whether the filters of an event source mapping let records of a queue through that hold any of ``messages`` about a new object."""
     if criteria in (None, "", {}) or isinstance(criteria, Unknown):
         return criteria if isinstance(criteria, Unknown) else True
     filters = criteria.get("Filters") if isinstance(criteria, Mapping) else Unknown("they are not filter criteria")
     if not isinstance(filters, list):
         return filters if isinstance(filters, Unknown) else True
-    return any_of(_by_pattern(entry) for entry in filters) if filters else True
+    return any_of(_by_pattern(entry, messages) for entry in filters) if filters else True
 
 
-def _by_pattern(entry: Any) -> Truth:
+def _by_pattern(entry: Any, messages: Sequence[Message]) -> Truth:
     pattern = parsed_json(entry.get("Pattern")) if isinstance(entry, Mapping) else entry
     if not isinstance(pattern, Mapping):
         return pattern if isinstance(pattern, Unknown) else Unknown("a pattern could not be read")
-    return any_of(_meets(pattern, _record(message)) for message in (*MESSAGES, _IN_ENVELOPE))
+    return any_of(_meets(pattern, _record(message)) for message in messages)
 
 
-def _record(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _record(body: Message) -> Message:
     fields = _open("messageId", "receiptHandle", "attributes", "md5OfBody", "eventSourceARN", "awsRegion")
     return {**fields, "eventSource": frozenset({"aws:sqs"}), "messageAttributes": {}, "body": body}
 
 
-def _meets(pattern: Mapping[str, Any], message: Mapping[str, Any]) -> Truth:
+def _meets(pattern: Mapping[str, Any], message: Message) -> Truth:
     """Whether a message of this kind matches: False where none does, a doubt where some do, or where what is asked isn't known."""
     return all_of(_field(key, asked, message) for key, asked in pattern.items())
 
 
-def _field(key: str, asked: Any, message: Mapping[str, Any]) -> Truth:
+def _field(key: str, asked: Any, message: Message) -> Truth:
     if key == "$or" and isinstance(asked, list):
         return any_of(_meets(one, message) if isinstance(one, Mapping) else _doubt(one) for one in asked)
     there = message.get(key)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.memo import per_graph
-from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Resource, Unknown
 from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of, trust
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.apis import FUNCTION, function_at
-from averment.policies.rules.filters import let_by_criteria, let_by_policy
+from averment.policies.rules.filters import IN_ENVELOPE, MESSAGES, Message, let_by_criteria, let_by_policy
 from averment.policies.rules.storage import listed
 
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
@@ -31,13 +31,13 @@ _RUN = (
 )
 _READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
 _CRITERIA = (
-    "# take filter_criteria out of @: no message about a new object meets it, be it of S3, of a topic or of EventBridge",
-    "# take FilterCriteria out of @: no message about a new object meets it, be it of S3, of a topic or of EventBridge",
+    "# take filter_criteria out of @: nothing that comes there about a new object is like that",
+    "# take FilterCriteria out of @: nothing that comes there about a new object is like that",
     "aws lambda update-event-source-mapping --uuid @ --filter-criteria '{}'",
 )
 _FILTER = (
-    "# take filter_policy out of @: what S3 and EventBridge tell a topic has no attributes, and none of its bodies is like this",
-    "# take FilterPolicy out of @: what S3 and EventBridge tell a topic has no attributes, and none of its bodies is like this",
+    "# take filter_policy out of @: what it is told of a new object has no attributes, and no body like that",
+    "# take FilterPolicy out of @: what it is told of a new object has no attributes, and no body like that",
     "aws sns set-subscription-attributes --subscription-arn @ --attribute-name FilterPolicy --attribute-value '{}'",
 )
 
@@ -74,9 +74,9 @@ def found_at(value: Any, graph: Graph) -> Resource | None:
     return _by_arn(value, graph) if isinstance(value, str) else None
 
 
-def idle(value: Any, graph: Graph) -> Idle | Unknown | None:
-    """Why whatever ``value`` means never takes up what it is told; None if it does, or isn't among what was read."""
-    return _idle(found_at(value, graph), graph, frozenset())
+def idle(value: Any, graph: Graph, *messages: Message) -> Idle | Unknown | None:
+    """Why whatever ``value`` means never takes up any of ``messages``, as it is told; None if it does, or isn't among what was read."""
+    return _idle(found_at(value, graph), graph, frozenset(), messages)
 
 
 def takes(found: Idle | Unknown | None) -> Truth:
@@ -89,12 +89,12 @@ def runs(function: Resource) -> Truth:
     return takes(_stopped(function))
 
 
-def reads(mapping: Resource, graph: Graph) -> Truth:
-    """Whether an event source mapping hands on what its source holds."""
+def reads(mapping: Resource, graph: Graph, messages: Sequence[Message] = MESSAGES) -> Truth:
+    """Whether an event source mapping hands on what its source holds: any of ``messages``, as far as it is known how they come."""
     on = mapping.get("Enabled")
     if isinstance(on, Unknown):
         return Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
-    let_by = let_by_criteria(mapping.get("FilterCriteria"))
+    let_by = let_by_criteria(mapping.get("FilterCriteria"), messages)
     if let_by is False and (source := _source(mapping.get("EventSourceArn"), QUEUE, graph)) is not None:
         let_by = _rewritten(graph).get(source.address, False)
     if isinstance(let_by, Unknown):
@@ -102,10 +102,10 @@ def reads(mapping: Resource, graph: Graph) -> Truth:
     return all_of((on is not False, let_by))
 
 
-def lets_through(subscription: Resource, graph: Graph) -> Truth:
-    """Whether the subscription's filter policy lets a message about a new object through."""
+def lets_through(subscription: Resource, graph: Graph, messages: Sequence[Message] = MESSAGES) -> Truth:
+    """Whether the subscription's filter policy lets any of ``messages`` about a new object through."""
     scope = subscription.get("FilterPolicyScope")
-    found = let_by_policy(subscription.get("FilterPolicy"), scope)
+    found = let_by_policy(subscription.get("FilterPolicy"), scope, messages)
     if found is False and scope == "MessageBody" and (source := _source(subscription.get("TopicArn"), TOPIC, graph)) is not None:
         found = _rewritten(graph).get(source.address, False)
     if not isinstance(found, Unknown):
@@ -126,7 +126,7 @@ def _rewritten(graph: Graph) -> dict[str, Unknown]:
     return found
 
 
-def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | Unknown | None:
+def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Idle | Unknown | None:
     if taker is None or taker.outside or taker.address in seen:
         return None
     on = seen | {taker.address}
@@ -135,12 +135,12 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str]) -> Idle | 
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
         polled = taker.address in _polled(graph)
-        found = _least(_readers(taker, graph, on), lambda: None if polled else nobody)
+        found = _least(_readers(taker, graph, on, messages), lambda: None if polled else nobody)
         if isinstance(found, Idle) and polled:
             return Unknown(f"{found.why}; whether whoever else may receive from {taker.address} reads it can't be told")
         return found
     if taker.type == TOPIC:
-        return _least(_subscribers(taker, graph, on), lambda: Unknown(f"nobody subscribes to {taker.address} in what was read"))
+        return _least(_subscribers(taker, graph, on, messages), lambda: Unknown(f"nobody subscribes to {taker.address} in what was read"))
     return None
 
 
@@ -163,10 +163,10 @@ def _least(takers: Iterator[Idle | Unknown | None], otherwise: Callable[[], Unkn
     return next((one for one in found if isinstance(one, Unknown)), found[0])
 
 
-def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
+def _readers(queue: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each function that Lambda reads ``queue`` for."""
     for mapping in _by_source(graph).get(queue.address, ()):
-        on = reads(mapping, graph)
+        on = reads(mapping, graph, messages)
         if on is False:
             off = mapping.get("Enabled") is False
             why = "is disabled" if off else "has filters that let no event of S3 through"
@@ -174,22 +174,31 @@ def _readers(queue: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Id
         elif isinstance(on, Unknown):
             yield on
         else:
-            yield _idle(found_at(mapping.get("FunctionName"), graph), graph, seen)
+            yield _idle(found_at(mapping.get("FunctionName"), graph), graph, seen, messages)
 
 
-def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str]) -> Iterator[Idle | Unknown | None]:
+def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each subscriber of ``topic``."""
     for entry in listed(topic.get("Subscription")):
-        yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen) if isinstance(entry, Mapping) else None
+        inner = _handed_on(None, topic, messages)
+        yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen, inner) if isinstance(entry, Mapping) else None
     for subscription in _by_source(graph).get(topic.address, ()):
-        let_through = lets_through(subscription, graph)
+        let_through = lets_through(subscription, graph, messages)
         if let_through is False:
             why = f"the filter policy of {subscription.address} lets no event of S3 through"
             yield Idle(why, _named_in(_FILTER, subscription))
         elif isinstance(let_through, Unknown):
             yield let_through
         else:
-            yield _idle(found_at(subscription.get("Endpoint"), graph), graph, seen)
+            raw = subscription.get("RawMessageDelivery")
+            yield _idle(found_at(subscription.get("Endpoint"), graph), graph, seen, _handed_on(raw, subscription, messages))
+
+
+def _handed_on(raw: Any, by: Resource, messages: Sequence[Message]) -> Sequence[Message]:
+    """What a queue is sent of ``messages`` to a topic: them where they are delivered ``raw``, or the topic's envelope. AWS Config doesn't say which."""
+    if raw in (True, "true"):
+        return messages
+    return (IN_ENVELOPE,) if raw in (None, False, "false") and by.dialect is not Dialect.CONFIG else (*messages, IN_ENVELOPE)
 
 
 @per_graph

@@ -734,7 +734,7 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
             for policy, verdict, message in (
                 ("{Records: {eventName: [{prefix: 'ObjectCreated:'}]}}", Verdict.PASS, ""),
                 ("{Records: {s3: {object: {key: [{suffix: .jpg}]}}}}", Verdict.PASS, ""),
-                ("{source: [aws.s3], detail: {reason: [{exists: true}]}}", Verdict.PASS, ""),
+                ("{source: [aws.s3], detail: {reason: [{exists: true}]}}", Verdict.FAIL, "lets no event of S3 through"),
                 ("{$or: [{Records: {eventSource: ['aws:s3']}}, {kind: [media]}]}", Verdict.PASS, ""),
                 ("{Records: {kind: [{exists: false}]}}", Verdict.PASS, ""),
                 ("{Records: {eventName: ['ObjectCreated:Put']}}", Verdict.UNKNOWN, "ObjectCreated:CompleteMultipartUpload"),
@@ -763,8 +763,12 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
             for patterns, verdict, message in (
                 ("", Verdict.PASS, ""),
                 ("""{Pattern: '{"body": {"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}}'}""", Verdict.PASS, ""),
-                ("""{Pattern: '{"body": {"kind": ["x"]}}'}, {Pattern: '{"body": {"source": ["aws.s3"]}}'}""", Verdict.PASS, ""),
-                ("""{Pattern: '{"body": {"Message": [{"exists": true}]}}'}""", Verdict.PASS, ""),
+                (
+                    """{Pattern: '{"body": {"kind": ["x"]}}'}, {Pattern: '{"body": {"Records": {"eventSource": ["aws:s3"]}}}'}""",
+                    Verdict.PASS,
+                    "",
+                ),
+                ("""{Pattern: '{"body": {"Message": [{"exists": true}]}}'}""", Verdict.FAIL, "has filters that let no event of S3 through"),
                 ("""{Pattern: '{"body": {"kind": ["media"]}}'}""", Verdict.FAIL, "has filters that let no event of S3 through"),
                 ("""{Pattern: '{"messageAttributes": {"kind": {"stringValue": ["x"]}}}'}""", Verdict.FAIL, "let no event of S3 through"),
                 ("""{Pattern: 'media'}""", Verdict.UNKNOWN, "a pattern could not be read"),
@@ -778,6 +782,38 @@ def test_a_scanner_that_hears_of_nothing_is_none(tmp_path: Path, told: str, even
     found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=told, events=events))
     assert found.verdict is verdict
     assert message in found.message
+
+
+DEAD = "DeadLetterConfig: {Arn: 'arn:aws:sqs:eu-west-1:123456789012:dead'}"
+TELLS = f"EventPattern: {{source: [aws.s3], detail-type: [Object Created]}}, Targets: [{{Id: it, Arn: !GetAtt Queue.Arn, {DEAD}}}]"
+BY_RULE = ("{EventBridgeConfiguration: {}}", f"  Rule: {{Type: AWS::Events::Rule, Properties: {{{TELLS}}}}}\n")
+BY_TRAIL = (BY_RULE[0], BY_RULE[1].replace("Object Created", "AWS API Call via CloudTrail"))
+
+
+def by_topic(delivered: str) -> tuple[str, str]:
+    """A topic that hands on to the queue."""
+    handed = f"{{TopicArn: !Ref Topic, Protocol: sqs, Endpoint: !GetAtt Queue.Arn{delivered}}}"
+    return BY_TOPIC, f"  Handed: {{Type: AWS::SNS::Subscription, Properties: {handed}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("route", "pattern", "verdict"),
+    [
+        (BY_RULE, '{"detail": {"object": {"key": [{"suffix": ".jpg"}]}}}', Verdict.PASS),
+        (BY_RULE, '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.FAIL),
+        (BY_TRAIL, '{"detail": {"requestParameters": {"key": [{"prefix": "in/"}]}}}', Verdict.UNKNOWN),
+        (by_topic(""), '{"Message": [{"exists": true}]}', Verdict.PASS),
+        (by_topic(""), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.FAIL),
+        (by_topic(", RawMessageDelivery: true"), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.PASS),
+        (by_topic(", RawMessageDelivery: !ImportValue raw"), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.PASS),
+    ],
+)
+def test_a_filter_is_held_against_what_comes_that_way(tmp_path: Path, route: tuple[str, str], pattern: str, verdict: Verdict):
+    """EventBridge writes no Records, and a topic hands on an envelope unless it is told to deliver raw: such a reader counted as the scanner."""
+    criteria = f"FilterCriteria: {{Filters: [{{Pattern: '{{\"body\": {pattern}}}'}}]}}"
+    events = f"{{New: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn, {criteria}}}}}}}"
+    text = SAM_SCANNER.format(told=route[0], events=events) + route[1]
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
 
 
 @pytest.mark.parametrize(
