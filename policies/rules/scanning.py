@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from averment.core.scope import MediaRole
 from averment.core.words import Verdict
 from averment.policies.graph.memo import per_graph
-from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import parsed_json
 from averment.policies.iam.carriers import doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.gates import Gate, allow_gates
@@ -28,9 +30,10 @@ from averment.policies.rules.apis import (
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
-from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, lets_through, reads
+from averment.policies.rules.takers import MACHINE, MAPPING, QUEUE, SUBSCRIPTION, TOPIC, lets_through, reads
 
-_NAMES = {"AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
+_NAMES = {QUEUE: "QueueName", TOPIC: "TopicName", MACHINE: "StateMachineName"}
+_DEFINING = ("Definition", "DefinitionString", "DefinitionSubstitutions")
 
 
 def scanned(bucket: Resource, context: Context) -> Truth:
@@ -106,12 +109,24 @@ def _told(bucket: Resource) -> Iterator[object]:
 
 
 def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
-    """Where ``resource`` passes on what it is told (subscribers, readers of a queue, dead-letter queues), and whether it does."""
+    """Where ``resource`` passes on what it is told (subscribers, readers of a queue, what a state machine runs, dead-letter queues), and whether it does."""
     yield from _fed(graph).get(resource.address, ())
     for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
         value = resource.get(key)
         if isinstance(value, Mapping):
             yield value.get(inner), True
+    for key in _DEFINING if resource.type == MACHINE else ():
+        yield from ((value, True) for value in _named_in(resource.get(key)) if function_at(value, graph) is not None)
+
+
+def _named_in(definition: Any) -> Iterator[object]:
+    """The links and the ARNs of functions in a state machine's definition, whichever state they stand in."""
+    definition = parsed_json(definition)
+    if isinstance(definition, Mapping | list):
+        for part in definition.values() if isinstance(definition, Mapping) else definition:
+            yield from _named_in(part)
+    elif isinstance(definition, Reference) or (isinstance(definition, str) and ":function:" in definition):
+        yield definition
 
 
 @per_graph

@@ -16,7 +16,8 @@ from averment.policies.rules.storage import listed
 
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
 MAPPING, SUBSCRIPTION = "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"
-TAKERS = (QUEUE, TOPIC, MAPPING, SUBSCRIPTION, "AWS::StepFunctions::StateMachine")
+MACHINE = "AWS::StepFunctions::StateMachine"
+TAKERS = (QUEUE, TOPIC, MAPPING, SUBSCRIPTION, MACHINE)
 """What a rule names as neighbours, besides functions, that asks whether somebody takes up what is told."""
 
 NAME_KEYS = {FUNCTION: "FunctionName", QUEUE: "QueueName", TOPIC: "TopicName"}

@@ -409,6 +409,55 @@ def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("task", "held_by", "expected"),
+    [
+        ("Resource = aws_lambda_function.scan.arn", "app", Verdict.PASS),
+        ("Resource = aws_lambda_function.scan.arn", "scanner", Verdict.FAIL),
+        (
+            'Resource = "arn:aws:states:::lambda:invoke", Parameters = { FunctionName = "${aws_lambda_function.scan.arn}:live" }',
+            "scanner",
+            Verdict.FAIL,
+        ),
+        (
+            'Resource = "arn:aws:states:::lambda:invoke", Parameters = { FunctionName = aws_lambda_function.show.arn }',
+            "scanner",
+            Verdict.PASS,
+        ),
+        ('Resource = "arn:aws:states:::sqs:sendMessage"', "scanner", Verdict.PASS),
+    ],
+)
+def test_what_a_state_machine_runs_is_told_of_what_starts_it(tmp_path: Path, task: str, held_by: str, expected: Verdict):
+    """With the scanner behind a state machine nobody counted as told, and whoever answers requests read what it hadn't seen yet."""
+    text = f"""
+        {bucket("uploads", '"acme-uploads"')}
+        {role("app", "lambda.amazonaws.com", allow("s3:GetObject", objects("uploads")))}
+        {role("scanner", "lambda.amazonaws.com", allow("s3:GetObject", objects("uploads")))}
+        resource "aws_lambda_function" "scan" {{
+          function_name = "scan"
+          role          = aws_iam_role.{held_by}.arn
+        }}
+        resource "aws_sfn_state_machine" "scan" {{
+          name       = "scan"
+          definition = jsonencode({{ StartAt = "Scan", States = {{ Scan = {{ Type = "Task", {task}, End = true }} }} }})
+        }}
+        resource "aws_s3_bucket_notification" "uploads" {{
+          bucket      = aws_s3_bucket.uploads.id
+          eventbridge = true
+        }}
+        resource "aws_cloudwatch_event_rule" "uploads" {{
+          event_pattern = jsonencode({{ source = ["aws.s3"], "detail-type" = ["Object Created"] }})
+        }}
+        resource "aws_cloudwatch_event_target" "uploads" {{
+          rule = aws_cloudwatch_event_rule.uploads.name
+          arn  = aws_sfn_state_machine.scan.arn
+        }}
+        {API}
+        {function("show", "GET /pictures", ("uploads",))}
+    """
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
+
+
+@pytest.mark.parametrize(
     ("running", "enabled", "expected"),
     [("-1", "true", Verdict.PASS), ("0", "true", Verdict.FAIL), ("-1", "false", Verdict.FAIL), ("var.bound", "true", Verdict.UNKNOWN)],
 )
