@@ -24,6 +24,9 @@ WIDTH = 1 << HEIGHT
 MAX_ENTRY_BYTES = 0xFFFF
 """Entries of a bundle are prefixed with their length as uint16."""
 
+_TORN = f"{RESTORE}; if this is one, something was added while it was made: make it anew"
+"""A checkpoint that was copied after the tiles is of more than these: the ledger itself has them."""
+
 _CACHED_TILES = 512
 _CACHED_BUNDLES = 4
 _CACHED_PYRAMIDS = 64
@@ -213,7 +216,7 @@ class TileReader:
             except NotStoredError as error:
                 missing = error
         raise VerificationError(
-            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self.store.location), fix=RESTORE
+            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self.store.location), fix=_TORN
         ) from missing
 
     def _changed(self, name: str) -> VerificationError:

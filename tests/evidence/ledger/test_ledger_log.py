@@ -300,6 +300,19 @@ def test_an_entry_exchanged_together_with_its_hash_is_noticed(big_shop, bundle):
             path.write_bytes(data)
 
 
+def test_a_copy_whose_checkpoint_is_of_more_is_to_be_made_anew(shop, make_record, tmp_path):
+    """Something was added between its tiles and its checkpoint: whoever had such a backup was told to restore the ledger from a copy."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        shutil.copytree(folder(shop) / "tile", tmp_path / "tile")
+        ledger.append([make_record(2)])
+    shutil.rmtree(folder(shop) / "tile")
+    shutil.move(tmp_path / "tile", folder(shop))
+    with pytest.raises(VerificationError, match="is missing") as caught:
+        read_all(shop)
+    assert "make it anew" in (caught.value.fix or "")
+
+
 @pytest.mark.parametrize("which", files_of_a_ledger()[1:7])
 def test_a_reader_names_a_missing_file(big_shop, which, tmp_path):
     """A file that is gone is an error that names it, never a shorter ledger."""
