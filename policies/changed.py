@@ -204,4 +204,7 @@ def only_changed(changed: Changed, result: CheckResult) -> CheckResult:
             kept.append(finding)
         elif not finding.accepted and finding.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
             elsewhere += 1
-    return replace(result, findings=tuple(kept), counts=replace(result.counts, elsewhere=elsewhere))
+    notes = result.notes
+    if elsewhere and not changed.files and not changed.folders:
+        notes += (f"nothing differs from {changed.rev}, so none of what is open counted; without --changed-since all of it does",)
+    return replace(result, findings=tuple(kept), counts=replace(result.counts, elsewhere=elsewhere), notes=notes)

@@ -69,9 +69,9 @@ def test_pre_commit_runs_the_hooks(repository: Path, tmp_path: Path, hook_id: st
     (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
     environment = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "home")}
 
-    def run() -> subprocess.CompletedProcess[str]:
+    def run(*which: str) -> subprocess.CompletedProcess[str]:
         git("add", "-A")
-        command = [sys.executable, "-m", "pre_commit", "run", "--color=never"]
+        command = [sys.executable, "-m", "pre_commit", "run", "--color=never", *which]
         return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
 
     (repository / "note.txt").write_text("nothing of ours\n")
@@ -86,6 +86,11 @@ def test_pre_commit_runs_the_hooks(repository: Path, tmp_path: Path, hook_id: st
     failed = run()
     assert failed.returncode == 1
     assert "aws_sagemaker_model.n" in failed.stdout
+    if hook_id == "averment-check-changed":
+        git("commit", "-q", "-m", "flaw", "--no-verify")
+        everywhere = run("--all-files")
+        assert everywhere.returncode == 0
+        assert "nothing differs from HEAD" in everywhere.stdout, "pre-commit keeps still of what passes, and in CI all of it does"
 
 
 INPUTS = {name: spec["default"] for name, spec in load("action.yml")["inputs"].items()}
