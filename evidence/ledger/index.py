@@ -130,8 +130,18 @@ class RecordIndex:
         return IncompleteError(
             f"the ledger's index can't be used: {error}",
             where=SourceRef(file=str(self._path)),
-            fix="free space, then run again" if "full" in str(error) else "delete it; it is rebuilt from the ledger",
+            fix=_what_to_do(error),
         )
+
+
+def _what_to_do(error: Exception) -> str:
+    if "full" in str(error):
+        return "free space, then run again"
+    if isinstance(error, OSError) or "unable to open" in str(error) or "readonly" in str(error):  # so what to delete isn't there
+        return (
+            "its folder must be one that can be written to; for a ledger on S3 it is beside averment.yaml, of which a copy in /tmp will do"
+        )
+    return "delete it; it is rebuilt from the ledger"
 
 
 def _key(record_id: str) -> bytes | None:

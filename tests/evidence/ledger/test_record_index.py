@@ -100,6 +100,16 @@ def test_what_fails_half_way_leaves_the_index_as_it_was(tmp_path):
         records.find([first])
 
 
+@pytest.mark.parametrize("made", ["file/cache/index", "folder"])
+def test_an_index_that_cannot_be_made_is_none_to_delete(tmp_path, made):
+    """As in a Lambda function, whose own folder is read-only: who wrote to a ledger on S3 from there was told to delete what never was."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IncompleteError, match="can't be used") as caught:
+        RecordIndex(tmp_path / made)
+    assert "can be written to" in (caught.value.fix or "")
+
+
 def test_another_process_sees_a_record_in_one_table_or_the_other(tmp_path, monkeypatch):
     """While one connection pours, another one that asks finds every record, before, during and after."""
     monkeypatch.setattr(index, "_SMALLEST", 4)
