@@ -54,6 +54,19 @@ def test_a_result_comes_out_of_another_process(shop: Path) -> None:
     assert pickle.loads(pickle.dumps(refused.value)).diagnostics() == refused.value.diagnostics()
 
 
+def test_a_result_with_a_rule_of_ones_own_comes_out_of_another_process(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the process that checked has loaded the rule's code: in a pool of spawned ones whoever waited for the result did so for ever."""
+    assert run(["rules", "new", "bucket-has-owner", "--output", "own"]) == 0
+    checked = api.check(shop, rule_folders=["own"])
+    handed = pickle.dumps(checked)
+    for name in [name for name in sys.modules if name.startswith("averment_rules_")]:
+        monkeypatch.delitem(sys.modules, name)
+    copy = pickle.loads(handed)
+    assert "bucket-has-owner" in {finding.rule for finding in copy.findings}
+    for form in ("json", "sarif", "table"):
+        assert copy.render(form) == checked.render(form)
+
+
 def test_the_command_says_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Findings, counts and notes of the JSON that the command prints are those of the function, and so is the exit code."""
     checked = api.check(shop)
