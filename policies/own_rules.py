@@ -16,7 +16,9 @@ import hashlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +40,8 @@ if TYPE_CHECKING:  # the organisation reads YAML, and this module travels to whe
 GROUP = "averment.rules"
 _DISTRIBUTIONS = (".dist-info", ".egg-info")
 FILE_NAME = "rule.py"
+_AS_OF = "__averment_as_of__"
+_RENEWING = threading.Lock()
 
 
 def with_own(folders: Iterable[Path], *, packages: bool = True) -> tuple[Rule, ...]:
@@ -90,6 +94,7 @@ def rules_in(folder: Path) -> list[Rule]:
         if cases.with_name(FILE_NAME) not in files:
             where, fix = SourceRef(str(cases.parent)), f"call the file of its rule {FILE_NAME}, or remove the folder"
             raise IncompleteError(f"'{cases.parent.name}' has cases and no {FILE_NAME}: its rule would not be asked", where=where, fix=fix)
+    _renew(folder)
     return [rule_in(file) for file in files]
 
 
@@ -161,6 +166,29 @@ def rules_beside(cases: Path) -> Path | None:
     if any(cases.glob(f"*/{FILE_NAME}")):
         return cases
     return next((folder.parent for folder in (top, *top.parents) if (folder / FILE_NAME).is_file()), None)
+
+
+def _renew(folder: Path) -> None:
+    """Let go of what was loaded from ``folder`` if a file in it is another now, as in a program that checks one commit after the other."""
+    state = sorted(_states(folder.resolve()))
+    with _RENEWING:
+        package = vars(sys.modules[_package(folder)])
+        if package.setdefault(_AS_OF, state) != state:
+            name = str(package["__name__"])
+            for loaded in [other for other in sys.modules if other == name or other.startswith(f"{name}.")]:
+                del sys.modules[loaded]
+            importlib.invalidate_caches()
+            vars(sys.modules[_package(folder)])[_AS_OF] = state
+
+
+def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in {"__pycache__", "cases"}]
+        for name in names:
+            path = os.path.join(here, name)  # noqa: PTH118
+            with suppress(OSError):
+                told = os.stat(path)  # noqa: PTH116
+                yield path, told.st_mtime_ns, told.st_size
 
 
 def _package(folder: Path) -> str:

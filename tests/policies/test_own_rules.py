@@ -335,6 +335,21 @@ def test_a_run_that_is_asked_to_end_while_a_rule_runs_ends(tmp_path: Path, place
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
 
 
+def test_a_rule_that_is_another_now_is_loaded_anew(tmp_path: Path) -> None:
+    """A service that checks one commit after the other in the same checkout asked the rules of the first about all of them."""
+    (tmp_path / "has_level").mkdir()
+    text = "from ..level import LEVEL\nfrom averment.policies.interface import PASS, Rule\n\n"
+    text += "RULE = Rule('has-level', 't', LEVEL, ('AWS::S3::Bucket',), lambda resource, context: PASS, 'r')\n"
+    (tmp_path / "has_level" / "rule.py").write_text(text)
+    told: list[str] = []
+    for level in ("LOW", "CRITICAL"):
+        (tmp_path / "level.py").write_text(f"from averment.core.words import Severity\n\nLEVEL = Severity.{level}\n")
+        told += [rule.severity.value for rule in rules_in(tmp_path)]
+    assert told == ["low", "critical"]
+    (first,), (again,) = rules_in(tmp_path), rules_in(tmp_path)
+    assert first.evaluate is again.evaluate, "what is as it was stays loaded"
+
+
 def test_duplicate_ids_are_refused(tmp_path: Path) -> None:
     """Neither a shipped rule nor another of one's own can be shadowed."""
     with pytest.raises(BadInputError, match="two rules are called 's3-put-object-gated'"):
