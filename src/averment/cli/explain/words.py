@@ -29,7 +29,7 @@ GAPS: Mapping[str, str] = {
     "stale": "The evidence is older than the control allows. Run averment collect or averment prove again.",
     "expired": "What a person stated has expired. Ask again: averment attest.",
     "could-not-collect": "The source refused or was out of reach when it was asked. The record says why; mend that and collect again.",
-    "partial": "Only part of what there is was seen (a page was refused, a region out of reach), and what was seen was right.",
+    "partial": "Only part of what there is was seen (a page was refused, a region out of reach, a bucket from which no claim was drawn), and what was seen was right.",
     "undecided": "It was looked at, and the look didn't decide: a rule could not tell, or a claim was inconclusive.",
     "superseded": "The evidence answers a question that the control no longer asks in this form, or is of another detector than the one that runs. "
     "Run it again.",
