@@ -204,8 +204,8 @@ def _add_imported(asking: list[Path], found: Sources, others: dict[Path, bytes])
     """Add what the files that ask take from beside them, and so on: the constants that they ask with, and the checks that they call, may stand there."""
     fresh = asking
     for _ in range(ROUNDS):
-        places = [place for path in fresh for place in _imported(path, found.parsed[path])]
-        fresh = [place for place in dict.fromkeys(places) if place in others][: max(MAX_PARSED - len(found.parsed), 0)]
+        places = (place for path in fresh for place in _imported(path, found.parsed[path]) if place in others)
+        fresh = list(dict.fromkeys(places))[: max(MAX_PARSED - len(found.parsed), 0)]
         found.parsed |= {place: others.pop(place) for place in fresh}
 
 
