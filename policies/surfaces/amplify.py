@@ -56,8 +56,9 @@ def roles_of_users(template: Path, given: Mapping[str, Any]) -> Iterator[Resourc
 
 def _argument(value: Any) -> Any:
     """An argument; a link to another part of the app is made of that one's outputs, or of what the app's own stack is given."""
-    if isinstance(value, Mapping) and value.get("Ref") in _ROLES:
-        return _ROLES[value["Ref"]][0]
+    link = value.get("Ref") if isinstance(value, Mapping) else None
+    if isinstance(link, str) and link in _ROLES:
+        return _ROLES[link][0]
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value)):
         return _AT_PUSH
     return value

@@ -555,6 +555,14 @@ def test_a_definition_that_is_not_known_but_for_its_words_is_a_question(tmp_path
     assert [found.verdict for found in outcomes(graph, "face-call-after-liveness")] == verdicts
 
 
+@pytest.mark.parametrize("rules", [{"Ref": "Rules"}, 5, [5, {"And": {"Ref": "Rules"}}, {"Or": True}, {"Not": 5}]])
+def test_a_choice_whose_rules_are_none_ends_in_no_flaw(tmp_path: Path, rules: Any):
+    """A link in place of the rules ended the whole check."""
+    graph = machine(tmp_path, states(Read={**READ, "Next": "Is"}, Is={"Type": "Choice", "Choices": rules, "Default": "Compare"}), "sam")
+    (found,) = outcomes(graph, "face-call-after-liveness")
+    assert found.verdict is not Verdict.PASS
+
+
 def test_a_machine_beyond_all_bounds_ends_in_a_question(tmp_path: Path):
     """Branches within branches, and a circle of Choices that nobody walks to the end."""
     deep = states()

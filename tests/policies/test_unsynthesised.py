@@ -137,6 +137,8 @@ def test_a_template_of_amplify_has_the_arguments_that_stand_beside_it(folder: st
     assert "S3GuestPublicPolicy: not created with what its parameters are given" in "".join(
         problem.reason for problem in read_template(template).problems
     )
+    (here / "parameters.json").write_text('{"unauthRoleName": {"Ref": ["UnauthRoleName"]}, "bucketName": {"Ref": {}}}')
+    assert read_template(template).get("S3Bucket") is not None  # who links to nothing ends no check
     (here / "parameters.json").write_text("[")
     assert "is not a map in JSON" in "".join(problem.reason for problem in read_template(template).problems)
 

@@ -294,6 +294,13 @@ def _entries(written: Any) -> Iterator[tuple[str, str]]:
             yield from _entries(value)
 
 
+def rules_of(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The rules of a Choice, each with what it is put together of."""
+    for choice in _listed(state.get("Choices")):
+        if isinstance(choice, Mapping):
+            yield from _parts(choice)
+
+
 def _parts(choice: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """A rule of a Choice, and what it is put together of."""
     yield choice

@@ -16,7 +16,7 @@ from averment.policies.graph.text import hole, parsed_json, plain
 from averment.policies.surfaces.cfn_yaml import parse_template
 from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, THRESHOLDS
 from averment.policies.surfaces.lined import LinedMap
-from averment.policies.surfaces.states.flow import Flow, Machine, Seen, liveness, machine_of, may_be_on_faces, operation_of
+from averment.policies.surfaces.states.flow import Flow, Machine, Seen, liveness, machine_of, may_be_on_faces, operation_of, rules_of
 
 LANGUAGE = "step-functions"
 _TYPE = "Averment::Code::Function"
@@ -240,23 +240,10 @@ def _attributes(state: Mapping[str, Any], parameter: str) -> Any:
 
 def _bars(machine: Machine) -> Iterator[float | Unknown]:
     """What a Choice compares a similarity with."""
-    for _, state in machine.every():
-        todo = [choice for choice in state.get("Choices") or () if isinstance(choice, Mapping)]
-        while todo:
-            choice = todo.pop()
-            todo += [part for key in ("And", "Or") for part in choice.get(key) or () if isinstance(part, Mapping)]
-            todo += [choice["Not"]] if isinstance(choice.get("Not"), Mapping) else []
-            condition, variable = choice.get("Condition"), choice.get("Variable")
-            yield from (
-                (float(found) for found in _SIMILARITY.findall(condition) if isinstance(condition, str))
-                if isinstance(condition, str)
-                else ()
-            )
-            if isinstance(variable, str) and "similarity" in variable.rpartition(".")[2].lower():
-                for key, value in choice.items():
-                    if key.startswith("Numeric"):
-                        yield (
-                            Unknown("the similarity is compared with what the input says")
-                            if not isinstance(value, int | float)
-                            else float(value)
-                        )
+    for rule in (rule for _, state in machine.every() for rule in rules_of(state)):
+        condition, variable = rule.get("Condition"), rule.get("Variable")
+        if isinstance(condition, str):
+            yield from map(float, _SIMILARITY.findall(condition))
+        if isinstance(variable, str) and "similarity" in variable.rpartition(".")[2].lower():
+            for bar in (value for key, value in rule.items() if key.startswith("Numeric")):
+                yield float(bar) if isinstance(bar, int | float) else Unknown("the similarity is compared with what the input says")
