@@ -16,14 +16,14 @@ from averment.policies.fixing.refusal import RefusedError
 from averment.policies.fixing.yaml_text import changed_yaml
 from averment.policies.interface import Edit, Entries
 from averment.policies.surfaces.cfn_yaml import parse_template
-from averment.policies.surfaces.lined import LinedMap
+from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.serverless_framework import is_serverless
 
 _SYNTHESISED = ("aws:cdk:path", "AWS::CDK::Metadata")
 """Marks of a template that the AWS CDK writes: the next synthesis would undo the change."""
 
-_SECTIONS = (("Resources",), ("resources", "Resources"))
-"""Where resources stand: in a template, in a file of the Serverless Framework."""
+_SECTIONS = (("Resources",), ("resources", "Resources"), ())
+"""Where resources stand: in a template, in a file of the Serverless Framework, in one of nothing else that such a file includes."""
 
 
 def changed_template(data: bytes, edit: Edit) -> bytes:
@@ -59,14 +59,20 @@ def _is_json(text: str) -> bool:
 def _section(template: Any, edit: Edit) -> tuple[str, ...]:
     """The path to the section of ``template`` in which the resource is written."""
     for section in _SECTIONS:
-        found = template
-        for key in (*section, _logical_id(edit)):
-            found = found.get(key) if isinstance(found, LinedMap) else None
-        if isinstance(found, LinedMap) and found.get("Type") == edit.native_type:
+        if _stands(template, section, edit):
             return section
     if isinstance(template, LinedMap) and is_serverless(template):
+        parts = template.get("resources")
+        if isinstance(parts, LinedList) and any(_stands(part, _SECTIONS[0], edit) for part in parts):
+            raise RefusedError(f"{edit.address} is written in a list of resources, in which nothing is changed: set it by hand")
         raise RefusedError(f"{edit.address} is not written under resources: write it there, as {edit.native_type}, to set this")
     raise RefusedError(f"{edit.address} is not written in this file as {edit.native_type}")
+
+
+def _stands(here: Any, section: tuple[str, ...], edit: Edit) -> bool:
+    for key in (*section, _logical_id(edit)):
+        here = here.get(key) if isinstance(here, LinedMap) else None
+    return isinstance(here, LinedMap) and here.get("Type") == edit.native_type
 
 
 def _logical_id(edit: Edit) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from pathlib import Path
 
@@ -257,4 +258,18 @@ def test_what_a_file_of_the_serverless_framework_writes_is_mended_and_what_it_im
     assert "          RestrictPublicBuckets: true\n" in after
     assert {reason for _, reason in mending.refused} == {
         "S3BucketPhotoUploads is not written under resources: write it there, as AWS::S3::Bucket, to set this"
+    }
+
+
+def test_what_a_file_of_the_serverless_framework_includes_is_mended_where_it_is_written(tmp_path: Path) -> None:
+    """In a file of nothing but resources; of one in a list it isn't said that it isn't there."""
+    bucket = "{0}:\n  Type: AWS::S3::Bucket\n  Properties:\n    BucketName: {0}-photo-uploads\n"
+    (tmp_path / "buckets.yml").write_text(bucket.format("first"), encoding="utf-8")
+    head = "service: shop\nprovider: {name: aws}\nresources:\n"
+    listed = head + "  - Resources:\n" + textwrap.indent(bucket.format("second"), " " * 6)
+    (tmp_path / "serverless.yml").write_text(f"{listed}  - Resources: ${{file(buckets.yml)}}\n", encoding="utf-8")
+    mending = fix(tmp_path, "media-bucket-hardened")
+    assert "    VersioningConfiguration:\n      Status: Enabled\n" in (tmp_path / "buckets.yml").read_text(encoding="utf-8")
+    assert {reason for _, reason in mending.refused} == {
+        "second is written in a list of resources, in which nothing is changed: set it by hand"
     }
