@@ -280,6 +280,22 @@ MACHINES = {
         Verdict.FAIL,
         "never looks at",
     ),
+    "sent to another": (
+        states(
+            Read={**READ, "Next": "Keep"},
+            Keep={
+                "Type": "Task",
+                "Resource": "arn:aws:states:::dynamodb:updateItem",
+                "Parameters": {"Values": {"sure.$": "States.Format('{}', $.live.Confidence)"}},
+                "ResultPath": None,
+                "Next": "Is",
+            },
+            Is=decided({"Variable": "$.customer.sure", "NumericGreaterThan": 90, "Next": "Compare"}),
+            Refuse=REFUSE,
+        ),
+        Verdict.FAIL,
+        "never looks at",
+    ),
     "of another, in a variable": (
         states(
             Read={**READ, "Next": "Detect"},

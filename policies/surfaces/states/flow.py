@@ -137,8 +137,9 @@ class Flow:
         """Note under which names parts of a liveness result are handed on."""
         for part in ("Parameters", "ResultSelector", "Assign", "Output", "Arguments"):
             for key, value in _entries(state.get(part)):
-                own = part in ("ResultSelector", "Assign", "Output") and not _of_input(value)
-                if not (own and _is_other(state)) and (words := self._words(value)):
+                if _is_other(state) and (part not in ("Assign", "Output") or not _of_input(value)):
+                    continue  # what is sent to somebody, or comes from there
+                if words := self._words(value):
                     self._names[key.removesuffix(".$")] = words
 
     def _words(self, expression: str) -> Words:
