@@ -44,7 +44,7 @@ def _garbage_is_looked_for_rarely() -> Iterator[None]:
     """The embedded AWS and botocore's models are hundreds of thousands of objects, which Python went through again every second or third test for
     what is no longer used: up to two fifths of the time that such tests took. What nothing leads to goes at once all the same."""
     before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 10)
+    gc.set_threshold(20_000, 10, 10)  # every two million: what lies about stays below a few hundred MB
     yield
     gc.set_threshold(*before)
 
