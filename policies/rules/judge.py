@@ -33,7 +33,7 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     return NOT_APPLICABLE
 
 
-_CALL = re.compile(r"(module\.([\w-]+)(?:\[[^\]]*\])?)\.")
+_CALL = re.compile(r"(module\.([\w-]+)(?:\[(?:\"(?:[^\"\\]|\\.)*\"|[^\]]*)\])?)\.")
 _OUTPUTS = {
     "terraform-aws-modules/s3-bucket": {"id": "s3_bucket_id", "bucket": "s3_bucket_id", "arn": "s3_bucket_arn"},
     "cloudposse/s3-bucket": {"id": "bucket_id", "bucket": "bucket_id", "arn": "bucket_arn"},

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from averment.core.scope import Scope
+from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.fixing.place import planned
-from averment.policies.graph.model import Graph, Resource
+from averment.policies.graph.model import Dialect, Graph, Resource
 from averment.policies.interface import Context, Outcome
-from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.judge import naming, worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.terraform.modules.known import stand_in
 from averment.policies.surfaces.terraform.surface import TerraformSurface
@@ -282,3 +283,13 @@ def test_a_policy_of_an_unread_modules_bucket_is_no_other_buckets(tmp_path: Path
         }
     """
     assert judged(read(tmp_path, text), "upload-provenance-tagged").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("key", ["", "[0]", '["a]b"]', '["a.module.y[0].b"]'])
+def test_a_fix_names_the_call_whatever_its_key(key: str):
+    """A key with a bracket in it ended the rule as a flaw of the program."""
+    module = "terraform-aws-modules/s3-bucket"
+    bucket = Resource(
+        f"module.media{key}.aws_s3_bucket.this[0]", "AWS::S3::Bucket", {}, SourceRef("main.tf", 1), Dialect.TERRAFORM, module=module
+    )
+    assert naming("bucket = aws_s3_bucket.@.id", bucket, "@") == f"bucket = module.media{key}.s3_bucket_id"
