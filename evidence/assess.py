@@ -34,6 +34,8 @@ _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing
 GENERATED = "generated-media"
 """The population of the claims on what the organisation's generators write."""
 
+_NOWHERE = "a place that its record doesn't name"
+
 _IDENTITY, _SHIPPED = "IDV", "embedded"
 """The family of the controls on identity checks, and as what the detector that ships is opened where none is named."""
 
@@ -177,11 +179,8 @@ def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[R
         return state
     from averment.detector.gate.verdict_log import as_dimension
 
-    running: set[str] = set()
-    for found in evidence.by_place("detector-metrics").values():
-        latest = next((record for record in reversed(found) if record.gathering is not Gathering.COULD_NOT), None)
-        if latest is not None and question.moment - latest.effective_at <= LATELY and in_scope(latest, question.organisation.scope, None):
-            running |= {row["detector"] for row in latest.payload.get("detectors", ()) if row.get("scanned_last_week")}
+    latest = _lately(question, evidence, "detector-metrics")
+    running = {row["detector"] for record in latest for row in record.payload.get("detectors", ()) if row.get("scanned_last_week")}
     if not running or as_dimension(str(tested)) in running:
         return state
     names = " and ".join(sorted(running))
@@ -204,23 +203,26 @@ def _of_all_generated(question: Question, state: AssessmentState, evidence: Evid
             places.append(str(_hidden_name(str((runs[-1].payload.get("inputs") or {}).get("where", "")))))
     drawn = {place: place.removeprefix("s3://").partition("/") for place in places if place.startswith("s3://")}
     lacking = sorted(_generated_buckets(question, evidence) - {bucket for bucket, _, _ in drawn.values()})
-    if not lacking or not any(places):
+    if not lacking:
         parts = [place for place, (_, _, prefix) in drawn.items() if prefix]
         return replace(state, reason=f"{state.reason}; of what lies under {list_some(parts)} alone") if parts else state
-    elsewhere = f"that was drawn from {list_some(places)}, and not from {list_some(lacking)}, where generated media lie as well"
+    elsewhere = f"that was drawn from {list_some([place or _NOWHERE for place in places])}, and not from {list_some(lacking)}, where generated media lie as well"
     reason = f"{state.reason}; but {elsewhere}: let an overlay add a claim on each that asks for as much"
     return replace(question.unassessed(Gap.PARTIAL, reason), records=state.records, effective_at=state.effective_at)
 
 
 def _generated_buckets(question: Question, evidence: Evidence) -> set[str]:
     """The buckets in which the latest looks found generated media."""
-    found: set[str] = set()
-    for history in evidence.by_place("media-states").values():
+    rows = (row for record in _lately(question, evidence, "media-states") for row in record.payload.get("buckets", ()))
+    return {str(_hidden_name(row["bucket"])) for row in rows if row.get("role") == MediaRole.GENERATED and row.get("total")}
+
+
+def _lately(question: Question, evidence: Evidence, collector: str) -> Iterator[Record]:
+    """The latest facts of ``collector`` on each account and region in scope, as far as they aren't older than ``LATELY``."""
+    for history in evidence.by_place(collector).values():
         latest = next((record for record in reversed(history) if record.gathering is not Gathering.COULD_NOT), None)
         if latest is not None and question.moment - latest.effective_at <= LATELY and in_scope(latest, question.organisation.scope, None):
-            rows = [row for row in latest.payload.get("buckets", ()) if row.get("role") == MediaRole.GENERATED and row.get("total")]
-            found |= {str(_hidden_name(row["bucket"])) for row in rows}
-    return found
+            yield latest
 
 
 def _from_attestations(question: Question, history: Sequence[Record]) -> AssessmentState:

@@ -2,9 +2,9 @@
 
 A state rests, for each collector and place (and stretch of time that it was collected for), on the latest record, on the latest that wasn't a
 failure, on the latest that was complete, as far as the question goes, on the parts that came after it (``judges.judge_history``), of which
-those that say the same are told by the last of them and those that a later sample looked at as much for are out of date, and on the latest that found something of what is asked about (``places``); the comparison of
-code and deployment and
-the operation over time rest on the latest of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
+those that say the same are told by the last of them, and those after which a sample looked at as much are left out; and on the latest that found
+something of what is asked about (``places``). The comparison of code and deployment and the operation over time rest on the latest of each kind
+there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
 
 from __future__ import annotations

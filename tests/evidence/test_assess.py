@@ -710,7 +710,7 @@ def test_identity_checks_may_ask_a_detector_of_their_own(name: str, opened: str 
 
 
 @pytest.mark.parametrize(("drawn", "status"), [
-    (("s3://a/",), Status.NOT_ASSESSED), (("media",), Status.NOT_ASSESSED), (("s3://a/", "s3://b/"), Status.SATISFIED), (("",), Status.SATISFIED),
+    (("s3://a/",), Status.NOT_ASSESSED), (("media",), Status.NOT_ASSESSED), (("s3://a/", "s3://b/"), Status.SATISFIED), (("",), Status.NOT_ASSESSED),
     (("s3://a/marked/", "s3://b/"), Status.SATISFIED),
 ])  # fmt: skip
 def test_a_claim_on_one_bucket_says_nothing_of_another(drawn: tuple[str, ...], status: Status) -> None:
@@ -728,8 +728,11 @@ def test_a_claim_on_one_bucket_says_nothing_of_another(drawn: tuple[str, ...], s
     found = states().payload | {"buckets": buckets}
     state = whole(control(*asked), *runs, record(Kind.MEDIA_STATES, found))
     assert {item.status for item in state.assessments} == {status}
-    lacking = "a; b" if drawn == ("media",) else "b"
-    words = f"; but that was drawn from {drawn[0]}, and not from {lacking}, where generated media lie as well: let an overlay add a claim on each"
+    lacking = "a; b" if drawn in {("media",), ("",)} else "b"
+    place = drawn[0] or "a place that its record doesn't name"
+    words = (
+        f"; but that was drawn from {place}, and not from {lacking}, where generated media lie as well: let an overlay add a claim on each"
+    )
     assert (words in state.assessments[0].reason) is (status is Status.NOT_ASSESSED)
     assert ("; of what lies under s3://a/marked/ alone" in state.assessments[0].reason) is ("s3://a/marked/" in drawn)
     if len(drawn) > 1:  # what asks for less of the one bucket says nothing of what is asked of all
