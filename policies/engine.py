@@ -37,6 +37,7 @@ from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.judging import Judged, Subject, judged
 from averment.policies.surfaces.registry import Inputs, beside_each_other, discover, units_of
 from averment.policies.surfaces.units import Forgetful, Memory
+from averment.policies.surfaces.unsynthesised import NOT_RUN
 from averment.policies.waivers import Waivers
 
 
@@ -116,6 +117,7 @@ class Options:
     cache: Cache | None = None
 
 
+_FOLDER = "name the folder that holds the infrastructure code"
 _ELSEWHERE = "name what it writes (a template, a plan as JSON by --plan), or ask what it deployed at run time: averment rules deploy"
 """What is left where all that is there are programs, which aren't run."""
 
@@ -160,15 +162,12 @@ def check(
         left_out = [text for inputs in found for text in inputs.skipped]
         skipped = f" (left out: {'; '.join(left_out[:3])})" if left_out else ""
         apps = [problem for inputs in found for problem in inputs.apps]
-        unread = "".join(f"; {problem.where} {problem.reason}" for problem in [item for item in apps if not item.blocking][:3])
+        beyond = [problem for problem in apps if not problem.blocking]
+        unread = "".join(f"; {problem.where} {problem.reason}" for problem in beyond[:3])
         to_make = [f"{problem.where} {problem.reason}" for problem in apps if problem.blocking]  # and how
         raise BadInputError(
             f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}{unread}",
-            fix=to_make[0]
-            if to_make
-            else _ELSEWHERE
-            if "which is not run" in unread
-            else "name the folder that holds the infrastructure code",
+            fix=to_make[0] if to_make else _ELSEWHERE if any(NOT_RUN in problem.reason for problem in beyond) else _FOLDER,
         )
     run = _Run(chosen, organisation, _waivers(rules, organisation, catalogue, options))
     held = conditions(chosen, organisation) if options.cache is not None else None

@@ -17,6 +17,7 @@ from averment.core.files import MAX_TEXT_BYTES
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Problem, Resource, Unknown
+from averment.policies.surfaces.unsynthesised import NOT_RUN
 
 _GIVEN = "parameters.json"
 _ANSWERED = "cli-inputs.json"
@@ -72,7 +73,7 @@ def backends_unmade(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Pro
             reason = f"is the {part} of an Amplify app whose template is not here (amplify push makes it): what it makes is not checked"
             yield Problem(reason, SourceRef(str(file)), blocking=False)
         elif file.name == "backend.ts" and file.absolute().parent.name == "amplify":
-            reason = "is an Amplify backend, a program which is not run: what it makes is not checked"
+            reason = f"is an Amplify backend, a program {NOT_RUN}: what it makes is not checked"
             yield Problem(reason, SourceRef(str(file)), blocking=False)
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
+NOT_RUN = "which is not run"
+"""What is said of a program by which the engine knows that it is one."""
+
 _APPS = {
     "cdk.json": ("an AWS CDK app", "cdk.out", "cdk synth"),
     "cdktf.json": ("a CDK for Terraform app", "cdktf.out", "cdktf synth"),
@@ -41,9 +44,7 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
         if folder is not None and any(path.is_relative_to(file.parent / folder) for path in read):
             continue
         if make is None:
-            yield Problem(
-                f"is {what}, which is not run: what it makes is not checked{_hint(what, folder)}", SourceRef(str(file)), blocking=False
-            )
+            yield Problem(f"is {what}, {NOT_RUN}: what it makes is not checked{_hint(what, folder)}", SourceRef(str(file)), blocking=False)
         else:
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))
