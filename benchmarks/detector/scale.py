@@ -102,15 +102,20 @@ def measured(command: list[str]) -> Run:
     return Run(sum(used.values()), memory)
 
 
+def _stat(path: Path) -> list[str]:
+    """The fields of a process after its name; none of one that has ended meanwhile, which is no longer anybody's."""
+    try:
+        return path.read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def of_session(session: int) -> list[tuple[int, float, float]]:
     """Process id, CPU seconds and MiB of every process of ``session``."""
     tick, page, found = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE"), []
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        if int(fields[3]) == session:
+        fields = _stat(path)
+        if fields and int(fields[3]) == session:
             found.append((int(path.parent.name), (int(fields[11]) + int(fields[12])) / tick, int(fields[21]) * page / 2**20))
     return found
 
