@@ -123,6 +123,7 @@ class _Build:
                 later.append(item)
         for item in later:
             self.satellite(item)
+        self.endpoints()
         linked_by_name(self.resources)
         link_owners(self.resources, lambda value: self.owner(value, "AWS::S3::Bucket", "BucketName"), self.outsiders)
         self.problems += [*self.outsiders.problem(), *self.rivals()]
@@ -218,6 +219,25 @@ class _Build:
                 break
             link = onward
         return link
+
+    def endpoints(self) -> None:
+        """Let an origin of a distribution that names the endpoint of a bucket's website link to the bucket: the website is a setting of it."""
+        for resource in [resource for resource in self.resources.values() if resource.type == "AWS::CloudFront::Distribution"]:
+            settings = resource.get("DistributionConfig")
+            written = settings.get("Origins") if isinstance(settings, Mapping) else None
+            linked = [self.of_website(origin) for origin in written] if isinstance(written, list) else written
+            if linked != written:
+                properties = {**resource.properties, "DistributionConfig": {**settings, "Origins": linked}}
+                self.resources[resource.address] = replace(resource, properties=properties)
+
+    def of_website(self, origin: Any) -> Any:
+        """``origin`` with its domain linked to the bucket whose website it is, if it names one by the setting."""
+        domain = origin.get("DomainName") if isinstance(origin, Mapping) else None
+        item = self.written.get(domain.address) if isinstance(domain, Reference) else None
+        if not isinstance(domain, Reference) or item is None or item.type != "aws_s3_bucket_website_configuration":
+            return origin
+        bucket = self.owner(item.values.get("bucket"), "AWS::S3::Bucket", "BucketName")
+        return origin if bucket is None else {**origin, "DomainName": replace(domain, address=bucket.address)}
 
     def into(self, item: TerraformResource, owner: Resource, out: Mapped, *, append: Iterable[str] = ()) -> None:
         """Merge what a satellite says into its owner."""

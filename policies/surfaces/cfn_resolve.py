@@ -37,6 +37,9 @@ _PSEUDO: Mapping[str, Any] = {
     "AWS::NoValue": NO_VALUE,
     "AWS::NotificationARNs": Unknown("AWS::NotificationARNs is known only at deployment"),
 }
+_IN_URL = ("/", "//", "://")
+"""Where a bucket's ``WebsiteURL`` is split to get at its host: ``http://host``."""
+
 _SHORTEST = 4
 _SUB = re.compile(r"\$\{(!?)([^}$]*(?:\$(?!\{)[^}$]*)*)\}")
 
@@ -255,6 +258,8 @@ class Resolver:
         text = self.value(value[1])
         if isinstance(text, str):
             return text.split(value[0])
+        if isinstance(text, Reference) and text.attribute == "WebsiteURL" and not text.prefix and not text.suffix and value[0] in _IN_URL:
+            return [*"http://".split(value[0])[:-1], text]  # what is left is the host, as which Terraform gives it out
         return text if isinstance(text, Unknown) else Unknown("Fn::Split of a value that is known only at deployment")
 
     def _length(self, value: Any) -> Any:

@@ -566,6 +566,37 @@ def test_an_origin_is_its_bucket_however_the_host_is_written(tmp_path: Path, hos
     assert "is origin 'media' of Cdn" in outcome.message
 
 
+@pytest.mark.parametrize("place", ['2, !Split ["/"', '1, !Split ["//"', '1, !Split ["://"'])
+def test_a_website_is_an_origin_by_the_host_in_its_url(tmp_path: Path, place: str):
+    """What a template writes to get at the host, since a bucket gives out its website's URL alone."""
+    resources = f"""\
+  Media: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-media, WebsiteConfiguration: {{IndexDocument: index.html}}}}}}
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Origins: [{{Id: a, DomainName: !Select [{place}, !GetAtt Media.WebsiteURL]], CustomOriginConfig: {{OriginProtocolPolicy: http-only}}}}]
+        DefaultCacheBehavior: {{TargetOriginId: a, ViewerProtocolPolicy: https-only}}
+"""
+    outcome = of_template(tmp_path, "cdn-media-gated", resources)
+    assert outcome.verdict is Verdict.FAIL
+    assert "behind its website endpoint" in outcome.message
+
+
+@pytest.mark.parametrize("bucket", ["aws_s3_bucket.m.id", '"acme-media"', "aws_s3_bucket_versioning.m.bucket"])
+def test_a_website_is_an_origin_by_the_setting_that_gives_out_its_endpoint(tmp_path: Path, bucket: str):
+    """Since the website is a resource of its own in Terraform, that is how its endpoint is named."""
+    text = 'resource "aws_s3_bucket" "m" {\n bucket = "acme-media"\n}\n'
+    text += 'resource "aws_s3_bucket_versioning" "m" {\n bucket = aws_s3_bucket.m.id\n}\n'
+    text += f'resource "aws_s3_bucket_website_configuration" "m" {{\n bucket = {bucket}\n index_document {{\n suffix = "i"\n }}\n}}\n'
+    text += 'resource "aws_cloudfront_distribution" "d" {\n origin {\n origin_id = "a"\n'
+    text += " domain_name = aws_s3_bucket_website_configuration.m.website_endpoint\n }\n"
+    text += ' default_cache_behavior {\n target_origin_id = "a"\n }\n}\n'
+    outcome = of_terraform(tmp_path, "cdn-media-gated", text)
+    assert outcome.verdict is Verdict.FAIL
+    assert "behind its website endpoint" in outcome.message
+
+
 HEARD = """\
   Uploads:
     Type: AWS::S3::Bucket
