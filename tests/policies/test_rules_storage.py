@@ -133,11 +133,14 @@ def test_an_acl_by_which_others_read_uploads_serves_them(tmp_path: Path, acl: st
         ("'*'", "StringEquals: {'aws:PrincipalAccount': '123456789012'}", Verdict.PASS),
     ],
 )
-@pytest.mark.parametrize("action", ["Action: 's3:GetObject'", "NotAction: 's3:PutObject'"])
+@pytest.mark.parametrize("action", ["Action: 's3:GetObject'", "Action: 's3:GetObjectVersion'", "NotAction: 's3:PutObject'"])
 def test_who_is_named_in_another_account_reads_uploads_from_wherever(
     tmp_path: Path, principal: str, condition: str, verdict: Verdict, action: str
 ):
-    """A network keeps strangers out, and not the one stranger whom the statement is about; what it grants may be told by what it leaves out."""
+    """A network keeps strangers out, and not the one stranger whom the statement is about; what it grants may be told by what it leaves out.
+
+    Who may read versions reads every object: the version of one in a bucket without them is called null.
+    """
     policy = f"""\
   Policy:
     Type: AWS::S3::BucketPolicy
@@ -152,6 +155,7 @@ def test_who_is_named_in_another_account_reads_uploads_from_wherever(
             Condition: {{{condition}}}
 """
     assert of_template(tmp_path, "quarantine-not-served", UPLOADS + policy).verdict is verdict
+    assert of_template(tmp_path, "unscanned-not-readable", UPLOADS + policy).verdict is verdict
 
 
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

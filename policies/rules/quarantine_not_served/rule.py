@@ -21,7 +21,7 @@ from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, Origin, looks_like_s3, origins
 from averment.policies.rules.scanning import of_uploads
-from averment.policies.rules.storage import may_be, parts_of, refuses_throughout
+from averment.policies.rules.storage import READS, may_be, parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
 
@@ -105,6 +105,10 @@ def _readable_through(bucket: Resource, subject: str, context: Context) -> Itera
 
 def _through(door: Carrier, statement: Statement, principal: Principal, bucket: Resource, context: Context) -> Truth:
     """Whether ``principal`` reads objects through an access point: by its policy, from anywhere, and not refused by the bucket's."""
+    return any_of(_through_by(action, door, statement, principal, bucket, context) for action in READS)
+
+
+def _through_by(action: str, door: Carrier, statement: Statement, principal: Principal, bucket: Resource, context: Context) -> Truth:
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     policies = list(bucket_policies(bucket, context.graph))
     refusals = [parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)) for policy in policies]
@@ -112,10 +116,10 @@ def _through(door: Carrier, statement: Statement, principal: Principal, bucket: 
     return all_of(
         (
             effect,
-            statement.covers_action(door.action(ACTION)),
+            statement.covers_action(door.action(action)),
             negate(keeps_to_network(door.resource, context.graph)) if principal.who is Who.ANYONE else True,
-            _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door, statement)),
-            *(_open(principal, statement, one, context, ACTION, lambda deny: refuses_throughout(deny, bucket)) for one in refusals),
+            _open(principal, statement, door.document, context, door.action(action), reach_of(door, statement)),
+            *(_open(principal, statement, one, context, action, lambda deny: refuses_throughout(deny, bucket)) for one in refusals),
             hidden if bucket.outside and not policies else True,
         )
     )
@@ -125,11 +129,15 @@ def _reads(
     statement: Statement, document: Document, policy: Resource, bucket: Resource, subject: str, context: Context
 ) -> Iterator[Outcome]:
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
-    covered = all_of((effect, statement.covers_action(ACTION), _reaches(statement, bucket)))
+    reached = _reaches(statement, bucket)
+    covered = {action: all_of((effect, statement.covers_action(action), reached)) for action in READS}
     for principal in principals_of(statement, context.scope, context.graph):
         ways = [partial(refuses_throughout, bucket=bucket, grant=part) for part in parts_of(statement, bucket)]
-        open_ = any_of(_open(principal, statement, document, context, ACTION, way) for way in ways)
-        verdict = all_of((open_, covered))
+        verdict = any_of(
+            all_of((granted, any_of(_open(principal, statement, document, context, action, way) for way in ways)))
+            for action, granted in covered.items()
+            if granted is not False
+        )
         who = "anyone" if principal.who is Who.ANYONE else principal.text
         if verdict is True:
             yield fail(

@@ -29,6 +29,7 @@ from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import browsers_unclear, direct_writers, hearing, perhaps
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
+    READS,
     bucket_policies,
     is_everyone,
     listed,
@@ -245,13 +246,13 @@ def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
 def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
     for policy, document in bucket_policies(bucket, context.graph):
         for statement in document.of_effect("Allow"):
-            covered = all_of((statement.covers_action(ACTION), own_reach(statement, bucket)))
+            covered = all_of((any_of(statement.covers_action(action) for action in READS), own_reach(statement, bucket)))
             yield from _let_in(statement, document, policy, covered, "", context)
     for door in doors_to(bucket, context.graph):
         network, action, reach = keeps_to_network(door.resource, context.graph), door.action(ACTION), reach_of(door)
         own = any_of(_refuses(statement, reach(statement), action, context) for statement in door.document.of_effect("Deny"))
         for statement in door.document.of_effect("Allow"):
-            covered = all_of((statement.covers_action(action), negate(own)))
+            covered = all_of((any_of(statement.covers_action(door.action(one)) for one in READS), negate(own)))
             yield from _let_in(statement, door.document, door.resource, covered, f" of {door.label}", context, network=network)
 
 
