@@ -49,6 +49,8 @@ ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
         "DataCaptureConfig.InitialSamplingPercentage",
         "DataCaptureConfig.DestinationS3Uri",
         "DataCaptureConfig.KmsKeyId",
+        "DataCaptureConfig.CaptureOptions",
+        "DataCaptureConfig.CaptureOptions.CaptureMode",
     ),
     "AWS::SageMaker::Model": _as_written("ModelName", "EnableNetworkIsolation", "ExecutionRoleArn", "VpcConfig"),
 }

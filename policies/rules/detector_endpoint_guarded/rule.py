@@ -80,6 +80,11 @@ _CAPTURE_ON = replace(
 )
 _SHARE = ("DataCaptureConfig", "InitialSamplingPercentage")
 _CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(Is(_SHARE, 0)), says="data capture samples 0 % of requests")
+_CAPTURE_INPUTS = replace(
+    _CAPTURES,
+    holds=Some(("DataCaptureConfig", "CaptureOptions"), (Matches(("CaptureMode",), "^Input"),)),
+    says="data capture keeps no inputs: what was scored can't be examined later",
+)
 _FETCHES = "# the container fetches nothing by itself then: SageMaker has to bring the model"
 _ISOLATED = Demand(
     holds=Is(("EnableNetworkIsolation",), True),
@@ -99,7 +104,7 @@ evaluate = Stated(
     (
         Predicate(
             CONFIG,
-            ((_SERVERLESS, _ENCRYPTED), (_CAPTURES, _CAPTURE_ON, _CAPTURE_SAMPLES)),
+            ((_SERVERLESS, _ENCRYPTED), (_CAPTURES, _CAPTURE_ON, _CAPTURE_SAMPLES, _CAPTURE_INPUTS)),
             asks=NamedBy(("EndpointConfigName",), PARAMETER),
         ),
         Predicate(MODEL, ((_ISOLATED,),), asks=NamedBy(("ModelName",), PARAMETER)),
