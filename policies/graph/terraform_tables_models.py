@@ -68,6 +68,7 @@ SHAPES: dict[str, Shape] = {
                     "capture_options": blocks("CaptureOptions", {"capture_mode": to("CaptureMode")}),
                 },
             ),
+            "async_inference_config": block("AsyncInferenceConfig", {}),
         },
     ),
     "aws_sagemaker_endpoint": Shape(

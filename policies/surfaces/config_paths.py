@@ -51,6 +51,7 @@ ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
         "DataCaptureConfig.KmsKeyId",
         "DataCaptureConfig.CaptureOptions",
         "DataCaptureConfig.CaptureOptions.CaptureMode",
+        "AsyncInferenceConfig",  # in CloudFormation's schema of the type, by which items are made, and not in the published one
     ),
     "AWS::SageMaker::Model": _as_written("ModelName", "EnableNetworkIsolation", "ExecutionRoleArn", "VpcConfig"),
 }

@@ -82,7 +82,7 @@ _SHARE = ("DataCaptureConfig", "InitialSamplingPercentage")
 _CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(Is(_SHARE, 0)), says="data capture samples 0 % of requests")
 _CAPTURE_INPUTS = replace(
     _CAPTURES,
-    holds=Some(("DataCaptureConfig", "CaptureOptions"), (Matches(("CaptureMode",), "^Input"),)),
+    holds=AnyOf((Some(("DataCaptureConfig", "CaptureOptions"), (Matches(("CaptureMode",), "^Input"),)), Block(("AsyncInferenceConfig",)))),
     says="data capture keeps no inputs: what was scored can't be examined later",
 )
 _FETCHES = "# the container fetches nothing by itself then: SageMaker has to bring the model"
