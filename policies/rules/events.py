@@ -11,7 +11,7 @@ from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared
+from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared, whoever
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 
 EVENT_RULE = "AWS::Events::Rule"
@@ -128,6 +128,7 @@ def _takes(pattern: Any, bucket: Resource, some: bool) -> Truth:
             _names_bucket(_buckets_of(pattern.get("resources")), bucket),
             _OF_EVENTS.issuperset(inner),
             _every_kind(inner.get("reason"), some),
+            *(() if some else _every_object(inner)),
         )
     )
     by_trail = all_of(
@@ -151,6 +152,13 @@ def _every_kind(reasons: Any, enough: bool) -> Truth:
         return whole
     some, others = (", ".join(sorted(kind for kind in taken if (taken[kind] is True) is wanted)) for wanted in (True, False))
     return Unknown(f"its pattern is on objects that come by {some} alone, and whether they come by {others} can't be told")
+
+
+def _every_object(detail: Mapping[str, Any]) -> Iterator[Truth]:
+    """Whether a pattern takes in objects of any size, whoever wrote them and from wherever."""
+    yield whoever("size", _child(detail.get("object"), "size"))
+    for key in ("requester", "source-ip-address"):
+        yield whoever(key, detail.get(key))
 
 
 def _buckets_of(arns: Any) -> Any:

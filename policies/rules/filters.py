@@ -23,6 +23,13 @@ REASONS = {"PutObject": "Put", "POST Object": "Post", "CopyObject": "Copy", "Com
 """What EventBridge's events give as the ``reason`` for an object, in the words of ``CREATIONS``."""
 
 
+_TELLING_APART = frozenset({"size", "requester", "source-ip-address", "sourceIPAddress", "principalId"})
+"""Fields that are of one object and not of the next, besides its key: a scanner that asks for some of their values isn't told of the rest."""
+
+_FROM = {">": 0, ">=": 1}
+"""The bounds of a size that leave out nothing but empty objects, as the folders are that the console makes."""
+
+
 def _open(*names: str) -> dict[str, Any]:
     return dict.fromkeys(names, _OPEN)
 
@@ -114,6 +121,8 @@ def _field(key: str, asked: Any, message: Message) -> Truth:
     entries = asked if isinstance(asked, list) else [asked]
     if there is None:
         return any_of(_absent(entry) for entry in entries)
+    if there is _OPEN and key in _TELLING_APART:
+        return whoever(key, entries)
     if there is _OPEN:
         return any_of(_present(entry) for entry in entries)
     if isinstance(there, frozenset):
@@ -145,6 +154,23 @@ def _present(entry: Any) -> Truth:
     if isinstance(entry, Unknown):
         return entry
     return _exists(entry) is not False
+
+
+def whoever(key: str, asked: Any) -> Truth:
+    """Whether what a pattern asks of ``key``, a field by which objects differ, lets all of them through; a doubt where it may leave some out."""
+    entries = asked if isinstance(asked, list) else [] if asked is None else [asked]
+    taken = any_of(_any_value(entry) for entry in entries)
+    some = Unknown(f"its pattern is on some values of '{key}' alone, and whether objects with others come can't be told")
+    return True if asked is None or taken is True else taken if isinstance(taken, Unknown) else some
+
+
+def _any_value(entry: Any) -> Truth:
+    if isinstance(entry, Unknown | Reference):
+        return _doubt(entry)
+    bound = entry.get("numeric") if isinstance(entry, Mapping) else None
+    if isinstance(bound, list) and len(bound) == 2 and isinstance(bound[1], int | float):
+        return bool(bound[0] in _FROM and bound[1] <= _FROM[bound[0]])
+    return _exists(entry) is True
 
 
 def _closed(entry: Any, value: str) -> Truth:
