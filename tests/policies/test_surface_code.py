@@ -501,8 +501,17 @@ CLIENTS = {
     "a service from another file": "from settings import SERVICE\nc = boto3.client(SERVICE, region_name='eu-west-1')\ndef run(e):\n    return c.compare_faces(**e)\n",
     "a service of a class": "class Config:\n    SERVICE = 'rekognition'\nc = boto3.client(service_name=Config.SERVICE)\ndef run(e):\n    return c.compare_faces(**e)\n",
     "a service from the environment": "c = boto3.client(os.environ['S'], region_name='eu-west-1')\ndef run(e):\n    return c.compare_faces(SourceImage=e, TargetImage=e)\n",
+    "a maker under another name": "from boto3 import client as connect\nc = connect('rekognition')\ndef run(e):\n    return c.compare_faces(**e)\n",
+    "a maker that was kept": "connect = boto3.client\nc = connect('rekognition')\ndef run(e):\n    return c.compare_faces(**e)\n",
     "a protocol": "class Faces(Protocol):\n    def compare_faces(self, **kw): ...\ndef run(faces: Faces, e):\n    return faces.compare_faces(SourceImage=e, TargetImage=e)\n",
 }
+
+
+def test_a_method_in_a_map_cannot_be_told_whatever_its_client_was_made_by(tmp_path: Path):
+    """Of a client that wasn't known to be Rekognition's, what is kept in a map said nothing at all."""
+    text = "from boto3 import client as connect\nc = connect('rekognition')\nOPS = {'same': c.compare_faces}\n"
+    text += "def run(e):\n    return OPS[e['op']](**e['args'])\n"
+    assert judged(tmp_path, {"app.py": text})[0] is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("text", CLIENTS.values(), ids=CLIENTS.keys())

@@ -219,7 +219,8 @@ class Names(Modules):
     def _result(self, call: Call, function: Function, depth: int) -> Thing:
         """What a call gives: a client, an instance, or what a function of the project returns."""
         named = [*call.args[:2], *(value for key, value in call.keywords.items() if key in {"service_name", "service"})]
-        texts = [self.constant(arg, function) for arg in named] if call.name in _CLIENT_MAKERS else []
+        maker = self._makes_of_a_name(call, function)
+        texts = [self.constant(arg, function) for arg in named] if maker else []
         if any(text is not None for text in texts):
             return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail=ANOTHER_SERVICE)
         target = self.callee(call, function, depth + 1)
@@ -231,9 +232,19 @@ class Names(Modules):
             return self._returned(target.function, call.args, depth)
         if any(self.value(arg, function, depth + 1).kind is Kind.CLIENT for arg in call.args[:2]):
             return CLIENT  # captureAWSClient(new Rekognition()), and the like
-        if call.name in _CLIENT_MAKERS:
+        if maker:
             return OPEN  # a client of which service isn't known
         return target if target is not None and target.detail else OPEN
+
+    def _makes_of_a_name(self, call: Call, function: Function) -> bool:
+        """Whether ``call`` makes a client of the service that it is given, also under another name: ``from boto3 import client as connect``."""
+        if call.name in _CLIENT_MAKERS or call.receiver is not None:
+            return call.name in _CLIENT_MAKERS
+        origin = self.origin(function.module, call.name)
+        called = (
+            [origin.name] if origin is not None else [value.name for value in self.bound(call.name, function)]
+        )  # connect = boto3.client
+        return any(name.rpartition(".")[2] in _CLIENT_MAKERS for name in called)
 
     def _makes_client(self, call: Call, function: Function) -> bool:
         """Whether ``call`` makes a client by a class of the AWS SDK for JavaScript, under whichever name it was imported."""
