@@ -358,6 +358,28 @@ def test_a_monitor_is_heard_of_through_its_subscription(tmp_path: Path, monitor:
     assert judged(tmp_path, "inference-cost-watched", ENDPOINT + ANOMALIES % monitor).verdict is verdict
 
 
+SPENT = """\
+  Budget:
+    Type: AWS::Budgets::Budget
+    Properties:
+      Budget: {BudgetName: inference, BudgetType: COST, TimeUnit: MONTHLY, CostFilters: {Service: [%s]}}
+      NotificationsWithSubscribers: [{Notification: {Threshold: 80}, Subscribers: [{SubscriptionType: EMAIL, Address: costs@acme.example}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("service", "verdict"),
+    [
+        ("Amazon SageMaker", Verdict.PASS),
+        ("!ImportValue Service", Verdict.PASS),
+        ("Amazon Simple Storage Service", Verdict.FAIL),
+    ],
+)
+def test_a_budget_watches_what_its_filters_say_whatever_it_is_called(tmp_path: Path, service: str, verdict: Verdict):
+    """The name tells only where the filters don't."""
+    assert judged(tmp_path, "inference-cost-watched", ENDPOINT + SPENT % service).verdict is verdict
+
+
 UPLOADS = "  Uploads: {Type: 'AWS::S3::Bucket', Properties: {BucketName: acme-uploads}}\n"
 RUNBOOK = """\
   Runbook:

@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
-from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -185,15 +185,20 @@ def _filters(watch: Resource, graph: Graph) -> tuple[bool, str]:
         filters = watch.get("Budget", "CostFilters")
         services = filters.get("Service") if isinstance(filters, Mapping) else None
         expression = watch.get("Budget", "FilterExpression")
-        text = f"{services or ''} {expression or ''} {_name(watch)}"
+        text = f"{services or ''} {expression or ''} {_named_instead(watch, services, expression)}"
         return bool(services) or (expression is not None and "SERVICE" in str(expression).upper()), text
     if watch.type == MONITOR:
         specification = watch.get("MonitorSpecification")
-        return specification is not None, f"{specification} {_name(watch)}"
+        return specification is not None, f"{specification} {_named_instead(watch, specification)}"
     monitors = [graph.target(value) for value in _listed(watch.get("MonitorArnList"))]
     known = [monitor for monitor in monitors if isinstance(monitor, Resource)]
     narrowed = [_filters(monitor, graph) for monitor in known]
     return bool(narrowed) and all(flag for flag, _ in narrowed), " ".join(text for _, text in narrowed)
+
+
+def _named_instead(watch: Resource, *filters: Any) -> str:
+    """The name of ``watch`` where its filters don't tell of which services it is: where they do, it may be called what it likes."""
+    return _name(watch) if next(find_unknown(filters), None) is not None else ""
 
 
 def _metrics(alarm: Resource) -> Iterator[tuple[Any, Any]]:
