@@ -247,6 +247,17 @@ def test_what_is_built_is_taken_for_no_settings(made: Path, capsys: pytest.Captu
     assert "terraform/averment.yaml is of an earlier build" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["stack.yaml", "averment.pack.yaml", "terraform/main.tf"])
+def test_a_build_writes_over_nothing_but_an_earlier_build(made: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``-o .`` where a repository has its own terraform/main.tf took that away; nothing at all is written then."""
+    (made / name).write_text("# ours\n", encoding="utf-8")
+    (made / "averment-config-rules.zip").unlink()
+    assert run(["rules", "build", "-o", "out"]) == 2
+    assert f"{name}: is there already, and no build wrote it" in capsys.readouterr().err
+    assert (made / name).read_text(encoding="utf-8") == "# ours\n"
+    assert not (made / "averment-config-rules.zip").exists()
+
+
 def test_an_organisations_pack_is_one_in_terraform_as_well(made: Path) -> None:
     """A pack of one account would leave the others without rules. Its build is the one that ``diff`` looks for."""
     assert "aws_config_organization_conformance_pack" not in (made / "terraform" / "main.tf").read_text(encoding="utf-8")
