@@ -28,9 +28,11 @@ _WORDS = {"Handler": "what is called in it", "Runtime": "its runtime", "Timeout"
 
 
 class FunctionAsBuilt(Step):
-    """The function that the ``stack`` makes of ``archive``: its code, byte for byte, and its settings; it has neither variables nor layers.
+    """The function that the ``stack`` makes of ``archive``: its code, byte for byte, its role, and its settings; it has neither variables nor
+    layers, and is in no network of the account's, out of which it might not reach what it asks.
 
-    Needs ``lambda:GetFunctionConfiguration``, ``lambda:UpdateFunctionCode`` and ``lambda:UpdateFunctionConfiguration``.
+    Needs ``lambda:GetFunctionConfiguration``, ``lambda:UpdateFunctionCode`` and ``lambda:UpdateFunctionConfiguration``, and ``iam:PassRole`` to
+    put its role back.
     """
 
     def __init__(self, archive: Archive, stack: Step, *, region: str | None = None, sleep: Sleep = time.sleep) -> None:
@@ -54,7 +56,12 @@ class FunctionAsBuilt(Step):
         if _differing(found):
             with aws_errors(f"set the function {FUNCTION_NAME} right"):
                 self._lambda.update_function_configuration(
-                    FunctionName=FUNCTION_NAME, **_SETTINGS, Environment={"Variables": {}}, Layers=[]
+                    FunctionName=FUNCTION_NAME,
+                    **_SETTINGS,
+                    Role=_role(found),
+                    Environment={"Variables": {}},
+                    Layers=[],
+                    VpcConfig={"SubnetIds": [], "SecurityGroupIds": []},
                 )
             self._wait()
         if self._replaced(found):
@@ -95,8 +102,19 @@ class FunctionAsBuilt(Step):
 def _differing(found: Mapping[str, Any]) -> list[str]:
     """The settings of a function that aren't as the stack's template has them, in words."""
     wrong = [_WORDS[name] for name, value in _SETTINGS.items() if found.get(name) != value]
-    variables = ["its environment variables"] if (found.get("Environment") or {}).get("Variables") else []
-    return [*wrong, *variables, *(["its layers"] if found.get("Layers") else [])]
+    more = {
+        "its role": found.get("Role") != _role(found),
+        "its environment variables": (found.get("Environment") or {}).get("Variables"),
+        "its layers": found.get("Layers"),
+        "its network": (found.get("VpcConfig") or {}).get("SubnetIds"),
+    }
+    return [*wrong, *(words for words, differs in more.items() if differs)]
+
+
+def _role(found: Mapping[str, Any]) -> str:
+    """The ARN of the role that the stack gives to the function, in whose account and region it is."""
+    _, partition, _, region, account, *_ = str(found["FunctionArn"]).split(":")
+    return f"arn:{partition}:iam::{account}:role/{FUNCTION_NAME}-{region}"
 
 
 def _digest(data: bytes) -> str:

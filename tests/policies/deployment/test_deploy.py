@@ -387,6 +387,22 @@ def test_a_function_that_somebody_replaced_is_seen_and_put_back(shop: Path, caps
     assert averment("diff") == 0
 
 
+def test_a_function_with_another_role_or_network_is_seen_and_put_back(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under a role that may do more than look, or in a network out of which it reaches nothing, the diff found nothing to change."""
+    assert averment("deploy") == 0
+    functions, trust = boto3.client("lambda"), {"Version": "2012-10-17", "Statement": []}
+    role = boto3.client("iam").create_role(RoleName="administrator", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    network = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    functions.update_function_configuration(FunctionName="averment-config-rules", Role=role, VpcConfig=network)
+    capsys.readouterr()
+    assert averment("diff") == 1
+    assert capsys.readouterr().out.split() == ["eu-west-1:", "~", "function", "averment-config-rules", "its", "role", "its", "network"]
+    assert averment("deploy") == 0
+    found = functions.get_function_configuration(FunctionName="averment-config-rules")
+    assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/averment-config-rules-eu-west-1"
+    assert averment("diff") == 0
+
+
 def test_a_function_that_somebody_deleted_is_said(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its stack believes that it is there, so nothing would bring it back: the way out is named."""
     assert averment("deploy") == 0
