@@ -115,7 +115,6 @@ def test_every_page_on_a_phone(browser: Browser, site: Path, address: str) -> No
     for name, found in seen.items():
         for link in found["links"]:
             target, _, place = link.partition("#")
-            target = target + "index.html" if target == address else target
             if not link.startswith(address):
                 assert urllib.parse.urlsplit(link).scheme in {"https", "http"}, f"{name}: {link}"
             elif target in seen:
