@@ -13,7 +13,9 @@ where: {kind: face}       # optional, as are confidence, clusters and looks
 
 The drop is the figure on the untouched images minus that on the transformed ones (the other way round for error rates), on the same
 images and under the same draws of people or sources; the worst transform decides, and for APCER the worst transform of the
-worst generator. What the detector can't score after a transform is its error, as everywhere, and the reason says how many these are.
+worst generator. What the detector can't score after a transform is its error, as everywhere, and the reason says how many these are. What it
+scored untouched and nobody can transform (a picture of 64 pixels, a GIF) was never shown to it changed: such images are left out, and a claim
+on a population with some isn't supported.
 
 What it can't score even untouched is an error before and after, and so no drop: a detector that never answers would lose nothing.
 Where it answers too rarely on the untouched images (of one class, for APCER of one generator), or attacks name no generator for APCER,
@@ -24,7 +26,7 @@ with some isn't supported either.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -91,13 +93,13 @@ class RobustnessClaim(ClaimType):
         how: dict[str, JSON] = {"transforms": [str(transform) for transform in statement.transforms], "pillow": imaging_version()}
         inputs = {**given.inputs, **how}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        everything, videos = observe(given.population, given.detector, statement)
+        everything, apart = observe(given.population, given.detector, statement)
         observed = {name: statement.metric.concerns(found, given.info.threshold) for name, found in everything.items()}
         rows = _drops(statement, observed, given.info.threshold, context.seed, level)
         concerned = observed[UNTOUCHED]
         unknown = answering.told(answering.silent_classes(statement.metric, concerned, statement.answered, ", untouched,"))
         unknown += statement.metric.nameless(concerned)
-        unknown += f"; of {counted(videos, 'video')} nothing is known, for videos are not transformed" if videos else ""
+        unknown += apart.told()
         verdict, reason, interval, needed = _verdict(statement, rows, level, len(concerned), unknown.removeprefix("; "))
         result = ClaimResult(
             type=self.name,
@@ -114,7 +116,8 @@ class RobustnessClaim(ClaimType):
             inputs=inputs,
             details={
                 **observing.counts(concerned),
-                **({"videos": videos} if videos else {}),
+                **({"videos": apart.videos} if apart.videos else {}),
+                **({"not_transformed": len(apart.refused)} if apart.refused else {}),
                 "by_transform": [row.to_json() for row in rows],
             },
         )
@@ -165,28 +168,49 @@ def read(spec: Mapping[str, Any]) -> Statement:
     )
 
 
-def observe(population: Population, detector: Detector, statement: Statement) -> tuple[dict[str, list[Observation]], int]:
-    """The detector's answers to every image, untouched and under each transform, by the transform's name; and how many videos there are. Those are
-    left out: that nobody can transform them is no error of the detector's.
+@dataclass
+class _Apart:
+    """What was left out, as nobody can transform it, which is no error of the detector's: how many videos, and of the images that it scored
+    untouched each one's reason, by name."""
+
+    videos: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def told(self) -> str:
+        """Why nothing is known of these, as the end of a sentence."""
+        told = f"; of {counted(self.videos, 'video')} nothing is known, for videos are not transformed" if self.videos else ""
+        if not self.refused:
+            return told
+        name, reason = next(iter(self.refused.items()))
+        count, more = counted(len(self.refused), "image"), ", for one" if len(self.refused) > 1 else ""
+        return f"{told}; of {count} that the detector scored nothing is known, for they could not be transformed ({name}{more}: {reason})"
+
+
+def observe(population: Population, detector: Detector, statement: Statement) -> tuple[dict[str, list[Observation]], _Apart]:
+    """The detector's answers to every image, untouched and under each transform, by the transform's name; and what was left out.
 
     Raises:
         BadInputError, IncompleteError: as ``observing.observe``.
     """
-    column = observing.cluster_column(population, statement)
+    column, apart = observing.cluster_column(population, statement), _Apart()
     found: dict[str, list[Observation]] = {UNTOUCHED: [], **{str(transform): [] for transform in statement.transforms}}
-    videos = 0
     for media, data in observing.read_batches(population, statement):
         images = [(item, content) for item, content in zip(media, data, strict=True) if content is None or not shows_a_clip(content)]
-        videos += len(media) - len(images)
+        apart.videos += len(media) - len(images)
         batch, contents = [item for item, _ in images], [content for _, content in images]
-        found[UNTOUCHED] += observing.observations(statement, column, batch, observing.score_each(detector, contents))
+        untouched = observing.score_each(detector, contents)
+        found[UNTOUCHED] += observing.observations(statement, column, batch, untouched)
         for transform in statement.transforms:
-            answers = _score_transformed(detector, transform, contents)
+            answers, refused = _score_transformed(detector, transform, contents)
             found[str(transform)] += observing.observations(statement, column, batch, answers)
-    return found, videos
+            for place, reason in refused.items():
+                if untouched[place].of(statement.family).cannot_say is None:
+                    apart.refused.setdefault(batch[place].name, reason)
+    return {name: [o for o in those if o.item.name not in apart.refused] for name, those in found.items()}, apart
 
 
-def _score_transformed(detector: Detector, transform: Transform, contents: Sequence[bytes | None]) -> list[Score]:
+def _score_transformed(detector: Detector, transform: Transform, contents: Sequence[bytes | None]) -> tuple[list[Score], dict[int, str]]:
+    """The answers to ``contents`` after ``transform``, and by its place why one could not be transformed."""
     from averment.detector.imaging import UnreadableError
 
     made: list[bytes | None] = []
@@ -196,9 +220,12 @@ def _score_transformed(detector: Detector, transform: Transform, contents: Seque
             made.append(None if data is None else transform(data))
         except UnreadableError as error:
             made.append(None)
-            refused[place] = f"could not be transformed: {error}"
+            refused[place] = str(error)
     scores = observing.score_each(detector, made)
-    return [Score(cannot_say=refused[place]) if place in refused else score for place, score in enumerate(scores)]
+    told = [
+        Score(cannot_say=f"could not be transformed: {refused[place]}") if place in refused else score for place, score in enumerate(scores)
+    ]
+    return told, refused
 
 
 def _drops(statement: Statement, observed: Mapping[str, list[Observation]], threshold: float, seed: int, level: Level) -> list[Row]:
@@ -239,7 +266,7 @@ def _verdict(
 ) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
     """``unknown`` is why the claim isn't supported even where the bounds say so."""
     if not rows:
-        lacks = "the population lacks attacks or bona fide images"
+        lacks = "the population lacks attacks or bona fide images" + (" that can be transformed" if unknown else "")
         return ClaimVerdict.INCONCLUSIVE, f"{lacks}; {unknown}" if unknown else lacks, None, None
     fewest = min(row.difference.units for row in rows)
     found = differences.judge([row.difference for row in rows], statement.bar, level)

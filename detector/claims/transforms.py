@@ -10,7 +10,7 @@
 | ``reencode`` | quality 5 to 100, whole | WebP and then JPEG, as a platform that stores the one and serves the other |
 | ``screenshot`` | zoom 0.5 to 2 | shows the image on a grey page at this zoom (bilinear) and captures it with a margin (PNG) |
 
-An image that can't be decoded can't be transformed: the detector's answer to it is then "can't say", which counts as its error before
+An image that can't be decoded here can't be transformed: where the detector can't say anything of it either, that counts as its error before
 and after. A strength that leaves an image as it is would show that a detector withstands what wasn't done, and is refused: noise and blur below their least are
 rounded away. What is done is what the name says, so strengths count to six digits, and a quality between two whole ones is none.
 """

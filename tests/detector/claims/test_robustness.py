@@ -129,6 +129,27 @@ def test_hostile_files_can_not_be_transformed_and_stay_errors_before_and_after(t
     assert "2 of 32 images the detector could not score" in result.reason
 
 
+class Anything(Redness):
+    """As Redness, of pictures of any size."""
+
+    def _one(self, data: bytes) -> Score:
+        return Score({Family.SYNTHETIC_IMAGE: float(np.asarray(Image.open(io.BytesIO(data)))[:, :, 0].mean()) / 255})
+
+
+def test_what_is_scored_and_can_not_be_transformed_is_no_error_and_keeps_the_claim_open(tmp_path: Path) -> None:
+    """Pictures of 64 pixels are too small for our decoder alone: a detector that scores them was refuted for what it was never shown. A larger
+    part of the population beside them is judged."""
+    small = [("real", picture(40, n, 64), "") for n in range(15)] + [("synthetic", picture(200, n, 64), "SDXL") for n in range(15)]
+    alone = run_claim(claim(), context(tmp_path, small, Anything()))
+    beside = run_claim(claim(), context(tmp_path, [*both(15), *small], Anything()))
+    assert (alone.verdict, alone.estimate, alone.samples) == (ClaimVerdict.INCONCLUSIVE, None, 0)
+    assert (beside.verdict, beside.estimate, beside.samples) == (ClaimVerdict.INCONCLUSIVE, 0.0, 30)
+    told = "of 30 images that the detector scored nothing is known, for they could not be transformed (0030.png, for one: the image is too small"
+    assert told in beside.reason
+    assert "not scored" not in beside.reason
+    assert beside.details["not_transformed"] == 30
+
+
 class Mute(Redness):
     """As Redness, and silent on images with green above ``most``."""
 
