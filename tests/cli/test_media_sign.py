@@ -399,6 +399,22 @@ def test_the_original_of_an_edit_is_not_written_over(signed: Path, output: str, 
 
 
 @pytest.mark.parametrize("command", ["inspect", "verify"])
+def test_a_copy_that_lost_its_credential_is_stripped_for_whoever_has_the_log(
+    signed: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To a gate it was one without a credential that no log knows, though the log was asked."""
+    Image.effect_mandelbrot((256, 256), (-2, -1.5, 1, 1.5), 60).convert("RGB").save("hero.jpg")
+    assert run(["media", "sign", "hero.jpg", "-o", "logged.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0
+    with Image.open("logged.jpg") as image:
+        image.resize((image.width // 2, image.height // 2)).save("copy.jpg", quality=60)
+    capsys.readouterr()
+    assert run(["media", command, "copy.jpg", *TRUST, "--log", "log.jsonl"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("stripped copy.jpg: ")
+    assert "of 256 bits: signed as logged.jpg with" in said
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify"])
 def test_a_log_whose_last_entry_was_cut_is_not_read_in_silence(signed: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What isn't found may have stood there."""
     assert run(["media", "sign", "hero.jpg", "-o", "logged.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0

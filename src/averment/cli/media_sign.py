@@ -171,7 +171,8 @@ def inspect(
     Example: averment media inspect hero.signed.jpg --trust anchors.pem
              averment media inspect found-online.jpg --log provenance.jsonl
     """
-    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), log, watermark_key)
+    entries = None if log is None else entries_of(log)
+    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), entries, watermark_key)
     show(found, output)
     return exit_code(found.values())
 
@@ -188,23 +189,23 @@ def read_anchors(path: Path | None) -> bytes | None:
 
 
 def inspected(
-    media: Sequence[str], anchors: bytes | None, stamp_anchors: bytes | None, log: str | None, own_key: Path | None
+    media: Sequence[str], anchors: bytes | None, stamp_anchors: bytes | None, entries: Sequence[Entry] | None, own_key: Path | None
 ) -> dict[str, Inspection]:
-    """Each medium with what was found in it, and in the log about it. One that can't be had is unreadable, and keeps nothing from the others.
+    """Each medium with what was found in it, and in a log of ``entries`` about it. One that can't be had is unreadable, and keeps nothing from the
+    others.
 
     Raises:
-        BadInputError: none of the names is that of a file, the log can't be read, or the anchors are none.
-        VerificationError: the log was changed.
+        BadInputError: none of the names is that of a file, the anchors are none, or there is a key of watermarks and no log.
     """
     from averment.detector.credentials.inspect import inspect as look
     from averment.detector.credentials.inspect import unread
     from averment.detector.credentials.recovery import Register
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
 
-    if own_key and log is None:
+    if own_key and entries is None:
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = read_watermark_key(own_key) if own_key else PUBLIC_KEY
-    register = None if log is None else Register(entries_of(log), key)
+    register = None if entries is None else Register(entries, key)
     found: dict[str, Inspection] = {}
     refused: dict[str, AvermentError] = {}
     for name in media:

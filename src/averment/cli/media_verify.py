@@ -23,9 +23,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--trust-tsa", type=_FILE, help="Roots of time-stamp authorities, PEM, under which nobody is a trusted signer.")
 @click.option("--stamped", is_flag=True, help="Demand a time-stamp of a trusted authority.")
 @click.option("--ai", is_flag=True, help="Demand the statement that AI made the medium or a part of it.")
-@click.option("--log", metavar="FILE|cloudwatch:GROUP", help="Demand an entry with these very bytes in this provenance log.")
+@click.option(
+    "--log",
+    metavar="FILE|cloudwatch:GROUP",
+    help="Demand an entry with these very bytes in this provenance log; what isn't trusted is looked up in it.",
+)
+@click.option("--watermark-key", type=_FILE, help="The key of watermarks, if it isn't the public one.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def verify(media: tuple[str, ...], trust: Path, trust_tsa: Path | None, *, stamped: bool, ai: bool, log: str | None, output: str) -> int:
+def verify(
+    media: tuple[str, ...],
+    trust: Path,
+    trust_tsa: Path | None,
+    *,
+    stamped: bool,
+    ai: bool,
+    log: str | None,
+    watermark_key: Path | None,
+    output: str,
+) -> int:
     """Demand of each file a trusted content credential, and what else the options name.
 
     Exit codes: 0 every file has all of it, 1 any hasn't, 2 none of the names is that of a file, 3 any that could not be checked.
@@ -35,8 +50,9 @@ def verify(media: tuple[str, ...], trust: Path, trust_tsa: Path | None, *, stamp
     """
     from averment.detector.credentials.inspect import Inspection, State
 
-    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), None, None)
-    logged = None if log is None else {entry.sha256 for entry in entries_of(log)}
+    entries = None if log is None else entries_of(log)
+    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), entries, watermark_key)
+    logged = None if entries is None else {entry.sha256 for entry in entries}
 
     def missing(item: Inspection) -> list[str]:
         wanted = (
