@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -201,6 +202,15 @@ def test_a_kms_key_signs_files_and_objects(folder: Path, sandbox: object, capsys
     assert run(["media", "inspect", "s3://shop/raw.jpg", "--trust", "ca/test-authority.pem"]) == 1
     assert not (folder / "ca" / "signer.key").exists()
     capsys.readouterr()
+    edit = ["media", "sign", "s3://shop/raw.jpg", *identity, "--parent", "s3://shop/signed.jpg", "--edit", "resized"]
+    assert run([*edit, "-o", "s3://shop/small.jpg"]) == 0  # where media lie in S3, so does what they were made from
+    manifests = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(s3.get_object(Bucket="shop", Key="small.jpg")["Body"].read())).json())
+    (ingredient,) = manifests["manifests"][manifests["active_manifest"]]["ingredients"]
+    assert (ingredient["title"], ingredient["relationship"]) == ("signed.jpg", "parentOf")
+    before = s3.head_object(Bucket="shop", Key="signed.jpg")["ETag"]
+    assert run([*edit, "-o", "s3://shop/signed.jpg"]) == 2
+    assert "is the original (--parent), which the signed medium would replace" in " ".join(capsys.readouterr().err.split())
+    assert s3.head_object(Bucket="shop", Key="signed.jpg")["ETag"] == before
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,11 @@ _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "composite
 @click.option("--tsa", metavar="URL", help="An RFC 3161 time-stamp authority.")
 @click.option("--tool", metavar="NAME", help="What generated or edited the medium.")
 @click.option("--source-type", type=click.Choice(list(_SOURCE_TYPES)), help="Made by AI (the default), or composed with a part that was.")
-@click.option("--parent", type=_FILE, help="The original that this medium was made from; its credential is kept inside.")
+@click.option(
+    "--parent",
+    metavar="FILE|s3://BUCKET/KEY",
+    help="The original that this medium was made from; its credential is kept inside.",
+)
 @click.option("--trust", type=_FILE, help="With --parent: trust anchors, PEM, of its signer, if that isn't under your own authorities.")
 @click.option("--trust-tsa", type=_FILE, help="With --parent: roots of time-stamp authorities alone, PEM.")
 @click.option("--edit", "edits", multiple=True, metavar="NAME", help="With --parent: what was done (resized, cropped, transcoded, ...).")
@@ -71,7 +75,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
              averment media sign hero.jpg -o hero.signed.jpg --key kms:alias/provenance --certificate chain.pem
              averment media sign hero.jpg -o hero.signed.jpg --test-authority ca --watermark --log provenance.jsonl
     """
-    from averment.cli.media_sign_output import add_entry, check_log, check_output, notes, publish
+    from averment.cli.media_sign_output import add_entry, check_log, check_object, check_output, notes, publish
     from averment.core.files import STDOUT, descriptor, read_bounded
     from averment.detector.credentials.chains import ChainError, check_chain
     from averment.detector.credentials.keys import signing_identity
@@ -85,8 +89,8 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     log = check_log(options["log"], options["log_group"], in_s3=source is not None)
     if target is None:
         check_output(output, key, certificate, test_authority, options)
-    elif target.key.endswith("/"):  # what several media would be written over, one after the other
-        raise BadInputError(f"{target} is the name of a folder", fix=f"name an object: -o {target}{Path(medium).name}")
+    else:
+        check_object(target, medium, options["parent"])
     statement, tsa = _statement(options), options["tsa"]
     if tsa is not None:
         check_authority(tsa)
@@ -127,7 +131,6 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     Raises:
         BadInputError: edits or anchors without a parent, or a key for no watermark.
     """
-    from averment.core.files import read_bounded
     from averment.detector.credentials.naming import check_utf_8
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
     from averment.detector.credentials.signing import Edit, Statement
@@ -143,7 +146,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     if own_key and not options["watermark"]:
         raise BadInputError("--watermark-key is given and no watermark asked for", fix="add --watermark")
     anchors, stamps = read_anchors(options["trust"]), read_anchors(options["trust_tsa"])
-    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"], anchors, stamps)
+    edit = None if parent is None else Edit(_read(parent), Path(parent).name, options["edits"], anchors, stamps)
     source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
     watermark = (read_watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
     check_utf_8(options["tool"] or "", "--tool")

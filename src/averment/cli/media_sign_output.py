@@ -17,6 +17,7 @@ from averment.core.stopping import standing
 if TYPE_CHECKING:
     from averment.core.signing.interface import Signer
     from averment.detector.credentials.log import CloudWatchLog, FileLog, Head
+    from averment.detector.credentials.s3 import S3Place
     from averment.detector.credentials.signing import Signed
 
 _OF_THE_AUTHORITY = ("signer.key", "test-authority.key", "test-authority.pem", ".gitignore")
@@ -81,6 +82,20 @@ def check_output(name: str, key: str | None, certificate: Path | None, test_auth
             raise BadInputError(
                 f"is {what}, which the signed medium would replace", where=SourceRef(str(output)), fix="name another output: -o FILE"
             )
+
+
+def check_object(target: S3Place, medium: str, parent: str | None) -> None:
+    """Refuse an object that several media would be written over, one after the other, and one that is the original.
+
+    Raises:
+        BadInputError: ``target`` is that.
+    """
+    if target.key.endswith("/"):
+        raise BadInputError(f"{target} is the name of a folder", fix=f"name an object: -o {target}{Path(medium).name}")
+    if str(target) == parent:
+        raise BadInputError(
+            f"{target} is the original (--parent), which the signed medium would replace", fix="name another output: -o s3://BUCKET/KEY"
+        )
 
 
 def _same(one: Path, other: Path) -> bool:
