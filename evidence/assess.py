@@ -26,7 +26,7 @@ from averment.evidence.places import LATELY, judge_places
 from averment.evidence.readers import READERS
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
 from averment.evidence.repositories import repository_of, source_by_repository
-from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
+from averment.evidence.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
@@ -184,7 +184,7 @@ def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[R
     if not running or as_dimension(str(tested)) in running:
         return state
     names = " and ".join(sorted(running))
-    reason = f"{state.reason}; but that is of the detector {tested}, and what scores uploads is {names}: prove it of that one (--detector)"
+    reason = f"{state.reason}; but that is of the detector {tested}, and what scores uploads is {names}: {OF_THAT_ONE}"
     return replace(question.unassessed(Gap.SUPERSEDED, reason), records=state.records, effective_at=state.effective_at)
 
 

@@ -14,6 +14,9 @@ from averment.core.words import Method, Status
 FROM_NOWHERE = "no evidence of"
 """How the reason begins where a place that averment.yaml lists (an account, a region, a file, a repository) has handed in nothing."""
 
+OF_THAT_ONE = "prove it of that one (--detector)"
+"""How the reason ends where a claim was tested on another detector than the one whose word counts."""
+
 _LINE = re.compile(r":[0-9]+$", re.ASCII)
 
 

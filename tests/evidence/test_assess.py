@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from averment.cli.status import next_step
 from averment.controls.describe import means
 from averment.controls.loader import load_controls
 from averment.controls.model import Assessment, Catalogue, Control
@@ -691,6 +692,9 @@ def test_what_one_detector_can_do_says_nothing_of_another(running: dict[str, int
     state = state_of(MARKED, metrics, tested)
     assert (state.status, state.records) == (status, (tested.id,))
     assert ("of the detector reference, and what scores uploads is ours" in state.reason) is (status is Status.NOT_ASSESSED)
+    assert (" --detector DETECTOR " in next_step(state)) is (status is Status.NOT_ASSESSED), (
+        "the bare command tests the one that ships again"
+    )
     assert state_of(MARKED, metrics, claim("supported")).status is Status.SATISFIED, "of what no detector was asked"
 
 

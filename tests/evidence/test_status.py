@@ -319,6 +319,12 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
         "X", Assessment("r", Method.EXAMINE, policy="p", collector="config-compliance"), Status.NOT_ASSESSED, "", ("id",), gap=Gap.MISSING
     )
     assert next_step(undeployed) == "deploy the AWS Config rule averment-p"
+    assert status_table._steps(
+        ["averment prove X/a", "averment prove --detector DETECTOR X/b", "averment prove --detector DETECTOR Y/b"]
+    ) == [
+        "averment prove X/a",
+        "averment prove --detector DETECTOR X/b Y/b",
+    ]
 
 
 def made_up(control_id: str, status: Status, reason: str, *ids: str) -> ControlState:

@@ -24,7 +24,7 @@ from averment.evidence.plain import plain
 from averment.evidence.record import DRILLS, Record
 from averment.evidence.report import assessment_rows, control_rows
 from averment.evidence.since import since
-from averment.evidence.states import FROM_NOWHERE, AssessmentState, ControlState, Gap
+from averment.evidence.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 
 
 @click.command()
@@ -115,7 +115,8 @@ def next_step(state: AssessmentState) -> str:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
         first: dict[Gap | None, str] = {Gap.UNDECIDED: "more samples, then ", Gap.PARTIAL: "mend what the reason names, then "}
-        return f"{first.get(state.gap, '')}averment prove {state.id}"
+        detector = " --detector DETECTOR" if state.reason.endswith(OF_THAT_ONE) else ""
+        return f"{first.get(state.gap, '')}averment prove{detector} {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
     if state.gap is Gap.UNSCOPED:
