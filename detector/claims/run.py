@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -96,7 +97,10 @@ def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
 def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
     trace = Trace()
     remembered = None if kind.asks_anew else context.remembered
-    detector = None if context.detector is None else TracedDetector(context.detector, trace, remembered, context.asked)
+    detector = context.detector
+    if detector is not None:
+        remark = secrets.token_hex(16).encode() if kind.timed and detector.elsewhere else None
+        detector = TracedDetector(detector, trace, remembered, context.asked, remark)
     return kind.run(spec, replace(context, trace=trace, detector=detector)), trace
 
 

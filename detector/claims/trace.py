@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.detector.claims.remarks import remarked
 from averment.detector.interface import Detector, DetectorInfo, Score
 from averment.detector.video.media import score_media
 
@@ -99,14 +100,22 @@ class TracedDetector(Detector):
     """``inner``, asked about images and clips alike, with what it says written into ``trace``.
 
     What ``remembered`` has, by the SHA-256 of the medium, it isn't asked again, and what it says is kept there. ``asked`` takes the SHA-256 of
-    everything that is asked about.
+    everything that is asked about. With a ``remark`` it is sent each medium with that in it, where there is room for one.
     """
 
-    def __init__(self, inner: Detector, trace: Trace, remembered: dict[str, Score] | None = None, asked: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        inner: Detector,
+        trace: Trace,
+        remembered: dict[str, Score] | None = None,
+        asked: set[str] | None = None,
+        remark: bytes | None = None,
+    ) -> None:
         self.inner = inner
         self._trace = trace
         self._remembered = remembered
         self._asked = asked
+        self._remark = remark
 
     @property
     def info(self) -> DetectorInfo:
@@ -114,6 +123,8 @@ class TracedDetector(Detector):
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
         digests = [sha256_hex(image) for image in images]
+        if self._remark is not None:
+            images = [remarked(image, self._remark) for image in images]
         scores = score_media(self.inner, images) if self._remembered is None else self._recalled(digests, images, self._remembered)
         self._trace.scores.update(zip(digests, scores, strict=True))
         if self._asked is not None:

@@ -13,17 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import quantile_test
 
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import latency
+from averment.detector.claims import run as run_module
 from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.trace import Trace, TracedDetector
+from averment.detector.decoding import decode
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 READ = Population.read
@@ -207,6 +210,41 @@ def test_two_claims_on_time_may_be_about_the_same_images(
     first, again = (LatencyClaim(clock, clock).run(claim(batch=1, **fields), context) for fields in ({}, {"quantile": 0.9}))
     assert (first.verdict, again.verdict) == (second, second)
     assert bool(asked) is (second is ClaimVerdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_an_earlier_runs_answers_are_none_to_this_one(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Run again, a claim that was open for the service's cache was supported: the same seed draws the same images, and it knew them all."""
+
+    class Keeping(Detector):
+        """As slow as thirty kernels, but at once about bytes that it was ever asked about; sees the pixels alone."""
+
+        elsewhere = True
+        info = DetectorInfo("keeping", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+        def __init__(self) -> None:
+            self.known: dict[bytes, Score] = {}
+
+        def score(self, images: Sequence[bytes]) -> list[Score]:
+            clock.now += sum(0.3 if image not in self.known else 0.001 for image in images)
+            for image in images:
+                shown = np.asarray(decode(image))
+                self.known[image] = Score({Family.SYNTHETIC_IMAGE: float(shown.mean()) / 255})
+            return [self.known[image] for image in images]
+
+    lines = ["file"]
+    for number in range(60):
+        Image.new("RGB", (80, 80), (number * 4, 90, 30)).save(tmp_path / f"{number}.{form.lower()}", form)
+        lines.append(f"{number}.{form.lower()}")
+    (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(run_module, "claim_type", lambda _: LatencyClaim(clock, clock))
+    detector = Keeping()
+    context = ClaimContext(detector=detector, populations={"p": "m.csv"}, root=tmp_path)
+    first, second = (run_claim(claim(batch=1), context) for _ in range(2))
+    for result in (first, second):
+        assert (result.verdict, "remember its answers" in result.reason) == (ClaimVerdict.INCONCLUSIVE, True)
+    assert first.details["media"] == second.details["media"], "scores are told of the media as they lie there"
+    assert first.inputs["media"] == second.inputs["media"]
 
 
 class Introduced(Timed):
