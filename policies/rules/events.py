@@ -46,11 +46,23 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                 if isinstance(entry, Unknown):
                     yield Listener("a notification", entry)
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
-                    value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
+                    value = _notified(entry, target)
                     why = idle(value, graph, BY_S3)
                     there = all_of((_created(entry), exists(value, graph), takes(why)))
                     how = f"the notification to {describe(value)}"
                     yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
+
+
+def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
+    """What the bucket's own notifications on new objects are sent to: links and ARNs."""
+    for configuration in _configurations(bucket, graph):
+        for key, target in _DIRECT.items():
+            entries = (entry for entry in _list(configuration.get(key)) if isinstance(entry, Mapping))
+            yield from (_notified(entry, target) for entry in entries if _created(entry) is not False)
+
+
+def _notified(entry: Mapping[str, Any], target: str) -> Any:
+    return entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
 
 
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:

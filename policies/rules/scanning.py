@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from averment.core.scope import MediaRole
@@ -24,16 +26,36 @@ from averment.policies.rules.apis import (
     function_at,
     functions_behind_doors,
     grant_of,
+    role_at,
     role_of,
     takes_uploads,
 )
-from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
+from averment.policies.rules.events import (
+    describe,
+    direct_listeners,
+    enabled,
+    eventbridge_on,
+    notifications_unknown,
+    notified,
+    s3_rules,
+    takes_in,
+    targets,
+)
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
-from averment.policies.rules.takers import MACHINE, MAPPING, QUEUE, SUBSCRIPTION, TOPIC, lets_through, reads
+from averment.policies.rules.takers import MACHINE, MAPPING, QUEUE, SUBSCRIPTION, TOPIC, lets_through, polled_by, reads
 
 _NAMES = {QUEUE: "QueueName", TOPIC: "TopicName", MACHINE: "StateMachineName"}
 _DEFINING = ("Definition", "DefinitionString", "DefinitionSubstitutions")
+_ELSEWHERE = ("DefinitionUri", "DefinitionS3Location")
+_MISSED = Unknown("it reads a dead-letter queue alone, so it hears only of what others failed to take up")
+_PASSING_ON = (FUNCTION, QUEUE, TOPIC, MACHINE)
+_COMPUTING = re.compile(r"(?:::|_)(?:ecs|batch|codebuild)(?:::|_)", re.IGNORECASE)
+"""Types of what a rule starts that works on objects, in the words of CloudFormation and of Terraform."""
+_WORKING = re.compile(
+    r":(?:aws-sdk:)?(?:rekognition|bedrock(?:runtime)?|sagemaker(?:runtime)?|ecs|eks|batch|codebuild|mediaconvert)(?:[:.]|$)|:activity:"
+)
+"""Integrations by which a state machine looks at objects, or has them looked at, without a function."""
 
 
 def scanned(bucket: Resource, context: Context) -> Truth:
@@ -57,19 +79,78 @@ def hearing(bucket: Resource, context: Context) -> dict[str, Truth]:
 
     It doesn't where a rule or an event source mapping is disabled, or a filter lets nothing of S3 through.
     """
-    return {address: told for address, (resource, told) in _heard(bucket, context).items() if resource.type == FUNCTION}
+    found, _ = _heard(bucket, context)
+    return {address: told for address, (resource, told) in found.items() if resource.type == FUNCTION}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What takes new objects up and is no function: whoever receives from a queue, a task, a job, a state machine.
+
+    ``told`` says whether word reaches it, ``roles`` what it runs as (by address; empty where that isn't known).
+    """
+
+    who: str
+    told: Truth
+    roles: frozenset[str] = frozenset()
+
+
+def workers(bucket: Resource, context: Context) -> list[Worker]:
+    """What new objects in ``bucket`` lead to, or may lead to, besides functions; of what wasn't read ``told`` is unknown."""
+    found, lost = _heard(bucket, context)
+    known = [worker for resource, told in found.values() for worker in _workers(resource, told, context.graph)]
+    known += [Worker(describe(value), all_of((told, _not_read(value)))) for value, told in lost]
+    return [worker for worker in known if worker.told is not False]
+
+
+def _not_read(value: object) -> Unknown:
+    return value if isinstance(value, Unknown) else Unknown(f"{describe(value)} is not part of what was read")
+
+
+def _workers(resource: Resource, told: Truth, graph: Graph) -> Iterator[Worker]:
+    if resource.type == QUEUE:
+        if (roles := polled_by(graph).get(resource.address)) is not None:
+            yield Worker(f"whoever receives from {resource.address}", told, roles)
+        elif told is True and resource.address not in _fed(graph):
+            nobody = Unknown(f"nobody who reads the queue {resource.address} is part of what was read")
+            yield Worker(resource.address, all_of((told, nobody)))
+    elif resource.type == MACHINE:
+        role = role_at(resource.get("RoleArn"), graph)
+        yield Worker(resource.address, all_of((told, _works(resource))), frozenset({role.address} if role is not None else ()))
+    elif _COMPUTING.search(resource.type):
+        yield Worker(resource.address, told)
+
+
+def _works(machine: Resource) -> Truth:
+    """Whether the state machine looks at objects by itself; not known where its definition isn't."""
+    values = [parsed_json(machine.get(key)) for key in _DEFINING[:2]]
+    doubt = next((value for value in values if isinstance(value, Unknown)), None)
+    if doubt is not None or any(machine.get(key) is not None for key in _ELSEWHERE):
+        why = doubt.reason if doubt is not None else "it stands in a file of its own"
+        return Unknown(f"the definition of {machine.address}, which new objects start, could not be resolved: {why}")
+    return any(_WORKING.search(text) for value in values for text in _texts_in(value))
+
+
+def _texts_in(definition: Any) -> Iterator[str]:
+    if isinstance(definition, Mapping | list):
+        for part in definition.values() if isinstance(definition, Mapping) else definition:
+            yield from _texts_in(part)
+    elif isinstance(definition, str):
+        yield definition
 
 
 def pipeline(bucket: Resource, context: Context) -> list[Resource]:
     """What stands between a new object in ``bucket`` and its verdict: rules, queues with their dead-letter queues, topics, functions."""
-    return [resource for resource, _ in _heard(bucket, context).values()]
+    found, _ = _heard(bucket, context)
+    return [resource for resource, _ in found.values()]
 
 
-def _heard(bucket: Resource, context: Context) -> dict[str, tuple[Resource, Truth]]:
-    """What ``pipeline`` is made of, by address, and whether what is told of new objects reaches it."""
+def _heard(bucket: Resource, context: Context) -> tuple[dict[str, tuple[Resource, Truth]], list[tuple[object, Truth]]]:
+    """What ``pipeline`` is made of, by address, and whether what is told of new objects reaches it; then the targets that weren't found."""
     graph = context.graph
     found: dict[str, tuple[Resource, Truth]] = {}
-    todo: list[tuple[object, Truth]] = [(target, True) for target in _told(bucket) if target is not None]
+    lost: list[tuple[object, Truth]] = []
+    todo: list[tuple[object, Truth]] = [(target, True) for target in notified(bucket, graph)]
     for rule in s3_rules(graph):
         if takes_in(rule, bucket, some=True) is True:
             on = all_of((enabled(rule), eventbridge_on(bucket, graph)))
@@ -77,18 +158,19 @@ def _heard(bucket: Resource, context: Context) -> dict[str, tuple[Resource, Trut
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]
             todo.extend((entry.get("Arn"), on) for entry in entries)
             letters = [entry["DeadLetterConfig"] for entry in entries if isinstance(entry.get("DeadLetterConfig"), Mapping)]
-            todo.extend((letter.get("Arn"), on) for letter in letters)
+            todo.extend((letter.get("Arn"), all_of((on, _MISSED))) for letter in letters)
     while todo:
         value, told = todo.pop()
         resource = function_at(value, graph) or _at(value, graph)
         if resource is None:
+            lost += [(value, told)] if value not in (None, "") else []
             continue
         before = found.get(resource.address)
         if before is not None and (before[1] is True or any_of((before[1], told)) == before[1]):
             continue
         found[resource.address] = (resource, told)
         todo.extend((onward, all_of((told, passes))) for onward, passes in _onward(resource, graph))
-    return found
+    return found, lost
 
 
 def _at(value: object, graph: Graph) -> Resource | None:
@@ -101,22 +183,20 @@ def _at(value: object, graph: Graph) -> Resource | None:
     return graph.get(value) or next(named, None)
 
 
-def _told(bucket: Resource) -> Iterator[object]:
-    configuration = bucket.get("NotificationConfiguration")
-    if isinstance(configuration, Mapping):
-        for key, target in (("LambdaConfigurations", "Function"), ("QueueConfigurations", "Queue"), ("TopicConfigurations", "Topic")):
-            yield from (entry.get(target) for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
-
-
 def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
     """Where ``resource`` passes on what it is told (subscribers, readers of a queue, what a state machine runs, dead-letter queues), and whether it does."""
     yield from _fed(graph).get(resource.address, ())
     for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
         value = resource.get(key)
         if isinstance(value, Mapping):
-            yield value.get(inner), True
+            yield value.get(inner), _MISSED
     for key in _DEFINING if resource.type == MACHINE else ():
-        yield from ((value, True) for value in _named_in(resource.get(key)) if function_at(value, graph) is not None)
+        yield from ((value, True) for value in _named_in(resource.get(key)) if _passes_on(value, graph))
+
+
+def _passes_on(value: object, graph: Graph) -> bool:
+    found = function_at(value, graph) or _at(value, graph)
+    return found is not None and found.type in _PASSING_ON
 
 
 def _named_in(definition: Any) -> Iterator[object]:

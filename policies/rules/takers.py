@@ -135,7 +135,7 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
         return _stopped(taker)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
-        polled = taker.address in _polled(graph)
+        polled = taker.address in polled_by(graph)
         found = _least(_readers(taker, graph, on, messages), lambda: None if polled else nobody)
         if isinstance(found, Idle) and polled:
             return Unknown(f"{found.why}; whether whoever else may receive from {taker.address} reads it can't be told")
@@ -215,21 +215,23 @@ def _by_source(graph: Graph) -> dict[str, list[Resource]]:
 
 
 @per_graph
-def _polled(graph: Graph) -> frozenset[str]:
-    """The queues, by address, from which a policy lets somebody receive that names them: a worker of which nothing else tells.
+def polled_by(graph: Graph) -> dict[str, frozenset[str]]:
+    """The queues, by address, from which a policy lets somebody receive that names them, and whom (by address; nobody who is known: empty).
 
-    A function isn't one by its role alone: it is Lambda that receives for it, and an event source mapping tells it to.
+    That is a worker of which nothing else tells. A function isn't one by its role alone: it is Lambda that receives for it, and an event
+    source mapping tells it to.
     """
-    found: set[str] = set()
+    found: dict[str, frozenset[str]] = {}
     for resource in graph.of_type(*_HOLDING):
         for carrier in carriers_of(resource, graph):
             if carrier.holders and all(_only_lambdas(holder) for holder in carrier.holders):
                 continue
+            holders = frozenset(holder.address for holder in carrier.holders if isinstance(holder, Resource))
             for statement in carrier.document.of_effect("Allow"):
                 if statement.covers_action("sqs:ReceiveMessage") is True:
                     named = (_source(value, QUEUE, graph) for value in statement.resources or ())
-                    found.update(queue.address for queue in named if queue is not None)
-    return frozenset(found)
+                    found |= {queue.address: found.get(queue.address, frozenset()) | holders for queue in named if queue is not None}
+    return found
 
 
 def _only_lambdas(holder: Resource | Unknown) -> bool:

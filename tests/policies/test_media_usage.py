@@ -457,6 +457,88 @@ def test_what_a_state_machine_runs_is_told_of_what_starts_it(tmp_path: Path, tas
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
 
 
+QUEUED = """
+resource "aws_sqs_queue" "scan" { name = "scan" }
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  queue {
+    queue_arn = aws_sqs_queue.scan.arn
+    events    = ["s3:ObjectCreated:*"]
+  }
+}
+"""
+STARTED = """
+variable "definition" {}
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket      = aws_s3_bucket.uploads.id
+  eventbridge = true
+}
+resource "aws_cloudwatch_event_rule" "uploads" {
+  event_pattern = jsonencode({ source = ["aws.s3"], "detail-type" = ["Object Created"] })
+}
+resource "aws_cloudwatch_event_target" "uploads" {
+  rule = aws_cloudwatch_event_rule.uploads.name
+  arn  = %s
+}
+"""
+MACHINE = """
+resource "aws_sfn_state_machine" "scan" {
+  name       = "scan"
+  role_arn   = aws_iam_role.worker.arn
+  definition = %s
+}
+"""
+LOOK = 'jsonencode({ States = { Scan = { Type = "Task", Resource = "arn:aws:states:::aws-sdk:rekognition:detectModerationLabels" } } })'
+RECEIVE = allow("sqs:ReceiveMessage", "aws_sqs_queue.scan.arn")
+AGAIN = """
+resource "aws_lambda_function" "again" {
+  function_name = "again"
+  role          = aws_iam_role.app.arn
+}
+resource "aws_lambda_event_source_mapping" "again" {
+  event_source_arn = aws_sqs_queue.missed.arn
+  function_name    = aws_lambda_function.again.arn
+}
+resource "aws_sqs_queue" "missed" { name = "missed" }
+resource "aws_sqs_queue" "read" {
+  name           = "read"
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.missed.arn, maxReceiveCount = 3 })
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(QUEUED + role("worker", "ecs-tasks.amazonaws.com", RECEIVE), Verdict.FAIL, id="a task receives"),
+        pytest.param(QUEUED + role("worker", "ecs-tasks.amazonaws.com"), Verdict.UNKNOWN, id="nobody who is known receives"),
+        pytest.param(
+            STARTED % "aws_ecs_cluster.c.arn" + 'resource "aws_ecs_cluster" "c" { name = "c" }', Verdict.FAIL, id="a task is started"
+        ),
+        pytest.param(STARTED % '"arn:aws:batch:eu-west-1:123456789012:job-queue/scan"', Verdict.UNKNOWN, id="a target elsewhere"),
+        pytest.param(STARTED % "aws_sfn_state_machine.scan.arn" + MACHINE % LOOK, Verdict.FAIL, id="a state machine looks"),
+        pytest.param(STARTED % "aws_sfn_state_machine.scan.arn" + MACHINE % "var.definition", Verdict.UNKNOWN, id="a definition elsewhere"),
+        pytest.param(STARTED % "aws_sqs_queue.read.arn" + AGAIN, Verdict.UNKNOWN, id="a shared role for what was missed"),
+    ],
+)
+def test_what_looks_at_uploads_need_be_no_function(tmp_path: Path, text: str, expected: Verdict):
+    """With a task or a state machine as the scanner nobody counted as told, and whoever answers requests read what it hadn't seen yet."""
+    reading = bucket("uploads", '"acme-uploads"') + role("app", "lambda.amazonaws.com", allow("s3:GetObject", objects("uploads")))
+    shown = textwrap.dedent(API) + textwrap.dedent(function("show", "GET /pictures", ("uploads",)))
+    assert verdict(read(tmp_path, reading + text + shown), "unscanned-not-readable") is expected
+
+
+def test_a_worker_with_the_readers_role_lends_it_the_right_to_read(tmp_path: Path):
+    """As with functions that share a role: the worker has to read what it looks at, so the right says nothing of who else has it."""
+    text = (
+        bucket("uploads", '"acme-uploads"')
+        + QUEUED
+        + role("app", "ecs-tasks.amazonaws.com", allow("s3:GetObject", objects("uploads")), RECEIVE)
+    )
+    shown = textwrap.dedent(API) + textwrap.dedent(function("show", "GET /pictures", ("uploads",)))
+    assert verdict(read(tmp_path, text + shown), "unscanned-not-readable") is Verdict.PASS
+
+
 @pytest.mark.parametrize(
     ("running", "enabled", "expected"),
     [("-1", "true", Verdict.PASS), ("0", "true", Verdict.FAIL), ("-1", "false", Verdict.FAIL), ("var.bound", "true", Verdict.UNKNOWN)],

@@ -705,6 +705,31 @@ def test_what_hears_of_some_uploads_is_part_of_the_pipeline(tmp_path: Path):
     assert of_template(tmp_path, "upload-anomaly-alarm", HEARD.format(json.dumps(pattern)) + alarm).verdict is Verdict.PASS
 
 
+def test_a_scanner_that_cdk_notifies_is_told_before_whoever_answers_requests(tmp_path: Path):
+    """CDK writes a bucket's notifications into a resource of its own: by that nobody was told, and the reader behind a link passed."""
+    trust = "AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: lambda.amazonaws.com}}]}"
+    may_read = "{Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: !Sub '${Uploads.Arn}/*'}]}"
+    resources = f"""\
+  Uploads: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-uploads}}}}
+  Notifications:
+    Type: Custom::S3BucketNotifications
+    Properties:
+      BucketName: !Ref Uploads
+      NotificationConfiguration: {{LambdaFunctionConfigurations: [{{Events: ['s3:ObjectCreated:*'], LambdaFunctionArn: !GetAtt Scan.Arn}}]}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      {trust}
+      Policies: [{{PolicyName: read, PolicyDocument: {may_read}}}]
+  Scan: {{Type: AWS::Lambda::Function, Properties: {{Role: 'arn:aws:iam::123456789012:role/scan'}}}}
+  Show: {{Type: AWS::Lambda::Function, Properties: {{Role: !GetAtt Role.Arn}}}}
+  Link: {{Type: AWS::Lambda::Url, Properties: {{TargetFunctionArn: !GetAtt Show.Arn, AuthType: NONE}}}}
+"""
+    found = of_template(tmp_path, "unscanned-not-readable", resources)
+    assert found.verdict is Verdict.FAIL
+    assert "Show, which answers its function URL, may read objects" in found.message
+
+
 SAM_SCANNER = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:

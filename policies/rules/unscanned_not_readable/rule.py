@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
-from averment.policies.rules.scanning import browsers_unclear, direct_writers, hearing, perhaps
+from averment.policies.rules.scanning import Worker, browsers_unclear, direct_writers, hearing, perhaps, workers
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     READS,
@@ -294,22 +294,23 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
     """Functions behind an API that read objects although others are told of new ones.
 
     Where nobody else is told, a function that reads what it was sent may be the scanner itself. One that shares the role of a function that
-    is told, and runs, has the right to read because that one needs it.
+    is told, and runs, or of another worker, has the right to read because that one needs it.
     """
     behind = functions_behind_doors(context.graph)
     told = hearing(bucket, context) if behind else {}
+    others = workers(bucket, context) if behind else []
     unread = next((name for name in (EVENT_RULE, MAPPING, SUBSCRIPTION) if name in context.unread), None)
     doubt: Truth = Unknown(f"{unread} could not be read: {context.unread[unread]}") if unread is not None else False
-    for function in context.graph.of_type(FUNCTION) if told or doubt is not False else ():
+    for function in context.graph.of_type(FUNCTION) if told or others or doubt is not False else ():
         own = told.get(function.address, False)
-        alone = doubt is False and not told.keys() - {function.address}
+        alone = doubt is False and not told.keys() - {function.address} and not others
         if function.address not in behind or own is True or alone:
             continue
         role = role_of(function, context.graph)
         found = grant_of(role, ACTION, bucket, context.graph, function) if role is not None else None
         if role is None or found is None or _allows_clean_only(found[1], context):
             continue
-        scanner = any_of((own, *_scanners_of(role, told, context.graph), doubt))
+        scanner = any_of((own, *_scanners_of(role, told, context.graph), *_working(role, function, told, others), doubt))
         if scanner is not True:
             deaf = ", isn't told of new objects" if function.address in told and scanner is False else ""
             who = f"{function.address}, which answers {behind[function.address][0].label}{deaf},"
@@ -322,6 +323,14 @@ def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Ite
         function = graph.at(address, FUNCTION)
         if function is not None and role_of(function, graph) is role:
             yield all_of((reached, runs(function)))
+
+
+def _working(role: Resource, function: Resource, told: Mapping[str, Truth], others: Sequence[Worker]) -> Iterator[Truth]:
+    """Whether each worker that has ``role`` is told; why it isn't known whether anybody is, where nobody else is for sure."""
+    yield from (worker.told for worker in others if role.address in worker.roles)
+    sure = (reached for address, reached in told.items() if address != function.address)
+    if others and True not in (*sure, *(worker.told for worker in others)):
+        yield any_of(worker.told for worker in others)
 
 
 def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
