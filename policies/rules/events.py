@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared, whoever
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
+from averment.policies.rules.trails import TRAIL as ON_TRAILS
+from averment.policies.rules.trails import WRITES, recorded
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -20,6 +22,9 @@ _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "
 _CREATED = "s3:ObjectCreated:"
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
 """The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message structure".)"""
+
+_CALLS = {"PutObject": "Put", "CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload"}
+"""The calls by which an object comes, as CloudTrail names them, in the words of ``CREATIONS``."""
 
 _ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-ip-address"})
 """Those of them that CloudTrail's records don't have."""
@@ -90,16 +95,50 @@ def event_pattern(rule: Resource) -> Any:
 
 
 def takes_in(rule: Resource, bucket: Resource, *, some: bool = False) -> Truth:
-    """Whether the rule's pattern matches "Object Created" events of ``bucket`` (or CloudTrail's record of PutObject).
+    """Whether the rule's pattern matches "Object Created" events of ``bucket``, or CloudTrail's records of new objects in it.
 
     A pattern on some ways only in which an object comes is a doubt, unless ``some`` of them are enough.
     """
+    return any_of(_ways(rule, bucket, some))
+
+
+def reaches(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = False) -> Truth:
+    """Whether what the rule's pattern takes in is sent: by the bucket, whose EventBridge is on, or by a trail that records its objects."""
+    by_event, by_trail = _ways(rule, bucket, some)
+    on = eventbridge_on(bucket, graph)
+    doubt = Unknown(f"whether EventBridge is on could not be resolved: {on.reason}") if isinstance(on, Unknown) else on
+    sent: list[Truth] = [all_of((by_event, doubt))]
+    if by_trail is not False:
+        sent.append(all_of((by_trail, _on_trail(rule, bucket, graph))))
+    return any_of(sent)
+
+
+def waits_for_trail(rule: Resource, bucket: Resource) -> bool:
+    """Whether the rule takes in CloudTrail's records of new objects in ``bucket``."""
+    return _ways(rule, bucket, some=True)[1] is True
+
+
+def trails_matter(bucket: Resource, graph: Graph) -> bool:
+    """Whether it hangs on CloudTrail who hears of new objects in ``bucket``."""
+    return any(waits_for_trail(rule, bucket) for rule in s3_rules(graph))
+
+
+def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
+    if bucket.dialect is not Dialect.CONFIG and next(graph.of_type(ON_TRAILS), None) is None:
+        return Unknown(f"{rule.address} waits for CloudTrail's records of it, and no trail is part of what was read")
+    return recorded(bucket, WRITES, graph, ON_TRAILS)
+
+
+def _ways(rule: Resource, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
+    """Whether the rule takes in what S3 tells of new objects in ``bucket``, and what CloudTrail does."""
     pattern = event_pattern(rule)
     if isinstance(pattern, Unknown):
-        return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}")
+        return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}"), False
     if not isinstance(pattern, Mapping):
-        return False
-    return all_of((any_of(_takes(alternative, bucket, some) for alternative in _alternatives(pattern)), _default_bus(rule)))
+        return False, False
+    bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, some) for alternative in _alternatives(pattern)]
+    by_event, by_trail = (all_of((any_of(way[index] for way in alternatives), bus)) for index in (0, 1))
+    return by_event, by_trail
 
 
 def _alternatives(pattern: Mapping[str, Any]) -> list[Any]:
@@ -124,39 +163,41 @@ def _either(part: Mapping[str, Any]) -> list[Any]:
     return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in _list(options)]
 
 
-def _takes(pattern: Any, bucket: Resource, some: bool) -> Truth:
-    """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3 or from CloudTrail."""
+def _takes(pattern: Any, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
+    """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3, and as they come from CloudTrail."""
     if isinstance(pattern, Unknown):
-        return pattern
+        return pattern, False
     detail = pattern.get("detail")
     if isinstance(detail, Unknown):
-        return detail
+        return detail, False
     inner: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
-    kind = pattern.get("detail-type")
+    kind, source = pattern.get("detail-type"), _matches(pattern.get("source"), "aws.s3")
     by_event = all_of(
         (
+            source,
             _matches(kind, "Object Created"),
             _names_bucket(_child(inner.get("bucket"), "name"), bucket),
             _names_bucket(_buckets_of(pattern.get("resources")), bucket),
             _OF_EVENTS.issuperset(inner),
-            _every_kind(inner.get("reason"), some),
+            _every_kind(inner.get("reason"), REASONS, some),
             *(() if some else _every_object(inner)),
         )
     )
     by_trail = all_of(
         (
+            source,
             kind is not None and _matches(kind, TRAIL),
             _ONLY_OF_EVENTS.isdisjoint(inner),
-            _matches(inner.get("eventName"), "PutObject"),
+            _every_kind(inner.get("eventName"), _CALLS, some),
             _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
         )
     )
-    return all_of((_matches(pattern.get("source"), "aws.s3"), any_of((by_event, by_trail))))
+    return by_event, by_trail
 
 
-def _every_kind(reasons: Any, enough: bool) -> Truth:
-    """Whether a pattern on the ``reason`` takes in every way in which an object comes; some only are a doubt, unless they are ``enough``."""
-    taken = {kind: _matches(reasons, reason) for reason, kind in REASONS.items()}
+def _every_kind(asked: Any, kinds: Mapping[str, str], enough: bool) -> Truth:
+    """Whether a pattern takes in every way in which an object comes (``kinds``); some only are a doubt, unless they are ``enough``."""
+    taken = {kind: _matches(asked, word) for word, kind in kinds.items()}
     whole, part = all_of(taken.values()), any_of(taken.values())
     if enough or part is not True:
         return part

@@ -37,6 +37,7 @@ from averment.policies.rules.events import (
     eventbridge_on,
     notifications_unknown,
     notified,
+    reaches,
     s3_rules,
     takes_in,
     targets,
@@ -63,12 +64,10 @@ def scanned(bucket: Resource, context: Context) -> Truth:
     direct = any_of(listener.exists for listener in direct_listeners(bucket, context.graph))
     if direct is True:
         return True
-    on = eventbridge_on(bucket, context.graph)
     rules = [
-        all_of((on, takes_in(rule, bucket), enabled(rule), targets(rule, context.graph)))
-        for rule in (s3_rules(context.graph) if on is not False else ())
+        all_of((reaches(rule, bucket, context.graph), enabled(rule), targets(rule, context.graph))) for rule in s3_rules(context.graph)
     ]
-    if on is True and not rules:
+    if eventbridge_on(bucket, context.graph) is True and not rules:
         rules.append(Unknown("its events go to EventBridge, but no rule on them is part of what was read"))
     doubt = notifications_unknown(bucket)
     return any_of((direct, *rules, doubt if doubt is not None else False))
@@ -153,7 +152,7 @@ def _heard(bucket: Resource, context: Context) -> tuple[dict[str, tuple[Resource
     todo: list[tuple[object, Truth]] = [(target, True) for target in notified(bucket, graph)]
     for rule in s3_rules(graph):
         if takes_in(rule, bucket, some=True) is True:
-            on = all_of((enabled(rule), eventbridge_on(bucket, graph)))
+            on = all_of((enabled(rule), reaches(rule, bucket, graph, some=True)))
             found[rule.address] = (rule, on)
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]
             todo.extend((entry.get("Arn"), on) for entry in entries)

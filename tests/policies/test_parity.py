@@ -253,6 +253,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "media_access_logged/trail_of_the_bucket.pass",
         "media_access_logged/trail_of_writes.fail",
         "media_access_logged/trail_switched_off.fail",
+        "media_bucket_events_scanned/trail_of_uploads.pass",
+        "media_bucket_events_scanned/trail_without_uploads.fail",
     ),
 }
 DIFFERENCES = {name: f"AWS Config doesn't record {reason}" for reason, names in _REASONS.items() for name in names}

@@ -855,6 +855,10 @@ DEAD = "DeadLetterConfig: {Arn: 'arn:aws:sqs:eu-west-1:123456789012:dead'}"
 TELLS = f"EventPattern: {{source: [aws.s3], detail-type: [Object Created]}}, Targets: [{{Id: it, Arn: !GetAtt Queue.Arn, {DEAD}}}]"
 BY_RULE = ("{EventBridgeConfiguration: {}}", f"  Rule: {{Type: AWS::Events::Rule, Properties: {{{TELLS}}}}}\n")
 BY_TRAIL = (BY_RULE[0], BY_RULE[1].replace("Object Created", "AWS API Call via CloudTrail"))
+OF_WRITES = "{ReadWriteType: WriteOnly, DataResources: [{Type: 'AWS::S3::Object', Values: [!Sub '${Uploads.Arn}/']}]}"
+TRAIL_OF_WRITES = (
+    f"  Trail: {{Type: AWS::CloudTrail::Trail, Properties: {{IsLogging: true, S3BucketName: logs, EventSelectors: [{OF_WRITES}]}}}}\n"
+)
 
 
 def by_topic(delivered: str) -> tuple[str, str]:
@@ -884,6 +888,29 @@ def test_a_filter_is_held_against_what_comes_that_way(tmp_path: Path, route: tup
     events = f"{{New: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn, {criteria}}}}}}}"
     text = SAM_SCANNER.format(told=route[0], events=events) + route[1]
     assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("names", "trails", "verdict", "message"),
+    [
+        ("", TRAIL_OF_WRITES, Verdict.PASS, ""),
+        ("detail: {eventName: [PutObject, CopyObject, CompleteMultipartUpload]}, ", TRAIL_OF_WRITES, Verdict.PASS, ""),
+        ("detail: {eventName: [PutObject]}, ", TRAIL_OF_WRITES, Verdict.UNKNOWN, "objects that come by Put alone"),
+        ("", TRAIL_OF_WRITES.replace("WriteOnly", "ReadOnly"), Verdict.FAIL, "no trail records those of this bucket"),
+        ("", TRAIL_OF_WRITES.replace("IsLogging: true", "IsLogging: false"), Verdict.FAIL, "no trail records those of this bucket"),
+        ("", "", Verdict.UNKNOWN, "no trail is part of what was read"),
+    ],
+)
+@pytest.mark.parametrize("bridge", ["{}", "{EventBridgeConfiguration: {}}"])
+def test_a_rule_on_records_of_cloudtrail_hangs_on_a_trail(
+    tmp_path: Path, bridge: str, names: str, trails: str, verdict: Verdict, message: str
+):
+    """EventBridge of the bucket sends no such record: on, a rule that hears of nothing passed; off, one that hears of everything failed."""
+    route = BY_TRAIL[1].replace("EventPattern: {", f"EventPattern: {{{names}")
+    events = "{New: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}}"
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=bridge, events=events) + route + trails)
+    assert found.verdict is verdict
+    assert message in found.message
 
 
 @pytest.mark.parametrize(

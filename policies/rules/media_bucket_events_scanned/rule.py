@@ -16,9 +16,12 @@ from averment.policies.rules.events import (
     eventbridge_on,
     idle_target,
     notifications_unknown,
+    reaches,
     s3_rules,
     takes_in,
     targets,
+    trails_matter,
+    waits_for_trail,
 )
 from averment.policies.rules.filters import CREATIONS
 from averment.policies.rules.judge import fix_for, short_name
@@ -26,6 +29,7 @@ from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.scanning import direct_writers, is_sink, of_uploads, upload_role
 from averment.policies.rules.takers import TAKERS, Idle
+from averment.policies.rules.trails import TRAIL, WRITES, recorded
 
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
@@ -66,6 +70,11 @@ _COMMAND_RULE = (
     ' \'{"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["@"]}}}\''
 )
 _RULE = (_TERRAFORM_RULE, _CLOUDFORMATION_RULE, _COMMAND_RULE)
+_NOT_SENT = (
+    "its events are sent by nobody: EventBridge is off for this bucket",
+    (EVENTBRIDGE_BLOCK, _CLOUDFORMATION_SWITCH, _COMMAND_SWITCH),
+)
+_NO_TRAIL = ("it waits for CloudTrail's records of new objects, and no trail records those of this bucket", _RULE)
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -103,7 +112,7 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
             Unknown(f"its notifications are on s3:ObjectCreated:{some} alone, and whether objects come by {others} can't be told")
         )
     on = eventbridge_on(bucket, context.graph)
-    if on is False:
+    if on is False and not _may_wait_for_trail(bucket, context):
         if doubts:
             return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
         if stopped is not None:
@@ -113,7 +122,14 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
         awaited = any(takes_in(rule, bucket) is True for rule in s3_rules(context.graph))  # else the switch alone would mend nothing
         return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
-    return _through_eventbridge(bucket, why, on, doubts, context)
+    return _through_eventbridge(bucket, why, doubts, context)
+
+
+def _may_wait_for_trail(bucket: Resource, context: Context) -> bool:
+    """Whether a rule waits for CloudTrail's records of new objects; where rules couldn't be read, whether there may be any such record."""
+    if EVENT_RULE in context.unread and (TRAIL in context.unread or recorded(bucket, WRITES, context.graph, TRAIL) is not False):
+        return True
+    return trails_matter(bucket, context.graph)
 
 
 def _only_called_quarantine(bucket: Resource, why: str, context: Context) -> bool:
@@ -121,12 +137,13 @@ def _only_called_quarantine(bucket: Resource, why: str, context: Context) -> boo
     return context.scope.guesses and "quarantine" in why and next(direct_writers(bucket, context), None) is None
 
 
-def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts: list[Unknown], context: Context) -> Outcome:
+def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], context: Context) -> Outcome:
     where = bucket.where("NotificationConfiguration")
     missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
         steps = (
             (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
+            (reaches(rule, bucket, context.graph), *(_NO_TRAIL if waits_for_trail(rule, bucket) else _NOT_SENT)),
             (enabled(rule), "it is disabled", _ENABLE),
             (targets(rule, context.graph), "it has no target", _TARGET),
             (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),
@@ -139,11 +156,11 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
             missed.append((f"{rule.address}: {broken[0]}", texts, (rule_enabled(rule),) if broken[1] == _ENABLE else ()))
             continue
         unclear = next((value for value, *_ in steps if isinstance(value, Unknown)), None)
-        if unclear is None and on is True:
+        if unclear is None:
             return PASS
-        doubts.append(unclear if unclear is not None else Unknown("whether EventBridge is on could not be resolved"))
-    if EVENT_RULE in context.unread:
-        doubts.append(Unknown(f"{EVENT_RULE} could not be read: {context.unread[EVENT_RULE]}"))
+        doubts.append(unclear)
+    wanted = (EVENT_RULE, TRAIL) if trails_matter(bucket, context.graph) else (EVENT_RULE,)
+    doubts += [Unknown(f"{name} could not be read: {context.unread[name]}") for name in wanted if name in context.unread]
     if doubts:
         return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=where)
     if not missed and bucket.dialect is not Dialect.CONFIG:
@@ -175,6 +192,7 @@ RULE = Rule(
         BUCKET,
         "AWS::S3::BucketPolicy",
         EVENT_RULE,
+        TRAIL,
         INVOKE_CONFIG,
         *TAKERS,
         *DOOR_NEIGHBOURS,

@@ -22,7 +22,7 @@ from averment.policies.iam.principals import Principal, Who, classify, principal
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
-from averment.policies.rules.events import EVENT_RULE
+from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
@@ -40,6 +40,7 @@ from averment.policies.rules.storage import (
     same_bucket,
 )
 from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, TAKERS, runs
+from averment.policies.rules.trails import TRAIL
 
 ACTION = "s3:GetObject"
 _TAG = "s3:existingobjecttag/"
@@ -299,7 +300,8 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
     behind = functions_behind_doors(context.graph)
     told = hearing(bucket, context) if behind else {}
     others = workers(bucket, context) if behind else []
-    unread = next((name for name in (EVENT_RULE, MAPPING, SUBSCRIPTION) if name in context.unread), None)
+    trails = (TRAIL,) if trails_matter(bucket, context.graph) else ()
+    unread = next((name for name in (EVENT_RULE, MAPPING, SUBSCRIPTION, *trails) if name in context.unread), None)
     doubt: Truth = Unknown(f"{unread} could not be read: {context.unread[unread]}") if unread is not None else False
     for function in context.graph.of_type(FUNCTION) if told or others or doubt is not False else ():
         own = told.get(function.address, False)
@@ -367,5 +369,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *TAKERS, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, TRAIL, *TAKERS, *DOOR_NEIGHBOURS),
 )

@@ -12,12 +12,13 @@ from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules import provenance_gate
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
-from averment.policies.rules.events import EVENT_RULE
+from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.scanning import browsers_unclear, direct_writers, is_sink, perhaps, scanned
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
 from averment.policies.rules.takers import TAKERS
+from averment.policies.rules.trails import TRAIL
 
 ACTION = "s3:PutObject"
 _INVENTED = "s3:x-amz-meta-"
@@ -46,7 +47,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 
 def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
-    verdict = any_of((_demanded(bucket, context), scanned(bucket, context), _unread(context)))
+    verdict = any_of((_demanded(bucket, context), scanned(bucket, context), _unread(bucket, context)))
     if verdict is True:
         return PASS
     if isinstance(verdict, Unknown):
@@ -58,8 +59,9 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
     )
 
 
-def _unread(context: Context) -> Truth:
-    missing = (name for name in (BUCKET_POLICY, EVENT_RULE) if name in context.unread)
+def _unread(bucket: Resource, context: Context) -> Truth:
+    trails = (TRAIL,) if trails_matter(bucket, context.graph) else ()
+    missing = (name for name in (BUCKET_POLICY, EVENT_RULE, *trails) if name in context.unread)
     return next((Unknown(f"{name} could not be read: {context.unread[name]}") for name in missing), False)
 
 
@@ -108,6 +110,7 @@ RULE = Rule(
         *POINTS,
         BUCKET_POLICY,
         EVENT_RULE,
+        TRAIL,
         *TAKERS,
         *DOOR_NEIGHBOURS,
     ),
