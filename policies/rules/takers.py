@@ -181,8 +181,7 @@ def _readers(queue: Resource, graph: Graph, seen: frozenset[str], messages: Sequ
 def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each subscriber of ``topic``."""
     for entry in listed(topic.get("Subscription")):
-        inner = _handed_on(None, topic, messages)
-        yield _idle(found_at(entry.get("Endpoint"), graph), graph, seen, inner) if isinstance(entry, Mapping) else None
+        yield _subscribed(entry.get("Endpoint"), topic, None, graph, seen, messages) if isinstance(entry, Mapping) else None
     for subscription in _by_source(graph).get(topic.address, ()):
         let_through = lets_through(subscription, graph, messages)
         if let_through is False:
@@ -192,14 +191,25 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: 
             yield let_through
         else:
             raw = subscription.get("RawMessageDelivery")
-            yield _idle(found_at(subscription.get("Endpoint"), graph), graph, seen, _handed_on(raw, subscription, messages))
+            yield _subscribed(subscription.get("Endpoint"), subscription, raw, graph, seen, messages)
 
 
-def _handed_on(raw: Any, by: Resource, messages: Sequence[Message]) -> Sequence[Message]:
-    """What a queue is sent of ``messages`` to a topic: them where they are delivered ``raw``, or the topic's envelope. AWS Config doesn't say which."""
+def _subscribed(
+    endpoint: Any, by: Resource, raw: Any, graph: Graph, seen: frozenset[str], messages: Sequence[Message]
+) -> Idle | Unknown | None:
+    """How it stands with one subscriber, which is sent ``messages`` as they are (``raw``) or in the topic's envelope.
+
+    Where it isn't known which, it is what holds either way: a filter that lets one of them through need never see it.
+    """
+    plain, enveloped = (_idle(found_at(endpoint, graph), graph, seen, sent) for sent in (messages, (IN_ENVELOPE,)))
     if raw in (True, "true"):
-        return messages
-    return (IN_ENVELOPE,) if raw in (None, False, "false") and by.dialect is not Dialect.CONFIG else (*messages, IN_ENVELOPE)
+        return plain
+    if raw in (False, "false") or (raw is None and by.dialect is not Dialect.CONFIG):
+        return enveloped
+    for stopped, other, when in ((plain, enveloped, "does"), (enveloped, plain, "does not")):
+        if isinstance(stopped, Idle) and not isinstance(other, Idle):
+            return Unknown(f"whether {by.address} delivers raw isn't known; if it {when}, {stopped.why}")
+    return plain if plain is not None else enveloped
 
 
 @per_graph

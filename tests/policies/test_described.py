@@ -80,7 +80,7 @@ def _subscription(asked: str) -> Mapping[str, Any]:
     """What SNS says of one subscription of this account: one was taken back meanwhile."""
     if asked != arn("sns", "on-call:1"):
         raise ClientError({"Error": {"Code": "NotFound", "Message": "Subscription does not exist"}}, "GetSubscriptionAttributes")
-    return {"Attributes": {"FilterPolicy": '{"kind": ["media"]}', "FilterPolicyScope": "MessageAttributes"}}
+    return {"Attributes": {"FilterPolicy": '{"kind": ["media"]}', "FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": "true"}}
 
 
 def _controls(signing: Mapping[str, str]) -> Mapping[str, Any]:
@@ -524,7 +524,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("ObjectLambdaAccessPoint",): "thumbnails",
         ("PolicyDocument", "Statement", 0, "Effect"): "Allow",
     },
-    "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example", ("FilterPolicy",): '{"kind": ["media"]}'},
+    "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example", ("FilterPolicy",): '{"kind": ["media"]}', ("RawMessageDelivery",): True},
     "AWS::SageMaker::Endpoint": {("EndpointConfigName",): "detector-v3"},
     "AWS::SageMaker::EndpointConfig": {("ProductionVariants", 0, "InstanceType"): "ml.m5.xlarge"},
     "AWS::SageMaker::InferenceComponent": {("EndpointName",): "detector"},

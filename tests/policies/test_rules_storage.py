@@ -879,7 +879,9 @@ def by_topic(delivered: str) -> tuple[str, str]:
         (by_topic(""), '{"Message": [{"exists": true}]}', Verdict.PASS),
         (by_topic(""), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.FAIL),
         (by_topic(", RawMessageDelivery: true"), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.PASS),
-        (by_topic(", RawMessageDelivery: !ImportValue raw"), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.PASS),
+        (by_topic(", RawMessageDelivery: !ImportValue raw"), '{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}', Verdict.UNKNOWN),
+        (by_topic(", RawMessageDelivery: !ImportValue raw"), '{"Message": [{"exists": true}]}', Verdict.UNKNOWN),
+        (by_topic(", RawMessageDelivery: !ImportValue raw"), '{"Other": ["x"]}', Verdict.FAIL),
     ],
 )
 def test_a_filter_is_held_against_what_comes_that_way(tmp_path: Path, route: tuple[str, str], pattern: str, verdict: Verdict):

@@ -94,5 +94,5 @@ def subscriptions(ask: Ask) -> Iterator[Item]:
             told = answer_or_none(ask.client("sns").get_subscription_attributes, "NotFound", SubscriptionArn=arn)
             if told is None:  # it was taken back since it was listed
                 continue
-            configuration |= {key: told["Attributes"].get(key) for key in ("FilterPolicy", "FilterPolicyScope")}
+            configuration |= {key: told["Attributes"].get(key) for key in ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery")}
         yield ask.item("AWS::SNS::Subscription", arn, arn, configuration)
