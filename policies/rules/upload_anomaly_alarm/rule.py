@@ -21,6 +21,7 @@ from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.recipients import reached
 from averment.policies.rules.scanning import is_sink, of_uploads, pipeline
 from averment.policies.rules.storage import listed, same_bucket, setting
+from averment.policies.rules.trails import TRAIL
 
 _STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
 """Metrics that S3 sends once a day by itself; all others of ``AWS/S3`` need a metrics configuration."""
@@ -240,5 +241,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, BUCKET, *_WATCHED, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET, TRAIL, *_WATCHED, *DOOR_NEIGHBOURS),
 )
