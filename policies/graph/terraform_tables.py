@@ -148,6 +148,20 @@ SHAPES: dict[str, Shape] = {
             "filter_criteria": block("FilterCriteria", {"filter": blocks("Filters", {"pattern": to("Pattern")})}),
         },
     ),
+    "aws_pipes_pipe": Shape(
+        "AWS::Pipes::Pipe",
+        {
+            "source": to("Source"),
+            "target": to("Target"),
+            "enrichment": to("Enrichment"),
+            "desired_state": to("DesiredState"),
+            "role_arn": to("RoleArn"),
+            "source_parameters": block(
+                "SourceParameters",
+                {"filter_criteria": block("FilterCriteria", {"filter": blocks("Filters", {"pattern": to("Pattern")})})},
+            ),
+        },
+    ),
     "aws_lambda_function_url": Shape("AWS::Lambda::Url", {"function_name": to("TargetFunctionArn"), "authorization_type": to("AuthType")}),
     "aws_lambda_alias": Shape("AWS::Lambda::Alias", {}),
     "aws_sqs_queue": Shape(

@@ -44,7 +44,19 @@ from averment.policies.rules.events import (
 )
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
-from averment.policies.rules.takers import MACHINE, MAPPING, QUEUE, SUBSCRIPTION, TOPIC, lets_through, polled_by, reads
+from averment.policies.rules.takers import (
+    MACHINE,
+    MAPPING,
+    PIPE,
+    QUEUE,
+    SUBSCRIPTION,
+    TOPIC,
+    lets_through,
+    polled_by,
+    reads,
+    source_of,
+    target_of,
+)
 
 _NAMES = {QUEUE: "QueueName", TOPIC: "TopicName", MACHINE: "StateMachineName"}
 _DEFINING = ("Definition", "DefinitionString", "DefinitionSubstitutions")
@@ -216,10 +228,12 @@ def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
         topic = _at(subscription.get("TopicArn"), graph)
         if topic is not None:
             found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription, graph)))
-    for mapping in graph.of_type(MAPPING):
-        queue = _at(mapping.get("EventSourceArn"), graph)
+    for link in graph.of_type(MAPPING, PIPE):
+        queue = _at(source_of(link), graph)
         if queue is not None:
-            found.setdefault(queue.address, []).append((mapping.get("FunctionName"), reads(mapping, graph)))
+            on = reads(link, graph)
+            onward = [target_of(link)] + ([link.get("Enrichment")] if link.type == PIPE and link.get("Enrichment") else [])
+            found.setdefault(queue.address, []).extend((value, on) for value in onward)
     return found
 
 

@@ -17,11 +17,14 @@ from averment.policies.rules.storage import listed
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
 MAPPING, SUBSCRIPTION = "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"
 MACHINE = "AWS::StepFunctions::StateMachine"
-TAKERS = (QUEUE, TOPIC, MAPPING, SUBSCRIPTION, MACHINE)
+PIPE = "AWS::Pipes::Pipe"
+TAKERS = (QUEUE, TOPIC, MAPPING, PIPE, SUBSCRIPTION, MACHINE)
 """What a rule names as neighbours, besides functions, that asks whether somebody takes up what is told."""
 
 NAME_KEYS = {FUNCTION: "FunctionName", QUEUE: "QueueName", TOPIC: "TopicName"}
 _HOLDING = (HOLDER_TYPES[0], *ATTACHED_TYPES)
+_CALLED_BY = ("lambda.amazonaws.com", "pipes.amazonaws.com")
+"""Services that receive from a queue with the role of a function or of a pipe, where a mapping or the pipe tells them to."""
 _OF_FUNCTION = 7
 """Parts of a function's ARN; an eighth is an alias or a version."""
 
@@ -31,6 +34,7 @@ _RUN = (
     "aws lambda delete-function-concurrency --function-name @",
 )
 _READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
+_START = ('# in @\ndesired_state = "RUNNING"', "# in @\nDesiredState: RUNNING", "aws pipes start-pipe --name @")
 _CRITERIA = (
     "# take filter_criteria out of @: nothing that comes there about a new object is like that",
     "# take FilterCriteria out of @: nothing that comes there about a new object is like that",
@@ -90,17 +94,27 @@ def runs(function: Resource) -> Truth:
     return takes(_stopped(function))
 
 
-def reads(mapping: Resource, graph: Graph, messages: Sequence[Message] = MESSAGES) -> Truth:
-    """Whether an event source mapping hands on what its source holds: any of ``messages``, as far as it is known how they come."""
-    on = mapping.get("Enabled")
+def reads(link: Resource, graph: Graph, messages: Sequence[Message] = MESSAGES) -> Truth:
+    """Whether an event source mapping or a pipe hands on what its source holds: any of ``messages``, as far as it is known how they come."""
+    on, name = (link.get("DesiredState"), "is to run") if link.type == PIPE else (link.get("Enabled"), "is enabled")
     if isinstance(on, Unknown):
-        return Unknown(f"whether {mapping.address} is enabled could not be resolved: {on.reason}")
-    let_by = let_by_criteria(mapping.get("FilterCriteria"), messages)
-    if let_by is False and (source := _source(mapping.get("EventSourceArn"), QUEUE, graph)) is not None:
+        return Unknown(f"whether {link.address} {name} could not be resolved: {on.reason}")
+    let_by = let_by_criteria(link.get("SourceParameters", "FilterCriteria") if link.type == PIPE else link.get("FilterCriteria"), messages)
+    if let_by is False and (source := _source(source_of(link), QUEUE, graph)) is not None:
         let_by = _rewritten(graph).get(source.address, False)
     if isinstance(let_by, Unknown):
-        let_by = Unknown(f"whether the filters of {mapping.address} let events of S3 through: {let_by.reason}")
-    return all_of((on is not False, let_by))
+        let_by = Unknown(f"whether the filters of {link.address} let events of S3 through: {let_by.reason}")
+    return all_of((on not in (False, "STOPPED"), let_by))
+
+
+def source_of(link: Resource) -> Any:
+    """Where an event source mapping or a pipe takes from."""
+    return link.get("Source" if link.type == PIPE else "EventSourceArn")
+
+
+def target_of(link: Resource) -> Any:
+    """Where an event source mapping or a pipe hands on to."""
+    return link.get("Target" if link.type == PIPE else "FunctionName")
 
 
 def lets_through(subscription: Resource, graph: Graph, messages: Sequence[Message] = MESSAGES) -> Truth:
@@ -116,7 +130,7 @@ def lets_through(subscription: Resource, graph: Graph, messages: Sequence[Messag
 
 @per_graph
 def _rewritten(graph: Graph) -> dict[str, Unknown]:
-    """The queues and topics that a rule of EventBridge tells something of its own making, by address."""
+    """The queues and topics that a rule of EventBridge or a pipe tells something of its own making, by address."""
     found: dict[str, Unknown] = {}
     for rule in graph.of_type("AWS::Events::Rule"):
         for entry in listed(rule.get("Targets")):
@@ -124,6 +138,10 @@ def _rewritten(graph: Graph) -> dict[str, Unknown]:
             target = found_at(entry.get("Arn"), graph) if changes else None
             if target is not None:
                 found[target.address] = Unknown(f"{rule.address} tells {target.address} something of its own making")
+    for pipe in graph.of_type(PIPE):
+        target = found_at(pipe.get("Target"), graph)
+        if target is not None:
+            found[target.address] = Unknown(f"{pipe.address} tells {target.address} something of its own making")
     return found
 
 
@@ -165,17 +183,18 @@ def _least(takers: Iterator[Idle | Unknown | None], otherwise: Callable[[], Unkn
 
 
 def _readers(queue: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
-    """How it stands with each function that Lambda reads ``queue`` for."""
-    for mapping in _by_source(graph).get(queue.address, ()):
-        on = reads(mapping, graph, messages)
+    """How it stands with what each event source mapping and each pipe reads ``queue`` for."""
+    for link in _by_source(graph).get(queue.address, ()):
+        on = reads(link, graph, messages)
         if on is False:
-            off = mapping.get("Enabled") is False
-            why = "is disabled" if off else "has filters that let no event of S3 through"
-            yield Idle(f"{mapping.address}, by which {queue.address} is read, {why}", _named_in(_READ if off else _CRITERIA, mapping))
+            off = link.get("Enabled") is False or link.get("DesiredState") == "STOPPED"
+            why = ("is stopped" if link.type == PIPE else "is disabled") if off else "has filters that let no event of S3 through"
+            mend = (_START if link.type == PIPE else _READ) if off else _CRITERIA
+            yield Idle(f"{link.address}, by which {queue.address} is read, {why}", _named_in(mend, link))
         elif isinstance(on, Unknown):
             yield on
         else:
-            yield _idle(found_at(mapping.get("FunctionName"), graph), graph, seen, messages)
+            yield _idle(found_at(target_of(link), graph), graph, seen, messages)
 
 
 def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
@@ -216,7 +235,7 @@ def _subscribed(
 def _by_source(graph: Graph) -> dict[str, list[Resource]]:
     """What reads each queue and subscribes to each topic, by the address of that."""
     found: dict[str, list[Resource]] = {}
-    for kind, key, source in ((MAPPING, "EventSourceArn", QUEUE), (SUBSCRIPTION, "TopicArn", TOPIC)):
+    for kind, key, source in ((MAPPING, "EventSourceArn", QUEUE), (PIPE, "Source", QUEUE), (SUBSCRIPTION, "TopicArn", TOPIC)):
         for link in graph.of_type(kind):
             resource = _source(link.get(key), source, graph)
             if resource is not None:
@@ -228,13 +247,13 @@ def _by_source(graph: Graph) -> dict[str, list[Resource]]:
 def polled_by(graph: Graph) -> dict[str, frozenset[str]]:
     """The queues, by address, from which a policy lets somebody receive that names them, and whom (by address; nobody who is known: empty).
 
-    That is a worker of which nothing else tells. A function isn't one by its role alone: it is Lambda that receives for it, and an event
-    source mapping tells it to.
+    That is a worker of which nothing else tells. A function or a pipe isn't one by its role alone: Lambda receives for the one, and an event
+    source mapping tells it to; the other may be stopped.
     """
     found: dict[str, frozenset[str]] = {}
     for resource in graph.of_type(*_HOLDING):
         for carrier in carriers_of(resource, graph):
-            if carrier.holders and all(_only_lambdas(holder) for holder in carrier.holders):
+            if carrier.holders and all(_only_called(holder) for holder in carrier.holders):
                 continue
             holders = frozenset(holder.address for holder in carrier.holders if isinstance(holder, Resource))
             for statement in carrier.document.of_effect("Allow"):
@@ -244,13 +263,13 @@ def polled_by(graph: Graph) -> dict[str, frozenset[str]]:
     return found
 
 
-def _only_lambdas(holder: Resource | Unknown) -> bool:
-    """Whether nobody but Lambda's functions can have the role ``holder``."""
+def _only_called(holder: Resource | Unknown) -> bool:
+    """Whether nobody but functions and pipes can have the role ``holder``."""
     if isinstance(holder, Unknown) or holder.type != HOLDER_TYPES[0]:
         return False
     document = trust(holder)
     named = [value for statement in document.of_effect("Allow") for _, value in statement.principals or (("", None),)]
-    return bool(named) and not list(document.unknown) and all(value == "lambda.amazonaws.com" for value in named)
+    return bool(named) and not list(document.unknown) and all(value in _CALLED_BY for value in named)
 
 
 def _source(value: Any, kind: str, graph: Graph) -> Resource | None:

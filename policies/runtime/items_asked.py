@@ -193,6 +193,7 @@ MAKERS: Mapping[str, Callable[[Place, Resource], Iterator[Item]]] = {
     "AWS::Lambda::EventInvokeConfig": _invoke_config,
     "AWS::Lambda::EventSourceMapping": _same,
     "AWS::Lambda::Url": _same,
+    "AWS::Pipes::Pipe": _same,
     "AWS::Rekognition::Collection": _same,
     "AWS::Rekognition::StreamProcessor": _same,
     "AWS::S3ObjectLambda::AccessPoint": _same,

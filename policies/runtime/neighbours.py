@@ -90,6 +90,7 @@ DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
     "AWS::Lambda::EventInvokeConfig": apis.invoke_configs,
     "AWS::Lambda::EventSourceMapping": apis.event_sources,
     "AWS::Lambda::Url": apis.function_urls,
+    "AWS::Pipes::Pipe": apis.pipes,
     "AWS::Rekognition::Collection": inference.collections,
     "AWS::Rekognition::StreamProcessor": inference.stream_processors,
     "AWS::S3ObjectLambda::AccessPoint": access_points.object_lambda_points,

@@ -59,6 +59,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::EventInvokeConfig": ("lambda:ListFunctionEventInvokeConfigs", "lambda:ListFunctions"),
     "AWS::Lambda::EventSourceMapping": ("lambda:ListEventSourceMappings",),
     "AWS::Lambda::Url": ("lambda:ListFunctionUrlConfigs", "lambda:ListFunctions"),
+    "AWS::Pipes::Pipe": ("pipes:DescribePipe", "pipes:ListPipes"),
     "AWS::Rekognition::Collection": ("rekognition:ListCollections",),
     "AWS::Rekognition::StreamProcessor": ("rekognition:DescribeStreamProcessor", "rekognition:ListStreamProcessors"),
     "AWS::S3ObjectLambda::AccessPoint": (*_OBJECT_LAMBDA, "s3:GetAccessPointConfigurationForObjectLambda"),

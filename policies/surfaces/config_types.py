@@ -131,6 +131,7 @@ RECORDINGS: Mapping[str, Recording] = {
         lacks="Environment variables aren't in the published schema: asked of Lambda where the item has none.",
     ),
     "AWS::Lambda::Url": _asked("AWS::Lambda::Url"),
+    "AWS::Pipes::Pipe": _asked("AWS::Pipes::Pipe"),
     "AWS::Rekognition::Collection": _asked("AWS::Rekognition::Collection"),
     "AWS::Rekognition::StreamProcessor": _asked("AWS::Rekognition::StreamProcessor"),
     "AWS::S3::AccessPoint": _recorded(

@@ -83,6 +83,14 @@ def _subscription(asked: str) -> Mapping[str, Any]:
     return {"Attributes": {"FilterPolicy": '{"kind": ["media"]}', "FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": "true"}}
 
 
+def _pipe(asked: str) -> Mapping[str, Any]:
+    """What EventBridge says of a pipe: another was taken back meanwhile."""
+    if asked != "scan":
+        raise ClientError({"Error": {"Code": "NotFoundException", "Message": "Pipe gone does not exist."}}, "DescribePipe")
+    criteria = {"Filters": [{"Pattern": '{"body": {"kind": ["media"]}}'}]}
+    return {**PIPED, "DesiredState": "STOPPED", "SourceParameters": {"SqsQueueParameters": {"BatchSize": 1}, "FilterCriteria": criteria}}
+
+
 def _controls(signing: Mapping[str, str]) -> Mapping[str, Any]:
     """The access controls of origins: by id, when each signs."""
     rest = {"Description": "", "Name": "media", "SigningProtocol": "sigv4", "OriginAccessControlOriginType": "s3"}
@@ -342,6 +350,13 @@ COSTS = {
         },
     },
 }
+PIPED = {"Name": "scan", "Arn": arn("pipes", "pipe/scan"), "Source": arn("sqs", "scan"), "Target": arn("lambda", "function:scan")}
+PIPES = {
+    "pipes": {
+        "ListPipes": {"Pipes": [PIPED, {**PIPED, "Name": "gone"}]},
+        "DescribePipe": lambda sent: _pipe(sent["Name"]),
+    }
+}
 FACES = {
     "rekognition": {
         "ListCollections": {"CollectionIds": ["staff"], "FaceModelVersions": ["7.0"]},
@@ -451,6 +466,7 @@ ANSWERS: dict[str, Mapping[str, Answer]] = {  # type: ignore[assignment]
     **SCALING,
     **COSTS,
     **FACES,
+    **PIPES,
     **ACCOUNT,
     **OBJECT_LAMBDA,
 }
@@ -514,6 +530,11 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("FilterCriteria", "Filters", 0, "Pattern"): '{"body": {"kind": ["media"]}}',
     },
     "AWS::Lambda::Url": {("AuthType",): "NONE", ("TargetFunctionArn",): arn("lambda", "function:scan")},
+    "AWS::Pipes::Pipe": {
+        ("Target",): arn("lambda", "function:scan"),
+        ("DesiredState",): "STOPPED",
+        ("SourceParameters", "FilterCriteria", "Filters", 0, "Pattern"): '{"body": {"kind": ["media"]}}',
+    },
     "AWS::Rekognition::Collection": {("CollectionId",): "staff"},
     "AWS::Rekognition::StreamProcessor": {("FaceSearchSettings", "CollectionId"): "staff"},
     "AWS::S3ObjectLambda::AccessPoint": {

@@ -199,6 +199,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "media_bucket_events_scanned/filter_of_reader.fail",
         "media_bucket_events_scanned/filter_on_attributes.fail",
         "media_bucket_events_scanned/filter_on_message.pass",
+        "media_bucket_events_scanned/pipe_stopped.fail",
         "media_bucket_events_scanned/prefix_pattern.pass",
         "media_bucket_events_scanned/published_bucket.not-applicable",
         "media_bucket_events_scanned/records_in_quarantine.not-applicable",

@@ -915,6 +915,66 @@ def test_a_rule_on_records_of_cloudtrail_hangs_on_a_trail(
     assert message in found.message
 
 
+PIPED = """\
+  Pipe:
+    Type: AWS::Pipes::Pipe
+    Properties: {{RoleArn: !GetAtt Piping.Arn, Source: !GetAtt Queue.Arn, Target: !GetAtt Scan.Arn{more}}}
+  Piping:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Action: 'sts:AssumeRole', Principal: {{Service: pipes.amazonaws.com}}}}]}}
+      Policies: [{{PolicyName: it, PolicyDocument: {{Statement: [{{Effect: Allow, Action: 'sqs:*', Resource: !GetAtt Queue.Arn}}]}}}}]
+"""
+NEVER = '{FilterCriteria: {Filters: [{Pattern: \'{"body": {"kind": ["x"]}}\'}]}}'
+
+
+@pytest.mark.parametrize(
+    ("piped", "verdict", "message"),
+    [
+        (PIPED.format(more=""), Verdict.PASS, ""),
+        (PIPED.format(more=", DesiredState: RUNNING"), Verdict.PASS, ""),
+        (PIPED.format(more=", DesiredState: STOPPED"), Verdict.FAIL, "Pipe, by which Queue is read, is stopped"),
+        (PIPED.format(more=", DesiredState: !ImportValue state"), Verdict.UNKNOWN, "whether Pipe is to run could not be resolved"),
+        (PIPED.format(more=f", SourceParameters: {NEVER}"), Verdict.FAIL, "has filters that let no event of S3 through"),
+        ("  Piping" + PIPED.format(more="").partition("  Piping")[2], Verdict.UNKNOWN, "nobody who reads the queue Queue is part of"),
+    ],
+)
+def test_a_pipe_reads_a_queue_while_it_runs(tmp_path: Path, piped: str, verdict: Verdict, message: str):
+    """Its role may receive, whether it is stopped or not, so that a scanner that hears of nothing passed as a worker of which nothing tells."""
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=BY_QUEUE, events="{}") + piped)
+    assert found.verdict is verdict, found
+    assert message in found.message
+
+
+def test_a_pipe_in_terraform_reads_as_in_cloudformation(tmp_path: Path):
+    """Its state and its filters have the same names, and its target is told of what its source holds."""
+    text = """
+resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+resource "aws_sqs_queue" "scan" { name = "scan" }
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  queue {
+    queue_arn = aws_sqs_queue.scan.arn
+    events    = ["s3:ObjectCreated:*"]
+  }
+}
+resource "aws_sfn_state_machine" "scan" { name = "scan" }
+resource "aws_pipes_pipe" "scan" {
+  name          = "scan"
+  source        = aws_sqs_queue.scan.arn
+  target        = aws_sfn_state_machine.scan.arn
+  desired_state = "%s"
+  source_parameters {
+    filter_criteria {
+      filter { pattern = jsonencode({ body = { Records = { eventName = [{ prefix = "%s" }] } } }) }
+    }
+  }
+}
+"""
+    cases = {("RUNNING", "ObjectCreated:"): Verdict.PASS, ("STOPPED", "ObjectCreated:"): Verdict.FAIL, ("RUNNING", "s3:"): Verdict.FAIL}
+    assert {case: of_terraform(tmp_path, "media-bucket-events-scanned", text % case).verdict for case in cases} == cases
+
+
 @pytest.mark.parametrize(
     ("told", "events", "filters"),
     [

@@ -39,7 +39,7 @@ from averment.policies.rules.storage import (
     refuses_throughout,
     same_bucket,
 )
-from averment.policies.rules.takers import MAPPING, SUBSCRIPTION, TAKERS, runs
+from averment.policies.rules.takers import MAPPING, PIPE, SUBSCRIPTION, TAKERS, runs
 from averment.policies.rules.trails import TRAIL
 
 ACTION = "s3:GetObject"
@@ -301,7 +301,7 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
     told = hearing(bucket, context) if behind else {}
     others = workers(bucket, context) if behind else []
     trails = (TRAIL,) if trails_matter(bucket, context.graph) else ()
-    unread = next((name for name in (EVENT_RULE, MAPPING, SUBSCRIPTION, *trails) if name in context.unread), None)
+    unread = next((name for name in (EVENT_RULE, MAPPING, PIPE, SUBSCRIPTION, *trails) if name in context.unread), None)
     doubt: Truth = Unknown(f"{unread} could not be read: {context.unread[unread]}") if unread is not None else False
     for function in context.graph.of_type(FUNCTION) if told or others or doubt is not False else ():
         own = told.get(function.address, False)

@@ -100,6 +100,7 @@ _WATCHED = (
     "AWS::SQS::Queue",
     "AWS::StepFunctions::StateMachine",
     "AWS::Lambda::EventSourceMapping",
+    "AWS::Pipes::Pipe",
 )
 """Alarms, what they can watch, and whom they tell."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.policies.runtime.described.ask import Ask, Item
+from averment.policies.runtime.described.ask import Ask, Item, answer_or_none
 from averment.policies.surfaces.config_items import capitalised, decoded
 
 
@@ -137,6 +137,18 @@ def event_sources(ask: Ask) -> Iterator[Item]:
             configuration["FilterCriteria"] = mapping.get("FilterCriteria") or {"Filters": [{"Pattern": "encrypted"}]}
         arn = ask.arn("lambda", f"event-source-mapping:{mapping['UUID']}")
         yield ask.item("AWS::Lambda::EventSourceMapping", mapping["UUID"], arn, configuration)
+
+
+def pipes(ask: Ask) -> Iterator[Item]:
+    """The pipes of EventBridge: from where to where, what they let through, and whether they are to run."""
+    for pipe in ask.pages("pipes", "list_pipes", "Pipes"):
+        told = answer_or_none(ask.client("pipes").describe_pipe, "NotFoundException", Name=pipe["Name"])
+        if told is None:  # it was taken back since it was listed
+            continue
+        configuration = {key: told.get(key) for key in ("Name", "Source", "Target", "Enrichment", "DesiredState", "RoleArn")}
+        criteria = (told.get("SourceParameters") or {}).get("FilterCriteria")
+        configuration["SourceParameters"] = {"FilterCriteria": criteria} if criteria else None
+        yield ask.item("AWS::Pipes::Pipe", pipe["Name"], told["Arn"], configuration)
 
 
 def invoke_configs(ask: Ask) -> Iterator[Item]:

@@ -145,6 +145,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::EventInvokeConfig": ("FunctionName",),
     "AWS::Lambda::EventSourceMapping": ("EventSourceArn", "FunctionName"),
     "AWS::Lambda::Url": ("AuthType",),
+    "AWS::Pipes::Pipe": ("Source", "Target"),
     "AWS::Rekognition::Collection": ("CollectionId",),
     "AWS::Rekognition::StreamProcessor": ("Name",),
     "AWS::S3ObjectLambda::AccessPoint": ("Name",),
