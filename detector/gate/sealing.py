@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
@@ -48,7 +47,7 @@ from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import handle_all
 from averment.detector.gate.seals import META_SOURCE, verdict_seal
-from averment.detector.gate.store import Fetched, Store, kept_metadata
+from averment.detector.gate.store import Fetched, Served, Store, kept_metadata
 from averment.detector.gate.verdict import TAG_DETECTOR, TAG_SCORE, TAG_VERDICT, GateVerdict
 from averment.detector.gate.withholding import at_version
 
@@ -124,6 +123,9 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             raise IncompleteError(f"{target} has {fetched.size:,} bytes; more than {MAX_OBJECT_BYTES:,} are not signed here")
         digest = sha256_hex(fetched.data)
         if cases is not None and cases.held(target, digest) is not None:
+            # What an earlier delivery published and couldn't look at again, because the table or S3 refused just then.
+            if (served := _served(settings, store, target)) is not None:
+                store.withdraw(settings.published_bucket, target.key, etag=str(served.head["ETag"]))
             return _unpublished("forbidden", target)
         if _catch_up(settings, store, target, fetched):
             return _unpublished("superseded", target)
@@ -179,12 +181,21 @@ def _catch_up(settings: SealSettings, store: Store, target: ObjectVersion, fetch
     own marking may have been over before: the older one would stand over it for good, so it is marked once more."""
     if store.is_latest(target, fetched.head["ETag"]):
         return False
-    served = None
-    with suppress(store.refused):  # what isn't there, by the rights of this function
-        served = store.served(settings.published_bucket, target.key)
-    if served is not None and served.is_of(target) and (latest := store.latest(target)) is not None:
+    if _served(settings, store, target) is not None and (latest := store.latest(target)) is not None:
         seal(settings, latest)
     return True
+
+
+def _served(settings: SealSettings, store: Store, target: ObjectVersion) -> Served | None:
+    """What is published of ``target``, None if nothing is. That it isn't known is raised: the delivery would be over, and what it should have taken
+    back or replaced stay."""
+    try:
+        served = store.served(settings.published_bucket, target.key)
+    except store.refused as error:
+        if error_code(error) in {"403", "AccessDenied"}:  # what isn't there, by the rights of this function
+            return None
+        raise
+    return served if served is not None and served.is_of(target) else None
 
 
 def _unpublished(why: str, target: ObjectVersion) -> dict[str, JSON]:

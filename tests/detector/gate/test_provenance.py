@@ -434,3 +434,50 @@ def test_marked_media_that_is_forbidden_meanwhile_is_taken_back_and_nothing_else
     with pytest.raises(IncompleteError, match="taken back" if newer is None else r"PreconditionFailed|pre-conditions"):
         seal(settings, site.upload("campaign/1.jpg", portrait))
     assert site.published("campaign/1.jpg") == newer
+
+
+def test_marked_media_that_was_forbidden_and_not_looked_at_again_goes_with_the_next_delivery(
+    site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken down while an event that came twice is signed, and the table refuses the look after the publication: the next delivery found it forbidden,
+    said so, and it was served for good. While S3 doesn't say what is served, that delivery isn't over either."""
+    from botocore.exceptions import ClientError
+
+    from averment.detector.gate import sealing
+    from averment.detector.gate.cases import Cases
+    from averment.detector.gate.reviews import People, Reviews
+    from averment.detector.gate.store import Store
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings, target = (
+        SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table),
+        site.upload("1.jpg", portrait),
+    )
+    assert seal(settings, target)["event"] == "sealed"
+    sign = sealing.sign_media
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        Reviews(site.gate(People())).forbid_published("1.jpg", by="trust/Ada", reason="a court order")
+        return sign(*arguments, **named)
+
+    def refused(code: str) -> Any:
+        def refuse(*_: Any) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "HeadObject")
+
+        return refuse
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "sign_media", slow)
+        patch.setattr(Cases, "held", stop_after(1, Cases.held))
+        with pytest.raises(IncompleteError, match="the function was stopped"):
+            seal(settings, target)
+    assert site.published("1.jpg") is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "served", refused("503"))
+        with pytest.raises(IncompleteError):
+            seal(settings, target)
+    assert seal(settings, target)["event"] == "forbidden"
+    assert site.published("1.jpg") is None
+    monkeypatch.setattr(Store, "served", refused("403"))  # as S3 answers for what isn't there to who may not list the bucket
+    assert seal(settings, target)["event"] == "forbidden"
