@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.period import Period, period_before
 from averment.evidence.assess import counts_in
 from averment.evidence.decisive import Decisive
@@ -130,7 +129,7 @@ def _evidence_row(entry: LedgerEntry) -> EvidenceRow:
         examined=population.examined if population else None,
         truncated=population.truncated if population else None,
         redactions=record.redactions,
-        sha256=sha256_hex(canonical_json(record.to_json())),
+        sha256=record.digest,
         used_by=(),
     )
 

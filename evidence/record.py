@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from averment import __version__
-from averment.core.canonical import JSON, canonical_json, id_of_bytes
+from averment.core.canonical import JSON, canonical_json, id_of_bytes, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.period import Period, from_iso, iso
 
@@ -92,7 +92,8 @@ class Record:
     ``query`` is the exact call and its parameters, enough to ask again. ``effective_at`` is when the fact held,
     ``collected_at`` when it was fetched (both UTC). ``period_start``/``period_end`` bound what the fact speaks about.
     ``redactions`` names what was removed at collection. ``payload`` is JSON without floats' NaN.
-    ``controls`` names what asked for it: control ids, or ``CONTROL/assessment`` ids. ``size`` is the bytes of its canonical JSON.
+    ``controls`` names what asked for it: control ids, or ``CONTROL/assessment`` ids. ``size`` is the bytes of its canonical JSON without the id, ``digest`` the
+    SHA-256 (hexadecimal) of that with it.
     """
 
     kind: Kind
@@ -114,13 +115,19 @@ class Record:
     controls: tuple[str, ...] = ()
     id: str = field(default="", compare=False)
     size: int = field(default=0, init=False, compare=False, repr=False)
+    digest: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.gathering is not Gathering.COLLECTED and not self.reason:
             raise ValueError("a record that was not wholly collected needs a reason")
-        canonical = canonical_json(self.to_json(with_id=False))
+        # Written once, as the parts before and behind the id, which follows from both: whoever reads a ledger needs it with the id and without.
+        value = self.to_json(with_id=False)
+        before, behind = ({name: item for name, item in value.items() if (name < "id") is first} for first in (True, False))
+        head, tail = canonical_json(before)[:-1], canonical_json(behind)[1:]
+        canonical = b"%b,%b" % (head, tail)
         object.__setattr__(self, "id", id_of_bytes("record", canonical))
         object.__setattr__(self, "size", len(canonical))
+        object.__setattr__(self, "digest", sha256_hex(b'%b,"id":"%b",%b' % (head, self.id.encode(), tail)))
 
     def to_json(self, *, with_id: bool = True) -> dict[str, JSON]:
         """The record as JSON data; absent values are left out, times are RFC 3339 UTC."""

@@ -153,7 +153,7 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
         raise VerificationError(f"{NEWER} {error}") from error
     except ValueError as error:
         raise VerificationError(f"the statement's record is not what it says: {error}") from error
-    expected = [{"name": record.id, "digest": {"sha256": sha256_hex(canonical_json(record.to_json()))}}]
+    expected = [{"name": record.id, "digest": {"sha256": record.digest}}]
     if subject != expected or value.get("id") != record.id:  # 4
         raise VerificationError(f"the statement's subject is not the record {record.id}")
     return record

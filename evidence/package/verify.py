@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError, VerificationError
 from averment.core.period import Period, from_iso
 from averment.core.signing.verification import der_of_pem
@@ -250,7 +250,7 @@ class _Examination:
             if record is not None:  # of which only this is kept: there may be a hundred thousand
                 self._questions.add(record)
                 self._collected[record.id] = record.collected_at
-                self._records[record.id] = (None, sha256_hex(canonical_json(record.to_json())))
+                self._records[record.id] = (None, record.digest)
         self._step.finding = f"{len(self._records)} of {len(names)} records"
 
     def _envelope(self, name: str, public_keys: Sequence[bytes]) -> Record:

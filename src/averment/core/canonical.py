@@ -70,7 +70,10 @@ def _is_plain(value: JSON) -> bool:
     if kind is str or value is None or kind is bool:
         return True
     if kind is dict:
-        return all(type(key) is str and key.isascii() and _is_plain(item) for key, item in value.items())
+        for key, item in value.items():  # a generator for each object and a call for each text would take as long as writing it
+            if type(key) is not str or not key.isascii() or (type(item) is not str and not _is_plain(item)):
+                return False
+        return True
     if kind is list:
         return all(map(_is_plain, value))
     return kind is int and -_LARGEST <= value <= _LARGEST

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from averment.core.canonical import canonical_json
+from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
@@ -22,6 +22,7 @@ from averment.evidence.ledger.merkle import leaf_hash, tree_hash, verify_consist
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
+from averment.evidence.reading import Reading, Rows
 from averment.evidence.record import Kind
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import HeldError, StoreError
@@ -171,6 +172,23 @@ def test_large_records_make_smaller_batches(shop, make_record, monkeypatch):
         assert [item.index for item in ledger.append(stream(ledger))] == list(range(10))
     assert sizes == [0, 0, 0, 3, 3, 3, 6, 6, 6, 6]
     assert make_record(1).size == len(canonical_json(make_record(1).to_json(with_id=False)))
+
+
+@pytest.mark.parametrize("payload", [{"a": [1, {"b": "c"}]}, {"a": 0.5}, {"é": "ü", "big": 2**53 - 1}])
+def test_of_a_record_that_is_read_everything_is_written_once(shop, make_record, monkeypatch, payload):
+    """Its id and its digest follow from the same bytes. A payload of megabytes was written three times for each look at it."""
+    made = dataclasses.replace(make_record(1), payload=payload)
+    assert made.digest == sha256_hex(canonical_json(made.to_json()))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([made])
+        written = []
+        for module in ("record", "ledger.envelope"):
+            monkeypatch.setattr(f"averment.evidence.{module}.canonical_json", lambda value: written.append(value) or canonical_json(value))
+        reading = Reading(parse_period("2026Q4"), Rows.in_memory())
+        for entry in ledger.records():
+            reading.add(entry)
+    assert [row.sha256 for row in reading.rows.evidence] == [made.digest]
+    assert sum("payload" in value for value in written) == 1
 
 
 def test_every_earlier_checkpoint_is_a_beginning(shop, make_record):
