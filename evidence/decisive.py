@@ -9,7 +9,7 @@ there. Of claims and attestations every one is kept, because how often a claim w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,15 @@ class Decisive:
         parts = (part for parts in self._parts.values() for part in parts.values())
         kept = dict(self._kept) | {number: record for _, number, record in (*self._latest.values(), *parts)}
         return (kept[number] for number in sorted(kept))
+
+
+def decisive(records: Iterable[Record], period: Period | None, as_of: datetime) -> Decisive:
+    """Of ``records``, in the ledger's order, those that can decide a state of ``period`` by what was collected by ``as_of``."""
+    kept = Decisive(period)
+    for record in records:
+        if record.collected_at <= as_of:
+            kept.add(record)
+    return kept
 
 
 def _keep_later(kept: dict[Any, _Kept], name: object, found: _Kept) -> None:

@@ -16,17 +16,18 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.core.words import Status
 from averment.evidence.assess import assess
-from averment.evidence.record import Gathering, Record
+from averment.evidence.lately import Lately
+from averment.evidence.record import Gathering
 from averment.evidence.states import ControlState
-
-RUN = timedelta(minutes=10)
-"""Records that are collected closer together belong to one run; what held between two of its collectors is nobody's state."""
 
 MAX_STEPS = 40
 """Judgements of earlier moments, at most."""
 
+RUNS = MAX_STEPS // 2 + 1
+"""Runs of collection that are looked back to, at most: of each but the last, what was so after it and before the next."""
+
 MAX_WORK = 200_000
-"""Records that are looked at in all: the number of judgements times the records that there are."""
+"""Records that are looked at in all: for each judgement those that can decide it."""
 
 _PART = 9
 """How much more a part counts there than another record."""
@@ -46,15 +47,16 @@ class Since:
 def since(
     catalogue: Catalogue,
     organisation: Organisation,
-    records: Sequence[Record],
+    lately: Lately,
     states: Sequence[ControlState],
     *,
     period: Period | None,
     as_of: datetime,
 ) -> dict[str, Since]:
-    """For each control of ``states`` (the states at ``as_of``) since when it has been so; none for what has never been otherwise."""
-    runs = _runs(records, as_of)
-    search = _Search(catalogue, organisation, records, period, {state.control.id: state.status for state in states})
+    """For each control of ``states`` (the states at ``as_of``) since when it has been so; none for what has never been otherwise. ``lately`` keeps the last
+    ``RUNS`` of what was collected by then."""
+    runs = lately.runs
+    search = _Search(catalogue, organisation, lately, period, {state.control.id: state.status for state in states})
     found: dict[str, Since] = {}
     later = as_of
     for position, moment in enumerate(reversed(runs)):
@@ -69,35 +71,24 @@ def since(
         changed = search.settle(moment)
         found.update(search.between(changed, moment, before_next))
         later = moment
-    if runs and search.open:
+    if runs and not lately.whole:
+        found.update({name: Since(runs[0], at_least=True) for name in search.open})
+    elif runs and search.open:
         # Before the first record nothing was known of any control: what is still open changed with the first run, or never.
         first = runs[0]
         found.update({name: Since(first) for name in search.open if search.status(name) is not Status.NOT_ASSESSED})
     return found
 
 
-def _runs(records: Sequence[Record], as_of: datetime) -> list[datetime]:
-    """The last moment of each run of collection up to ``as_of``, oldest first."""
-    runs: list[datetime] = []
-    for moment in sorted({record.collected_at for record in records if record.collected_at <= as_of}):
-        if runs and moment - runs[-1] <= RUN:
-            runs[-1] = moment
-        else:
-            runs.append(moment)
-    return runs
-
-
 class _Search:
     """Judges the controls whose answer isn't found yet as of earlier moments."""
 
     def __init__(
-        self, catalogue: Catalogue, organisation: Organisation, records: Sequence[Record], period: Period | None, now: dict[str, Status]
+        self, catalogue: Catalogue, organisation: Organisation, lately: Lately, period: Period | None, now: dict[str, Status]
     ) -> None:
-        self._catalogue, self._organisation, self._records, self._period = catalogue, organisation, records, period
+        self._catalogue, self._organisation, self._lately, self._period = catalogue, organisation, lately, period
         self._now = now
         self._work = self._steps = 0
-        # What each part found may stand: of a place that brings parts alone all of them are read, for every assessment.
-        self._cost = len(records) + _PART * sum(record.gathering is Gathering.PARTIAL for record in records)
         self.open = [control.id for control in catalogue if control.id in now]
 
     @property
@@ -132,7 +123,9 @@ class _Search:
             return []
         wanted = set(names)
         chosen: tuple[Control, ...] = tuple(control for control in self._catalogue if control.id in wanted)
-        self._work += self._cost
+        records = self._lately.at(moment)
+        # What each part found may stand: of a place that brings parts alone all of them are read, for every assessment.
+        self._work += len(records) + _PART * sum(record.gathering is Gathering.PARTIAL for record in records)
         self._steps += 1
-        states = assess(replace(self._catalogue, controls=chosen), self._organisation, self._records, period=self._period, as_of=moment)
+        states = assess(replace(self._catalogue, controls=chosen), self._organisation, records, period=self._period, as_of=moment)
         return [state.control.id for state in states if state.status is not self._now[state.control.id]]

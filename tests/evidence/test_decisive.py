@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import weakref
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
-from averment.core.period import from_iso, parse_period
+from averment.core.period import Period, from_iso, parse_period
+from averment.evidence import lately as module
 from averment.evidence.assess import Evidence, assess, counts_in, moment_of
 from averment.evidence.decisive import Decisive
 from averment.evidence.drift import drift
+from averment.evidence.lately import Lately
 from averment.evidence.operation import operation
 from averment.evidence.record import Gathering, Kind, Population, Record
 
@@ -114,6 +118,46 @@ def test_what_was_kept_decides_what_all_of_it_decides(seed: int) -> None:
     parted = [drift(CATALOGUE, organisation, evidence, moment_of(Q4, as_of)) for evidence in sides]
     assert parted[0] == parted[1]
     assert operation(CATALOGUE, sides[0]) == operation(CATALOGUE, sides[1])
+
+
+@pytest.mark.parametrize("period", [None, Q4])
+@pytest.mark.parametrize("seed", range(5))
+def test_of_the_last_runs_enough_is_kept_to_judge_at_their_moments(
+    seed: int, period: Period | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each of them, just before the next, and now: what all that was known by then decides."""
+    monkeypatch.setattr(module, "_FEW", 10)
+    records = ledger(seed)
+    as_of, organisation = sorted(record.collected_at for record in records)[-4], Organisation()
+    lately = Lately(iter(records), period, as_of, runs=5)
+    assert (lately.count, len(lately.runs), lately.whole) == (len(records), 5, False)
+    moments = [moment for end in lately.runs[1:] for moment in (end - timedelta(seconds=1), end)]
+    for moment in [lately.runs[0], *moments, as_of]:
+        some, all_of_them = (assess(CATALOGUE, organisation, these, period=period, as_of=moment) for these in (lately.at(moment), records))
+        assert some == all_of_them
+    assert assess(CATALOGUE, organisation, lately.now, period=period, as_of=as_of) == all_of_them
+
+
+def test_of_many_runs_only_the_last_are_held() -> None:
+    """A year of one collector: as the records go by, those of some thirty runs are held whole and the others let go."""
+    held: list[weakref.ref[Record]] = []
+
+    def a_year() -> Iterator[Record]:
+        for number in range(400):
+            made = ledger_record(number)
+            held.append(weakref.ref(made))
+            yield made
+            assert sum(reference() is not None for reference in held) <= 2 * module._FEW
+
+    lately = Lately(a_year(), None, START + timedelta(days=500), runs=21)
+    assert (len(lately.runs), len(lately.now), lately.count) == (21, 1, 400)
+
+
+def ledger_record(day: int) -> Record:
+    """Of a day the check, which found nothing."""
+    at = START + timedelta(days=day)
+    said = {"rules": [], "findings": [], "problems": []}
+    return Record(Kind.CHECK, "check", "1", "one", {"day": day}, at, at, said)
 
 
 def test_the_made_up_ledgers_reach_every_kind_of_answer() -> None:

@@ -12,6 +12,7 @@ from averment.core.period import from_iso, parse_period
 from averment.core.words import Method, Severity, Status
 from averment.evidence import since as module
 from averment.evidence.assess import assess
+from averment.evidence.lately import Lately
 from averment.evidence.record import Kind, Record
 from averment.evidence.since import Since, since
 
@@ -47,7 +48,7 @@ def check(at_days_ago: float, *failing: str) -> Record:
 def held(*records: Record, period: str | None = None) -> tuple[dict[str, Status], dict[str, Since]]:
     when = parse_period(period) if period else None
     states = assess(CATALOGUE, Organisation(), records, period=when, as_of=NOW)
-    found = since(CATALOGUE, Organisation(), list(records), states, period=when, as_of=NOW)
+    found = since(CATALOGUE, Organisation(), Lately(records, when, NOW, runs=module.RUNS), states, period=when, as_of=NOW)
     return {state.control.id: state.status for state in states}, found
 
 

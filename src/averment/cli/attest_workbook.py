@@ -18,6 +18,7 @@ from averment.core.source import SourceRef
 from averment.evidence.answers import answered_since, not_yet_recorded, read_answers
 from averment.evidence.assess import assess
 from averment.evidence.attestations import questions
+from averment.evidence.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.questionnaire import asked, questionnaire
 from averment.evidence.record import Kind
@@ -35,7 +36,7 @@ def write_questions(organisation: Organisation, catalogue: Catalogue, path: Path
         )
     now = utc_now()
     with open_ledger(organisation) as ledger:
-        records = [entry.record for entry in ledger.records()]
+        records = decisive((entry.record for entry in ledger.records()), None, now)
     rows = asked(list(questions(catalogue)), assess(catalogue, organisation, records, period=None, as_of=now))
     chosen = [row for row in rows if everything or not row.settled]
     if not chosen:

@@ -12,6 +12,7 @@ from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
 from averment.evidence.assess import assess
+from averment.evidence.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
 from averment.governance.incidents.document import Document, html, markdown
 from averment.governance.incidents.plan import Basis, plan
@@ -65,7 +66,7 @@ def plan_command(form: str, output: Path | None, without_evidence: bool, config:
     states = None
     if not without_evidence:
         with open_ledger(organisation) as ledger:
-            records = [entry.record for entry in ledger.records()]
+            records = decisive((entry.record for entry in ledger.records()), None, now)
         states = {state.control.id: state.status for state in assess(catalogue, organisation, records, period=None, as_of=now)}
     write(plan(Basis(organisation, catalogue, now.date(), states)), form, output)
     return ExitCode.CLEAN

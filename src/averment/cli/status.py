@@ -18,12 +18,13 @@ from averment.core.period import iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
+from averment.evidence.lately import Lately
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.operation import operation, throughout
 from averment.evidence.plain import plain
 from averment.evidence.record import DRILLS, Record
 from averment.evidence.report import assessment_rows, control_rows
-from averment.evidence.since import since
+from averment.evidence.since import RUNS, since
 from averment.evidence.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 
 
@@ -49,13 +50,14 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     catalogue = load_catalogue(organisation)
     period, now = (parse_period(period_text) if period_text else None), utc_now()
     with open_ledger(organisation) as ledger:
-        records = [entry.record for entry in ledger.records()]
+        lately = Lately((entry.record for entry in ledger.records()), period, now, runs=RUNS)
+    records = lately.now
     judged_at = moment_of(period, now)
     states = assess(catalogue, organisation, records, period=period, as_of=now)
     evidence = Evidence(records, period=period, as_of=now)
     states = states if period is None else throughout(states, operation(catalogue, evidence))
     parted = drift(catalogue, organisation, evidence, judged_at)
-    held = since(catalogue, organisation, records, states, period=period, as_of=now)
+    held = since(catalogue, organisation, lately, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
     facts = rests_on(states, records)
     if form == "json":
@@ -64,7 +66,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "judged_at": iso(judged_at),
             "period": plain(period),
             "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
-            "records": len(records),
+            "records": lately.count,
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "left_out": list(catalogue.left_out),
             "controls": plain(
@@ -84,7 +86,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             show_checked(list(evidence.by_place("check")))
         show_drift(parted, everything=everything)
         show_deadlines(coming, everything=everything)
-        if not records:
+        if not lately.count:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
