@@ -305,6 +305,17 @@ def test_changed_since_keeps_to_what_the_branch_changed(repository: Path, capsys
     assert "nothing differs from HEAD, so none of what is open counted" in told, "a job that compares a fresh checkout with itself is green"
 
 
+def test_a_range_of_commits_that_pre_commit_looks_at_is_what_changed(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``pre-commit run --from-ref main --to-ref HEAD`` in CI, and a push: all is committed, and the hook that compares with HEAD passed."""
+    git("checkout", "-q", "-b", "feature")
+    (repository / "new.tf").write_text(MODEL.format("fresh"))
+    commit("more")
+    assert findings("--changed-since", "HEAD") == {}
+    monkeypatch.setenv("PRE_COMMIT_FROM_REF", "main")
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.fresh": "fail"}
+    assert findings("--changed-since", "feature") == {}, "what somebody names is what they mean"
+
+
 def test_changed_values_and_deleted_files_concern_their_folder(repository: Path) -> None:
     """A flaw may come from a changed .tfvars or from what was deleted, though its own file is as it was."""
     (repository / "a" / "terraform.tfvars").write_text('x = "y"\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -176,10 +177,18 @@ def _prepared(given: _Given) -> PreparedCheck:
         skip=given.skip,
         baseline=given.baseline,
         no_baseline=given.no_baseline or given.write_baseline is not None,
-        changed_since=given.changed_since,
+        changed_since=_since(given.changed_since),
     )
     organisation = organisation_for(given.config, start_of(given.targets))
     return prepare(given.targets, organisation, asked, given.rule_folders, not given.no_own_rules, given.engine, cache)
+
+
+def _since(rev: str | None) -> str | None:
+    """The revision to compare with: where pre-commit looks at a range of commits (``--from-ref``, a push), what the range began at.
+
+    All of it is committed, so that a hook which compares with HEAD would find nothing changed.
+    """
+    return os.environ.get("PRE_COMMIT_FROM_REF") or rev if rev == "HEAD" else rev
 
 
 _CONTRADICTIONS = (
