@@ -255,24 +255,43 @@ def test_an_output_that_is_no_file_is_bad_input(repository: Path, capsys: pytest
         ("-o", "json=out.json", "-o", "sarif=./out.json"),
         ("--plan", "plan.json", "-o", "json=plan.json"),
         ("--write-baseline", "known.json", "-o", "json=known.json"),
+        ("-o", "sarif=template.json"),
+        ("-o", "gitlab=known.json"),
     ],
 )
 def test_an_output_never_takes_the_place_of_what_is_read(
     repository: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
-    """A slip of the keys costs nobody their Terraform, their plan or the other report; the file is named, and left as it was."""
+    """A slip of the keys costs nobody their Terraform, template, plan, baseline or the other report; the file is named, and left as it was."""
     Path("settings.yaml").write_text("a: 1\n")
+    Path("template.json").write_text('{"Resources": {"Model": {"Type": "AWS::SageMaker::Model"}}}')
+    Path("known.json").write_text('{"version": 1, "findings": []}')
     Path("plan.json").write_text('{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {}}')
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file() and ".git" not in path.parts}
     assert check(*arguments) == 2
-    assert "is another output, or something that is read, and was left as it is" in capsys.readouterr().err
+    assert "is another output, or something that is read or no earlier report, and was left as it is" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file() and ".git" not in path.parts} == before
 
 
 def test_an_earlier_report_is_written_over(repository: Path) -> None:
     """And devices take several."""
+    Path("out.sarif").write_text("{}\n")
     for _ in range(2):
-        assert check("-o", "json=out.json", "-o", "table=/dev/null", "-o", "junit=/dev/null") == 1
+        assert (
+            check(
+                "-o",
+                "json=out.json",
+                "-o",
+                "sarif=out.sarif",
+                "-o",
+                "gitlab=quality.json",
+                "-o",
+                "table=/dev/null",
+                "-o",
+                "junit=/dev/null",
+            )
+            == 1
+        )
 
 
 @pytest.mark.parametrize("paths", [["a", "a"], [".", "a"], ["a/main.tf", "a"], ["a", "b/../a"]])

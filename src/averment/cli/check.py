@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import sys
@@ -235,10 +236,22 @@ def _refuse_overwriting(given: _Given, files: Sequence[Path]) -> None:
     for file in files:
         if file.exists() and not file.is_file():
             continue  # a pipe or a device takes more than one
-        if real(file) in taken or (file.exists() and file.name.lower().endswith(_WRITTEN_BY_PEOPLE)):
-            reason = "is another output, or something that is read, and was left as it is"
+        if real(file) in taken or (file.exists() and (file.name.lower().endswith(_WRITTEN_BY_PEOPLE) or _other_json(file))):
+            reason = "is another output, or something that is read or no earlier report, and was left as it is"
             raise BadInputError(reason, where=SourceRef(str(file)), fix="name another file behind -o")
         taken.add(real(file))
+
+
+_OF_REPORTS = (b'"urn:averment:schema:check:', b"sarif", b'"runs"', b'"check_name"')
+"""Near the beginning of each report in JSON, whichever tool wrote it."""
+_MOST_OF_A_HEAD = 64 * 1024
+
+
+def _other_json(file: Path) -> bool:
+    """Whether ``file`` holds JSON that is no report: a template, a plan or a baseline is called as reports are."""
+    with file.open("rb") as stream:
+        head = stream.read(_MOST_OF_A_HEAD).removeprefix(codecs.BOM_UTF8).strip()
+    return head.startswith((b"{", b"[")) and head not in (b"{}", b"[]") and not any(mark in head for mark in _OF_REPORTS)
 
 
 _NAMES = {"mend": "fix", "rule_folders": "rules"}
