@@ -240,9 +240,9 @@ def test_a_baseline_is_never_written_over_something_else(repository: Path, capsy
     assert check("--write-baseline", "known.json") == 0
 
 
-@pytest.mark.parametrize("output", ["", "sarif=", ".", "sarif=a"])
+@pytest.mark.parametrize("output", ["", "sarif=", ".", "sarif=a", "-", "sarif=-"])
 def test_an_output_that_is_no_file_is_bad_input(repository: Path, capsys: pytest.CaptureFixture[str], output: str) -> None:
-    """An empty name or a folder is told before anything is checked."""
+    """An empty name, a folder, or what means stdout elsewhere, is told before anything is checked."""
     assert check("--output", output) == 2
     assert "names no file" in capsys.readouterr().err
 

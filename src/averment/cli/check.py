@@ -305,6 +305,8 @@ def _output(text: str, default: str) -> tuple[str, Path]:
         name, file = default, text
     if name not in FORMAT_NAMES:
         raise BadInputError(f"there is no format '{name}' in -o {text}", fix=f"choose one of: {', '.join(FORMAT_NAMES)}")
+    if file == "-":
+        raise BadInputError(f"-o {text!r} names no file", fix=f"leave -o out: -f {name} writes to stdout")
     if not file or Path(file).is_dir():
         raise BadInputError(f"-o {text!r} names no file", fix=f"name the file: -o {name}=findings.txt")
     return name, Path(file)
