@@ -149,6 +149,16 @@ def test_the_action_passes_each_input_on(repository: Path, tmp_path: Path) -> No
     assert "own-rules is neither true nor false" in log
 
 
+def test_the_action_removes_nothing_of_somebodys(repository: Path, tmp_path: Path) -> None:
+    """A report that is called as a source file is refused, and the file stays; an earlier report is neither removed nor handed on as this run's."""
+    assert action(repository, tmp_path)[2]["sarif"] == "averment.sarif"
+    for inputs in ({"sarif": "main.tf"}, {"markdown": "main.tf"}, {"config": "nowhere.yaml"}):
+        code, _, outputs, summary = action(repository, tmp_path, **inputs)
+        assert (code, outputs, summary) == (2, {"exit-code": "2"}, "")
+    assert (repository / "main.tf").read_text() == CLEAN
+    assert action(repository, tmp_path)[2] == {"exit-code": "0", "sarif": "averment.sarif", "markdown": "averment.md"}
+
+
 def test_inputs_of_the_action_cannot_run(repository: Path, tmp_path: Path) -> None:
     """Whatever a branch's name or a path holds, it stays a value; after bad input no stale report is handed on."""
     for text in ("$(touch ran)", "`touch ran`", '"; touch ran; "', "--output=ran"):
