@@ -152,9 +152,12 @@ def test_the_action_passes_each_input_on(repository: Path, tmp_path: Path) -> No
 def test_the_action_removes_nothing_of_somebodys(repository: Path, tmp_path: Path) -> None:
     """A report that is called as a source file is refused, and the file stays; an earlier report is neither removed nor handed on as this run's."""
     assert action(repository, tmp_path)[2]["sarif"] == "averment.sarif"
-    for inputs in ({"sarif": "main.tf"}, {"markdown": "main.tf"}, {"config": "nowhere.yaml"}):
-        code, _, outputs, summary = action(repository, tmp_path, **inputs)
+    for inputs in ({"sarif": "main.tf"}, {"markdown": "main.tf"}, {"config": "100%.yaml"}, {"severity": "grave"}):
+        code, log, outputs, summary = action(repository, tmp_path, **inputs)
         assert (code, outputs, summary) == (2, {"exit-code": "2"}, "")
+        (told,) = re.findall("^::error title=averment check did not come to a result::(.+)$", log, re.MULTILINE)
+        assert "".join(inputs.values()).replace("%", "%25") in told, "the page of a pull request shows annotations alone"
+        assert "%0A" in told, "with its fix on a line of its own"
     assert (repository / "main.tf").read_text() == CLEAN
     assert action(repository, tmp_path)[2] == {"exit-code": "0", "sarif": "averment.sarif", "markdown": "averment.md"}
 
