@@ -114,3 +114,7 @@ class Format(ABC):
     @abstractmethod
     def render(self, report: Report) -> str:
         """The report as text, ending with a newline unless empty."""
+
+    def left_out(self, report: Report) -> str | None:  # noqa: ARG002 - most formats hold whatever there is
+        """In a sentence, what of the results the text has no room for; None where it holds them all."""
+        return None

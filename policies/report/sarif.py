@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from averment import __version__
 from averment.core.source import SourceRef
-from averment.core.words import Severity, Verdict
+from averment.core.words import Severity, Verdict, counted
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Rule
 from averment.policies.report.interface import Format, Report
@@ -34,12 +34,11 @@ class SarifFormat(Format):
     def render(self, report: Report) -> str:
         rules = [report.rules[name] for name in sorted(report.rules)]
         index = {rule.id: place for place, rule in enumerate(rules)}
-        shown = [finding for finding in report.result.findings if finding.verdict is not Verdict.PASS]
-        results = [_result(report, finding, index) for finding in shown[:MAX_RESULTS]]
+        results = [_result(report, finding, index) for finding in _shown(report)[:MAX_RESULTS]]
         notifications = [_notification(report, problem) for problem in report.result.problems]
         notifications += [{"level": "note", "message": {"text": note}} for note in report.result.notes]
-        if len(shown) > MAX_RESULTS:
-            notifications.append({"level": "warning", "message": {"text": f"{len(shown) - MAX_RESULTS} more results were left out"}})
+        if (lacking := self.left_out(report)) is not None:
+            notifications.append({"level": "warning", "message": {"text": lacking}})
         run: dict[str, Any] = {
             "tool": {
                 "driver": {
@@ -60,6 +59,14 @@ class SarifFormat(Format):
             "results": results,
         }
         return json.dumps({"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+    def left_out(self, report: Report) -> str | None:
+        more = len(_shown(report)) - MAX_RESULTS
+        return f"{counted(more, 'more result')} left out, the least grave: GitHub takes {MAX_RESULTS} of a run" if more > 0 else None
+
+
+def _shown(report: Report) -> list[Finding]:
+    return [finding for finding in report.result.findings if finding.verdict is not Verdict.PASS]
 
 
 def _descriptor(report: Report, rule: Rule) -> dict[str, Any]:

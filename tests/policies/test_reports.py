@@ -254,6 +254,20 @@ def test_every_format_renders_nothing_found(tmp_path: Path):
     assert "5 resources in 2 files, 7 rules" in format_named("table").render(empty)
 
 
+def test_what_sarif_has_no_room_for_is_told_to_whoever_runs_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The file said it in a notification, which code scanning doesn't show: alerts that were never uploaded looked like none."""
+    monkeypatch.setattr("averment.policies.report.sarif.MAX_RESULTS", 1)
+    (tmp_path / "main.tf").write_text('resource "aws_sagemaker_model" "a" {\n}\nresource "aws_sagemaker_model" "b" {\n}\n')
+    monkeypatch.chdir(tmp_path)
+    assert averment(["check", "-o", "sarif=a.sarif", "-o", "junit=a.xml"]) == 1
+    assert "a.sarif: 1 more result left out, the least grave: GitHub takes 1 of a run\nwrote a.xml\n" in capsys.readouterr().err
+    (run,) = json.loads((tmp_path / "a.sarif").read_text())["runs"]
+    assert len(run["results"]) == 1
+    assert run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"].startswith("1 more result left out")
+
+
 def test_command_writes_several_outputs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """-o takes a format and a file, several times; the table still goes to the screen, and the exit code is that of the findings."""
     (tmp_path / "main.tf").write_text(POLICY)

@@ -285,6 +285,8 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
         # a name that is no text comes out as \udcff, which in JSON is what it was
         write_atomic(file, text.encode("utf-8", "backslashreplace"))
         stderr.print(f"wrote {file}", style="dim", markup=False)  # a name may hold brackets
+        if (lacking := format_named(name).left_out(report)) is not None:
+            stderr.print(f"{file}: {lacking}", style="yellow", markup=False)
     if screen and (not files or any(name != format_name for name, _ in files)):
         if format_name == "table":
             click.echo(_on_screen(verbose).render(report), nl=False)
