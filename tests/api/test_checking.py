@@ -135,6 +135,8 @@ def test_baselines_skips_and_changes_narrow_what_counts(shop: Path) -> None:
         ({"rules": "s3-put-object-gated"}, r"rules is one text, .*fix: write rules=\['s3-put-object-gated'\]"),
         ({"skip": "examples/*"}, "skip is one text"),  # whose "*" would leave out everything
         ({"rule_folders": "rules"}, "rule_folders is one text"),
+        ({"skip": None}, "skip is None, where several texts are expected"),
+        ({"cache": 3}, "cache is of the type int, where a text or a Path is expected"),
         ({"fail_on": "unkown"}, "'unkown' can't be fail_on.*choose one of: fail, unknown, never"),
         ({"severity": "grave"}, "'grave' can't be severity"),
     ],
@@ -144,6 +146,13 @@ def test_wrong_use_is_refused(shop: Path, arguments: dict[str, object], said: st
     with pytest.raises(api.BadInputError) as error:
         api.check(shop, **arguments)  # type: ignore[arg-type]
     assert re.search(said, " ".join(error.value.diagnostics().split()))
+
+
+def test_a_list_of_paths_is_refused(shop: Path) -> None:
+    """It was a bare TypeError, with which Python ends as a check does that has findings."""
+    with pytest.raises(api.BadInputError, match="a path is of the type list") as error:
+        api.check([shop])  # type: ignore[arg-type]
+    assert error.value.fix == "hand over one; where several are taken they come one by one, as in check(*paths)"
 
 
 @pytest.mark.parametrize("name", ["severity", "fail_on"])

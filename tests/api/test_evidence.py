@@ -189,6 +189,8 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.prove("SM-PRV-01", populations={"generated-media": ""}), "the place of the population generated-media is empty"),
         (lambda: api.prove(Path("none.yaml")), "none.yaml|does not exist"),
         (lambda: api.prove("SM-PRV-01", detector=Path("none.yaml")), "does not exist"),
+        (lambda: api.prove(["SM-PRV-01"]), "a claim is of the type list"),  # type: ignore[arg-type]
+        (lambda: api.collect(["check"]), "a collector is of the type list"),  # type: ignore[arg-type]
         (lambda: api.replay("0" * 8), "no record 00000000"),
         (lambda: api.replay(Path("none.json")), "does not exist"),
         (lambda: api.replay("0" * 8, detector=Path("none.yaml")), "no record 00000000"),

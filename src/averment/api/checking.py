@@ -135,17 +135,17 @@ def check(
         fail_on=word("fail_on", fail_on, FailOn),
         patterns=tuple(map(str, several("rules", rules))),
         skip=tuple(map(str, several("skip", skip))),
-        baseline=Path(baseline) if baseline is not None else None,
+        baseline=Path(place("baseline", baseline)) if baseline is not None else None,
         no_baseline=not use_baseline,
         changed_since=changed_since,
     )
     if baseline is not None and not use_baseline:
         raise BadInputError("a baseline is named, and none is to be used", fix="leave one of them out")
-    folders = several("rule_folders", rule_folders)
+    folders = [place("a folder of rules", folder) for folder in several("rule_folders", rule_folders)]
     if folders and not own_rules:
         raise BadInputError("folders of rules are named, and only those that ship are to be run", fix="leave one of them out")
     targets = [Path(place("a path", path)) for path in paths] or [Path()]
-    kept = Cache(Store(Path(cache))) if cache is not None else None
+    kept = Cache(Store(Path(place("cache", cache)))) if cache is not None else None
     return prepare(targets, organisation_of(organisation, start_of(targets)), asked, folders, own_rules, engine, kept).run()
 
 

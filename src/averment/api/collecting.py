@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, period_of, several
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, period_of, several, text_of
 from averment.core.aws import client, patient_client
 from averment.core.errors import AvermentError, BadInputError, IncompleteError, MissingExtraError, SignedOutError
 from averment.core.organisation import Organisation
@@ -107,7 +107,7 @@ def collect(
         notes,
         on_progress or (lambda _progress: None),
     )
-    selected = collectors(tuple(names), settings)
+    selected = collectors(tuple(text_of("a collector", name) for name in names), settings)
     asked = _accounts(settings, tuple(map(str, several("accounts", accounts))), whole_organisation, role)
     if redact_accounts:
         check_told_apart((*settings.scope.accounts, *asked.listed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -70,24 +70,44 @@ class Notes:
             self._heard(text)
 
 
-def several(name: str, value: Sequence[AnyPath]) -> tuple[AnyPath, ...]:
+def several(name: str, value: Sequence[AnyPath] | None) -> tuple[AnyPath, ...]:
     """The items of ``value``, which was handed over as ``name``.
 
     Raises:
-        BadInputError: it is one text or path: its letters would be the items, and a ``*`` among those matches everything.
+        BadInputError: it is one text or path: its letters would be the items, and a ``*`` among those matches everything; or None.
     """
     if isinstance(value, str | os.PathLike):
         raise BadInputError(f"{name} is one text, where several are expected", fix=f"write {name}=[{str(value)!r}]")
+    if value is None:
+        raise BadInputError(f"{name} is None, where several texts are expected", fix=f"write {name}=[...], or leave it out")
     return tuple(value)
+
+
+def text_of(name: str, value: AnyPath) -> str:
+    """The text or path ``value``, which was handed over as ``name``, as text.
+
+    Raises:
+        BadInputError: it is neither, as a list is where each item is an argument of its own.
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str):
+        listed = isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+        fix = "hand over one; where several are taken they come one by one, as in check(*paths)" if listed else "hand over a text or a Path"
+        raise BadInputError(f"{name} is {_kind(value)}, where a text or a Path is expected", fix=fix)
+    return text
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"of the type {type(value).__name__}"
 
 
 def place(name: str, value: AnyPath) -> str:
     """Where ``value`` is, which was handed over as ``name``.
 
     Raises:
-        BadInputError: it is empty, as a variable that isn't set leaves it: that would be the working directory.
+        BadInputError: it is empty, as a variable that isn't set leaves it: that would be the working directory; or it is no text and no path.
     """
-    text = os.fspath(value)
+    text = text_of(name, value)
     if not text:
         raise BadInputError(f"{name} is empty", fix="name a file or folder; the working directory is '.'")
     return text
@@ -138,7 +158,7 @@ def organisation_of(given: Organisation | AnyPath | None, start: Path | None = N
     """
     if isinstance(given, Organisation):
         return given
-    path = Path(given) if given is not None else None
+    path = Path(text_of("organisation", given)) if given is not None else None
     if path is None or path.is_dir():
         path = find_file(path or start or Path.cwd())
     return load_organisation(path) if path is not None else Organisation(root=Path.cwd())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, place
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, place, text_of
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError, MissingExtraError
 from averment.core.organisation import Organisation
@@ -72,8 +71,8 @@ def prove(
         MissingExtraError: no claim can be tested without ``averment[detector]``.
         VerificationError: the ledger isn't what its checkpoint commits to.
     """
-    settings, called = organisation_of(organisation), os.fspath(detector)
-    asked = asked_claims(lambda: load_catalogue(settings), [os.fspath(claim) for claim in claims])
+    settings, called = organisation_of(organisation), text_of("detector", detector)
+    asked = asked_claims(lambda: load_catalogue(settings), [text_of("a claim", claim) for claim in claims])
     named = _named(called, trust)
     notes = Notes(on_note)
     if not asked:
@@ -118,7 +117,7 @@ def plan_claims(
         BadInputError, VerificationError: as ``prove``.
     """
     settings = organisation_of(organisation)
-    asked = asked_claims(lambda: load_catalogue(settings), [os.fspath(claim) for claim in claims])
+    asked = asked_claims(lambda: load_catalogue(settings), [text_of("a claim", claim) for claim in claims])
     if not asked:
         return {}
     looks, _ = _earlier(settings)
@@ -150,8 +149,8 @@ def replay(
         BadInputError: there is no such record, or it is no run of a claim.
         VerificationError: the ledger is not what its checkpoint says, or the file was changed or isn't signed by a key of the package.
     """
-    settings, named = organisation_of(organisation), os.fspath(record)
-    called = None if detector is None else os.fspath(detector)
+    settings, named = organisation_of(organisation), text_of("record", record)
+    called = None if detector is None else text_of("detector", detector)
     context = _context(settings, populations, trust, None, "embedded")
     if named.endswith(".json"):
         packaged = _packaged(Path(named))
@@ -188,7 +187,9 @@ def _context(
     settings: Organisation, populations: Mapping[str, AnyPath] | None, trust: AnyPath | None, seed: int | None, detector: str
 ) -> ClaimContext:
     places = {name: place(f"the place of the population {name}", where) for name, where in (populations or {}).items()}
-    return claim_context(settings, places, trust=Path(trust) if trust is not None else None, seed=seed, detector_name=detector)
+    return claim_context(
+        settings, places, trust=Path(place("trust", trust)) if trust is not None else None, seed=seed, detector_name=detector
+    )
 
 
 def _check_drawn(populations: Mapping[str, AnyPath] | None, asked: Sequence[AskedClaim], settings: Organisation) -> None:

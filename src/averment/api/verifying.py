@@ -103,7 +103,7 @@ def verify(
         MissingExtraError: a timestamp is to be checked, which needs ``averment[timestamps]``.
     """
     path = Path(place("package", package))
-    given = [read_key(Path(item)) for item in several("keys", keys)]
+    given = [read_key(Path(place("a key", item))) for item in several("keys", keys)]
     earlier = several("checkpoints", checkpoints)
     vouching = vouching_of(several("witnesses", witnesses), quorum, several("timestamp_certificates", timestamp_certificates))
     if not path.is_file() or zipfile.is_zipfile(path):
