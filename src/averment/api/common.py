@@ -83,17 +83,17 @@ def several(name: str, value: Sequence[AnyPath] | None) -> tuple[AnyPath, ...]:
     return tuple(value)
 
 
-def text_of(name: str, value: AnyPath) -> str:
+def text_of(name: str, value: object) -> str:
     """The text or path ``value``, which was handed over as ``name``, as text.
 
     Raises:
         BadInputError: it is neither, as a list is where each item is an argument of its own.
     """
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(text, str):
-        listed = isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+        listed = isinstance(text, Iterable) and not isinstance(text, bytes | Mapping)
         fix = "hand over one; where several are taken they come one by one, as in check(*paths)" if listed else "hand over a text or a Path"
-        raise BadInputError(f"{name} is {_kind(value)}, where a text or a Path is expected", fix=fix)
+        raise BadInputError(f"{name} is {_kind(text)}, where a text or a Path is expected", fix=fix)
     return text
 
 
