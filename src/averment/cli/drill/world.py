@@ -59,7 +59,7 @@ def build_world(now: datetime) -> World:
 
 def smaller(picture: bytes) -> bytes:
     """The picture at three quarters of its size, recompressed: what a thumbnail or a repost does to it."""
-    images: Any = require("PIL.Image", extra="detector", needed_for="the drill's pictures")
+    images: Any = require("PIL.Image", extra="detector", needed_for="making the drill's pictures")
     image = images.open(io.BytesIO(picture)).convert("RGB")
     out = io.BytesIO()
     image.resize((image.width * 3 // 4, image.height * 3 // 4)).save(out, "JPEG", quality=75)
