@@ -342,6 +342,25 @@ def test_request_metrics_are_sent_under_the_id_of_their_configuration(tmp_path: 
     assert verdict is Verdict.PASS or "never fires" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"MetricName": "GetRequests"}, "GetRequests isn't about uploads"),
+        ({"MetricName": "BytesDownloaded"}, "BytesDownloaded isn't about uploads"),
+        ({"ComparisonOperator": "LessThanThreshold"}, "the alarm on PutRequests goes off when there is less of it"),
+        ({"MetricName": "BytesUploaded", "ComparisonOperator": "GreaterThanThreshold"}, ""),
+    ],
+)
+def test_an_alarm_on_uploads_goes_off_when_there_are_many(tmp_path: Path, settings: dict[str, str], message: str):
+    """One on what is read, or on fewer uploads than a threshold, stays silent through a flood of them."""
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-uploads", "MetricsConfigurations": [{"Id": "all"}]}}
+    watch = alarm(FilterId="all")
+    watch["Properties"] |= settings
+    outcome = of_template(tmp_path, "upload-anomaly-alarm", Uploads=bucket, Alarm=watch, **TOLD)
+    assert outcome.verdict is (Verdict.FAIL if message else Verdict.PASS)
+    assert message in outcome.message
+
+
 def endpoint(target: dict[str, Any]) -> dict[str, Any]:
     variant = {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
     scalable = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/detector/variant/AllTraffic", "MinCapacity": 1, "MaxCapacity": 4}

@@ -25,6 +25,15 @@ from averment.policies.rules.trails import TRAIL
 
 _STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
 """Metrics that S3 sends once a day by itself; all others of ``AWS/S3`` need a metrics configuration."""
+_NOT_OF_UPLOADS = frozenset(
+    {
+        *("GetRequests", "HeadRequests", "ListRequests", "DeleteRequests", "BytesDownloaded"),
+        *("SelectRequests", "SelectBytesScanned", "SelectBytesReturned"),
+    }
+)
+"""Request metrics that stay as they are however much is uploaded. (Amazon S3 User Guide, "Metrics and dimensions".)"""
+
+_FALLING = ("LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerThreshold")
 _OWN = re.compile(r"upload|scan|media|quarantine|ingest|s3|object", re.IGNORECASE)
 _NAMES = {
     "AWS/Lambda": ("FunctionName", ("FunctionName",)),
@@ -91,6 +100,8 @@ class _Metric:
     namespace: Any
     name: Any
     dimensions: Any
+    falling: bool = False
+    """The alarm goes off when there is less of it, as one does that tells when nothing comes any more."""
 
 
 _WATCHED = (
@@ -155,7 +166,7 @@ def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
         return
     for alarm in context.graph.of_type(ALARM):
         for metric in _metrics(alarm) if tells(alarm, context.graph) is True else ():
-            if isinstance(metric, Unknown) or metric.namespace != "AWS/S3" or metric.name in _STORAGE:
+            if isinstance(metric, Unknown) or metric.namespace != "AWS/S3" or metric.name in _STORAGE | _NOT_OF_UPLOADS or metric.falling:
                 continue
             wanted = _dimension(metric, "FilterId")
             if same_bucket(_dimension(metric, "BucketName"), bucket) is True and isinstance(wanted, str):
@@ -164,15 +175,17 @@ def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
 
 
 def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:
+    operator = alarm.get("ComparisonOperator")
     if alarm.get("Namespace") is not None or alarm.get("MetricName") is not None:
-        yield _Metric(alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Dimensions"))
+        yield _Metric(alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Dimensions"), operator in _FALLING)
     for query in listed(alarm.get("Metrics")):
         metric = query.get("MetricStat") if isinstance(query, Mapping) else query
         inner = metric.get("Metric") if isinstance(metric, Mapping) else metric
         if isinstance(inner, Unknown):
             yield inner
         elif isinstance(inner, Mapping):
-            yield _Metric(inner.get("Namespace"), inner.get("MetricName"), inner.get("Dimensions"))
+            below = operator == "LessThanLowerThreshold"  # the other operators may be on an expression in which the metric is subtracted
+            yield _Metric(inner.get("Namespace"), inner.get("MetricName"), inner.get("Dimensions"), below)
 
 
 def _watches(metric: _Metric | Unknown, bucket: Resource, parts: list[Resource], context: Context, silent: list[str]) -> Truth:
@@ -193,6 +206,11 @@ def _watches(metric: _Metric | Unknown, bucket: Resource, parts: list[Resource],
 
 def _of_bucket(metric: _Metric, bucket: Resource, context: Context, silent: list[str]) -> Truth:
     watched = same_bucket(_dimension(metric, "BucketName"), bucket)
+    if watched is not False and (metric.name in _NOT_OF_UPLOADS or metric.falling):
+        silent.append(
+            f"the alarm on {metric.name} goes off when there is less of it" if metric.falling else f"{metric.name} isn't about uploads"
+        )
+        return False
     if watched is False or metric.name in _STORAGE:
         return watched
     configured = setting(bucket, context.graph, "MetricsConfigurations")
