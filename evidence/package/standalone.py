@@ -5,19 +5,7 @@
 
 It reads the package that it lies in, unless another is named. Read it before you run it, as you trust the package no more than this copy.
 Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use, such as a --key that is no public key.
-
-Steps
-  1. Keys: the log's public keys (keys/), or those handed over with --key and those that they vouch for (keys/*.endorsed).
-  2. MANIFEST.sig is a signed note (C2SP signed-note) of the log over the SHA-256 of MANIFEST.json.
-  3. Every file has the size and SHA-256 that the manifest says; none is missing, none was added.
-  4. checkpoint.txt is a checkpoint of the log (C2SP tlog-checkpoint), signed by it, with the size and root of the manifest.
-  5. leaf-hashes.bin, the hashes of all entries, gives the checkpoint's root (RFC 6962).
-  6. Every record is a DSSE envelope that a key of the log signed; the in-toto statement's subject is the record's SHA-256.
-  7. Every record's hash stands in the log where its proof says (C2SP tlog-proof), and the proof's checkpoint is this one.
-  8. report.json lists exactly these records, with their places and digests.
-  9. With --checkpoint: the log begins with exactly what the earlier checkpoint commits to.
- 10. timestamp.tsr, if there is one, holds the digest of the checkpoint as the log signed it.
-Left out: who signed the timestamp (openssl ts -verify, or averment verify), and witnesses' cosignatures (averment verify --witness).
+What is checked, step by step, stands at the functions. Left out: who signed a timestamp, and witnesses' cosignatures (averment verify tells).
 """
 
 import sys
@@ -27,11 +15,11 @@ if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "saf
 
 import argparse
 import base64
-import hashlib
 import json
 import re
 from contextlib import suppress
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -50,40 +38,25 @@ def need(condition: bool, message: str) -> None:
         raise WrongError(message)
 
 
-def sha256(data: bytes) -> bytes:
-    """SHA-256."""
-    return hashlib.sha256(data).digest()
-
-
 def canonical(value: Any) -> bytes:
     """RFC 8785 for what records hold: integers, texts, lists, objects; numbers with a fraction as ECMAScript writes them."""
     if isinstance(value, dict):
-        items = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
-        return b"{" + b",".join(canonical(key) + b":" + canonical(item) for key, item in items) + b"}"
+        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+        return b"{" + b",".join(canonical(name) + b":" + canonical(value[name]) for name in names) + b"}"
     if isinstance(value, list):
         return b"[" + b",".join(canonical(item) for item in value) + b"]"
-    return (number(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)).encode()
-
-
-def number(value: float) -> str:
-    """ECMAScript's Number::toString, from the same shortest digits that Python's repr finds."""
-    parts = Decimal(repr(value)).normalize().as_tuple()
-    sign, digits, point = "-" * (value < 0), "".join(map(str, parts.digits)), len(parts.digits) + int(parts.exponent)
-    if len(digits) <= point <= 21:
-        return sign + digits + "0" * (point - len(digits))
-    if 0 < point <= 21:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    if isinstance(value, float) and value and not 1e-6 <= abs(value) < 1e21:  # the digits are the shortest, as Python's repr finds them
+        digits, exponent = repr(value).split("e")
+        return f"{digits}e{int(exponent):+}".encode()
+    return (f"{Decimal(repr(value or 0)).normalize():f}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)).encode()
 
 
 def root_of(level: list[bytes]) -> bytes:
     """The Merkle tree hash over leaf hashes (RFC 6962, 2.1)."""
     while len(level) > 1:
-        paired = [sha256(b"\x01" + level[at] + level[at + 1]) for at in range(0, len(level) - 1, 2)]
-        level = paired + level[len(paired) * 2 :]
-    return level[0] if level else sha256(b"")
+        paired = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[2 * len(paired) :]
+    return level[0] if level else sha256().digest()
 
 
 def root_from_proof(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
@@ -93,8 +66,8 @@ def root_from_proof(leaf: bytes, index: int, size: int, path: list[bytes]) -> by
         return leaf
     left = 1 << ((size - 1).bit_length() - 1)
     if index < left:
-        return sha256(b"\x01" + root_from_proof(leaf, index, left, path[:-1]) + path[-1])  # IndexError: the proof is too short
-    return sha256(b"\x01" + path[-1] + root_from_proof(leaf, index - left, size - left, path[:-1]))
+        return sha256(b"\x01" + root_from_proof(leaf, index, left, path[:-1]) + path[-1]).digest()  # IndexError: the proof is too short
+    return sha256(b"\x01" + path[-1] + root_from_proof(leaf, index - left, size - left, path[:-1])).digest()
 
 
 class Key:
@@ -105,17 +78,16 @@ class Key:
         need(isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "a key of another kind")
         self.ecdsa = [ec.ECDSA(hashes.SHA256())] if isinstance(self.key, ec.EllipticCurvePublicKey) else []
         self.der = self.key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        self.keyid = sha256(self.der).hex()
+        self.keyid = sha256(self.der).hexdigest()
 
     def note_id(self, name: str) -> bytes:
         """The key's id in signed notes; of Ed25519, the DER ends with the key's 32 bytes."""
-        return sha256(self.der if self.ecdsa else name.encode() + b"\n\x01" + self.der[-32:])[:4]
+        return sha256(self.der if self.ecdsa else name.encode() + b"\n\x01" + self.der[-32:]).digest()[:4]
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is one of `message` by this key."""
         with suppress(InvalidSignature):
-            self.key.verify(signature, message, *self.ecdsa)
-            return True
+            return self.key.verify(signature, message, *self.ecdsa) is None
         return False
 
 
@@ -148,16 +120,11 @@ class Package:
     """A package under examination. `problems` collects file and reason of whatever is wrong."""
 
     def __init__(self, folder: Path, given: list[Key]) -> None:
-        self.folder, self.given = folder, given
+        self.folder, self.given, self.log = folder, given, ""
         self.bytes_of: Any = lambda name: (folder / name).read_bytes() if (folder / name).is_file() else need(False, "is no plain file")
-        self.problems: list[tuple[str, str]] = []
-        self.keys: list[Key] = []
-        self.trusted: list[Key] = []
-        self.signers: list[Key] = []
-        self.others: set[str] = set()
-        self.manifest: dict[str, Any] = {}
-        self.leaves: list[bytes] = []
-        self.size, self.root = 0, b""
+        self.problems, self.others = list[tuple[str, str]](), set[str]()
+        self.keys, self.trusted, self.signers = list[Key](), list[Key](), list[Key]()
+        self.manifest, self.leaves, self.size, self.root = dict[str, Any](), list[bytes](), 0, b""
 
     def check(self, name: str, function: Any, *arguments: Any) -> Any:
         """Run a check that is about the file `name`; what goes wrong is noted under its name."""
@@ -168,54 +135,52 @@ class Package:
             return None
 
     def load_keys(self) -> None:
-        """Step 1."""
+        """Step 1: the log's public keys (keys/), or those handed over with --key and those that they vouch for (keys/*.endorsed)."""
         for path in sorted(self.folder.glob("keys/*.pem")):
             self.keys += self.check(f"keys/{path.name}", lambda path=path: [Key(self.bytes_of(f"keys/{path.name}"))]) or []
         self.trusted = self.given or self.keys
-        log = self.bytes_of("MANIFEST.sig").decode().split("\n")[1]  # by its own word; step 2 tells whether a trusted key signed that
+        self.log = self.bytes_of("MANIFEST.sig").decode().split("\n")[1]  # by its own word; step 2 tells whether a trusted key signed that
         notes = [self.bytes_of(f"keys/{path.name}") for path in self.folder.glob("keys/*.endorsed")]
         for note in notes * len(notes):  # each may need another before it
             lines = note.decode().split("\n")
             with suppress(WrongError):  # not vouched for by a trusted key, so far
-                read_note(note, log, self.trusted, witnesses=False)
+                read_note(note, self.log, self.trusted, witnesses=False)
                 body = base64.b64decode(lines[2].split("+", 2)[2])[1:]
-                need(lines[:2] == ["urn:averment:key:v1", log] and len(body) >= 32, "it is no endorsement of a key of this log")
+                need(lines[:2] == ["urn:averment:key:v1", self.log] and len(body) >= 32, "it is no endorsement of a key of this log")
                 self.trusted = self.trusted + [key for key in self.keys if key.der.endswith(body) and key not in self.trusted]
 
     def check_manifest(self) -> None:
-        """Step 2."""
+        """Step 2: MANIFEST.sig is a signed note (C2SP signed-note) of the log over the SHA-256 of MANIFEST.json."""
         data = self.bytes_of("MANIFEST.json")
         self.manifest = self.check("MANIFEST.json", json.loads, data) or {}
         note = self.bytes_of("MANIFEST.sig")
-        read = lambda: read_note(note, note.decode().split("\n")[1], self.trusted, witnesses=False, signers=self.signers)  # noqa: E731
-        text = self.check("MANIFEST.sig", read)
+        text = self.check("MANIFEST.sig", lambda: read_note(note, self.log, self.trusted, witnesses=False, signers=self.signers))
         if text is not None:
             lines = text.split("\n")
             of_one = lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5
             need(of_one, "is not of a package, or MANIFEST.sig")
-            need(lines[3] == f"sha256 {sha256(data).hex()}", "is not what was signed")
-            said = (self.manifest["log"]["origin"], self.manifest["period"]["label"])
-            need((lines[1], lines[2]) == said, "names another log or period than its signature")
+            need(lines[3] == f"sha256 {sha256(data).hexdigest()}", "is not what was signed")
+            said = [self.manifest["log"]["origin"], self.manifest["period"]["label"]]
+            need(lines[1:3] == said, "names another log or period than its signature")
 
     def check_files(self) -> None:
-        """Step 3."""
+        """Step 3: every file has the size and SHA-256 that the manifest says; none is missing, none was added."""
         listed = self.manifest.get("files", {})
-        paths = [path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-        found = {path.relative_to(self.folder).as_posix(): path for path in paths}
-        for path in (path for path in self.folder.rglob("*") if path.is_dir() and not path.is_symlink()):
-            self.check(path.relative_to(self.folder).as_posix(), lambda path=path: [*path.iterdir()])  # else what is in it stays unseen
-        for name in sorted({*listed, "MANIFEST.json", "MANIFEST.sig"} - {*found}):
-            self.problems.append((name, "is missing"))
+        found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*")}
+        self.problems += [(name, "is missing") for name in sorted({*listed, "MANIFEST.json", "MANIFEST.sig"} - {*found})]
         for name, path in sorted(found.items()):
-            if path.is_symlink() or not path.is_file():
+            if path.is_dir() and not path.is_symlink() and name not in listed:
+                self.check(name, lambda path=path: [*path.iterdir()])  # else what is in it stays unseen
+            elif path.is_symlink() or not path.is_file():
                 self.problems.append((name, "is not a plain file"))
             elif name not in listed and name not in ("MANIFEST.json", "MANIFEST.sig"):
                 self.problems.append((name, "was added: the manifest doesn't list it"))
-            elif name in listed and listed[name] != {"sha256": sha256(data := path.read_bytes()).hex(), "size": len(data)}:
+            elif name in listed and listed[name] != {"sha256": sha256(data := path.read_bytes()).hexdigest(), "size": len(data)}:
                 self.problems.append((name, "was changed: its size or digest is not the manifest's"))
 
     def check_log(self) -> None:
-        """Steps 4 and 5."""
+        """Steps 4 and 5: checkpoint.txt is a checkpoint of the log (C2SP tlog-checkpoint), signed by it, with the size and root of the manifest;
+        leaf-hashes.bin, the hashes of all entries, gives that root (RFC 6962)."""
         log = self.manifest["log"]
         self.size, self.root = read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted)
         self.check("checkpoint.txt", need, (self.size, self.root) == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
@@ -224,7 +189,8 @@ class Package:
         self.check("leaf-hashes.bin", need, len(data) == 32 * self.size and root_of(self.leaves) == self.root, "does not give the root")
 
     def check_record(self, record_id: str) -> tuple[int, str]:
-        """Steps 6 and 7 for one record: its place and its digest."""
+        """The place and the digest of one record. Step 6: it is a DSSE envelope that a key of the log signed, and the in-toto statement's subject
+        is its SHA-256. Step 7: its hash stands in the log where its proof says (C2SP tlog-proof), and the proof's checkpoint is this one."""
         envelope = self.bytes_of(f"records/{record_id}.json")
         value = json.loads(envelope)
         payload = base64.b64decode(value["payload"], validate=True)
@@ -237,15 +203,15 @@ class Package:
         record, detached = statement["predicate"]["record"], statement["predicate"].get("payload")
         if detached:
             data = self.bytes_of(f"payloads/{detached['sha256']}.json")
-            need(sha256(data).hex() == detached["sha256"], f"its payload {detached['sha256']} was changed")
+            need(sha256(data).hexdigest() == detached["sha256"], f"its payload {detached['sha256']} was changed")
             record["payload"] = json.loads(data)
-        digest = sha256(canonical(record)).hex()
+        digest = sha256(canonical(record)).hexdigest()
         subject = [{"name": record["id"], "digest": {"sha256": digest}}]
         need(statement["subject"] == subject and record["id"] == record_id, "its subject is another")
         head, _, checkpoint = self.bytes_of(f"proofs/{record_id}.txt").partition(b"\n\n")
         lines = [line for line in head.decode().split("\n") if not line.startswith("extra ")]  # which may carry anything
         need(lines[0] == "c2sp.org/tlog-proof@v1" and checkpoint == self.bytes_of("checkpoint.txt"), "its proof is of another log")
-        index, leaf = int(lines[1].removeprefix("index ")), sha256(b"\x00" + envelope)
+        index, leaf = int(lines[1].removeprefix("index ")), sha256(b"\x00" + envelope).digest()
         need(lines[1] == f"index {index}" and 0 <= index < self.size, "its proof is malformed")
         need(self.leaves[index] == leaf, "it does not stand in the log where its proof says")
         path = [base64.b64decode(line, validate=True) for line in lines[2:]]
@@ -254,10 +220,9 @@ class Package:
         return index, digest
 
     def check_records(self) -> int:
-        """Steps 6 to 8: the number of records."""
-        seen = {}
-        for name in sorted(name for name in self.manifest["files"] if name.startswith("records/")):
-            seen[name[8:-5]] = self.check(name, self.check_record, name[8:-5])
+        """Steps 6 and 7 for all, and step 8: report.json lists exactly these records, with their places and digests. The number of records."""
+        names = sorted(name for name in self.manifest["files"] if name.startswith("records/"))
+        seen = {name[8:-5]: self.check(name, self.check_record, name[8:-5]) for name in names}
         slim = {"object_hook": lambda row: (row["record"], (row["index"], row["sha256"])) if "used_by" in row else row}  # there may be many
         report: Any = json.loads(self.bytes_of("report.json"), **slim)  # type: ignore[arg-type]
         same = dict(report["evidence"]) == seen and len(report["evidence"]) == len(seen)
@@ -266,17 +231,17 @@ class Package:
         return len(seen)
 
     def check_earlier(self, path: Path) -> None:
-        """Step 9."""
+        """Step 9, with --checkpoint: the log begins with exactly what the earlier checkpoint commits to."""
         size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys)
         need(root_of(self.leaves) == self.root, f"can't be held against {path}: leaf-hashes.bin is wrong")
         need(size <= self.size, f"the log has fewer entries than the {size} of {path}: is the package older than that?")
         need(root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
 
     def check_timestamp(self) -> str:
-        """Step 10: the time that the token says."""
+        """Step 10: timestamp.tsr, if there is one, holds the digest of the checkpoint as the log signed it. The time that it says."""
         text, _, lines = self.bytes_of("checkpoint.txt").decode().rpartition("\n\n")
         own = [line for line in lines.splitlines(keepends=True) if line.startswith(f"— {self.manifest['log']['origin']} ")]
-        digest = b"\x04\x20" + sha256(f"{text}\n\n{''.join(own)}".encode())
+        digest = b"\x04\x20" + sha256(f"{text}\n\n{''.join(own)}".encode()).digest()
         found = re.findall(re.escape(digest) + rb".{1,64}?\x18.(\d{14}[.\d]*Z)", self.bytes_of("timestamp.tsr"), re.DOTALL)
         need(bool(found), "is of another checkpoint")
         return str(found[0].decode())
@@ -287,19 +252,11 @@ def say(text: str) -> None:
     sys.stdout.write(text.encode("unicode_escape").decode() + "\n")
 
 
-def public_key(path: str) -> Key:
-    """A key that was handed over: what can't be read is the caller's mistake, and says nothing of the package."""
-    try:
-        return Key(Path(path).read_bytes())
-    except (OSError, ValueError, WrongError, UnsupportedAlgorithm) as error:
-        raise argparse.ArgumentTypeError(f"{path} is no public key in PEM ({error})") from error
-
-
 def main() -> int:
     """Run the steps; the exit code."""
     parser = argparse.ArgumentParser(description="Verify an evidence package.")
     parser.add_argument("package", nargs="?", type=Path, default=Path(__file__).resolve().parent)
-    parser.add_argument("--key", action="append", type=public_key, default=[], help="a public key of the log (PEM), got from elsewhere")
+    parser.add_argument("--key", action="append", type=Path, default=[], help="a public key of the log (PEM), got from elsewhere")
     parser.add_argument("--checkpoint", type=Path, help="an earlier checkpoint of the same log")
     options = parser.parse_args()
     if not any((options.package / name).exists() for name in ("MANIFEST.json", "MANIFEST.sig")):
@@ -307,7 +264,10 @@ def main() -> int:
     earlier = options.checkpoint.read_bytes() if options.checkpoint and options.checkpoint.is_file() else b""
     if options.checkpoint and ("\n\n— ".encode() not in earlier or earlier.startswith(b"\xef\xbb\xbf")):  # a byte order mark was put there
         parser.error(f"{options.checkpoint} is no checkpoint")
-    package = Package(options.package, options.key)
+    try:
+        package = Package(options.package, [Key(path.read_bytes()) for path in options.key])
+    except (OSError, ValueError, WrongError, UnsupportedAlgorithm) as error:  # the caller's mistake, which says nothing of the package
+        parser.error(f"--key {', '.join(map(str, options.key))}: no public key in PEM ({error})")
     package.check("keys", package.load_keys)
     for step in (package.check_manifest, package.check_files):
         package.check("MANIFEST.json", step)
