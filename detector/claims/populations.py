@@ -48,6 +48,8 @@ __all__ = [
     "open_population",
 ]
 
+_TABLES = (".csv", ".jsonl")
+
 
 def open_population(name: str, context: ClaimContext, *, clips: bool = False) -> Population:
     """The population called ``name`` in the context, or the reference corpus, or the place that ``name`` itself is. With ``clips`` a folder or prefix is
@@ -81,13 +83,18 @@ def _place(name: str, context: ClaimContext) -> str | None:
     where = context.populations.get(name)
     if where is None and name == REFERENCE:
         return None
-    if where is None and (name.startswith("s3://") or "/" in name or name.endswith((".csv", ".jsonl"))):
+    if where is None and (name.startswith("s3://") or "/" in name or name.endswith(_TABLES)):
         where = name
     if where is None:
         known = ", ".join(sorted({*context.populations, REFERENCE}))
         raise BadInputError(
             f"nothing is known of the population '{name}' (known: {known})",
             fix=f"name its place: --population {name}=PATH, or parameters.populations.{name} in averment.yaml",
+        )
+    if where.startswith("s3://") and where.lower().endswith(_TABLES):
+        raise BadInputError(
+            f"{where} is a table, and of S3 the images under a prefix are taken: tables are read from this machine",
+            fix=f"bring it here, a manifest with the media that it names (aws s3 sync), and say where it lies: --population {name}=PATH",
         )
     return where
 

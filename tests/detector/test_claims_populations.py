@@ -19,7 +19,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.claims import frame
 from averment.detector.claims.interface import ClaimContext
-from averment.detector.claims.populations import REFERENCE, SUFFIXES, FilePopulation, Item, open_population
+from averment.detector.claims.populations import REFERENCE, SUFFIXES, FilePopulation, Item, missing, open_population
 from averment.detector.claims.trace import Trace
 
 
@@ -196,6 +196,16 @@ def test_labels_are_pinned_too(tmp_path: Path) -> None:
     assert before["frame"] == after["frame"]
     assert before["labels"] != after["labels"]
     assert (before["manifest"], after["manifest"]) == (before["manifest"], hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "part-00000.JSONL"])
+def test_a_table_in_s3_is_no_prefix_without_images(name: str) -> None:
+    """A manifest beside the media in S3 was an empty population whose 'where' was to be changed, and scores there a look at nothing."""
+    context = ClaimContext(populations={"p": f"s3://shop/{name}"})
+    with pytest.raises(BadInputError, match="is a table") as raised:
+        open_population("p", context)
+    assert "--population p=PATH" in (raised.value.fix or "")
+    assert "is a table" in missing("p", context)
 
 
 def test_a_prefix_in_s3_is_counted_over_all_pages(sandbox: object) -> None:
