@@ -528,6 +528,30 @@ def test_what_looks_at_uploads_need_be_no_function(tmp_path: Path, text: str, ex
     assert verdict(read(tmp_path, reading + text + shown), "unscanned-not-readable") is expected
 
 
+@pytest.mark.parametrize(
+    ("trusted", "right", "expected"),
+    [
+        ("arn:aws:iam::999999999999:root", allow("s3:GetObject", objects("uploads")), Verdict.FAIL),
+        ("arn:aws:iam::999999999999:role/partner", allow("s3:GetObject", objects("uploads")), Verdict.UNKNOWN),
+        ("arn:aws:iam::999999999999:root", allow("s3:ListBucket", "aws_s3_bucket.uploads.arn"), Verdict.PASS),
+        (
+            "arn:aws:iam::999999999999:root",
+            allow("s3:GetObject", f'{objects("uploads")}, Condition = {{StringEquals = {{"s3:ExistingObjectTag/verdict" = "clean"}}}}'),
+            Verdict.PASS,
+        ),
+        ("${data.aws_caller_identity.current.account_id}", allow("s3:GetObject", objects("uploads")), Verdict.PASS),
+    ],
+)
+def test_a_role_that_an_outsider_may_assume_lends_it_the_right_to_read(tmp_path: Path, trusted: str, right: str, expected: Verdict):
+    """Who gave a partner a role rather than a place in the bucket's policy had a check that passed: every upload could be fetched at once.
+
+    Without ``scope.accounts`` another account's role may be one's own.
+    """
+    own = 'data "aws_caller_identity" "current" {}\n'
+    graph = read(tmp_path, own + bucket("uploads", '"acme-uploads"') + role("partner", "AWS:TRUSTED", right).replace("TRUSTED", trusted))
+    assert verdict(graph, "unscanned-not-readable") is expected
+
+
 def test_a_worker_with_the_readers_role_lends_it_the_right_to_read(tmp_path: Path):
     """As with functions that share a role: the worker has to read what it looks at, so the right says nothing of who else has it."""
     text = (

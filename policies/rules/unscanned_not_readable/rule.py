@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from averment.core.scope import MediaRole
+from averment.core.scope import MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Severity
-from averment.policies.graph.memo import per_graph
+from averment.policies.graph.memo import per_graph, per_graph_and
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
@@ -19,6 +19,7 @@ from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.partitions import is_identity_pools, names_own_identity
 from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, classify, principals_of
+from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
@@ -242,6 +243,7 @@ def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
             if origin.bucket.address == bucket.address or same_bucket(origin.bucket.get("BucketName"), bucket) is True:
                 yield _Reader(f"everyone behind {distribution.address} (origin '{origin.id}')", distribution.where(*origin.path))
     yield from _by_guests(bucket, context)
+    yield from _by_outsiders(bucket, context)
 
 
 def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -343,6 +345,28 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
             continue
         where = found[0].resource.where(*found[1].path)
         yield _Reader(f"users of an identity provider (role {role.address})", where, grant=found[1])
+
+
+def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    """Roles of one's own that others' accounts may assume."""
+    for role, stranger in _lent(context.graph, context.scope):
+        found = grant_of(role, ACTION, bucket, context.graph)
+        if found is None or _allows_clean_only(found[1], context):
+            continue
+        who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}, whom {role.address} trusts,"
+        where = found[0].resource.where(*found[1].path)
+        yield _Reader(who, where, stranger.who if isinstance(stranger.who, Unknown) else True, found[1])
+
+
+@per_graph_and
+def _lent(graph: Graph, scope: Scope) -> list[tuple[Resource, Principal]]:
+    """The roles that somebody outside may assume, or perhaps may, each with who; of several the one of whom it is certain."""
+    found: list[tuple[Resource, Principal]] = []
+    for role in graph.of_type(HOLDER_TYPES[0]):
+        strangers = list(trusted_strangers(role, scope, graph))
+        known = [one for one in strangers if not isinstance(one.who, Unknown)]
+        found += [(role, one) for one in (known or strangers)[:1]]
+    return found
 
 
 @per_graph
