@@ -13,7 +13,7 @@ from averment.policies.graph.outside import UNTAGGED
 from averment.policies.graph.text import HOLE
 from averment.policies.iam.resources import bucket_name
 from averment.policies.rules.media_functions import handled, holds_text, looks_everywhere, worked_on
-from averment.policies.rules.media_usage import uses, without_project
+from averment.policies.rules.media_usage import handed_in, uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
 
@@ -48,7 +48,8 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
     media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says, by roles
-    or, where it was looked at, by the source of a function. One to which people write with the rights of an identity pool takes uploads.
+    or, where it was looked at, by the source of a function. One to which people write with the rights of an identity pool takes uploads, and
+    so does a media bucket to which partners write by AWS Transfer Family.
     """
     return _role(bucket, scope, None) if graph is None else _role_beside(bucket, scope, graph)
 
@@ -64,6 +65,8 @@ def _role(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRol
         found = _by_use(bucket, graph)
     if found is not None and browsers_upload(bucket):
         return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
+    if found is not None and graph is not None and (partners := handed_in(graph).get(bucket.address)) is not None:
+        return MediaRole.UPLOAD, f"{found[1]}, and {partners}"
     return found
 
 

@@ -85,12 +85,7 @@ def uses(graph: Graph) -> dict[str, Use]:
     says nothing about this one.
     """
     found: dict[str, Use] = {}
-    buckets = list(graph.of_type("AWS::S3::Bucket"))
-    named: dict[str, list[Resource]] = {}
-    unnamed: list[Resource] = []
-    for bucket in buckets:
-        name = plain_name(bucket)
-        (named.setdefault(name, []) if name is not None else unnamed).append(bucket)
+    buckets, named, unnamed = _buckets(graph)
     for role in graph.of_type("AWS::IAM::Role") if buckets else ():
         carriers = list(identity_documents(role, graph))
         work = _work(role, carriers)
@@ -104,6 +99,31 @@ def uses(graph: Graph) -> dict[str, Use]:
             faces = first.faces or (second is not None and second.faces)
             found[bucket.address] = Use(first.why if first.faces or not faces or second is None else second.why, faces, first.uploads)
     return found
+
+
+@per_graph
+def handed_in(graph: Graph) -> dict[str, str]:
+    """The buckets to which partners write by AWS Transfer Family (SFTP, FTPS, AS2): why, by address. What they hold it doesn't tell."""
+    found: dict[str, str] = {}
+    buckets, named, unnamed = _buckets(graph)
+    for role in graph.of_type("AWS::IAM::Role") if buckets else ():
+        services, _ = _trusted(role)
+        if any(service_of(service) == "transfer" for service in services):
+            carriers = list(identity_documents(role, graph))
+            for bucket in _reached(carriers, ("s3:PutObject",), buckets, named, unnamed):
+                found.setdefault(bucket.address, f"users of AWS Transfer Family may write to it by {role.address}")
+    return found
+
+
+def _buckets(graph: Graph) -> tuple[list[Resource], dict[str, list[Resource]], list[Resource]]:
+    """The graph's buckets: all, those of a known name by it, and the others."""
+    buckets = list(graph.of_type("AWS::S3::Bucket"))
+    named: dict[str, list[Resource]] = {}
+    unnamed: list[Resource] = []
+    for bucket in buckets:
+        name = plain_name(bucket)
+        (named.setdefault(name, []) if name is not None else unnamed).append(bucket)
+    return buckets, named, unnamed
 
 
 def _work(role: Resource, carriers: Sequence[Carrier]) -> tuple[Use, tuple[str, ...]] | None:

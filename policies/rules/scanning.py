@@ -43,6 +43,7 @@ from averment.policies.rules.events import (
     targets,
 )
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
+from averment.policies.rules.media_usage import handed_in
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 from averment.policies.rules.takers import (
     MACHINE,
@@ -315,7 +316,7 @@ def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, con
 
 
 def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
-    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, or a function behind an API."""
+    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, AWS Transfer Family, or a function behind an API."""
     cors = setting(bucket, context.graph, "CorsConfiguration")
     for rule in listed(cors.get("CorsRules")) if isinstance(cors, Mapping) else ():
         methods = listed(rule.get("AllowedMethods")) if isinstance(rule, Mapping) else []
@@ -332,6 +333,8 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
             who = _outsider(statement, context)
             if who and statement.covers_action(point.action("s3:PutObject")) is True:
                 yield f"{statement.name} of {point.label} lets {who} write"
+    if (partners := handed_in(context.graph).get(bucket.address)) is not None:
+        yield partners
     for function, door in _writing_functions(bucket, context):
         yield f"{function.address}, which takes {door.label}, may write to it"
 

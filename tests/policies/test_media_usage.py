@@ -457,6 +457,22 @@ def test_what_a_state_machine_runs_is_told_of_what_starts_it(tmp_path: Path, tas
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "service", "right", "expected"),
+    [
+        ("supplier-images", "transfer.amazonaws.com", allow("s3:PutObject", objects("drop")), MediaRole.UPLOAD),
+        ("supplier-images", "transfer.amazonaws.com", allow("s3:GetObject", objects("drop")), MediaRole.PUBLISHED),
+        ("supplier-images", "lambda.amazonaws.com", allow("s3:PutObject", objects("drop")), MediaRole.PUBLISHED),
+        ("supplier-feeds", "transfer.amazonaws.com", allow("s3:PutObject", objects("drop")), None),
+    ],
+)
+def test_partners_upload_by_transfer_family(tmp_path: Path, name: str, service: str, right: str, expected: MediaRole | None):
+    """Pictures that suppliers send by SFTP were taken for the shop's own: nothing asked whether a scanner hears of them. Feeds are no media."""
+    graph = read(tmp_path, bucket("drop", f'"acme-{name}"') + role("sftp", service, right))
+    assert roles(graph) == {"drop": expected}
+    assert verdict(graph, "media-bucket-events-scanned") is (Verdict.FAIL if expected is MediaRole.UPLOAD else Verdict.NOT_APPLICABLE)
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {
