@@ -12,12 +12,14 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared, whoever
+from averment.policies.rules.storage import bucket_policies
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 from averment.policies.rules.trails import TRAIL as ON_TRAILS
 from averment.policies.rules.trails import WRITES, recorded
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+_OTHERS = "it is on objects that end in {} alone, and whether others come can't be told"
 _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
 _CREATED = "s3:ObjectCreated:"
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
@@ -53,7 +55,7 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = _notified(entry, target)
                     why = idle(value, graph, BY_S3)
-                    there = all_of((_created(entry), exists(value, graph), takes(why)))
+                    there = all_of((_created(entry), exists(value, graph), takes(why), _whatever_suffix(entry, bucket, graph)))
                     how = f"the notification to {describe(value)}"
                     yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
 
@@ -68,6 +70,31 @@ def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
 
 def _notified(entry: Mapping[str, Any], target: str) -> Any:
     return entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
+
+
+def _whatever_suffix(entry: Mapping[str, Any], bucket: Resource, graph: Graph) -> Truth:
+    """Whether a notification is on objects of every suffix, or on the only ones that the bucket's policy takes."""
+    key = _child(_child(entry.get("Filter"), "S3Key"), "Rules")
+    rules = [rule for rule in _list(key) if isinstance(rule, Mapping) and str(rule.get("Name")).lower() == "suffix"]
+    suffix = next((rule.get("Value") for rule in rules if rule.get("Value") not in (None, "")), None)
+    if isinstance(suffix, Unknown):
+        return Unknown(f"the suffix that it is limited to could not be resolved: {suffix.reason}")
+    return suffix is None or _takes_some_only(bucket, graph) or Unknown(_OTHERS.format(suffix))
+
+
+def _takes_some_only(bucket: Resource, graph: Graph) -> bool:
+    """Whether the bucket's policy refuses uploads but of some keys (``NotResource``): who did that has said which come."""
+    denied = (deny for _, document in bucket_policies(bucket, graph) for deny in document.of_effect("Deny"))
+    return any(deny.not_resources and deny.covers_action("s3:PutObject") is True for deny in denied)
+
+
+def _every_suffix(asked: Any, bucket: Resource, graph: Graph, enough: bool) -> Truth:
+    """Whether a pattern on keys takes in objects of every suffix; of some only is a doubt, unless it is ``enough``."""
+    entries = [asked] if isinstance(asked, Mapping) else list(_list(asked))
+    limits = [entry["suffix"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("suffix"), str)]
+    if enough or not limits or len(limits) < len(entries) or _takes_some_only(bucket, graph):
+        return True
+    return Unknown(_OTHERS.format(" or ".join(limits)))
 
 
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
@@ -94,17 +121,17 @@ def event_pattern(rule: Resource) -> Any:
     return parsed_json(rule.get("EventPattern"))
 
 
-def takes_in(rule: Resource, bucket: Resource, *, some: bool = False) -> Truth:
+def takes_in(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = False) -> Truth:
     """Whether the rule's pattern matches "Object Created" events of ``bucket``, or CloudTrail's records of new objects in it.
 
     A pattern on some ways only in which an object comes is a doubt, unless ``some`` of them are enough.
     """
-    return any_of(_ways(rule, bucket, some))
+    return any_of(_ways(rule, bucket, graph, some))
 
 
 def reaches(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = False) -> Truth:
     """Whether what the rule's pattern takes in is sent: by the bucket, whose EventBridge is on, or by a trail that records its objects."""
-    by_event, by_trail = _ways(rule, bucket, some)
+    by_event, by_trail = _ways(rule, bucket, graph, some)
     on = eventbridge_on(bucket, graph)
     doubt = Unknown(f"whether EventBridge is on could not be resolved: {on.reason}") if isinstance(on, Unknown) else on
     sent: list[Truth] = [all_of((by_event, doubt))]
@@ -113,14 +140,14 @@ def reaches(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = Fals
     return any_of(sent)
 
 
-def waits_for_trail(rule: Resource, bucket: Resource) -> bool:
+def waits_for_trail(rule: Resource, bucket: Resource, graph: Graph) -> bool:
     """Whether the rule takes in CloudTrail's records of new objects in ``bucket``."""
-    return _ways(rule, bucket, some=True)[1] is True
+    return _ways(rule, bucket, graph, some=True)[1] is True
 
 
 def trails_matter(bucket: Resource, graph: Graph) -> bool:
     """Whether it hangs on CloudTrail who hears of new objects in ``bucket``."""
-    return any(waits_for_trail(rule, bucket) for rule in s3_rules(graph))
+    return any(waits_for_trail(rule, bucket, graph) for rule in s3_rules(graph))
 
 
 def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
@@ -129,14 +156,14 @@ def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
     return recorded(bucket, WRITES, graph, ON_TRAILS)
 
 
-def _ways(rule: Resource, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
+def _ways(rule: Resource, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
     """Whether the rule takes in what S3 tells of new objects in ``bucket``, and what CloudTrail does."""
     pattern = event_pattern(rule)
     if isinstance(pattern, Unknown):
         return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}"), False
     if not isinstance(pattern, Mapping):
         return False, False
-    bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, some) for alternative in _alternatives(pattern)]
+    bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, graph, some) for alternative in _alternatives(pattern)]
     by_event, by_trail = (all_of((any_of(way[index] for way in alternatives), bus)) for index in (0, 1))
     return by_event, by_trail
 
@@ -163,7 +190,7 @@ def _either(part: Mapping[str, Any]) -> list[Any]:
     return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in _list(options)]
 
 
-def _takes(pattern: Any, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
+def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
     """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3, and as they come from CloudTrail."""
     if isinstance(pattern, Unknown):
         return pattern, False
@@ -180,6 +207,7 @@ def _takes(pattern: Any, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
             _names_bucket(_buckets_of(pattern.get("resources")), bucket),
             _OF_EVENTS.issuperset(inner),
             _every_kind(inner.get("reason"), REASONS, some),
+            _every_suffix(_child(inner.get("object"), "key"), bucket, graph, some),
             *(() if some else _every_object(inner)),
         )
     )
@@ -190,6 +218,7 @@ def _takes(pattern: Any, bucket: Resource, some: bool) -> tuple[Truth, Truth]:
             _ONLY_OF_EVENTS.isdisjoint(inner),
             _every_kind(inner.get("eventName"), _CALLS, some),
             _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
+            _every_suffix(_child(inner.get("requestParameters"), "key"), bucket, graph, some),
         )
     )
     return by_event, by_trail

@@ -153,6 +153,8 @@ def _absent(entry: Any) -> Truth:
 def _present(entry: Any) -> Truth:
     if isinstance(entry, Unknown):
         return entry
+    if isinstance(entry, Mapping) and isinstance(entry.get("suffix"), str):  # as of keys: files of another kind are left out
+        return Unknown(f"it takes in what ends in {entry['suffix']} alone, and whether others come can't be told")
     return _exists(entry) is not False
 
 

@@ -164,7 +164,7 @@ def _heard(bucket: Resource, context: Context) -> tuple[dict[str, tuple[Resource
     lost: list[tuple[object, Truth]] = []
     todo: list[tuple[object, Truth]] = [(target, True) for target in notified(bucket, graph)]
     for rule in s3_rules(graph):
-        if takes_in(rule, bucket, some=True) is True:
+        if takes_in(rule, bucket, graph, some=True) is True:
             on = all_of((enabled(rule), reaches(rule, bucket, graph, some=True)))
             found[rule.address] = (rule, on)
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]

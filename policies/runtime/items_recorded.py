@@ -86,7 +86,10 @@ def _notifications(value: Mapping[str, Any]) -> Item:
     found: Item = {}
     for key, (target, arn) in {**kinds, "TopicConfigurations": ("Topic", "topicARN")}.items():
         for index, entry in enumerate(value.get(key) or ()):
-            found[f"{target.lower()}-{index}"] = {"events": [entry["Event"]], "filter": None, arn: entry[target], "type": key[:-1]}
+            rules = ((entry.get("Filter") or {}).get("S3Key") or {}).get("Rules") or ()
+            limits = [{"name": rule.get("Name"), "value": rule.get("Value")} for rule in rules]
+            chosen = {"s3KeyFilter": {"filterRules": limits}} if limits else None
+            found[f"{target.lower()}-{index}"] = {"events": [entry["Event"]], "filter": chosen, arn: entry[target], "type": key[:-1]}
     bridge = value.get("EventBridgeConfiguration")
     on = bridge is not None and bridge.get("EventBridgeEnabled", True) is True
     return {"configurations": found, "eventBridgeConfiguration": {} if on else None}

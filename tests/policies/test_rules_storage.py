@@ -639,7 +639,9 @@ HEARD = """\
         ({"resources": [{"prefix": "arn:aws:s3:::acme-"}]}, {}, Verdict.PASS),
         ({"resources": ["arn:aws:s3:::acme-other"]}, {}, Verdict.FAIL),
         ({"detail-type": [{"anything-but": ["Object Created"]}]}, {}, Verdict.FAIL),
-        ({}, {"$or": [{"object": {"key": [{"suffix": ".jpg"}]}}, {"object": {"key": [{"suffix": ".png"}]}}]}, Verdict.PASS),
+        ({}, {"$or": [{"object": {"key": [{"suffix": ".jpg"}]}}, {"object": {"key": [{"suffix": ".png"}]}}]}, Verdict.UNKNOWN),
+        ({}, {"$or": [{"object": {"key": [{"prefix": "in/"}]}}, {"object": {"key": [{"prefix": "new/"}]}}]}, Verdict.PASS),
+        ({}, {"object": {"key": [{"suffix": ".jpg"}, {"anything-but": {"suffix": ".jpg"}}]}}, Verdict.PASS),
         ({}, {"bucket": None, "$or": [{"bucket": {"name": ["acme-a"]}}, {"bucket": {"name": ["acme-b"]}}]}, Verdict.FAIL),
         ({"$or": [{"account": ["1"]}, {"region": ["eu-west-1"]}]}, {}, Verdict.PASS),
         ({}, {"$or": [{"bucket": {"name": ["acme-a"]}}]}, Verdict.UNKNOWN),
@@ -800,7 +802,8 @@ BY_TOPIC = "{TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Top
             )
             for policy, verdict, message in (
                 ("{Records: {eventName: [{prefix: 'ObjectCreated:'}]}}", Verdict.PASS, ""),
-                ("{Records: {s3: {object: {key: [{suffix: .jpg}]}}}}", Verdict.PASS, ""),
+                ("{Records: {s3: {object: {key: [{prefix: in/}]}}}}", Verdict.PASS, ""),
+                ("{Records: {s3: {object: {key: [{suffix: .jpg}]}}}}", Verdict.UNKNOWN, "it takes in what ends in .jpg alone"),
                 ("{source: [aws.s3], detail: {reason: [{exists: true}]}}", Verdict.FAIL, "lets no event of S3 through"),
                 ("{$or: [{Records: {eventSource: ['aws:s3']}}, {kind: [media]}]}", Verdict.PASS, ""),
                 ("{Records: {kind: [{exists: false}]}}", Verdict.PASS, ""),
@@ -870,7 +873,8 @@ def by_topic(delivered: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("route", "pattern", "verdict"),
     [
-        (BY_RULE, '{"detail": {"object": {"key": [{"suffix": ".jpg"}]}}}', Verdict.PASS),
+        (BY_RULE, '{"detail": {"object": {"key": [{"prefix": "in/"}]}}}', Verdict.PASS),
+        (BY_RULE, '{"detail": {"object": {"key": [{"suffix": ".jpg"}]}}}', Verdict.UNKNOWN),
         (BY_RULE, '{"detail": {"object": {"size": [{"numeric": [">", 0]}]}}}', Verdict.PASS),
         (BY_RULE, '{"detail": {"object": {"size": [{"numeric": ["<", 5000000]}]}}}', Verdict.UNKNOWN),
         (BY_RULE, '{"detail": {"requester": ["123456789012"]}}', Verdict.UNKNOWN),
@@ -913,6 +917,44 @@ def test_a_rule_on_records_of_cloudtrail_hangs_on_a_trail(
     found = of_whole_template(tmp_path, "media-bucket-events-scanned", SAM_SCANNER.format(told=bridge, events=events) + route + trails)
     assert found.verdict is verdict
     assert message in found.message
+
+
+ONLY_JPG = "Filter: {S3Key: {Rules: [{Name: suffix, Value: .jpg}]}}"
+LIMITED = "{Event: 's3:ObjectCreated:*', Function: !GetAtt Scan.Arn, %s}"
+TAKES_JPG = """\
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement: [{Effect: Deny, Principal: '*', Action: 's3:PutObject', NotResource: !Sub '${Uploads.Arn}/*.jpg'}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "policy", "verdict"),
+    [
+        (LIMITED % ONLY_JPG, "", Verdict.UNKNOWN),
+        (LIMITED % "Filter: {S3Key: {Rules: [{Name: Suffix, Value: !ImportValue kind}]}}", "", Verdict.UNKNOWN),
+        (LIMITED % "Filter: {S3Key: {Rules: [{Name: prefix, Value: in/}]}}", "", Verdict.PASS),
+        (LIMITED % ONLY_JPG + ", " + LIMITED.replace(", %s", ""), "", Verdict.PASS),
+        (LIMITED % ONLY_JPG, TAKES_JPG, Verdict.PASS),
+    ],
+)
+def test_a_scanner_that_hears_of_some_suffixes_alone_is_a_question(tmp_path: Path, told: str, policy: str, verdict: Verdict):
+    """Whoever called a picture .jpeg or .JPG was scanned by nobody, and the bucket passed; one that refuses other keys has said which come."""
+    text = SAM_SCANNER.format(told=f"{{LambdaConfigurations: [{told}]}}", events="{}") + policy
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+def test_the_suffixes_of_a_notification_are_read_of_what_is_deployed():
+    """AWS Config has them under names of its own."""
+    case = Path(__file__).resolve().parents[2] / "policies/rules/media_bucket_events_scanned/cases/direct_to_function.pass/config.json"
+    items = json.loads(case.read_text(encoding="utf-8"))["configurationItems"]
+    bucket = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
+    (told,) = bucket["supplementaryConfiguration"]["BucketNotificationConfiguration"]["configurations"].values()
+    told["filter"] = {"s3KeyFilter": {"filterRules": [{"name": "Suffix", "value": ".jpg"}]}}
+    assert outcome_of(graph_from_items(items), "media-bucket-events-scanned").verdict is Verdict.UNKNOWN
 
 
 PIPED = """\

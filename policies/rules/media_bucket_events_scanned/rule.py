@@ -120,7 +120,9 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
             return fail(text, where=bucket.where("NotificationConfiguration"), fix=_fix(bucket, stopped.fix))
         fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
-        awaited = any(takes_in(rule, bucket) is True for rule in s3_rules(context.graph))  # else the switch alone would mend nothing
+        awaited = any(
+            takes_in(rule, bucket, context.graph) is True for rule in s3_rules(context.graph)
+        )  # else the switch alone would mend nothing
         return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
     return _through_eventbridge(bucket, why, doubts, context)
 
@@ -142,8 +144,8 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
     missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
         steps = (
-            (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
-            (reaches(rule, bucket, context.graph), *(_NO_TRAIL if waits_for_trail(rule, bucket) else _NOT_SENT)),
+            (takes_in(rule, bucket, context.graph), "its pattern doesn't take in this bucket", _RULE),
+            (reaches(rule, bucket, context.graph), *(_NO_TRAIL if waits_for_trail(rule, bucket, context.graph) else _NOT_SENT)),
             (enabled(rule), "it is disabled", _ENABLE),
             (targets(rule, context.graph), "it has no target", _TARGET),
             (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),

@@ -105,7 +105,9 @@ def _notifications(value: Mapping[str, Any]) -> dict[str, Any] | Unknown:
     for entry in entries:
         for key, target, arn in kinds:
             if (found := field(entry, arn)) is not None:
-                result.setdefault(key, []).extend({"Event": event, target: found} for event in items_of(field(entry, "events")))
+                limits = items_of(field(field(field(entry, "filter"), "s3KeyFilter"), "filterRules"))
+                chosen = {"Filter": {"S3Key": {"Rules": [capitalised(limit) for limit in limits]}}} if limits else {}
+                result.setdefault(key, []).extend({"Event": event, target: found, **chosen} for event in items_of(field(entry, "events")))
     if (bridge := field(value, "eventBridgeConfiguration")) is not None and bridge is not False:
         result["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
     return result
