@@ -220,6 +220,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "unscanned_not_readable/published_by_pipeline.not-applicable",
         "unscanned_not_readable/tag_gate.pass",
         "unscanned_not_readable/told_no_more.fail",
+        "unscanned_not_readable/worker_scans.fail",
         "upload_anomaly_alarm/request_metrics_off.fail",
         "upload_anomaly_alarm/requests_watched.pass",
         "upload_anomaly_alarm/scan_queue_watched.pass",
