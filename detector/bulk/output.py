@@ -5,8 +5,6 @@ The same results give the same bytes: nothing here depends on when or in how man
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from abc import ABC, abstractmethod
@@ -16,6 +14,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.showing import harmless, printable
+from averment.core.tabular import csv_line
 from averment.detector.interface import Clip, DetectorInfo
 from averment.detector.scanning import Finding, Identity, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
@@ -41,12 +40,6 @@ _COLUMNS = (
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 """What a terminal obeys or that turns text about, ends of lines to some readers, and bytes that are no text. JSON writes it as escapes and says the same;
 what lies below U+0020 it escapes in any case. Written out, for Python's own notion of what prints changes with its version, and bytes depend on the results alone."""
-
-_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""How a cell begins that some spreadsheet takes for a formula (OWASP, CSV Injection); the last four are the first four in full width."""
-
-_QUOTED = "\r\n;\t"
-"""A cell with one of these is quoted, besides those with a comma or a quote: spreadsheets in many countries part cells at semicolons."""
 
 
 def scanned_to_json(result: Scanned) -> dict[str, JSON]:
@@ -123,7 +116,7 @@ class CsvWriter(Writer):
     """A row a result."""
 
     def head(self) -> str:
-        return _csv(_COLUMNS)
+        return csv_line(_COLUMNS)
 
     def row(self, result: Scanned) -> str:
         score, identity = result.score, result.identity
@@ -133,7 +126,7 @@ class CsvWriter(Writer):
         found = (result.finding, highest, family, result.threshold, result.reason)
         clip = score.clip
         looked_at = (clip.sampled, clip.judged, clip.worst.seconds if clip.worst else "") if clip else ("", "", "")
-        return _csv((result.name, *found, result.sha256, identity.size, identity.version_id, identity.etag, *looked_at))
+        return csv_line((result.name, *found, result.sha256, identity.size, identity.version_id, identity.etag, *looked_at))
 
 
 WRITERS: dict[str, type[Writer]] = {"table": TableWriter, "json": JsonWriter, "jsonl": JsonLinesWriter, "csv": CsvWriter}
@@ -178,15 +171,3 @@ def _clip_note(clip: Clip | None) -> str:
 def _line(value: JSON) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _csv(cells: tuple[object, ...]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator=_QUOTED)  # which has it quote a cell with any of these; rows end in a line feed alone
-    writer.writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
-    return buffer.getvalue().removesuffix(_QUOTED) + "\n"
-
-
-def _safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: file names come from whoever uploads."""
-    return f"'{text}" if text[:1] in _FORMULA else text

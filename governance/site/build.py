@@ -26,6 +26,7 @@ from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
 from averment.governance.site.leaks import refuse_leaks
 from averment.governance.site.levels import INTERNAL_PAGES, Level
+from averment.governance.site.lists import list_files
 from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
 from averment.governance.site.pages import all_pages
@@ -150,15 +151,16 @@ _NOT_FOUND = plain_page("Not found", "<p>There is no page at this address. The s
 
 
 def written(shown: SiteData, level: Level, snapshots: tuple[Snapshot, ...] = ()) -> dict[str, bytes]:
-    """All that MkDocs is given beyond what ships, path -> bytes: pages, pictures, configuration. ``shown`` is redacted to ``level``."""
+    """All that MkDocs is given beyond what ships, path -> bytes: pages, tables, pictures, configuration. ``shown`` is redacted to ``level``."""
     pages = {f"docs/{path}": text.encode() for path, text in all_pages(shown).items()}
     if level is not Level.INTERNAL:
         pages |= {path: _left_out(path, level).encode() for path in pages if path.startswith(_INSIDE)}
     if snapshots:
         pages[f"docs/{PAGE}"] = quarters_page(snapshots).encode()
+    tables = {f"docs/{path}": table for path, table in list_files(shown).items()}
     pictures = {f"docs/{path}": picture for path, picture in picture_files(shown.claim_records.values())}
     config = yaml.safe_dump(site_config(shown, level, quarters=bool(snapshots)), sort_keys=False, allow_unicode=True).encode()
-    return {**pages, **pictures, "mkdocs.yml": config}
+    return {**pages, **tables, **pictures, "mkdocs.yml": config}
 
 
 _INSIDE = tuple(f"docs/{place}" for place in INTERNAL_PAGES)

@@ -20,6 +20,8 @@ from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import IncompleteError
 from averment.core.organisation import Organisation, load_organisation
+from averment.core.period import parse_period
+from averment.core.words import Status
 from averment.evidence.action import ActionRow
 from averment.evidence.changes import ChangeRow
 from averment.evidence.ledger.opening import open_ledger
@@ -28,9 +30,10 @@ from averment.evidence.record import Gathering, Kind, Population, Record
 from averment.evidence.report import PeriodReport
 from averment.evidence.rows import AttestationRow, WaiverRow
 from averment.evidence.samples import SampleRow
-from averment.governance.site import build
+from averment.governance.site import build, lists
 from averment.governance.site.build import MARKER, build_site, written
 from averment.governance.site.data import LedgerHead, SiteData, gather
+from averment.governance.site.history import Before
 from averment.governance.site.levels import FIELDS, Level, Shown
 from averment.governance.site.pages import all_pages
 from averment.governance.site.redaction import redacted
@@ -399,11 +402,18 @@ def test_level_comes_from_the_command_line_or_else_from_the_file(
     assert "'everybody' is not one of 'public', 'partners', 'internal'" in capsys.readouterr().err
 
 
-def test_what_mkdocs_is_handed_is_what_was_redacted(planted: SiteData) -> None:
-    """Pages, pictures and configuration of a lower level have no secret; those of internal do, so that the search for them is one."""
+def test_what_mkdocs_is_handed_is_what_was_redacted(planted: SiteData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages, tables, pictures and configuration of a lower level have no secret; those of internal do, so that the search for them is one."""
+    monkeypatch.setattr(lists, "MOST", 1)  # so that there are tables of what doesn't stand on the pages
+    monkeypatch.setattr(lists, "MOST_CHANGES", 0)
+    planted = dataclasses.replace(planted, before=Before(parse_period("2026Q3"), {"SM-UPL-03": Status.SATISFIED}))
     for level in Level:
-        told = [path for path, data in written(redacted(planted, level), level).items() if leaked(data.decode(errors="replace"))]
+        files = written(redacted(planted, level), level)
+        told = [path for path, data in files.items() if leaked(data.decode(errors="replace"))]
         assert bool(told) is (level is Level.INTERNAL), (level, told)
+        tables = {"docs/changes.csv", "docs/controls/SM-UPL-03-drift.csv", "docs/controls/SM-UPL-03-findings.csv"}
+        assert tables <= set(files)
+        assert tables <= set(told) or level is not Level.INTERNAL
 
 
 def test_the_page_on_the_site_says_what_each_level_shows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import re
 from collections.abc import Callable
@@ -19,13 +20,16 @@ from averment.controls.model import Catalogue, Framework, Provision, Reference
 from averment.core.organisation import Organisation
 from averment.core.period import parse_period
 from averment.core.words import Status
+from averment.evidence.changes import DEVIATION, ChangeRow
 from averment.evidence.states import Gap
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, gather
+from averment.governance.site.history import Before
+from averment.governance.site.lists import list_files
 from averment.governance.site.pages import all_pages
 from averment.governance.site.pages.controls import control_page
 from averment.governance.site.pages.evidence import claims_page
-from averment.governance.site.pages.home import home_page, owed
+from averment.governance.site.pages.home import changes_page, home_page, owed
 from averment.governance.site.pages.law import framework_page, law_page
 from averment.governance.site.pages.rules import rules_page
 from averment.governance.site.plots import interval, picture_files, pictures
@@ -167,6 +171,36 @@ def test_control_page_shows_each_assessment_with_result_and_record(site_data: Vi
             assert f"../evidence.md#r-{record}" in page
     assert "summary.tampered is 0, at most 0 expected" in read(page)
     assert 'aria-label="estimate 0&#46;997' in page or "estimate 0.997, interval 0.991 to 0.9995, bar 0.99" in page
+
+
+def test_of_a_long_list_the_worst_stands_on_the_page_and_all_of_it_beside_it(site_data: View) -> None:
+    """Of thousands of findings a page shows a hundred: what is open before what is waived, of each assessment some; what a name holds is no formula."""
+    data = site_data()
+    control, day = data.catalogue.get("SM-UPL-03"), date(2027, 1, 31)
+    assert control is not None
+    (first, *_) = data.findings(control.id)
+    found = [
+        replace(first, assessment=f"SM-UPL-03/{name}", resource=f"={name}-{number}", waived_until=day if number < 40 else None)
+        for name in ("code", "runtime")
+        for number in range(900 if name == "code" else 70)
+    ]
+    parted = data.drift(control.id)[0]
+    drift = [replace(parted, resource=f"r-{n}", before="pass", at_run_time="fail" if n == 199 else "not seen") for n in range(200)]
+    changed = [ChangeRow(control.id, "SM-UPL-03/code", DEVIATION, f"came-{n}", "not there", "open", "") for n in range(50)]
+    report = replace(data.report, findings=tuple(found), drift=tuple(drift), changes=tuple(changed))
+    data = replace(data, report=report, before=Before(parse_period("2026Q3"), {control.id: Status.SATISFIED}))
+    page, files = read(control_page(data, control)), list_files(data)
+    assert "These are 100 of 970, the open ones first" in page
+    assert (len(re.findall("=code-", page)), len(re.findall("=runtime-", page))) == (70, 30)
+    assert "| waived until" not in page
+    assert page.index("r-199") < page.index("r-0 ")
+    assert "(SM-UPL-03-drift.csv)" in page
+    assert set(files) == {"controls/SM-UPL-03-findings.csv", "controls/SM-UPL-03-drift.csv", "changes.csv"}
+    rows = list(csv.DictReader(files["controls/SM-UPL-03-findings.csv"].decode("utf-8-sig").splitlines()))
+    assert [row["resource"] for row in rows] == [f"'{row.resource}" for row in found]
+    assert [row["waived_until"] for row in rows[39:41]] == ["2027-01-31", ""]
+    told = read(changes_page(data))
+    assert (told.count("came-"), "And 30 more that came or went" in told) == (20, True)
 
 
 def test_weakening_stands_on_the_controls_page(site_data: View) -> None:

@@ -10,6 +10,7 @@ from averment.controls.model import Catalogue, Control, Reference
 from averment.core.words import Method, Status
 from averment.governance.remediation.runbooks import runbook_names
 from averment.governance.site.data import SiteData
+from averment.governance.site.lists import lists_of
 from averment.governance.site.pages.places import blueprint_names, runbook_place
 from averment.governance.site.pages.rendering import render
 from averment.governance.site.plots import figures, interval, pictures
@@ -38,6 +39,7 @@ def control_page(data: SiteData, control: Control) -> str:
         runbook=runbook_place(control.runbook) if control.runbook in runbook_names() else None,
         blueprint=f"../blueprints/{control.blueprint}.md" if control.blueprint in blueprint_names() else None,
         history=data.history,
+        lists=lists_of(data, control.id),
         interval=interval,
         figures=figures,
         pictures=lambda record: pictures(data.claim_records.get(record), "../"),

@@ -14,6 +14,7 @@ from averment.evidence.rows import AssessmentRow, FindingRow
 from averment.evidence.states import Gap
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
+from averment.governance.site.lists import CHANGES, changes_shown
 from averment.governance.site.pages.incidents import overdue
 from averment.governance.site.pages.rendering import render
 
@@ -66,8 +67,9 @@ def home_page(data: SiteData) -> str:
 def changes_page(data: SiteData) -> str:
     """Every change since the period before: controls, assessments, and what came and went."""
     titles = {row.id: row.title for row in data.report.controls}
-    groups = [(control, titles[control], list(rows)) for control, rows in groupby(data.report.changes, key=lambda row: row.control)]
-    return render("changes.md", data=data, moved=moved(data), groups=groups, shown=_shown)
+    by_control = [(control, list(rows)) for control, rows in groupby(data.report.changes, key=lambda row: row.control)]
+    groups = [(control, titles[control], chosen := changes_shown(rows), len(rows) - len(chosen)) for control, rows in by_control]
+    return render("changes.md", data=data, moved=moved(data), groups=groups, shown=_shown, file=CHANGES)
 
 
 def _shown(row: ChangeRow) -> tuple[Markup | str, Markup | str]:
