@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from averment.core.words import Severity
+from averment.policies.graph.model import Problem
 from averment.policies.report.interface import Format, Report
 from averment.policies.report.table import summary
 
@@ -10,12 +11,15 @@ _LEVEL = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "
 
 
 class GitHubFormat(Format):
-    """``::error file=...,line=...::`` for each failure, warnings for what could not be told, errors for what could not be checked, notices for notes."""
+    """``::error file=...,line=...::`` for each failure, warnings for what could not be told, errors for what could not be checked, notices for notes.
+
+    GitHub shows ten of a kind and step, so what could not be checked comes first, then the gravest.
+    """
 
     name = "github"
 
     def render(self, report: Report) -> str:
-        lines: list[str] = []
+        lines = [_problem(report, problem) for problem in report.result.problems if problem.blocking]
         for finding in report.result.failures:
             controls = ", ".join(why.control for why in report.why(finding.rule))
             title = f"{controls} {finding.rule}".strip()
@@ -32,12 +36,15 @@ class GitHubFormat(Format):
         for finding in report.result.unknowns:
             title = f"could not tell: {finding.rule}"
             lines.append(_command("warning", report.path(finding.where.file), finding.where.line, None, title, finding.message))
-        for problem in report.result.problems:
-            level = "error" if problem.blocking else "warning"
-            lines.append(_command(level, report.path(problem.where.file), problem.where.line, None, "could not check", problem.reason))
+        lines += [_problem(report, problem) for problem in report.result.problems if not problem.blocking]
         lines += [_command("notice", "", None, None, "note", note) for note in report.result.notes]
         lines.append(summary(report))
         return "\n".join(lines) + "\n"
+
+
+def _problem(report: Report, problem: Problem) -> str:
+    level = "error" if problem.blocking else "warning"
+    return _command(level, report.path(problem.where.file), problem.where.line, None, "could not check", problem.reason)
 
 
 def _command(level: str, file: str, line: int | None, end: int | None, title: str, message: str) -> str:
