@@ -256,6 +256,20 @@ def test_every_format_renders_nothing_found(tmp_path: Path):
     assert "5 resources in 2 files, 7 rules" in format_named("table").render(empty)
 
 
+def test_a_report_that_cannot_be_written_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """One in a folder that is read-only took the second report with it, and what the check had found besides."""
+    (tmp_path / "main.tf").write_text(POLICY)
+    (tmp_path / "full").write_text("no folder")
+    monkeypatch.chdir(tmp_path)
+    assert averment(["check", "-o", "table=full/a.txt", "-o", "sarif=b.sarif"]) == 3
+    said = capsys.readouterr()
+    assert "full/a.txt: could not be written" in said.err
+    assert "main.tf:" in said.out
+    assert json.loads((tmp_path / "b.sarif").read_text())["runs"]
+
+
 def test_what_sarif_has_no_room_for_is_told_to_whoever_runs_the_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

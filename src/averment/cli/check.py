@@ -18,7 +18,7 @@ from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import NamedPath, organisation_for, print_document, rules_aside, stderr
 from averment.cli.manners import colours
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.files import MAX_TEXT_BYTES, real, relative_posix, write_atomic
 from averment.core.source import SourceRef
 from averment.core.words import Severity
@@ -279,19 +279,25 @@ def _write_baseline(job: Job, path: Path) -> CheckResult:
 
 
 def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]], *, verbose: bool, screen: bool) -> None:
-    """Write the files, and show the rest unless the screen is taken (by a diff)."""
+    """Write the files, and show the rest unless the screen is taken (by a diff). A file that can't be written costs neither the others nor the screen."""
+    refused: IncompleteError | None = None
     for name, file in files:
         text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
-        # a name that is no text comes out as \udcff, which in JSON is what it was
-        write_atomic(file, text.encode("utf-8", "backslashreplace"))
+        try:  # a name that is no text comes out as \udcff, which in JSON is what it was
+            write_atomic(file, text.encode("utf-8", "backslashreplace"))
+        except IncompleteError as error:
+            refused = refused or error
+            continue
         stderr.print(f"wrote {file}", style="dim", markup=False)  # a name may hold brackets
         if (lacking := format_named(name).left_out(report)) is not None:
             stderr.print(f"{file}: {lacking}", style="yellow", markup=False)
-    if screen and (not files or any(name != format_name for name, _ in files)):
+    if screen and (refused or not files or any(name != format_name for name, _ in files)):
         if format_name == "table":
             click.echo(_on_screen(verbose).render(report), nl=False)
         else:
             print_document(format_named(format_name).render(report), nl=False)
+    if refused is not None:
+        raise refused
 
 
 def _exit_code(checked: Checked) -> int:
