@@ -62,6 +62,22 @@ def buckets_named(policy: Resource, graph: Graph) -> Iterator[Any]:
     yield Unknown("its access point is not part of what was read")
 
 
+def buckets_behind(point: Resource, graph: Graph) -> Iterator[Any]:
+    """The values that name the buckets to which ``point``, one of the three kinds of access points, leads."""
+    if point.type == REGIONS_POINT:
+        regions = point.get("Regions")
+        yield from (region.get("Bucket") if isinstance(region, Mapping) else region for region in regions if isinstance(regions, list))
+    elif point.type == ACCESS_POINT:
+        yield point.get("Bucket")
+    elif point.type == LAMBDA_POINT:
+        supporting = _named(point.get("ObjectLambdaConfiguration", "SupportingAccessPoint"), ACCESS_POINT, graph)
+        yield (
+            supporting.get("Bucket")
+            if supporting is not None
+            else Unknown(f"the access point that supports {point.address} is not part of what was read")
+        )
+
+
 def _named(value: Any, kind: str, graph: Graph) -> Resource | None:
     """The access point that ``value`` means: a link, its name, or its ARN."""
     if isinstance(value, Reference):

@@ -9,13 +9,16 @@ from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole
+from averment.policies.iam.access_points import POINTS, buckets_behind
 from averment.policies.iam.partitions import SUFFIXES
 from averment.policies.iam.resources import bucket_name
 
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 _S3_HOST = re.compile(rf"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?{SUFFIXES}", re.IGNORECASE)
 
-_LINKED = re.compile(r"\$\{(?P<address>[^{}]+?)\.(?:Ref|\w*DomainName)\}")
+_LINKED = re.compile(r"\$\{(?P<address>[^{}]+?)\.(?:Ref|\w*DomainName|[Aa]lias(?:\.Value)?)\}")
+_OF_A_POINT = ("-s3alias", "--ol-s3", ".mrap.accesspoint")
+"""How a host of S3 ends before ``.s3`` that is an access point's: no bucket may be called so. (User Guide, "Bucket naming rules".)"""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,32 @@ def origins(distribution: Resource, graph: Graph) -> Iterator[Origin | Unknown]:
             yield settings if isinstance(settings, Unknown) else Unknown("an origin could not be read")
             continue
         domain = settings.get("DomainName")
-        bucket = _bucket_behind(domain, settings, distribution, graph)
-        yield Origin(name_of(settings.get("Id")), path, settings, bucket, _is_website(domain, settings))
+        for bucket in _buckets_behind(domain, settings, distribution, graph):
+            yield Origin(name_of(settings.get("Id")), path, settings, bucket, _is_website(domain, settings))
+
+
+def _buckets_behind(domain: Any, settings: Mapping[str, Any], distribution: Resource, graph: Graph) -> list[Resource | Unknown | None]:
+    """The bucket behind a domain; several where it is a multi-region access point's."""
+    point = graph.get(domain.address) if isinstance(domain, Reference) else _linked(domain, graph)
+    if point is None or point.type not in POINTS:
+        return [_bucket_behind(domain, settings, distribution, graph)]
+    return [_of_point(value, distribution, graph) for value in buckets_behind(point, graph)] or [
+        Unknown(f"the buckets behind {point.address}")
+    ]
+
+
+def _of_point(value: Any, distribution: Resource, graph: Graph) -> Resource | Unknown:
+    if isinstance(value, str):
+        return _named(value, False, distribution, graph)
+    found = graph.target(value)
+    return found if found is not None else Unknown("which bucket is behind the origin's access point could not be resolved")
+
+
+def _linked(domain: Any, graph: Graph) -> Resource | None:
+    """What a domain begins with that isn't wholly resolved: "${Photos.Ref}.s3.${?}" is one of two spellings of a bucket's."""
+    text = domain.template if isinstance(domain, Unknown) else None
+    match = _LINKED.match(text) if text is not None else None
+    return graph.get(match["address"]) if match is not None else None
 
 
 def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resource, graph: Graph) -> Resource | Unknown | None:
@@ -52,13 +79,15 @@ def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resou
             return found if found.type == "AWS::S3::Bucket" else None
         return Unknown(f"origin {domain.address} is not part of what was read") if looks_like_s3(settings) else None
     text = domain.template if isinstance(domain, Unknown) else domain
-    linked = _LINKED.match(text) if isinstance(text, str) else None  # "${Photos.Ref}.s3.${?}": one of two spellings of its domain
-    if linked is not None and (found := graph.get(linked["address"])) is not None and found.type == "AWS::S3::Bucket":
-        return found
+    linked = _linked(domain, graph)
+    if linked is not None and linked.type == "AWS::S3::Bucket":
+        return linked
     match = _S3_HOST.fullmatch(text.replace("${AWS::Region}", "region")) if isinstance(text, str) else None
     if match is None:
         return Unknown(f"the origin's domain could not be resolved: {domain.reason}") if isinstance(domain, Unknown) else None
     template = isinstance(domain, Unknown)
+    if match["bucket"].lower().endswith(_OF_A_POINT):
+        return Unknown(f"{match['bucket']} is the alias of an access point, of whose bucket nothing was read")
     return _named(match["bucket"] if template else match["bucket"].lower(), template, distribution, graph)  # a host's case means nothing
 
 

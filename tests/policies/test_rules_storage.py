@@ -570,6 +570,48 @@ def test_an_origin_is_its_bucket_however_the_host_is_written(tmp_path: Path, hos
     assert "is origin 'media' of Cdn" in outcome.message
 
 
+POINTS = """\
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Point: {Type: AWS::S3::AccessPoint, Properties: {Bucket: !Ref Uploads}}
+  Resizing: {Type: AWS::S3ObjectLambda::AccessPoint, Properties: {ObjectLambdaConfiguration: {SupportingAccessPoint: !GetAtt Point.Arn}}}
+  Everywhere: {Type: AWS::S3::MultiRegionAccessPoint, Properties: {Regions: [{Bucket: acme-uploads}, {Bucket: acme-media}]}}
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Origins: [{Id: it, DomainName: %s, S3OriginConfig: {}}]
+        DefaultCacheBehavior: {TargetOriginId: it, ViewerProtocolPolicy: https-only}
+"""
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        '!Sub "${Point.Alias}.s3.${AWS::Region}.amazonaws.com"',
+        '!Join [".", [!GetAtt Point.Alias, s3, !ImportValue Region, amazonaws.com]]',
+        '!Sub "${Resizing.Alias.Value}.s3.${AWS::Region}.amazonaws.com"',
+        '!Sub "${Everywhere.Alias}.accesspoint.s3-global.amazonaws.com"',
+    ],
+)
+def test_a_bucket_is_an_origin_through_its_access_points_as_well(tmp_path: Path, domain: str):
+    """CloudFront takes the alias of an access point of any kind for an origin, and what it serves is the bucket's."""
+    outcome = of_template(tmp_path, "quarantine-not-served", POINTS % domain)
+    assert outcome.verdict is Verdict.FAIL
+    assert "is origin 'it' of Cdn" in outcome.message
+    assert of_template(tmp_path, "unscanned-not-readable", POINTS % domain).verdict is Verdict.FAIL
+    assert of_template(tmp_path, "cdn-media-gated", POINTS % domain).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "alias", ["front-0a1b2c-s3alias.s3.eu-west-1", "front-0a1b2c--ol-s3.s3.eu-west-1", "m0a1b.mrap.accesspoint.s3-global"]
+)
+def test_an_alias_that_is_spelt_out_tells_no_bucket(tmp_path: Path, alias: str):
+    """It was taken for the name of a bucket without media."""
+    outcome = of_template(tmp_path, "cdn-media-gated", POINTS % f"{alias}.amazonaws.com")
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "is the alias of an access point" in outcome.message
+
+
 @pytest.mark.parametrize("place", ['2, !Split ["/"', '1, !Split ["//"', '1, !Split ["://"'])
 def test_a_website_is_an_origin_by_the_host_in_its_url(tmp_path: Path, place: str):
     """What a template writes to get at the host, since a bucket gives out its website's URL alone."""
