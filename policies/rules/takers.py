@@ -9,6 +9,7 @@ from typing import Any
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Dialect, Graph, Resource, Unknown
 from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carriers_of, trust
+from averment.policies.iam.partitions import plain, service_of
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.apis import FUNCTION, function_at
 from averment.policies.rules.filters import IN_ENVELOPE, MESSAGES, Message, let_by_criteria, let_by_policy
@@ -23,7 +24,7 @@ TAKERS = (QUEUE, TOPIC, MAPPING, PIPE, SUBSCRIPTION, MACHINE)
 
 NAME_KEYS = {FUNCTION: "FunctionName", QUEUE: "QueueName", TOPIC: "TopicName"}
 _HOLDING = (HOLDER_TYPES[0], *ATTACHED_TYPES)
-_CALLED_BY = ("lambda.amazonaws.com", "pipes.amazonaws.com")
+_CALLED_BY = frozenset({"lambda", "pipes"})
 """Services that receive from a queue with the role of a function or of a pipe, where a mapping or the pipe tells them to."""
 _OF_FUNCTION = 7
 """Parts of a function's ARN; an eighth is an alias or a version."""
@@ -220,15 +221,15 @@ def _subscribed(
 
     Where it isn't known which, it is what holds either way: a filter that lets one of them through need never see it.
     """
-    plain, enveloped = (_idle(found_at(endpoint, graph), graph, seen, sent) for sent in (messages, (IN_ENVELOPE,)))
+    bare, enveloped = (_idle(found_at(endpoint, graph), graph, seen, sent) for sent in (messages, (IN_ENVELOPE,)))
     if raw in (True, "true"):
-        return plain
+        return bare
     if raw in (False, "false") or (raw is None and by.dialect is not Dialect.CONFIG):
         return enveloped
-    for stopped, other, when in ((plain, enveloped, "does"), (enveloped, plain, "does not")):
+    for stopped, other, when in ((bare, enveloped, "does"), (enveloped, bare, "does not")):
         if isinstance(stopped, Idle) and not isinstance(other, Idle):
             return Unknown(f"whether {by.address} delivers raw isn't known; if it {when}, {stopped.why}")
-    return plain if plain is not None else enveloped
+    return bare if bare is not None else enveloped
 
 
 @per_graph
@@ -269,7 +270,7 @@ def _only_called(holder: Resource | Unknown) -> bool:
         return False
     document = trust(holder)
     named = [value for statement in document.of_effect("Allow") for _, value in statement.principals or (("", None),)]
-    return bool(named) and not list(document.unknown) and all(value in _CALLED_BY for value in named)
+    return bool(named) and not list(document.unknown) and all(isinstance(value, str) and service_of(value) in _CALLED_BY for value in named)
 
 
 def _source(value: Any, kind: str, graph: Graph) -> Resource | None:
@@ -280,7 +281,7 @@ def _source(value: Any, kind: str, graph: Graph) -> Resource | None:
     if isinstance(found, Resource) or not isinstance(value, str):
         return found if isinstance(found, Resource) else None
     named = graph.holding(kind, NAME_KEYS[kind], value.rsplit(":", 1)[-1])
-    return next((one for one in named if one.address == value or not one.address.startswith("arn:")), None)
+    return next((one for one in named if plain(one.address) == plain(value) or not one.address.startswith("arn:")), None)
 
 
 def _named_in(texts: tuple[str, str, str], resource: Resource) -> tuple[str, str, str]:
@@ -300,7 +301,7 @@ def named_by(arn: str, graph: Graph) -> Resource | None:
 
     The address of one that is deployed says whose it is: another account may have one of the name.
     """
-    plain = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
-    name = plain.rsplit(":", 1)[-1]
+    whole = ":".join(arn.split(":")[:_OF_FUNCTION]) if ":function:" in arn else arn
+    name = whole.rsplit(":", 1)[-1]
     named = (one for kind, key in NAME_KEYS.items() for one in graph.holding(kind, key, name) if not one.address.startswith("arn:"))
-    return graph.at(plain, *NAME_KEYS) or next(named, None)
+    return graph.at(whole, *NAME_KEYS) or next(named, None)
