@@ -105,6 +105,23 @@ _WEBSITE: Fields = {
     "redirect_all_requests_to": to("RedirectAllRequestsTo"),
 }
 
+_TAG = {"key": to("Key"), "value": to("Value")}
+_REPLICATION: Fields = {
+    "id": to("Id"),
+    "status": to("Status"),
+    "prefix": to("Prefix"),
+    "filter": block(
+        "Filter",
+        {
+            "prefix": to("Prefix"),
+            "tags": to("TagFilters", tag_list),
+            "tag": block("TagFilter", _TAG),
+            "and": block("And", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list)}),
+        },
+    ),
+    "destination": block("Destination", {"bucket": to("Bucket"), "account": to("Account"), "account_id": to("Account")}),
+}
+
 BUCKET = Shape(
     "AWS::S3::Bucket",
     {
@@ -123,6 +140,7 @@ BUCKET = Shape(
         ),
         "cors_rule": blocks("CorsConfiguration.CorsRules", _CORS),
         "website": block("WebsiteConfiguration", _WEBSITE),
+        "replication_configuration": block("ReplicationConfiguration", {"role": to("Role"), "rules": blocks("Rules", _REPLICATION)}),
     },
 )
 
@@ -139,6 +157,12 @@ SETTINGS: dict[str, Fields] = {
         "target_prefix": to("LoggingConfiguration.LogFilePrefix"),
     },
     "aws_s3_bucket_lifecycle_configuration": {"bucket": None, "rule": blocks("LifecycleConfiguration.Rules", _LIFECYCLE)},
+    "aws_s3_bucket_replication_configuration": {
+        "bucket": None,
+        "token": None,
+        "role": to("ReplicationConfiguration.Role"),
+        "rule": blocks("ReplicationConfiguration.Rules", _REPLICATION),
+    },
     "aws_s3_bucket_object_lock_configuration": {
         "bucket": None,
         "object_lock_enabled": to("ObjectLockConfiguration.ObjectLockEnabled"),

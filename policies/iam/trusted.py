@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from averment.core.scope import Scope
+from averment.policies.graph.memo import per_graph_and
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import trust
 from averment.policies.iam.gates import Gate, allow_gates
@@ -30,3 +31,14 @@ def trusted_strangers(role: Resource, scope: Scope, graph: Graph) -> Iterator[Pr
                     yield Principal(principal.text, tied)
             elif principal.who in (Who.ANYONE, Who.OUTSIDER) or isinstance(principal.who, Unknown):
                 yield principal
+
+
+@per_graph_and
+def lent(graph: Graph, scope: Scope) -> list[tuple[Resource, Principal]]:
+    """The roles that somebody outside may assume, or perhaps may, each with who; of several the one of whom it is certain."""
+    found: list[tuple[Resource, Principal]] = []
+    for role in graph.of_type("AWS::IAM::Role"):
+        strangers = list(trusted_strangers(role, scope, graph))
+        known = [one for one in strangers if not isinstance(one.who, Unknown)]
+        found += [(role, one) for one in (known or strangers)[:1]]
+    return found

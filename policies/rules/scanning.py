@@ -44,6 +44,7 @@ from averment.policies.rules.events import (
 )
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.media_usage import handed_in
+from averment.policies.rules.replication import replicated_from
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 from averment.policies.rules.takers import (
     MACHINE,
@@ -340,7 +341,12 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
 
 
 def is_sink(bucket: Resource, context: Context) -> bool:
-    """Whether ``bucket`` is where the scanner puts what it rejected: called quarantine, nobody uploads to it, and another is scanned."""
+    """Whether nobody uploads to ``bucket``, and what lies there has been seen elsewhere.
+
+    Such is where the scanner puts what it rejected, a bucket called quarantine while another is scanned; and the replica of one that is.
+    """
+    if (sources := replicated_from(bucket, context.graph)) and next(direct_writers(bucket, context), None) is None:
+        return all(scanned(source, context) is True for source in sources)
     found = media_role(bucket, context.scope, context.graph)
     if found is None or "quarantine" not in found[1] or next(direct_writers(bucket, context), None) is not None:
         return False

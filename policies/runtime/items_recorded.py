@@ -41,6 +41,12 @@ def _bucket(deployment: Place, bucket: Resource) -> Item:
         supplementary["BucketCrossOriginConfiguration"] = {"rules": rules}
     if (lifecycle := deployment.value(bucket.get("LifecycleConfiguration"))) is not None:
         supplementary["BucketLifecycleConfiguration"] = {"rules": [_lifecycle_rule(rule) for rule in lifecycle.get("Rules", ())]}
+    if (replication := deployment.value(bucket.get("ReplicationConfiguration"))) is not None:
+        by_id = {
+            str(index): {"status": rule.get("Status"), "destinationConfig": {"bucketARN": rule["Destination"]["Bucket"]}}
+            for index, rule in enumerate(replication.get("Rules", ()))
+        }
+        supplementary["BucketReplicationConfiguration"] = {"roleARN": replication.get("Role"), "rules": by_id}
     if (website := deployment.value(bucket.get("WebsiteConfiguration"))) is not None:
         supplementary["BucketWebsiteConfiguration"] = {"indexDocumentSuffix": website.get("IndexDocument")}
     if block is not None:

@@ -473,6 +473,60 @@ def test_partners_upload_by_transfer_family(tmp_path: Path, name: str, service: 
     assert verdict(graph, "media-bucket-events-scanned") is (Verdict.FAIL if expected is MediaRole.UPLOAD else Verdict.NOT_APPLICABLE)
 
 
+COPIED = """
+resource "aws_lambda_function" "scan" { function_name = "scan" }
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  lambda_function {
+    lambda_function_arn = aws_lambda_function.scan.arn
+    events              = [%s]
+  }
+}
+resource "aws_s3_bucket_replication_configuration" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  rule {
+    status = "%s"
+    %s
+    destination { bucket = aws_s3_bucket.copies.arn }
+  }
+}
+resource "aws_s3_bucket_policy" "copies" {
+  bucket = aws_s3_bucket.copies.id
+  policy = jsonencode({Statement = [%s]})
+}
+"""
+TAGGED = 'filter { tag {\n key = "verdict"\n value = "clean"\n } }'
+EVERYBODY = '{Effect = "Allow", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.copies.arn}/*"}'
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "limit", "statement", "heard", "readable"),
+    [
+        ('"s3:ObjectCreated:*"', "Enabled", "", "", Verdict.PASS, Verdict.PASS),
+        ("", "Enabled", "", "", Verdict.FAIL, Verdict.PASS),
+        ('"s3:ObjectCreated:*"', "Disabled", "", "", Verdict.FAIL, Verdict.PASS),
+        ('"s3:ObjectCreated:*"', "Enabled", "", EVERYBODY, Verdict.PASS, Verdict.FAIL),
+        ('"s3:ObjectCreated:*"', "Disabled", "", EVERYBODY, Verdict.FAIL, Verdict.FAIL),
+    ],
+)
+def test_replication_copies_what_was_not_scanned(
+    tmp_path: Path, events: str, status: str, limit: str, statement: str, heard: Verdict, readable: Verdict
+):
+    """A replica of what is scanned needs no scanner of its own, and whoever reads it reads what the scanner hasn't seen yet."""
+    both = bucket("uploads", '"acme-uploads"') + bucket("copies", '"acme-uploads-copies"')
+    graph = read(tmp_path, both + COPIED % (events, status, limit, statement))
+    assert verdict(graph, "media-bucket-events-scanned") is heard
+    assert verdict(graph, "unscanned-not-readable") is readable
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("", Verdict.FAIL), ('filter { prefix = "in/" }', Verdict.FAIL), (TAGGED, Verdict.PASS)])
+def test_replication_by_tag_waits_for_nobody(tmp_path: Path, limit: str, expected: Verdict):
+    """What a scanner writes comes too late for it, so that nothing is copied; a folder is copied as it comes. The place needn't be called after media."""
+    both = bucket("uploads", '"acme-uploads"') + bucket("copies", '"acme-stuff"')
+    graph = read(tmp_path, both + COPIED % ('"s3:ObjectCreated:*"', "Enabled", limit, EVERYBODY))
+    assert verdict(graph, "unscanned-not-readable") is expected
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {

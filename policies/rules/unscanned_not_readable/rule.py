@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from averment.core.scope import MediaRole, Scope
+from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
-from averment.policies.graph.memo import per_graph, per_graph_and
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
@@ -19,7 +19,7 @@ from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.partitions import is_identity_pools, names_own_identity
 from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, classify, principals_of
-from averment.policies.iam.trusted import trusted_strangers
+from averment.policies.iam.trusted import lent
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
@@ -27,6 +27,7 @@ from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
+from averment.policies.rules.replication import REPLICATION, replicas
 from averment.policies.rules.scanning import Worker, browsers_unclear, direct_writers, hearing, perhaps, workers
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
@@ -110,7 +111,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     subject = f"this {found[0]} bucket ({found[1]})"
     gate = _gated(bucket, context)
     if gate is True:
-        return PASS
+        return worst_outcome([PASS, *_copied(bucket, subject, context)])
     if found[0] is MediaRole.PUBLISHED:
         writer = next(direct_writers(bucket, context), None)
         if writer is None:
@@ -135,7 +136,19 @@ def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, contex
     ]
     if isinstance(gate, Unknown) and not outcomes:
         outcomes.append(unknown(f"who reads {subject}: {gate.reason}", where=bucket.source))
-    return worst_outcome([PASS, *outcomes])
+    return worst_outcome([PASS, *outcomes, *_copied(bucket, subject, context)])
+
+
+def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    """Where replication publishes objects: S3 copies each as it comes, whatever the bucket's own policy says of readers."""
+    for replica in replicas(bucket, context.graph):
+        gate = _gated(replica, context)
+        for reader in _from_outside(replica, context) if gate is not True else ():
+            text = f"{reader.who} may read in {replica.address} what replication copies there of {subject} before it is scanned"
+            doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
+            fix = f"take {replica.address} out of the replication of {bucket.address}, and let what has scanned an object copy it there"
+            where = bucket.where(REPLICATION)
+            yield unknown(f"{text}: {doubt.reason}", where=where) if doubt is not None else fail(text, where=where, fix=fix)
 
 
 def _judge(reader: _Reader, subject: str, gate: Truth, bucket: Resource, context: Context) -> Outcome:
@@ -349,24 +362,13 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
 
 def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
     """Roles of one's own that others' accounts may assume."""
-    for role, stranger in _lent(context.graph, context.scope):
+    for role, stranger in lent(context.graph, context.scope):
         found = grant_of(role, ACTION, bucket, context.graph)
         if found is None or _allows_clean_only(found[1], context):
             continue
         who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}, whom {role.address} trusts,"
         where = found[0].resource.where(*found[1].path)
         yield _Reader(who, where, stranger.who if isinstance(stranger.who, Unknown) else True, found[1])
-
-
-@per_graph_and
-def _lent(graph: Graph, scope: Scope) -> list[tuple[Resource, Principal]]:
-    """The roles that somebody outside may assume, or perhaps may, each with who; of several the one of whom it is certain."""
-    found: list[tuple[Resource, Principal]] = []
-    for role in graph.of_type(HOLDER_TYPES[0]):
-        strangers = list(trusted_strangers(role, scope, graph))
-        known = [one for one in strangers if not isinstance(one.who, Unknown)]
-        found += [(role, one) for one in (known or strangers)[:1]]
-    return found
 
 
 @per_graph
@@ -393,5 +395,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, TRAIL, *TAKERS, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, TRAIL, *TAKERS, *DOOR_NEIGHBOURS),
 )

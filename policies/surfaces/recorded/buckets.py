@@ -171,6 +171,23 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"Rules": rules}
 
 
+def _replication(value: Mapping[str, Any]) -> dict[str, Any] | Unknown | None:
+    """Replication as CloudFormation has it; Config has its rules by id, and what limits them as those of a lifecycle."""
+    listed = field(value, "rules")
+    entries = list(listed.values()) if isinstance(listed, Mapping) else items_of(listed)
+    if any(not isinstance(entry, Mapping) for entry in entries):
+        return Unknown("the replication of the configuration item has another shape than expected")
+    rules = []
+    for entry in entries:
+        target = field(entry, "destinationConfig") or field(entry, "destination")
+        chosen = field(field(entry, "filter"), "predicate") or field(entry, "filter")
+        parts = items_of(field(chosen, "operands")) or [chosen]
+        tags = [tag for part in parts if (tag := field(part, "tag")) is not None]
+        rule: dict[str, Any] = {"Status": field(entry, "status"), "Filter": {"TagFilters": tags}}
+        rules.append({**rule, "Destination": {"Bucket": field(target, "bucketARN") or field(target, "bucket")}})
+    return {"Rules": rules} if rules else None
+
+
 def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
     return capitalised(value) if any(setting is not None for setting in value.values()) else None
 
@@ -189,6 +206,7 @@ _PROPERTIES: Mapping[str, Callable[[Item], Any]] = {
     "PublicAccessBlockConfiguration": lambda item: _part(item, "PublicAccessBlockConfiguration", _block),
     "VersioningConfiguration": lambda item: _part(item, "BucketVersioningConfiguration", _versioning),
     "LifecycleConfiguration": lambda item: _part(item, "BucketLifecycleConfiguration", _lifecycle),
+    "ReplicationConfiguration": lambda item: _part(item, "BucketReplicationConfiguration", _replication),
     "WebsiteConfiguration": lambda item: _part(item, "BucketWebsiteConfiguration", _website),
     "LoggingConfiguration": lambda item: _part(item, "BucketLoggingConfiguration", _logging),
     "CorsConfiguration": lambda item: _part(item, "BucketCrossOriginConfiguration", _cors),

@@ -1,0 +1,51 @@
+"""Where S3 copies every new object of a bucket by itself, before anybody has looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.policies.graph.memo import per_graph
+from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.rules.media import BUCKET
+from averment.policies.rules.storage import listed, same_bucket
+
+REPLICATION = "ReplicationConfiguration"
+
+
+def replicas(bucket: Resource, graph: Graph) -> Iterator[Resource]:
+    """The buckets of the graph to which all new objects of ``bucket`` are replicated, be it those of a folder.
+
+    A rule that asks for tags isn't among them: the scanner writes its verdict later, and S3 doesn't look again.
+    """
+    for rule in listed(bucket.get(REPLICATION, "Rules")):
+        if isinstance(rule, Mapping) and rule.get("Status") != "Disabled" and not _by_tag(rule.get("Filter")):
+            target = rule.get("Destination")
+            yield from _meant(target.get("Bucket") if isinstance(target, Mapping) else target, graph)
+
+
+def replicated_from(bucket: Resource, graph: Graph) -> list[Resource]:
+    """The buckets of the graph whose new objects are replicated to ``bucket``."""
+    return [source for source in graph.of_type(BUCKET) if bucket.address in _targets(graph).get(source.address, ())]
+
+
+@per_graph
+def _targets(graph: Graph) -> dict[str, frozenset[str]]:
+    """To which buckets each one is replicated, by address."""
+    sources = (bucket for bucket in graph.of_type(BUCKET) if REPLICATION in bucket.properties)
+    return {source.address: frozenset(target.address for target in replicas(source, graph)) for source in sources}
+
+
+def _by_tag(chosen: Any) -> bool:
+    if not isinstance(chosen, Mapping):
+        return isinstance(chosen, Unknown)
+    parts = (chosen, chosen.get("And"))
+    return any(part.get(key) for part in parts if isinstance(part, Mapping) for key in ("TagFilter", "TagFilters"))
+
+
+def _meant(value: Any, graph: Graph) -> Iterator[Resource]:
+    found = graph.target(value)
+    if isinstance(found, Resource):
+        yield from (found,) if found.type == BUCKET else ()
+    elif isinstance(value, str):
+        yield from (bucket for bucket in graph.of_type(BUCKET) if same_bucket(value, bucket) is True)
