@@ -527,6 +527,48 @@ def test_replication_by_tag_waits_for_nobody(tmp_path: Path, limit: str, expecte
     assert verdict(graph, "unscanned-not-readable") is expected
 
 
+PROXY = """
+resource "aws_api_gateway_rest_api" "api" { name = "api" }
+resource "aws_api_gateway_resource" "it" {
+  rest_api_id = aws_api_gateway_rest_api.api.id
+  parent_id   = aws_api_gateway_rest_api.api.root_resource_id
+  path_part   = "{key}"
+}
+resource "aws_api_gateway_method" "it" {
+  rest_api_id   = aws_api_gateway_rest_api.api.id
+  resource_id   = aws_api_gateway_resource.it.id
+  http_method   = "%(method)s"
+  authorization = "AWS_IAM"
+}
+resource "aws_api_gateway_integration" "it" {
+  rest_api_id             = aws_api_gateway_rest_api.api.id
+  resource_id             = aws_api_gateway_resource.it.id
+  http_method             = aws_api_gateway_method.it.http_method
+  type                    = "AWS"
+  integration_http_method = "%(method)s"
+  credentials             = aws_iam_role.proxy.arn
+  uri                     = "arn:aws:apigateway:eu-west-1:s3:path/%(path)s"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right", "expected"),
+    [
+        ("GET", "acme-uploads/{key}", allow("s3:GetObject", objects("uploads")), Verdict.FAIL),
+        ("GET", "acme-uploads/{key}", allow("s3:GetObject"), Verdict.FAIL),
+        ("GET", "{bucket}/{key}", allow("s3:GetObject"), Verdict.FAIL),
+        ("GET", "acme-pages/{key}", allow("s3:GetObject"), Verdict.PASS),
+        ("GET", "acme-uploads/{key}", allow("s3:PutObject", objects("uploads")), Verdict.PASS),
+        ("PUT", "acme-uploads/{key}", allow("s3:*", objects("uploads")), Verdict.PASS),
+    ],
+)
+def test_an_api_that_asks_s3_itself_is_a_reader(tmp_path: Path, method: str, path: str, right: str, expected: Verdict):
+    """Without a function nobody counted, and whoever called the API read what wasn't scanned yet."""
+    text = bucket("uploads", '"acme-uploads"') + role("proxy", "apigateway.amazonaws.com", right) + PROXY % {"method": method, "path": path}
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {

@@ -22,7 +22,8 @@ from averment.policies.iam.principals import Principal, Who, classify, principal
 from averment.policies.iam.trusted import lent
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
+from averment.policies.rules import verdict_gate
+from averment.policies.rules.apis import DOOR_NEIGHBOURS, DOORS, FUNCTION, doors, functions_behind_doors, grant_of, role_at, role_of
 from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
@@ -41,6 +42,7 @@ from averment.policies.rules.storage import (
     refuses_throughout,
     same_bucket,
 )
+from averment.policies.rules.straight import asks_s3, caller_names, names
 from averment.policies.rules.takers import MAPPING, PIPE, SUBSCRIPTION, TAKERS, runs
 from averment.policies.rules.trails import TRAIL
 
@@ -51,46 +53,6 @@ _ANYBODY = re.compile(
     r"arn:[^:]*:(?:iam|sts):[^:]*:[^:]*:(?:\*|(?:role|user|assumed-role)/\**)|vpce?-\**|[^:]*[*?][^:]*:[^:]*|A(?:RO|ID)A\**", re.IGNORECASE
 )
 """ARNs, networks and user ids that spare everybody in an account, or everywhere: nobody in particular is the scanner."""
-
-_TERRAFORM = """\
-# in the policy of aws_s3_bucket.@
-statement {
-  sid       = "RefuseUnscanned"
-  effect    = "Deny"
-  actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-  resources = ["${aws_s3_bucket.@.arn}/*"]
-  principals {
-    type        = "*"
-    identifiers = ["*"]
-  }
-  condition {
-    test     = "StringNotEquals"
-    variable = "s3:ExistingObjectTag/<tag>"
-    values   = ["clean"]
-  }
-  condition {
-    test     = "ArnNotEquals"
-    variable = "aws:PrincipalArn"
-    values   = [<the scanner's role>.arn]
-  }
-}"""
-_CLOUDFORMATION = """\
-# in the AWS::S3::BucketPolicy of @
-- Sid: RefuseUnscanned
-  Effect: Deny
-  Principal: '*'
-  Action: [s3:GetObject, s3:GetObjectVersion]
-  Resource: !Sub '${@.Arn}/*'
-  Condition:
-    StringNotEquals:
-      s3:ExistingObjectTag/<tag>: clean
-    ArnNotEquals:
-      aws:PrincipalArn: !GetAtt <ScannerRole>.Arn"""
-_COMMAND = (
-    '# in its bucket policy: {"Sid": "RefuseUnscanned", "Effect": "Deny", "Principal": "*",'
-    ' "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "arn:aws:s3:::@/*", "Condition":'
-    ' {"StringNotEquals": {"s3:ExistingObjectTag/<tag>": "clean"}, "ArnNotEquals": {"aws:PrincipalArn": "<the scanner\'s role>"}}}'
-)
 
 
 @dataclass(frozen=True)
@@ -122,7 +84,11 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 
 def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, context: Context) -> Outcome:
-    readers = [*_from_outside(bucket, context), *(_by_api(bucket, context) if role is MediaRole.UPLOAD else ())]
+    readers = [
+        *_from_outside(bucket, context),
+        *(_by_api(bucket, context) if role is MediaRole.UPLOAD else ()),
+        *_straight(bucket, context),
+    ]
     outcomes = [_judge(reader, subject, gate, bucket, context) for reader in readers]
     outcomes += [
         unknown(f"who reads {subject}: {name} could not be read: {context.unread[name]}")
@@ -161,7 +127,7 @@ def _judge(reader: _Reader, subject: str, gate: Truth, bucket: Resource, context
         return unknown(f"whether {reader.who} may read unscanned objects of {subject}: {doubt.reason}", where=reader.where)
     near = _near_miss(bucket, context)
     message = f"{reader.who} may read objects of {subject} before they are scanned: no Deny on s3:ExistingObjectTag{near}"
-    fix = fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
+    fix = fix_for(bucket, terraform=verdict_gate.TERRAFORM, cloudformation=verdict_gate.CLOUDFORMATION, command=verdict_gate.COMMAND)
     return fail(message, where=reader.where, fix=fix.replace("<tag>", _tags(context.parameters)[0]))
 
 
@@ -332,6 +298,18 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
             deaf = ", isn't told of new objects" if function.address in told and scanner is False else ""
             who = f"{function.address}, which answers {behind[function.address][0].label}{deaf},"
             yield _Reader(who, found[0].resource.where(*found[1].path), negate(scanner), found[1])
+
+
+def _straight(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    """Doors of an API that read objects without a function."""
+    graph = context.graph
+    for resource in graph.of_type(*DOORS):
+        for door in doors(resource, graph):
+            asked = asks_s3(door, "GET") and (names(door, bucket) or caller_names(door, bucket))
+            role = role_at(door.credentials, graph) if asked else None
+            found = grant_of(role, ACTION, bucket, graph, anywhere=True) if role is not None else None
+            if found is not None and not _allows_clean_only(found[1], context):
+                yield _Reader(f"whoever calls {door.label}, which asks S3 itself,", door.resource.where(*door.path), grant=found[1])
 
 
 def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Iterator[Truth]:

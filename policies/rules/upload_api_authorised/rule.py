@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,12 @@ from averment.policies.rules.apis import (
 )
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_buckets
-from averment.policies.rules.storage import listed, same_bucket
+from averment.policies.rules.storage import listed
+from averment.policies.rules.straight import asks_s3, caller_names, names
 
 ACTION = "s3:PutObject"
 _WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
 _PATH = re.compile(r":s3:path/((?:\$\{[^}]*\}|[^/{])+)/")
-_ASKED = re.compile(r":s3:path/\{([^}]+)\}")
-"""An integration whose URI leaves the bucket to a parameter: ``s3:path/{bucket}/{key}``, or ``s3:path/{key}`` for both."""
 _OPEN = (None, "", "NONE", "API_KEY")
 
 _FIXES = {
@@ -109,7 +108,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 def _perhaps(door: Door, context: Context) -> Outcome | None:
     """The question that an open door is which is called after uploading, where what its function may do isn't known."""
     function = function_behind(door, context.graph)
-    if function is None and door.authoriser in _OPEN and _is_s3(door) and _caller_names(door):
+    if function is None and door.authoriser in _OPEN and _is_s3(door) and caller_names(door):
         return _perhaps_straight(door, context)
     if function is None or door.authoriser not in _OPEN or not asks_for_uploads(door, function):
         return None
@@ -158,7 +157,7 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
         if role is MediaRole.PUBLISHED and door.method not in _WRITING:
             continue
         named = f"the {role} bucket {bucket.address} ({why})"
-        if straight and (_names(door.to, bucket) or _may_put(holder, bucket, door, context.graph)):
+        if straight and (names(door, bucket) or _may_put(holder, bucket, door, context.graph)):
             yield _Upload("which writes to S3 itself,", named)
         elif function is not None and holder is not None and grant_of(holder, ACTION, bucket, context.graph, function):
             yield _Upload(f"behind which {function.address} may write to or presign for", named)
@@ -166,50 +165,23 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
 
 def _may_put(holder: Resource | None, bucket: Resource, door: Door, graph: Graph) -> bool:
     """Whether the role of an integration with S3 may write to ``bucket``; one that may everywhere, only if the caller can name it."""
-    return holder is not None and grant_of(holder, ACTION, bucket, graph, anywhere=_caller_names(door, bucket)) is not None
+    return holder is not None and grant_of(holder, ACTION, bucket, graph, anywhere=caller_names(door, bucket)) is not None
 
 
 def _elsewhere(door: Door, context: Context) -> Iterator[_Upload]:
     """The bucket that an integration names and that isn't among what was read, if its name, or the parameter it is, speaks of media."""
     text = door.to.template if isinstance(door.to, Unknown) else door.to
     named = _PATH.search(text) if isinstance(text, str) else None
-    if named is None or any(_names(door.to, bucket) for bucket in context.graph.of_type(BUCKET)):
+    if named is None or any(names(door, bucket) for bucket in context.graph.of_type(BUCKET)):
         return
     found = context.scope.media_role(re.sub(r"[${}]", "", named[1]), {})
     if found is not None and (found[0] is MediaRole.UPLOAD or (found[0] is MediaRole.PUBLISHED and door.method in _WRITING)):
         yield _Upload("which writes to S3 itself,", f"the {found[0]} bucket {named[1]} ({found[1]}), which wasn't read")
 
 
-def _caller_names(door: Door, bucket: Resource | None = None) -> bool:
-    """Whether whoever calls says which bucket an integration with S3 writes to: its URI has a parameter there.
-
-    A parameter may be a constant; then nobody chooses, and it may be the name of this ``bucket``.
-    """
-    asked = _ASKED.search(_uri(door))
-    if asked is None:
-        return False
-    given = door.parameters.get(f"integration.request.path.{asked[1]}") if isinstance(door.parameters, Mapping) else None
-    if not (isinstance(given, str) and given.startswith("'")):
-        return True
-    return bucket is not None and given.strip("'").partition("/")[0] == bucket.get("BucketName")
-
-
-def _uri(door: Door) -> str:
-    text = door.to.prefix + door.to.suffix if isinstance(door.to, Reference) else door.to
-    text = text.template if isinstance(text, Unknown) else text
-    return text if isinstance(text, str) else ""
-
-
 def _is_s3(door: Door) -> bool:
     """Whether the integration puts objects into S3 without a function."""
-    return ":s3:path/" in _uri(door) and door.integration_method.upper() in ("PUT", "POST", "ANY")
-
-
-def _names(target: Any, bucket: Resource) -> bool:
-    if isinstance(target, Reference):
-        return target.address == bucket.address
-    name = bucket.get("BucketName")
-    return isinstance(target, str) and isinstance(name, str) and f"/{name}/" in f"{target}/" and same_bucket(name, bucket) is True
+    return asks_s3(door, "PUT", "POST")
 
 
 def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
