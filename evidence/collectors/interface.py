@@ -47,7 +47,8 @@ class CollectScope:
     """What to collect: whose facts, over which period, from which account and region, with which clients and clock.
 
     ``account`` is the account that the credentials belong to, None where it isn't known. ``redact_accounts`` hides account
-    ids but for their last four digits. ``progress`` is where long listings keep how far they are; None: nowhere.
+    ids but for their last four digits. ``progress`` is where long listings keep how far they are; None: nowhere. ``regions`` are those
+    that the same run looks into.
     """
 
     organisation: Organisation
@@ -58,6 +59,7 @@ class CollectScope:
     clock: Callable[[], datetime] = utc_now
     redact_accounts: bool = False
     progress: ProgressFolder | None = None
+    regions: tuple[str, ...] = ()
 
     def connect(self, service: str) -> Any:
         """A client for ``service`` in this scope's region, which keeps to the service's rate."""

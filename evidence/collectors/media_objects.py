@@ -85,16 +85,23 @@ def listed_at(buckets: Sequence[MediaBucket], began: datetime) -> datetime:
 
 
 def media_buckets(
-    fetch: Fetch, scope: Scope, roles: Collection[MediaRole] = tuple(MediaRole), *, region: str | None = None
+    fetch: Fetch,
+    scope: Scope,
+    roles: Collection[MediaRole] = tuple(MediaRole),
+    *,
+    region: str | None = None,
+    regions: Collection[str] = (),
 ) -> Iterator[MediaBucket]:
     """The buckets of the account that hold media in one of ``roles``, by the organisation's scope.
 
-    With ``region``, buckets that S3 says lie elsewhere are left to the run in that region.
+    With ``region``, buckets that S3 says lie elsewhere are left to the run in that region. One in none of the ``regions`` that are looked into
+    is a problem, unless the scope says which regions are the organisation's.
     """
     for page in fetch.pages("ListBuckets", {"MaxBuckets": BUCKETS_A_PAGE}):
         for found in page.get("Buckets", ()):
             name = found["Name"]
-            if region is not None and found.get("BucketRegion", region) != region:
+            lies_in = found.get("BucketRegion", region)
+            if region is not None and lies_in != region and (scope.regions or lies_in in regions):
                 continue
             shown: dict[str, JSON] = {"Bucket": "each bucket listed"}
             asked = {"Bucket": name}
@@ -106,8 +113,13 @@ def media_buckets(
             if tagging is Missing.GONE:
                 continue  # deleted since it was listed: it holds nothing
             known = scope.media_role(name, {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())})
-            if known is not None and known[0] in roles:
+            if known is None or known[0] not in roles:
+                continue
+            if region is None or lies_in == region:
                 yield MediaBucket(name, *known)
+            else:
+                why = f"the {known[0]} bucket {name} lies in {lies_in}, which nobody looked into: name every region in scope.regions"
+                fetch.problem(why, lasting=True)
 
 
 @dataclass(frozen=True)
@@ -189,12 +201,19 @@ class MediaListing:
         self._fetch, self._sampling, self._progress = fetch, sampling, progress
         fetch.go_on_from(progress.get(_STATE))
 
-    def buckets(self, scope: Scope, roles: Collection[MediaRole] = tuple(MediaRole), *, region: str | None = None) -> list[MediaBucket]:
+    def buckets(
+        self,
+        scope: Scope,
+        roles: Collection[MediaRole] = tuple(MediaRole),
+        *,
+        region: str | None = None,
+        regions: Collection[str] = (),
+    ) -> list[MediaBucket]:
         """As ``media_buckets``."""
         known = self._progress.get(_BUCKETS)
         if known is not None:
             return [MediaBucket(name, MediaRole(role), why) for name, role, why in known]
-        found = list(media_buckets(self._fetch, scope, roles, region=region))
+        found = list(media_buckets(self._fetch, scope, roles, region=region, regions=regions))
         self._save({_BUCKETS: [[bucket.name, str(bucket.role), bucket.why] for bucket in found]})
         return found
 

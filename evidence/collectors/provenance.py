@@ -92,7 +92,7 @@ class Provenance(Collector):
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         limit = scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)
         sampling = Sampling.of(scope.organisation, limit, scope.period.label)
-        with self.progress(scope, sampling.asked(scope.organisation.scope)) as progress:
+        with self.progress(scope, {**sampling.asked(scope.organisation.scope), "regions": [*scope.regions]}) as progress:
             end = end_of_history(scope, progress.began)
             log = _Log(Fetch(scope.connect("logs"), "logs"))
             if scope.period.start <= end:
@@ -100,7 +100,7 @@ class Provenance(Collector):
             until = None if log.fetch.broken_off else end  # a later signing may be in what wasn't read
             fetch = Fetch(scope.connect("s3"), "s3")
             listing = MediaListing(fetch, sampling, progress)
-            buckets = listing.buckets(scope.organisation.scope, _ROLES, region=scope.region)
+            buckets = listing.buckets(scope.organisation.scope, _ROLES, region=scope.region, regions=scope.regions)
             objects: list[dict[str, Any]] = []
             rows: list[JSON] = []
             for bucket in buckets if _can_inspect(fetch) else []:

@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 
 from averment import api
 from averment.cli.main import run
+from averment.core.fetch import Fetch
 from averment.core.signing.local import LocalSigner
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
@@ -57,6 +59,25 @@ def test_what_asks_no_account_is_heard_of_as_it_goes(shop: Path) -> None:
     seen: list[api.Progress] = []
     assert api.collect("incidents", "check", on_progress=seen.append).conclusion is api.Conclusion.CLEAN
     assert [(item.done, item.total) for item in seen] == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_media_where_nobody_looks_leaves_provenance_open(shop: Path, sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published media in a region beside that of the AWS settings counted as looked at, since each region leaves out the buckets of others."""
+    listed = Fetch.pages
+
+    def as_s3_does(self: Fetch, operation: str, *arguments: Any, **options: Any) -> Iterator[Any]:
+        for page in listed(self, operation, *arguments, **options):
+            if operation == "ListBuckets":
+                page["Buckets"] = [{**bucket, "BucketRegion": bucket["Name"].removeprefix("media-")} for bucket in page["Buckets"]]
+            yield page
+
+    monkeypatch.setattr(Fetch, "pages", as_s3_does)
+    for region in ("eu-west-1", "eu-central-1"):
+        place: Any = {"LocationConstraint": region}
+        boto3.client("s3", region_name=region).create_bucket(Bucket=f"media-{region}", CreateBucketConfiguration=place)
+    (record,) = api.collect("provenance").incomplete
+    assert str(record.reason).startswith("the published bucket media-eu-central-1 lies in eu-central-1, which nobody looked into")
+    assert api.collect("provenance", regions=["eu-west-1", "eu-central-1"]).conclusion is api.Conclusion.CLEAN
 
 
 def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:

@@ -285,7 +285,8 @@ def test_a_verdict_is_overdue_after_an_hour(bucket: Callable[..., str], scope_of
 
 
 def test_a_bucket_counts_in_its_own_region_alone(scope_of: Callable[..., CollectScope]) -> None:
-    """S3 tells where buckets lie only to who gives a parameter with ListBuckets: media of one region stood in another's record of provenance, too."""
+    """S3 tells where buckets lie only to who gives a parameter with ListBuckets: media of one region stood in another's record of provenance, too.
+    One in a region that nobody looks into is told, unless the scope leaves that region out."""
 
     def answer(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         pages = "max-buckets=" in params["url"] or "max-buckets" in params["query_string"]
@@ -300,8 +301,15 @@ def test_a_bucket_counts_in_its_own_region_alone(scope_of: Callable[..., Collect
         )
         return made
 
-    fetch = replace(scope_of(), client=make).fetch("s3")
-    assert [bucket.name for bucket in media_buckets(fetch, Scope(), region="us-east-1")] == ["shop-media-us-east-1"]
+    def listed(*regions: str, scope: Scope | None = None) -> tuple[list[str], list[str]]:
+        fetch = replace(scope_of(), client=make).fetch("s3")
+        found = media_buckets(fetch, scope or Scope(), region="us-east-1", regions=regions)
+        return [bucket.name for bucket in found], fetch.problems
+
+    why = "the published bucket shop-media-eu-west-1 lies in eu-west-1, which nobody looked into: name every region in scope.regions"
+    assert listed() == (["shop-media-us-east-1"], [why])
+    assert listed("us-east-1", "eu-west-1") == (["shop-media-us-east-1"], [])
+    assert listed(scope=Scope(regions=("us-east-1",))) == (["shop-media-us-east-1"], [])
 
 
 def test_media_states_lists_beyond_a_page_and_samples_reproducibly(

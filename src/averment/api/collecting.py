@@ -212,6 +212,7 @@ class _Job:
             raise  # to be mended here, and no fact about the source
         except AvermentError as error:
             return records, [error]
+        scope = replace(scope, regions=tuple(map(str, places)))
         self._note_about_the_scope([account.id for account in to_ask], places, role=accounts.role is not None)
         if self.redact:
             check_told_apart((*self.organisation.scope.accounts, *(account.id for account in to_ask)))
