@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from averment.core.extras import require
 from averment.detector import imaging
-from averment.detector.imaging import UnreadableError
+from averment.detector.imaging import MAX_ASPECT, MIN_SIDE, UnreadableError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,8 +51,8 @@ _END_OF_IMAGE, _ALONE = 0xD9, (0x01, 0xD8)
 _INDEX = b"MPF\0"
 
 
-def decode(data: bytes) -> Image.Image:
-    """``data`` (JPEG, PNG or WebP) as an upright RGB image.
+def decode(data: bytes, *, least: int = MIN_SIDE) -> Image.Image:
+    """``data`` (JPEG, PNG or WebP) as an upright RGB image. How small one may be is the reference model's bound; another's is ``least``, in pixels a side.
 
     Raises:
         UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, a file of more than ``MAX_PARTS`` parts or with more
@@ -69,11 +69,38 @@ def decode(data: bytes) -> Image.Image:
             raise UnreadableError(f"the PNG is written in more than {MAX_PARTS:,} parts, which are not read")
         if _mode(data).startswith(("I", "F")):
             raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
-        decoded = imaging.decode(data)  # which tells how many frames there are, where it sees them
+        decoded = _pixels(data, least)  # which tells how many frames there are, where it sees them
         if any(kind == _FRAME for kind, _ in chunks(data)):
             raise UnreadableError("the image is animated (the PNG holds frames that not every program shows)")
         return decoded
-    return imaging.decode(data)
+    return _pixels(data, least)
+
+
+def _pixels(data: bytes, least: int) -> Image.Image:
+    """As ``imaging.decode``, where ``least`` allows it of smaller pictures as well."""
+    if least >= MIN_SIDE:
+        return imaging.decode(data)
+    pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened = None
+        with suppress(Exception):
+            opened = pil.open(io.BytesIO(data), formats=imaging.FORMATS)
+        if opened is None or min(opened.size) >= MIN_SIDE:
+            return imaging.decode(data)  # which has the reason, where it refuses
+        width, height = opened.size
+        if min(width, height) < least:
+            raise UnreadableError(f"the image is too small: {width} x {height}, at least {least} x {least} are needed")
+        if max(width, height) > MAX_ASPECT * min(width, height):
+            raise UnreadableError(f"the image is a strip of {width} x {height}; the sides may differ {MAX_ASPECT:g} times at most")
+        if getattr(opened, "n_frames", 1) > 1:
+            raise UnreadableError(f"the image is animated ({opened.n_frames} frames)")
+        try:
+            opened.load()
+            upright: Image.Image = imaging._upright_rgb(opened)
+        except Exception as error:
+            raise UnreadableError(f"the image is damaged: {type(error).__name__}: {str(error)[:120]}") from error
+        return upright
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

@@ -1,7 +1,8 @@
 """Any ONNX classifier as a detector: what its input looks like and what its outputs mean stand in a spec beside it.
 
 A model file says neither how pixels are scaled nor which output is the attack, so nothing of that is guessed. Images are decoded by the
-same bounded decoding as for the reference detector, and what that refuses is "can't say" here too.
+same bounded decoding as for the reference detector, and what that refuses is "can't say" here too; but pictures may be as small as half of what
+the model takes, where that is less than the reference detector's least.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.imaging import UnreadableError, square
+from averment.detector.imaging import MIN_SIDE, UnreadableError, square
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.detector.shown import decode_shown
 
@@ -59,6 +60,11 @@ class OnnxSpec:
     fit: str
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     deviation: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+    @property
+    def least(self) -> int:
+        """How many pixels a side an image has to have at least."""
+        return min(MIN_SIDE, -(-self.side // 2))
 
     @property
     def leaves_bytes(self) -> bool:
@@ -149,7 +155,7 @@ class OnnxDetector(Detector):
         refused: dict[int, Score] = {}
         for place, image in enumerate(images):
             try:
-                inputs.append(self._pixels(decode_shown(image)))
+                inputs.append(self._pixels(decode_shown(image, least=self._spec.least)))
             except UnreadableError as error:
                 refused[place] = Score(cannot_say=str(error))
         judged = iter(self._judge(self._run(np.stack(inputs))) if inputs else [])

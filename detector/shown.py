@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.extras import require
 from averment.detector.decoding import APP2, PNG, START_OF_SCAN, chunks, decode, segments
-from averment.detector.imaging import UnreadableError
+from averment.detector.imaging import MIN_SIDE, UnreadableError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,14 +51,14 @@ _DETAIL, _MOST_DETAIL = 3, 30
 """How much a pixel of the transparency differs from those around it where something is drawn in it, and how many may. A shadow is smooth."""
 
 
-def decode_shown(data: bytes) -> Image.Image:
+def decode_shown(data: bytes, *, least: int = MIN_SIDE) -> Image.Image:
     """``decode``, of a picture that is shown as that.
 
     Raises:
         UnreadableError: as ``decode``, or what people see may be another picture.
         MissingExtraError: Pillow isn't installed.
     """
-    decoded = decode(data)
+    decoded = decode(data, least=least)
     pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -182,7 +182,10 @@ def _check_ground(opened: Any) -> None:
     if opened.mode not in {"RGBA", "LA", "PA"} and "transparency" not in opened.info:
         return
     filters: Any = require("PIL.ImageFilter", extra="detector", needed_for="reading images")
-    alpha = opened.convert("RGBA").getchannel("A").reduce(_REDUCED)
+    whole = opened.convert("RGBA").getchannel("A")
+    if min(opened.size) < MIN_SIDE and whole.getextrema()[0] < 255:
+        raise UnreadableError("it is transparent, and too small to tell whether something is drawn in that; save it without transparency")
+    alpha = whole.reduce(_REDUCED)
     half = alpha.point([255 * (_CLEAR < value < _SOLID) for value in range(256)])
     if not (wide := half.filter(filters.MinFilter(_SQUARE)).filter(filters.MaxFilter(_SQUARE))).getbbox():
         return

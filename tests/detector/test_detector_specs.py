@@ -113,6 +113,25 @@ def test_an_onnx_file_scores_in_order_and_says_why_it_can_not(tmp_path: Path) ->
     assert detector.score([]) == []
 
 
+def test_a_model_for_small_pictures_judges_small_pictures(tmp_path: Path) -> None:
+    """Down to half of what it takes: by the bound of the model that ships, one of 32 pixels a side was refused its own collection. What would be
+    refused of a larger picture is of a small one, too."""
+    detector = open_detector(spec(tmp_path, pool(side=32), input_={"side": 32}))
+    scores = detector.score([plain(200, size=(32, 32)), plain(100, size=(16, 40)), plain(200, size=(15, 40)), plain(200, size=(16, 70))])
+    assert [only(score) for score in scores[:2]] == pytest.approx([200 / 255, 100 / 255], abs=1e-4)
+    assert [score.cannot_say for score in scores[2:]] == [
+        "the image is too small: 15 x 40, at least 16 x 16 are needed",
+        "the image is a strip of 16 x 70; the sides may differ 4 times at most",
+    ]
+    clear, moving = io.BytesIO(), io.BytesIO()
+    Image.new("RGBA", (32, 32), (200, 0, 0, 128)).save(clear, "PNG")
+    Image.new("RGB", (32, 32)).save(moving, "WEBP", save_all=True, append_images=[Image.new("RGB", (32, 32), "red")])
+    transparent, animated, cut = detector.score([clear.getvalue(), moving.getvalue(), plain(200, size=(32, 32))[:-30]])
+    assert "it is transparent, and too small to tell" in (transparent.cannot_say or "")
+    assert animated.cannot_say == "the image is animated (2 frames)"
+    assert "the image is damaged" in (cut.cannot_say or "")
+
+
 def test_an_image_that_a_model_has_no_number_for_is_a_result_and_the_others_are_scored(tmp_path: Path) -> None:
     """A root of less than nothing, as a model that divides by an image's spread has none for a black one: nobody's upload ends a scan."""
     detector = open_detector(spec(tmp_path, pool(rooted=True), input_={"mean": [0.5, 0.5, 0.5]}))

@@ -50,9 +50,9 @@ class Redness(Detector):
         return Score({Family.SYNTHETIC_IMAGE: float(np.asarray(image)[:, :, 0].mean()) / 255})
 
 
-def picture(red: int, number: int = 0, side: int = 200) -> bytes:
+def picture(red: int, number: int = 0, side: int | tuple[int, int] = 200) -> bytes:
     output = io.BytesIO()
-    Image.new("RGB", (side, side), (red, number % 256, 90)).save(output, "PNG")
+    Image.new("RGB", side if isinstance(side, tuple) else (side, side), (red, number % 256, 90)).save(output, "PNG")
     return output.getvalue()
 
 
@@ -137,17 +137,29 @@ class Anything(Redness):
 
 
 def test_what_is_scored_and_can_not_be_transformed_is_no_error_and_keeps_the_claim_open(tmp_path: Path) -> None:
-    """Pictures of 64 pixels are too small for our decoder alone: a detector that scores them was refuted for what it was never shown. A larger
-    part of the population beside them is judged."""
-    small = [("real", picture(40, n, 64), "") for n in range(15)] + [("synthetic", picture(200, n, 64), "SDXL") for n in range(15)]
-    alone = run_claim(claim(), context(tmp_path, small, Anything()))
-    beside = run_claim(claim(), context(tmp_path, [*both(15), *small], Anything()))
+    """A strip is none for our decoder alone: a detector that scores it was refuted for what it was never shown. What else the population holds is
+    judged."""
+    strips = [("real", picture(40, n, (300, 60)), "") for n in range(15)] + [
+        ("synthetic", picture(200, n, (300, 60)), "S") for n in range(15)
+    ]
+    alone = run_claim(claim(), context(tmp_path, strips, Anything()))
+    beside = run_claim(claim(), context(tmp_path, [*both(15), *strips], Anything()))
     assert (alone.verdict, alone.estimate, alone.samples) == (ClaimVerdict.INCONCLUSIVE, None, 0)
     assert (beside.verdict, beside.estimate, beside.samples) == (ClaimVerdict.INCONCLUSIVE, 0.0, 30)
-    told = "of 30 images that the detector scored nothing is known, for they could not be transformed (0030.png, for one: the image is too small"
+    told = (
+        "of 30 images that the detector scored nothing is known, for they could not be transformed (0030.png, for one: the image is a strip"
+    )
     assert told in beside.reason
     assert "not scored" not in beside.reason
     assert beside.details["not_transformed"] == 30
+
+
+def test_small_pictures_are_transformed_for_who_judges_them(tmp_path: Path) -> None:
+    """Below the 80 pixels a side that the reference detector takes at least: whole collections are of 32."""
+    small = [("real", picture(40, n, 32), "") for n in range(20)] + [("synthetic", picture(200, n, 32), "S") for n in range(20)]
+    result = run_claim(claim(transforms=[{"jpeg": 60}, {"resize": 0.5}, {"screenshot": 1.25}]), context(tmp_path, small, Anything()))
+    assert (result.verdict, result.samples) == (ClaimVerdict.SUPPORTED, 40)
+    assert "transformed" not in result.reason
 
 
 class Mute(Redness):
