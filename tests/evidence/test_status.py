@@ -312,6 +312,8 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
             assert step.startswith(("averment attest", "averment prove")) or step.rsplit(" ", 1)[1] in known
             again = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", ("id",), gap=Gap.UNDECIDED))
             assert "then averment" in again or again.startswith("averment attest")
+            failed = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", ("id",), gap=Gap.COULD_NOT))
+            assert failed.startswith(("mend what the reason names, then averment ", "averment attest")), "the same command fails again"
             if assessment.needs:
                 unscoped = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", gap=Gap.UNSCOPED))
                 assert all(f"parameters.{path}" in unscoped for path in assessment.needs)

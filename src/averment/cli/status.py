@@ -116,7 +116,8 @@ def next_step(state: AssessmentState) -> str:
     if assessment.attestation is not None:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
-        first: dict[Gap | None, str] = {Gap.UNDECIDED: "more samples, then ", Gap.PARTIAL: "mend what the reason names, then "}
+        mend = "mend what the reason names, then "
+        first: dict[Gap | None, str] = {Gap.UNDECIDED: "more samples, then ", Gap.PARTIAL: mend, Gap.COULD_NOT: mend}
         detector = " --detector DETECTOR" if state.reason.endswith(OF_THAT_ONE) else ""
         return f"{first.get(state.gap, '')}averment prove{detector} {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
