@@ -49,7 +49,7 @@ def render(image: bytes, score: Score, explanation: Explanation, info: DetectorI
         UnreadableError: ``image`` can't be decoded.
         MissingExtraError: Pillow isn't installed.
     """
-    photograph = decode(image)
+    photograph = decode(image, least=1)
     scale = min(SIDES[1] / max(photograph.size), max(1.0, SIDES[0] / max(photograph.size)))
     shown = photograph.resize((max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale))))
     title = f"photograph; at each face: {Family.MANIPULATED_FACE}" if score.faces else "photograph"

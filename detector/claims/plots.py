@@ -251,7 +251,7 @@ def thumbnail(data: bytes | None) -> bytes | None:
     if data is None:
         return None
     try:
-        small = decode(data)
+        small = decode(data, least=1)
     except UnreadableError:
         return None
     small.thumbnail((THUMBNAIL, THUMBNAIL))

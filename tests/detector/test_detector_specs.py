@@ -26,7 +26,9 @@ from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus, remote, serving
+from averment.detector.claims.plots import thumbnail
 from averment.detector.embedded import EmbeddedDetector
+from averment.detector.explaining import render
 from averment.detector.imaging import MAX_BYTES, decode, to_input
 from averment.detector.interface import Family, Score
 from averment.detector.opening import open_detector
@@ -123,6 +125,10 @@ def test_a_model_for_small_pictures_judges_small_pictures(tmp_path: Path) -> Non
         "the image is too small: 15 x 40, at least 16 x 16 are needed",
         "the image is a strip of 16 x 70; the sides may differ 4 times at most",
     ]
+    assert render(plain(200, size=(32, 32)), scores[0], detector.explain(b""), detector.info).startswith(b"\x89PNG"), (
+        "a person can look at it"
+    )
+    assert thumbnail(plain(200, size=(32, 32))) is not None
     clear, moving = io.BytesIO(), io.BytesIO()
     Image.new("RGBA", (32, 32), (200, 0, 0, 128)).save(clear, "PNG")
     Image.new("RGB", (32, 32)).save(moving, "WEBP", save_all=True, append_images=[Image.new("RGB", (32, 32), "red")])
