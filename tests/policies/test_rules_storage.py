@@ -279,6 +279,14 @@ def test_only_the_tag_of_the_scanner_opens_an_object(tmp_path: Path, parameters:
     assert of_template(tmp_path, "unscanned-not-readable", GATE, parameters).verdict is verdict
 
 
+def test_a_refusal_on_two_tags_lets_through_what_has_one_of_them(tmp_path: Path):
+    """All conditions of a statement have to hold: whoever uploads with the tag on the camera reads what wasn't scanned."""
+    both = GATE.replace("'reviews'}", "'reviews', 's3:ExistingObjectTag/camera': 'known'}")
+    outcome = of_template(tmp_path, "unscanned-not-readable", both)
+    assert outcome.verdict is Verdict.FAIL
+    assert "(statement 2 refuses only what lacks camera and team at once: make it a statement for each)" in outcome.message
+
+
 RECORDER = """
 resource "aws_config_configuration_recorder" "main" {
   name     = "main"

@@ -166,7 +166,7 @@ def _refuses(statement: Statement, reached: Truth, action: str, context: Context
     return all_of(
         (
             effect,
-            bool(tagged),
+            len(_keys(tagged)) == 1,  # of two tags, who writes one of them is let through without the other
             everyone,
             *(condition.when_missing() for condition in tagged),
             *(_spares_some(condition) for condition in others),
@@ -174,6 +174,10 @@ def _refuses(statement: Statement, reached: Truth, action: str, context: Context
             reached,
         )
     )
+
+
+def _keys(tagged: list[Condition]) -> set[str]:
+    return {condition.key.lower() for condition in tagged}
 
 
 def _spares_own(statement: Statement, context: Context) -> Truth:
@@ -200,6 +204,9 @@ def _spares_some(condition: Condition) -> Truth:
 def _near_miss(bucket: Resource, context: Context) -> str:
     for _, document in bucket_policies(bucket, context.graph):
         for statement in document.of_effect("Deny"):
+            if len(keys := _keys([condition for condition in statement.conditions if _is_tag(condition, context)])) > 1:
+                tags = " and ".join(sorted(key.removeprefix(_TAG) for key in keys))
+                return f" ({statement.name} refuses only what lacks {tags} at once: make it a statement for each)"
             for condition in statement.conditions:
                 if _is_tag(condition, context) and condition.when_missing() is False:
                     return f" ({statement.name} refuses by {condition.operator}, so an object without the tag is let through)"
