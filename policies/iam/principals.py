@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from averment.core.scope import Scope
@@ -72,6 +72,21 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
         return Principal(value, Unknown(f"'{kind}' is not a kind of principal"))
     who = _of_aws(value, scope)
     return Principal(value, who, role_with_arn(value, graph) if who is Who.OWN else None)
+
+
+def admitted(statement: Statement, scope: Scope, graph: Graph) -> Iterator[Principal]:
+    """``principals_of`` a resource's policy, where an identity provider means whoever signs in with it.
+
+    That is somebody of the account that has the provider, or with a public one perhaps anyone. In a role's trust policy the same name says
+    that people may sign in, which is what such a role is for.
+    """
+    for principal in principals_of(statement, scope, graph):
+        if principal.who is not Who.FEDERATED:
+            yield principal
+            continue
+        match = _ARN.fullmatch(principal.text.replace("${AWS::AccountId}", OWN_ACCOUNT))
+        who = _who(account_is_own(match["account"], scope, whole=False)) if match is not None else None
+        yield replace(principal, who=who or Unknown(f"who signs in with {principal.text} can't be told"))
 
 
 def same_account(refused: str, granted: str) -> bool:

@@ -158,6 +158,40 @@ def test_who_is_named_in_another_account_reads_uploads_from_wherever(
     assert of_template(tmp_path, "unscanned-not-readable", UPLOADS + policy).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("provider", "verdict"),
+    [
+        ("cognito-identity.amazonaws.com", Verdict.UNKNOWN),
+        ("arn:aws:iam::123456789012:saml-provider/staff", Verdict.PASS),
+        ("arn:aws:iam::999988887777:saml-provider/staff", Verdict.FAIL),
+    ],
+)
+@pytest.mark.parametrize(
+    ("rule_id", "action"),
+    [("s3-put-object-gated", "PutObject"), ("quarantine-not-served", "GetObject"), ("unscanned-not-readable", "GetObject")],
+)
+def test_a_buckets_policy_may_name_an_identity_provider(tmp_path: Path, provider: str, verdict: Verdict, rule_id: str, action: str):
+    """It lets in whoever signs in there: one's own people, another account's, or with a public provider nobody knows whom."""
+    policy = f"""\
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement: [{{Effect: Allow, Principal: {{Federated: '{provider}'}}, Action: 's3:{action}', Resource: !Sub '${{Uploads.Arn}}/*'}}]
+"""
+    assert of_template(tmp_path, rule_id, UPLOADS + policy).verdict is verdict
+    key = f"""\
+  Key:
+    Type: AWS::KMS::Key
+    Properties:
+      KeyUsage: SIGN_VERIFY
+      KeySpec: ECC_NIST_P256
+      KeyPolicy: {{Statement: [{{Effect: Allow, Principal: {{Federated: '{provider}'}}, Action: 'kms:Sign', Resource: '*'}}]}}
+"""
+    assert of_template(tmp_path, "signing-key-fit", key).verdict is verdict
+
+
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 

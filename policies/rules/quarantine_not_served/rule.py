@@ -11,7 +11,7 @@ from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import Carrier, bucket_policies, doors_to, reach_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
-from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.principals import Principal, Who, admitted
 from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unknown
@@ -92,7 +92,7 @@ def _readable_through(bucket: Resource, subject: str, context: Context) -> Itera
             where = door.resource.where(*door.path)
             yield unknown(f"{door.label} on {subject} could not be read: {reason.reason}", where=where)
         for statement in door.document.of_effect("Allow"):
-            for principal in principals_of(statement, context.scope, context.graph):
+            for principal in admitted(statement, context.scope, context.graph):
                 verdict = _through(door, statement, principal, bucket, context)
                 who = "anyone" if principal.who is Who.ANYONE else principal.text
                 where = door.resource.where(*statement.path)
@@ -131,7 +131,7 @@ def _reads(
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     reached = _reaches(statement, bucket)
     covered = {action: all_of((effect, statement.covers_action(action), reached)) for action in READS}
-    for principal in principals_of(statement, context.scope, context.graph):
+    for principal in admitted(statement, context.scope, context.graph):
         ways = [partial(refuses_throughout, bucket=bucket, grant=part) for part in parts_of(statement, bucket)]
         verdict = any_of(
             all_of((granted, any_of(_open(principal, statement, document, context, action, way) for way in ways)))

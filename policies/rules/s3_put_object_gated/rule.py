@@ -25,7 +25,7 @@ from averment.policies.iam.carriers import (
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.guests import GUEST_NEIGHBOURS, given_to_guests, lets_guests_in, perhaps_given_to_guests
-from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.principals import Principal, Who, admitted, principals_of
 from averment.policies.iam.resources import every_bucket, may_be_everywhere, names_reached, plain_name, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
@@ -133,7 +133,7 @@ def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: st
     if covered is False:
         return PASS
     outcomes = []
-    for principal in principals_of(statement, context.scope, context.graph):
+    for principal in admitted(statement, context.scope, context.graph):
         behind = _outsider_behind(principal.resource, context) or principal
         through = _ungated_through if carrier.kind is CarrierKind.ACCESS_POINT else _ungated
         gate = through(behind, statement, carrier, bucket, context)
@@ -183,7 +183,7 @@ def _left_open(who: Who | Unknown, gated: Callable[[Who], Truth]) -> Truth:
     """Whether a grant to ``who`` is left open. One's own identities and AWS services are named roles: they may write."""
     if isinstance(who, Unknown):
         return False if gated(Who.OUTSIDER) is True else who
-    return False if who in (Who.OWN, Who.SERVICE, Who.FEDERATED) else negate(gated(who))
+    return False if who in (Who.OWN, Who.SERVICE) else negate(gated(who))
 
 
 def _gated(

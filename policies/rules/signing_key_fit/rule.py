@@ -13,7 +13,7 @@ from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, Carrier, carrier
 from averment.policies.iam.document import Document, Statement, Value
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.patterns import action_matches, is_wildcard
-from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.principals import Principal, Who, admitted
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
@@ -122,7 +122,7 @@ def _policy(key: Resource, context: Context) -> Iterator[Outcome]:
 
 def _grant(statement: Statement, carrier: Carrier, key: Resource, context: Context) -> Iterator[Outcome]:
     where = key.where(*statement.path)
-    for principal in principals_of(statement, context.scope, context.graph):
+    for principal in admitted(statement, context.scope, context.graph):
         who = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
         # who has a grant can pass on no more than it holds
         asked = (ACTION,) if carrier.path[:1] == ("Grants",) else (ACTION, *HELPS_ITSELF)

@@ -18,7 +18,7 @@ from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.partitions import is_identity_pools, names_own_identity
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import Principal, Who, classify, principals_of
+from averment.policies.iam.principals import Principal, Who, admitted, classify
 from averment.policies.iam.trusted import lent
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -253,7 +253,7 @@ def _let_in(
     covered = all_of((effect, covered))
     if covered is False or _allows_clean_only(statement, context):
         return
-    for principal in principals_of(statement, context.scope, context.graph):
+    for principal in admitted(statement, context.scope, context.graph):
         elsewhere = negate(network) if principal.who is Who.ANYONE else True
         if (sure := all_of((_outside(principal, statement, document, context), elsewhere))) is not False:
             named = "anyone" if principal.who is Who.ANYONE else principal.text
