@@ -197,46 +197,27 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
 
 def _bring(ssm: Any, runbook: ShippedRunbook) -> str:
     """See that the document in the account is this version's; returns the version to run, which is what is deployed where the rights to change it
-    are missing: a responder needn't have them."""
+    are missing: a responder needn't have them. Never the latest, whichever that is: somebody may have put another above it."""
     from botocore.exceptions import ClientError
 
     from averment.core.aws import error_code
+    from averment.policies.deployment.documents import bring, is_default
 
-    content = json.dumps(runbook.content)
     try:
-        try:
-            ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
-        except ClientError as error:
-            if error_code(error) != "DocumentAlreadyExists":
-                raise
-            _renew(ssm, runbook.document, content)
+        version = bring(ssm, runbook.document, runbook.content)
     except ClientError as error:
         if error_code(error) != "AccessDeniedException":
             raise
         told = f"note: {runbook.document} could not be brought up to date, and is run as it is deployed in the account: {printable(str(error))}"
         stderr.print(told, markup=False)
         return "$DEFAULT"
-    return "$LATEST"
-
-
-def _renew(ssm: Any, name: str, content: str) -> None:
-    """A new version if it isn't this one, and that as the default: whoever names no version, as ``incident contain`` does, runs the default."""
-    from botocore.exceptions import ClientError
-
-    from averment.core.aws import error_code
-
-    try:
-        renewed = ssm.update_document(Name=name, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
+    try:  # whoever names no version, as incident contain does, runs the default
+        ssm.update_document_default_version(Name=runbook.document, DocumentVersion=version)
     except ClientError as error:
-        if error_code(error) != "DuplicateDocumentContent":
-            raise
-        return
-    version = renewed["DocumentDescription"]["DocumentVersion"]
-    try:
-        ssm.update_document_default_version(Name=name, DocumentVersion=version)
-    except ClientError as error:
-        said = f"note: `averment incident contain` goes on running an older version of {name}, which is the default in the account: {error}"
-        stderr.print(said, markup=False)
+        if not is_default(ssm, runbook.document, version):
+            said = f"note: `averment incident contain` goes on running another version of {runbook.document}, the default in the account: {error}"
+            stderr.print(said, markup=False)
+    return version
 
 
 def _tell_unfollowed(identifier: str, *, for_real: bool) -> None:
