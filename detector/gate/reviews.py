@@ -65,8 +65,8 @@ class Reviews:
         self._admit = admit
 
     def decide(self, identifier: str, decision: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
-        """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it, and
-        may be replaced until it is. ``seen`` is the revision of the case that the person saw; None: the one that stands now.
+        """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it (a takedown
+        by rejecting), and may be replaced until it is (a takedown is appealed). ``seen`` is the revision of the case that the person saw; None: the one that stands now.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
@@ -78,7 +78,7 @@ class Reviews:
             raise BadInputError(f"'{decision}' is no decision", fix="write release or reject")
         case, state = self._seen(identifier, seen), _STATES[decision]
         if case.state in {CaseState.RELEASED, CaseState.REJECTED}:
-            if case.applied:
+            if case.applied or (state is CaseState.RELEASED and _decision(case).did == TAKEDOWN):
                 fix = "appeal it, if it was wrong: averment review appeal"
                 raise BadInputError(f"the case was decided: {case.state} by {_decision(case).by}", fix=fix)
             if case.state is state:
@@ -114,7 +114,8 @@ class Reviews:
         if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
             raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
         if not case.applied:
-            raise BadInputError(f"the decision to {_decision(case).did} is still to be applied", fix="repeat that decision first")
+            again = "reject the case, which finishes it" if _decision(case).did == TAKEDOWN else "repeat that decision first"
+            raise BadInputError(f"the decision to {_decision(case).did} is still to be applied", fix=again)
         appealed = case.with_step(Step(iso(now or utc_now()), by, "appeal", reason), CaseState.APPEALED, applied=True)
         self.cases.save(appealed)
         self._say(appealed, appealed.history[-1])
@@ -163,6 +164,8 @@ class Reviews:
                     "case": case.id if case else None,
                 }
             )
+            if case is not None and not case.applied:
+                self.cases.save(replace(case, applied=True, revision=case.revision + 1))
         return Withdrawn(key, source, digest, iso(moment), case.id if case else None)
 
     def _seen(self, identifier: str, revision: int | None) -> Case:
@@ -184,8 +187,9 @@ class Reviews:
     def _file_takedown(
         self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step, news: str | None
     ) -> Case | None:
-        """The version's case with the takedown in it, so that it can be appealed, and with the ``news`` of who forbade the bytes before. None where the
-        version isn't the gate's to read (any more): what was taken down stays so then."""
+        """The version's case with the takedown in it, so that it can be appealed, and with the ``news`` of who forbade the bytes before. It is still to be
+        applied: stopped after the withdrawal, a takedown that is done again finds nothing published, and the case is what tells of it. None where
+        the version isn't the gate's to read (any more): what was taken down stays so then."""
         head = None
         if self.gate.settings.quarantine_bucket in {None, source.bucket}:
             try:
@@ -207,14 +211,15 @@ class Reviews:
             detector="review:1",
             content_type=content_type,
             history=(step,),
+            applied=False,
         )
         new = _telling(new, news)
         if self.cases.open(new):
             return new
         known = self.cases.get(new.id)
         # An appeal that is open is still for somebody else to decide; until then the hold keeps it down.
-        state = CaseState.APPEALED if known.state is CaseState.APPEALED else CaseState.REJECTED
-        changed = _telling(known, news).with_step(step, state, applied=True)
+        appealed = known.state is CaseState.APPEALED
+        changed = _telling(known, news).with_step(step, CaseState.APPEALED if appealed else CaseState.REJECTED, applied=appealed)
         self.cases.save(changed)
         return changed
 

@@ -455,6 +455,30 @@ def test_a_takedown_that_meets_a_busy_service_is_done_again_and_has_its_case(sit
     assert (withdrawn.case is None, site.published("x.jpg")) == (False, None)
 
 
+def test_a_takedown_that_is_withdrawn_and_not_logged_waits_in_its_case(site: Any, double: Any, faults: Any) -> None:
+    """The log refuses once: done again nothing is published any more, so that no line told which version was withdrawn, nor the answer under which
+    case. The case is among those that are still to be applied; rejecting it logs the takedown as who ordered it, and nobody releases it before."""
+    reviews = Reviews(site.gate(double))
+    target = site.upload("x.jpg", JPEG + b"clean")
+    reviews.gate.handle(target)
+    faults.failing = "PutLogEvents"
+    with pytest.raises(IncompleteError):
+        reviews.forbid_published("x.jpg", by=ADA, reason="court order")
+    faults.failing = None
+    assert (site.published("x.jpg"), reviews.forbid_published("x.jpg", by=ADA, reason="court order", missing_ok=True)) == (None, None)
+    [case] = reviews.cases.undone()
+    with pytest.raises(BadInputError, match=f"decided: rejected by {ADA}"):
+        reviews.decide(case.id, "release", by=BOB, reason="x")
+    with pytest.raises(BadInputError, match="takedown is still to be applied"):
+        reviews.appeal(case.id, by=BOB, reason="x")
+    assert reviews.decide(case.id, "reject", by=BOB, reason="x").applied is True
+    [line] = [line for line in site.logged() if line["event"] == "review"]
+    assert (line["did"], line["version_id"], line["reason"]) == ("takedown", target.version, "court order")
+    reviews.gate.handle(site.upload("y.jpg", JPEG + b"clean y"))
+    reviews.forbid_published("y.jpg", by=ADA, reason="court order")
+    assert list(reviews.cases.undone()) == []
+
+
 def test_a_release_does_not_lie_over_a_newer_version_that_overtook_it(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload that is scanned and published while the release is applied is what is served: nothing would scan it again."""
     _, case = held(site, reviews)
