@@ -72,13 +72,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found. ``findings`` are in order of severity, file and line; ``notes`` are for people."""
+    """What a check found. ``findings`` are in order of severity, file and line; ``notes`` are for people; ``files`` are those that it began with."""
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     counts: Counts
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    files: frozenset[Path] = frozenset()
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -292,7 +293,8 @@ class _Run:
         skipped = tuple(text for item in inputs for text in item.skipped)
         otherwise = called_otherwise(self.rules.values(), templates_alone=not any(item.terraform or item.plans for item in inputs))
         notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note(), *otherwise)
-        return tally(self.findings, self.problems, counts, least, notes, skipped)
+        files = frozenset(path for item in inputs for path in (*item.terraform, *item.plans, *item.templates, *item.sources.parsed))
+        return replace(tally(self.findings, self.problems, counts, least, notes, skipped), files=files)
 
     def _beside_note(self) -> Iterator[str]:
         """What was found in the rest of a module, or in nested stacks, around a file that was named alone."""

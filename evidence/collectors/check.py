@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,7 +40,7 @@ class Check(Collector):
 
     Payload: ``{"rules": [id], "findings": [{"rule", "severity", "verdict", "message", "resource", "resource_type", "where", "fix",
     "waived_by", "deployed": [[type, name]]}], "problems": [{"reason", "where", "blocking"}], "counts": {...}, "notes", "skipped", "revision"}``. Places are
-    relative to the organisation's file; ``deployed`` is what the resource is called in AWS Config. ``revision`` is the Git commit that was checked, ``dirty`` when files differ from it.
+    relative to the organisation's file; ``deployed`` is what the resource is called in AWS Config. ``revision`` is the Git commit that was checked, ``dirty`` when files differ from it or aren't in it.
 
     Several repositories may have one ledger, so the source and ``query.repository`` tell whose code it was, where that is known: ``repository_name``.
     """
@@ -66,7 +67,7 @@ class Check(Collector):
         payload = {
             **_payload(result, organisation.root),
             "rules": rules,
-            "revision": _revision(organisation.root),
+            "revision": _revision(organisation.root, result.files),
             "parameters": organisation.rule_parameters,
         }
         blocking = [problem for problem in result.problems if problem.blocking]
@@ -176,18 +177,28 @@ def _by_one_name(place: str) -> str:
     return f"{_FOR_SSH.get(host, host)}/{path}"
 
 
-def _revision(root: Path) -> dict[str, JSON] | None:
-    """The commit at ``root`` and whether files differ from it; None where there is no Git repository (or no Git)."""
+def _revision(root: Path, files: Iterable[Path]) -> dict[str, JSON] | None:
+    """The commit at ``root``, and whether files differ from it or any of ``files`` isn't in it; None where there is no Git repository (or no Git)."""
     commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+    return {"commit": commit.strip(), "dirty": bool(changes.strip()) or not _tracked(root, files)}
 
 
-def _git(root: Path, *command: str) -> str | None:
+def _tracked(root: Path, files: Iterable[Path]) -> bool:
+    """Whether Git tracks all of ``files`` in the repository around ``root``."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    known = None if top is None else _git(Path(top.removesuffix("\n")), "ls-files", "--recurse-submodules", "-z", errors="surrogateescape")
+    if top is None or known is None:
+        return False
+    names = {os.path.join(os.path.realpath(top.removesuffix("\n")), name) for name in known.split("\0")}  # noqa: PTH118
+    return all(os.path.join(os.path.realpath(file.parent), file.name) in names for file in files)  # noqa: PTH118 - a link is tracked itself
+
+
+def _git(root: Path, *command: str, errors: str = "strict") -> str | None:
     """What Git says in ``root``; None where it can't."""
     try:
         arguments = ["git", "-C", str(root), *GIT_HARMLESS, *command]
-        return subprocess.run(arguments, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout
+        return subprocess.run(arguments, capture_output=True, text=True, errors=errors, timeout=_GIT_SECONDS, check=True).stdout
     except (OSError, UnicodeDecodeError, subprocess.SubprocessError):
         return None

@@ -133,14 +133,21 @@ def test_the_same_code_gives_the_same_record(shop: Callable[[str], Organisation]
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is what makes a revision")
 def test_the_revision_says_which_code_was_checked(shop: Callable[[str], Organisation], scope_of: Callable[..., CollectScope]) -> None:
-    """The commit is on record, and whether the files differ from it."""
+    """The commit is on record, and whether the files differ from it: an untracked one mends what the commit leaves open, and so does one that is ignored."""
     organisation = shop(NAMED)
     assert collected(scope_of, organisation).payload["revision"] is None
     git = ["git", "-C", str(organisation.root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *command], check=True, capture_output=True)
     commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    (organisation.root / "note.yaml").write_text("said: nothing\n", encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": False}
+    more = organisation.root / "infra" / "more.yaml"
+    more.write_text(OPEN, encoding="utf-8")
+    assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
+    (organisation.root / ".gitignore").write_text("more.yaml\n.gitignore\n", encoding="utf-8")
+    assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
+    more.unlink()
     (organisation.root / "infra" / "shop.yaml").write_text(OPEN, encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
 
