@@ -58,6 +58,7 @@ from averment.policies.rules.takers import (
     reads,
     source_of,
     target_of,
+    tells_people,
 )
 
 _NAMES = {QUEUE: "QueueName", TOPIC: "TopicName", MACHINE: "StateMachineName"}
@@ -228,7 +229,7 @@ def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
     found: dict[str, list[tuple[object, Truth]]] = {}
     for subscription in graph.of_type(SUBSCRIPTION):
         topic = _at(subscription.get("TopicArn"), graph)
-        if topic is not None:
+        if topic is not None and not tells_people(subscription):
             found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription, graph)))
     for link in graph.of_type(MAPPING, PIPE):
         queue = _at(source_of(link), graph)

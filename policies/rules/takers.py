@@ -35,6 +35,15 @@ _RUN = (
     "aws lambda delete-function-concurrency --function-name @",
 )
 _READ = ("# in @\nenabled = true", "# in @\nEnabled: true", "aws lambda update-event-source-mapping --uuid @ --enabled")
+_PEOPLE = frozenset({"email", "email-json", "sms", "application"})
+"""Protocols by which a topic tells people or their telephones."""
+_TELLS = "tells people, by mail or telephone, who look at no object"
+_LOG_GROUP = "AWS::Logs::LogGroup"
+_SCANNER = (
+    "# a target or subscriber that scans, such as\naws_sqs_queue.<scanner>.arn",
+    "# a target or subscriber that scans, such as\n!GetAtt <Scanner>.Arn",
+    "# add a target (aws events put-targets) or subscribe one (aws sns subscribe) that scans, such as the queue <scanner>",
+)
 _START = ('# in @\ndesired_state = "RUNNING"', "# in @\nDesiredState: RUNNING", "aws pipes start-pipe --name @")
 _CRITERIA = (
     "# take filter_criteria out of @: nothing that comes there about a new object is like that",
@@ -152,6 +161,8 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
     on = seen | {taker.address}
     if taker.type == FUNCTION:
         return _stopped(taker)
+    if taker.type == _LOG_GROUP:
+        return _no_scanner(taker, "is a log group, which keeps what it is told and looks at no object")
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
         polled = taker.address in polled_by(graph)
@@ -201,10 +212,15 @@ def _readers(queue: Resource, graph: Graph, seen: frozenset[str], messages: Sequ
 def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each subscriber of ``topic``."""
     for entry in listed(topic.get("Subscription")):
-        yield _subscribed(entry.get("Endpoint"), topic, None, graph, seen, messages) if isinstance(entry, Mapping) else None
+        if isinstance(entry, Mapping) and entry.get("Protocol") in _PEOPLE:
+            yield _no_scanner(topic, _TELLS)
+        else:
+            yield _subscribed(entry.get("Endpoint"), topic, None, graph, seen, messages) if isinstance(entry, Mapping) else None
     for subscription in _by_source(graph).get(topic.address, ()):
         let_through = lets_through(subscription, graph, messages)
-        if let_through is False:
+        if tells_people(subscription):
+            yield _no_scanner(subscription, _TELLS)
+        elif let_through is False:
             why = f"the filter policy of {subscription.address} lets no event of S3 through"
             yield Idle(why, _named_in(_FILTER, subscription))
         elif isinstance(let_through, Unknown):
@@ -212,6 +228,17 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: 
         else:
             raw = subscription.get("RawMessageDelivery")
             yield _subscribed(subscription.get("Endpoint"), subscription, raw, graph, seen, messages)
+
+
+def tells_people(subscription: Resource) -> bool:
+    """Whether a topic tells people by it, who scan nothing."""
+    return subscription.get("Protocol") in _PEOPLE
+
+
+def _no_scanner(told: Resource, why: str) -> Idle | Unknown:
+    """What is told and scans nothing. Before a deployment somebody else may be told by what stands elsewhere."""
+    text = f"{told.address} {why}"
+    return Idle(text, _SCANNER) if told.dialect is Dialect.CONFIG else Unknown(f"{text}, and nobody else is told by what was read")
 
 
 def _subscribed(

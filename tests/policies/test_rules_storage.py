@@ -1041,6 +1041,36 @@ def test_the_suffixes_of_a_notification_are_read_of_what_is_deployed():
     assert outcome_of(graph_from_items(items), "media-bucket-events-scanned").verdict is Verdict.UNKNOWN
 
 
+MAILED = "{{TopicArn: !Ref Topic, Protocol: {}, Endpoint: {}}}"
+
+
+@pytest.mark.parametrize(
+    ("told", "events", "more", "verdict", "message"),
+    [
+        (BY_TOPIC, "{}", MAILED.format("email", "a@acme.example"), Verdict.UNKNOWN, "Mailed tells people, by mail or telephone"),
+        (BY_TOPIC, "{}", MAILED.format("sms", "'+4930'"), Verdict.UNKNOWN, "Mailed tells people"),
+        (BY_TOPIC, "{}", MAILED.format("lambda", "!GetAtt Scan.Arn"), Verdict.PASS, ""),
+        (BY_TOPIC, "{New: {Type: SNS, Properties: {Topic: !Ref Topic}}}", MAILED.format("email", "a@acme.example"), Verdict.PASS, ""),
+    ],
+)
+def test_people_who_are_told_of_uploads_scan_nothing(tmp_path: Path, told: str, events: str, more: str, verdict: Verdict, message: str):
+    """A mail for each upload counted as a scanner; who else subscribes to the topic may stand elsewhere."""
+    text = SAM_SCANNER.format(told=told, events=events) + f"  Mailed: {{Type: AWS::SNS::Subscription, Properties: {more}}}\n"
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", text)
+    assert found.verdict is verdict
+    assert message in found.message
+
+
+@pytest.mark.parametrize(("another", "verdict"), [("", Verdict.UNKNOWN), (", {Id: scan, Arn: !GetAtt Scan.Arn}", Verdict.PASS)])
+def test_a_log_group_that_keeps_events_scans_nothing(tmp_path: Path, another: str, verdict: Verdict):
+    """Who writes every event down to look for one that is missing isn't done with scanning."""
+    rule_ = BY_RULE[1].replace("Arn: !GetAtt Queue.Arn", "Arn: !GetAtt Kept.Arn").replace("}]}", f"}}{another}]}}")
+    text = SAM_SCANNER.format(told=BY_RULE[0], events="{}") + rule_ + "  Kept: {Type: AWS::Logs::LogGroup}\n"
+    found = of_whole_template(tmp_path, "media-bucket-events-scanned", text)
+    assert found.verdict is verdict
+    assert ("Kept is a log group" in found.message) is (verdict is Verdict.UNKNOWN)
+
+
 PIPED = """\
   Pipe:
     Type: AWS::Pipes::Pipe
