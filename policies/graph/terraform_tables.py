@@ -245,6 +245,7 @@ SHAPES: dict[str, Shape] = {
     "aws_apigatewayv2_authorizer": Shape(
         "AWS::ApiGatewayV2::Authorizer", {"api_id": to("ApiId"), "authorizer_type": to("AuthorizerType"), "name": to("Name")}
     ),
+    "aws_cloudwatch_event_bus": Shape("AWS::Events::EventBus", {"name": to("Name")}),
     "aws_cloudwatch_event_rule": Shape(
         "AWS::Events::Rule",
         {

@@ -47,6 +47,7 @@ from averment.policies.rules.media_usage import handed_in
 from averment.policies.rules.replication import replicated_from
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 from averment.policies.rules.takers import (
+    BUS,
     MACHINE,
     MAPPING,
     PIPE,
@@ -58,6 +59,7 @@ from averment.policies.rules.takers import (
     reads,
     source_of,
     target_of,
+    targets_on,
     tells_people,
 )
 
@@ -204,6 +206,8 @@ def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
         value = resource.get(key)
         if isinstance(value, Mapping):
             yield value.get(inner), _MISSED
+    if resource.type == BUS:
+        yield from ((entry.get("Arn"), True) for entry in targets_on(resource, graph))
     for key in _DEFINING if resource.type == MACHINE else ():
         yield from ((value, True) for value in _named_in(resource.get(key)) if _passes_on(value, graph))
 

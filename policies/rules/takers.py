@@ -19,6 +19,7 @@ QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
 MAPPING, SUBSCRIPTION = "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"
 MACHINE = "AWS::StepFunctions::StateMachine"
 PIPE = "AWS::Pipes::Pipe"
+BUS = "AWS::Events::EventBus"
 TAKERS = (QUEUE, TOPIC, MAPPING, PIPE, SUBSCRIPTION, MACHINE)
 """What a rule names as neighbours, besides functions, that asks whether somebody takes up what is told."""
 
@@ -163,6 +164,10 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
         return _stopped(taker)
     if taker.type == _LOG_GROUP:
         return _no_scanner(taker, "is a log group, which keeps what it is told and looks at no object")
+    if taker.type == BUS:
+        other = Unknown(f"no rule on {taker.address} that tells somebody is part of what was read")
+        told = (found_at(entry.get("Arn"), graph) for entry in targets_on(taker, graph))
+        return _least((_idle(target, graph, on, messages) for target in told if target is not None), lambda: other)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
         polled = taker.address in polled_by(graph)
@@ -173,6 +178,15 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
     if taker.type == TOPIC:
         return _least(_subscribers(taker, graph, on, messages), lambda: Unknown(f"nobody subscribes to {taker.address} in what was read"))
     return None
+
+
+def targets_on(bus: Resource, graph: Graph) -> Iterator[Mapping[str, Any]]:
+    """The targets of the rules on a bus that are on; what each asks for isn't looked at."""
+    for rule in graph.of_type("AWS::Events::Rule"):
+        name = rule.get("EventBusName")
+        same = graph.target(name) is bus or (isinstance(name, str) and name in (bus.get("Name"), bus.address))
+        if same and rule.get("State") != "DISABLED":
+            yield from (entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping))
 
 
 def _stopped(function: Resource) -> Idle | Unknown | None:

@@ -602,6 +602,19 @@ resource "aws_sfn_state_machine" "scan" {
 """
 LOOK = 'jsonencode({ States = { Scan = { Type = "Task", Resource = "arn:aws:states:::aws-sdk:rekognition:detectModerationLabels" } } })'
 RECEIVE = allow("sqs:ReceiveMessage", "aws_sqs_queue.scan.arn")
+CENTRAL = """
+resource "aws_ecs_cluster" "c" { name = "c" }
+resource "aws_cloudwatch_event_bus" "central" { name = "central" }
+resource "aws_cloudwatch_event_rule" "central" {
+  event_bus_name = aws_cloudwatch_event_bus.central.name
+  event_pattern  = jsonencode({ source = ["aws.s3"] })
+}
+resource "aws_cloudwatch_event_target" "central" {
+  rule           = aws_cloudwatch_event_rule.central.name
+  event_bus_name = aws_cloudwatch_event_bus.central.name
+  arn            = aws_ecs_cluster.c.arn
+}
+"""
 AGAIN = """
 resource "aws_lambda_function" "again" {
   function_name = "again"
@@ -628,6 +641,7 @@ resource "aws_sqs_queue" "read" {
             STARTED % "aws_ecs_cluster.c.arn" + 'resource "aws_ecs_cluster" "c" { name = "c" }', Verdict.FAIL, id="a task is started"
         ),
         pytest.param(STARTED % '"arn:aws:batch:eu-west-1:123456789012:job-queue/scan"', Verdict.UNKNOWN, id="a target elsewhere"),
+        pytest.param(STARTED % "aws_cloudwatch_event_bus.central.arn" + CENTRAL, Verdict.FAIL, id="a task is started by another bus"),
         pytest.param(STARTED % "aws_sfn_state_machine.scan.arn" + MACHINE % LOOK, Verdict.FAIL, id="a state machine looks"),
         pytest.param(STARTED % "aws_sfn_state_machine.scan.arn" + MACHINE % "var.definition", Verdict.UNKNOWN, id="a definition elsewhere"),
         pytest.param(STARTED % "aws_sqs_queue.read.arn" + AGAIN, Verdict.UNKNOWN, id="a shared role for what was missed"),

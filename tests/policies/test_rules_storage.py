@@ -1071,6 +1071,30 @@ def test_a_log_group_that_keeps_events_scans_nothing(tmp_path: Path, another: st
     assert ("Kept is a log group" in found.message) is (verdict is Verdict.UNKNOWN)
 
 
+ON_BUS = "  Handed: {Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, %sTargets: [{Id: it, Arn: !GetAtt %s.Arn}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        ("", Verdict.UNKNOWN),
+        (ON_BUS % ("", "Scan"), Verdict.PASS),
+        (ON_BUS % ("State: DISABLED, ", "Scan"), Verdict.UNKNOWN),
+        (ON_BUS % ("", "Queue"), Verdict.UNKNOWN),
+    ],
+)
+def test_events_that_are_handed_to_another_bus_are_followed(tmp_path: Path, more: str, verdict: Verdict):
+    """A bus was enough as a target, be there a rule on it or none: in an account of its own that a central team has, nobody scanned."""
+    handed = BY_RULE[1].replace("!GetAtt Queue.Arn", "!GetAtt Bus.Arn")
+    text = (
+        SAM_SCANNER.format(told=BY_RULE[0], events="{}")
+        + handed
+        + more
+        + "  Bus: {Type: AWS::Events::EventBus, Properties: {Name: central}}\n"
+    )
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
 PIPED = """\
   Pipe:
     Type: AWS::Pipes::Pipe
