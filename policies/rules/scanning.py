@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.scope import MediaRole
-from averment.core.words import Verdict
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
@@ -17,7 +16,7 @@ from averment.policies.iam.document import Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import NOT_APPLICABLE, Context, Outcome, unknown
+from averment.policies.interface import NOT_APPLICABLE, Context, Outcome
 from averment.policies.rules.apis import (
     FUNCTION,
     Door,
@@ -42,6 +41,7 @@ from averment.policies.rules.events import (
     takes_in,
     targets,
 )
+from averment.policies.rules.looking import Unclear, look, perhaps
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.media_usage import handed_in
 from averment.policies.rules.replication import replicated_from
@@ -253,7 +253,7 @@ def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | N
     if found is None or found[0] is not MediaRole.PUBLISHED or not context.scope.guesses or found[1].startswith("tag "):
         return found
     for function, door in _writing_functions(bucket, context):
-        if asks_for_uploads(door, function):
+        if asks_for_uploads(door, function) and look(function, door, context.graph) is None:
             return MediaRole.UPLOAD, f"{found[1]}, and {function.address}, behind {door.label}, may write to it or presign for it"
     return found
 
@@ -265,25 +265,28 @@ def of_uploads(bucket: Resource, context: Context, judge: Callable[[str], Outcom
         return NOT_APPLICABLE
     if found[0] is MediaRole.UPLOAD:
         return judge(found[1])
-    doubt = browsers_unclear(bucket) if context.scope.guesses and not found[1].startswith("tag ") else None
+    doubt = writers_unclear(bucket, context, asking=True) if context.scope.guesses and not found[1].startswith("tag ") else None
     return perhaps(judge(found[1]), bucket, doubt) if doubt is not None else NOT_APPLICABLE
 
 
-def browsers_unclear(bucket: Resource) -> Unknown | None:
-    """Why it can't be told whether browsers upload to ``bucket``: methods of its CORS rules aren't resolved."""
+def writers_unclear(bucket: Resource, context: Context, *, asking: bool = False) -> Unclear | None:
+    """Why it can't be told whether people upload to ``bucket`` themselves, if it can't.
+
+    Methods of its CORS rules aren't resolved; or the function that takes uploads may look at pictures, and so may do that before it writes
+    (``asking``: only one that is called after uploading).
+    """
     cors = bucket.properties.get("CorsConfiguration")
     for rule in listed(cors.get("CorsRules") if isinstance(cors, Mapping) else cors):
         for method in listed(rule.get("AllowedMethods") if isinstance(rule, Mapping) else rule):
             if isinstance(method, Unknown):
-                return Unknown(f"whether browsers upload to it: its CORS rules could not be resolved: {method.reason}")
+                why = f"whether browsers upload to it: its CORS rules could not be resolved: {method.reason}"
+                return Unclear(Unknown(why), "if they do")
+    for function, door in _writing_functions(bucket, context):
+        found = None if asking and not asks_for_uploads(door, function) else look(function, door, context.graph)
+        if found is not None:
+            why = f"whether {function.address}, which takes {door.label} and may call {found}, looks at what it is sent before it writes"
+            return Unclear(Unknown(f"{why} can't be told"), "if it doesn't")
     return None
-
-
-def perhaps(outcome: Outcome, bucket: Resource, doubt: Unknown) -> Outcome:
-    """``outcome`` of a bucket of which it isn't known whether it takes uploads: only what would be a failure is worth a question."""
-    if outcome.verdict is not Verdict.FAIL:
-        return NOT_APPLICABLE
-    return unknown(f"{doubt.reason}; if they do: {outcome.message}", where=bucket.where("CorsConfiguration"))
 
 
 def _writing_functions(bucket: Resource, context: Context) -> Iterator[tuple[Resource, Door]]:
@@ -321,8 +324,11 @@ def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, con
     return any(other is not bucket and grant_of(role, "s3:PutObject", other, context.graph, function) is not None for other, *_ in uploads)
 
 
-def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
-    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, AWS Transfer Family, or a function behind an API."""
+def direct_writers(bucket: Resource, context: Context, *, sure: bool = False) -> Iterator[str]:
+    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, AWS Transfer Family, or a function behind an API.
+
+    ``sure``: without functions that may look at what they are sent (``writers_unclear``).
+    """
     cors = setting(bucket, context.graph, "CorsConfiguration")
     for rule in listed(cors.get("CorsRules")) if isinstance(cors, Mapping) else ():
         methods = listed(rule.get("AllowedMethods")) if isinstance(rule, Mapping) else []
@@ -342,6 +348,8 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
     if (partners := handed_in(context.graph).get(bucket.address)) is not None:
         yield partners
     for function, door in _writing_functions(bucket, context):
+        if sure and look(function, door, context.graph) is not None:
+            continue
         yield f"{function.address}, which takes {door.label}, may write to it"
 
 

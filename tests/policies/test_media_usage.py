@@ -569,6 +569,54 @@ def test_an_api_that_asks_s3_itself_is_a_reader(tmp_path: Path, method: str, pat
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
 
 
+MODERATED = allow("rekognition:DetectModerationLabels")
+
+
+@pytest.mark.parametrize(
+    ("name", "route", "right", "browsers", "beside", "expected"),
+    [
+        ("upload", "POST /photos", MODERATED, "", "", Verdict.UNKNOWN),
+        ("upload", "POST /photos", allow("sagemaker:InvokeEndpoint"), "", "", Verdict.UNKNOWN),
+        ("upload", "POST /photos", allow("rekognition:*"), "", "", Verdict.FAIL),
+        ("upload", "POST /photos", allow("dynamodb:PutItem"), "", "", Verdict.FAIL),
+        ("presign", "POST /photos", MODERATED, "", "", Verdict.FAIL),
+        ("upload", "POST /upload-url", MODERATED, "", "", Verdict.FAIL),
+        ("upload", "POST /photos", MODERATED, "PUT", "", Verdict.FAIL),
+        ("upload", "POST /photos", MODERATED, "", "scan", Verdict.FAIL),
+    ],
+)
+@pytest.mark.parametrize(
+    "rule_id", ["media-bucket-events-scanned", "unscanned-not-readable", "upload-provenance-tagged", "quarantine-not-served"]
+)
+def test_a_function_may_look_at_what_it_is_sent_before_it_writes(
+    tmp_path: Path, rule_id: str, name: str, route: str, right: str, browsers: str, beside: str, expected: Verdict
+):
+    """Who moderates a picture within the request was told that nobody had scanned what the CDN serves. Whether it does so first is a question;
+    what comes by a link, or from a browser, doesn't come through the function, and a right of a shared role may be another's."""
+    text = bucket("media", '"acme-media"') + role("app", "lambda.amazonaws.com", allow("s3:PutObject", objects("media")), right)
+    text += textwrap.dedent(API) + textwrap.dedent(function(name, route, ("media",)))
+    text += """
+        resource "aws_s3_bucket_policy" "media" {
+          bucket = aws_s3_bucket.media.id
+          policy = jsonencode({Statement = [
+            {Effect = "Allow", Principal = {Service = "cloudfront.amazonaws.com"}, Action = "s3:GetObject", Resource = "${aws_s3_bucket.media.arn}/*"}]})
+        }
+    """
+    if browsers:
+        text += f"""
+        resource "aws_s3_bucket_cors_configuration" "media" {{
+          bucket = aws_s3_bucket.media.id
+          cors_rule {{
+            allowed_methods = ["{browsers}"]
+            allowed_origins = ["*"]
+          }}
+        }}
+        """
+    if beside:
+        text += f'resource "aws_lambda_function" "{beside}" {{\n  function_name = "{beside}"\n  role = aws_iam_role.app.arn\n}}\n'
+    assert verdict(read(tmp_path, text), rule_id) is expected
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {

@@ -26,10 +26,11 @@ from averment.policies.rules import verdict_gate
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, DOORS, FUNCTION, doors, functions_behind_doors, grant_of, role_at, role_of
 from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.looking import perhaps
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.replication import REPLICATION, replicas
-from averment.policies.rules.scanning import Worker, browsers_unclear, direct_writers, hearing, perhaps, workers
+from averment.policies.rules.scanning import Worker, direct_writers, hearing, workers, writers_unclear
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     READS,
@@ -75,9 +76,9 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if gate is True:
         return worst_outcome([PASS, *_copied(bucket, subject, context)])
     if found[0] is MediaRole.PUBLISHED:
-        writer = next(direct_writers(bucket, context), None)
+        writer = next(direct_writers(bucket, context, sure=True), None)
         if writer is None:
-            doubt = browsers_unclear(bucket)
+            doubt = writers_unclear(bucket, context)
             return perhaps(_judged(bucket, found[0], subject, gate, context), bucket, doubt) if doubt is not None else NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
     return _judged(bucket, found[0], subject, gate, context)

@@ -14,8 +14,9 @@ from averment.policies.rules import provenance_gate
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for
+from averment.policies.rules.looking import perhaps
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
-from averment.policies.rules.scanning import browsers_unclear, direct_writers, is_sink, perhaps, scanned
+from averment.policies.rules.scanning import direct_writers, is_sink, scanned, writers_unclear
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
 from averment.policies.rules.takers import TAKERS
 from averment.policies.rules.trails import TRAIL
@@ -36,9 +37,9 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         return NOT_APPLICABLE
     subject = f"this {found[0]} bucket ({found[1]})"
     if found[0] is MediaRole.PUBLISHED:
-        writer = next(direct_writers(bucket, context), None)
+        writer = next(direct_writers(bucket, context, sure=True), None)
         if writer is None:
-            doubt = browsers_unclear(bucket)
+            doubt = writers_unclear(bucket, context)
             return perhaps(_judged(bucket, subject, context), bucket, doubt) if doubt is not None else NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
     elif is_sink(bucket, context):
