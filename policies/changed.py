@@ -54,7 +54,7 @@ class Changed:
         ways = _ways(file)
         if os.path.dirname(os.path.realpath(file)) in self.folders or not self.files.isdisjoint(ways):  # noqa: PTH120
             return True
-        return file.endswith(TEMPLATE_SUFFIXES) and not self.ignored.isdisjoint(ways)
+        return file.lower().endswith(TEMPLATE_SUFFIXES) and not self.ignored.isdisjoint(ways)
 
 
 def _ways(file: str) -> set[str]:

@@ -90,7 +90,7 @@ class PlanSurface(Surface):
     name = "terraform-plan"
 
     def recognises(self, path: Path) -> bool:
-        if not path.name.endswith(".json") or not path.is_file():
+        if not path.name.lower().endswith(".json") or not path.is_file():
             return False
         try:
             return is_plan(read_bounded(path), path)

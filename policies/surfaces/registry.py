@@ -83,7 +83,7 @@ def discover(root: Path) -> Inputs:
     for path in found.files:
         if path.name.endswith(TERRAFORM_SUFFIXES):
             inputs.terraform.append(path)
-        elif path.name.endswith(TEMPLATE_SUFFIXES):
+        elif path.name.lower().endswith(TEMPLATE_SUFFIXES):
             _sort(path, inputs)
     folder = root if root.is_dir() else root.parent
     inputs.sources = select((path for path in found.files if is_source(path)), folder)

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+"""How templates and plans are called, in lower case: nothing that takes one minds the case."""
+
 MAX_TEMPLATE_BYTES = 64 * 1024 * 1024
 
 
@@ -18,7 +20,7 @@ def in_utf8(data: bytes) -> bytes:
 def is_plan(data: bytes, path: Path) -> bool:
     """Whether ``data`` looks like ``terraform show -json``."""
     data = in_utf8(data)
-    return path.name.endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
+    return path.name.lower().endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
 
 
 _SERVICE, _PROVIDER = (

@@ -421,10 +421,12 @@ def test_a_macro_beside_properties_is_said(tmp_path: Path):
         ("t.yaml", '"Resourc\\x65s":\n  B: {Type: "\\u0041WS::S3::Bucket"}\n'),
         ("t.yaml", '"\\U00000052esources":\n  B: {Type: "\\U00000041WS::S3::Bucket"}\n'),
         ("t.yaml", 'Resources:\n  B:\n    Type: "AWS:\\\n      :S3::Bucket"\n'),
+        ("T.YAML", 'Resources:\n  B: {Type: "AWS::S3::Bucket"}\n'),
+        ("Stack.Template", '{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}'),
     ],
 )
 def test_a_template_is_known_however_its_words_are_written(tmp_path: Path, name: str, text: str):
-    """Escapes are the same words to CloudFormation, so the file isn't passed over."""
+    """Escapes are the same words to CloudFormation, and so are capitals in a file's name: it isn't passed over."""
     (tmp_path / name).write_text(text)
     (graph,) = load_graphs(tmp_path)
     assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["B"]
