@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ MAX_BODY_BYTES = 51_200
 
 class Stack(Step):
     """The stack ``name`` with ``template`` (YAML) and ``parameters``. One that has neither the template's description nor the tag of a build is
-    somebody else's.
+    somebody else's. ``also`` gives further parameters, which depend on what is in the account.
 
     Needs ``cloudformation:DescribeStacks``, ``GetTemplate``, ``CreateStack``, ``UpdateStack``, ``DeleteStack``, ``DescribeStackEvents``,
     and what the template's resources need.
@@ -49,13 +49,14 @@ class Stack(Step):
             raise BadInputError(f"the template of the stack {name} is larger than {MAX_BODY_BYTES:,} bytes", fix="deploy fewer runbooks")
         self.stack, self.template, self.parameters, self.tags = name, template, dict(parameters), dict(tags)
         self.name = f"stack {name}"
+        self.also: Callable[[], Mapping[str, str]] = dict
         self._sleep = sleep
         self._cloudformation: Any = client("cloudformation", region=region)
 
     def changes(self) -> tuple[Change, ...]:
         found = self._described()
         if found is None or found["StackStatus"] in _NEVER_CAME:
-            names = tuple(f"{kind} {name}" for name, kind in sorted(_resources(self.template).items()))
+            names = tuple(f"{kind} {name}" for name, kind in sorted(_resources(self.template, self._arguments()).items()))
             return (Change(Action.CREATE, self.name, names),)
         details = (*self._template_differences(), *self._parameter_differences(found))
         if not details and found["StackStatus"] not in STANDS:
@@ -70,7 +71,7 @@ class Stack(Step):
         given = {
             "StackName": self.stack,
             "TemplateBody": self.template,
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self.parameters.items())],
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self._arguments().items())],
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "Tags": [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())],
             "ClientRequestToken": f"averment-{uuid4()}",  # by which CloudFormation knows a call again whose answer was lost
@@ -97,6 +98,11 @@ class Stack(Step):
         found = self._own()
         return next((item.get("ParameterValue") for item in (found or {}).get("Parameters", ()) if item["ParameterKey"] == parameter), None)
 
+    def makes(self, resource: str) -> bool:
+        """Whether the stack as it is deployed has a ``resource`` of that name in its template, be it on a condition."""
+        found = self._own()
+        return found is not None and found["StackStatus"] not in _NEVER_CAME and resource in (self._deployed().get("Resources") or {})
+
     def present(self) -> tuple[str, ...]:
         return () if self._own() is None else (self.name,)
 
@@ -119,6 +125,9 @@ class Stack(Step):
         left = self._settled()
         if left is not None:
             raise IncompleteError(f"the stack {self.stack} is {left['StackStatus']}: {self._reason()}", fix="see the stack's events")
+
+    def _arguments(self) -> dict[str, str]:
+        return {**self.parameters, **self.also()}
 
     def _described(self) -> dict[str, Any] | None:
         try:
@@ -146,10 +155,15 @@ class Stack(Step):
         """
         return settled(self._described, _busy, f"the stack {self.stack}", MAX_WAIT_S, self._sleep)
 
-    def _template_differences(self) -> Iterator[str]:
+    def _deployed(self) -> Mapping[str, Any]:
+        """The template that the stack was made by last."""
         with aws_errors(f"read the template of the stack {self.stack}"):
             body = self._cloudformation.get_template(StackName=self.stack, TemplateStage="Original")["TemplateBody"]
-        there = parse_yaml(body, self.stack).value if isinstance(body, str) else body
+        there: Mapping[str, Any] = parse_yaml(body, self.stack).value if isinstance(body, str) else body
+        return there
+
+    def _template_differences(self) -> Iterator[str]:
+        there = self._deployed()
         wanted = parse_yaml(self.template, self.stack).value
         for part in sorted({*there, *wanted} - {"Resources"}):
             if there.get(part) != wanted.get(part):
@@ -165,7 +179,7 @@ class Stack(Step):
 
     def _parameter_differences(self, found: Mapping[str, Any]) -> Iterator[str]:
         there = {item["ParameterKey"]: item.get("ParameterValue") for item in found.get("Parameters", ())}
-        for key, value in sorted(self.parameters.items()):
+        for key, value in sorted(self._arguments().items()):
             if there.get(key) != value:
                 yield f"parameter {key}: {there.get(key)} -> {value}"
 
@@ -193,5 +207,7 @@ def _busy(stack: Mapping[str, Any]) -> str | None:
     return status if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS" else None
 
 
-def _resources(template: str) -> dict[str, str]:
-    return {name: item["Type"] for name, item in parse_yaml(template, "template").value["Resources"].items()}
+def _resources(template: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The resources that come of a template; a condition in it has the name of the parameter that it hangs on."""
+    found = parse_yaml(template, "template").value["Resources"]
+    return {name: item["Type"] for name, item in found.items() if parameters.get(item.get("Condition", "")) != "false"}

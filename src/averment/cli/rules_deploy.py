@@ -298,6 +298,7 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     from averment.policies.deployment.function import FunctionAsBuilt
     from averment.policies.deployment.interface import Unwanted
     from averment.policies.deployment.names import BUILD_TAG
+    from averment.policies.deployment.runbooks import RunbooksAsBuilt
     from averment.policies.deployment.stack import STACK_NAME
 
     tags = {"averment:version": __version__, BUILD_TAG: made.bundle.digest[:32]}
@@ -317,9 +318,10 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
         return [Archive(made.bundle, artifacts, region=region, used=stack.given("ArtifactKey")), stack, conformance]
     if not asked:
         return [conformance, Unwanted(stack)]  # rules go before what they call
-    return (
-        [archive, stack, FunctionAsBuilt(archive, stack, region=region), conformance] if made.plan.needs_function else [stack, conformance]
-    )
+    runbooks = RunbooksAsBuilt(made.plan.runbooks, stack, region=region)
+    stack.also = runbooks.makers
+    function = [FunctionAsBuilt(archive, stack, region=region)] if made.plan.needs_function else []
+    return [*([archive] if function else []), stack, *function, *([runbooks] if made.plan.runbooks else []), conformance]
 
 
 def _controls(made: Built, tags: Mapping[str, str]) -> dict[str, Any]:

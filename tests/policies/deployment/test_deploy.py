@@ -20,6 +20,7 @@ from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
 from averment.core.errors import IncompleteError
 from averment.core.stopping import Terminated, told
+from averment.governance.remediation.runbooks import shipped_runbook
 from averment.policies.deployment.artifact import Archive
 from averment.policies.deployment.conformance import ConformancePacks
 from averment.policies.deployment.interface import Action, Change, Step
@@ -238,7 +239,7 @@ def test_a_half_failed_deployment_says_where_it_stands_and_goes_on(shop: Path, c
     assert averment("deploy") == 3
     error = capsys.readouterr().err
     assert "stopped at conformance pack averment" in error
-    assert "stack averment-config-rules, function averment-config-rules)" in error
+    assert "stack averment-config-rules, function averment-config-rules, runbooks)" in error
     assert "turn on AWS Config's recorder in this region; then run it again" in error
     recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": {"allSupported": True}}
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
@@ -400,6 +401,38 @@ def test_a_function_with_another_role_or_network_is_seen_and_put_back(shop: Path
     assert averment("deploy") == 0
     found = functions.get_function_configuration(FunctionName="averment-config-rules")
     assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/averment-config-rules-eu-west-1"
+    assert averment("diff") == 0
+
+
+def test_a_runbook_that_is_there_already_is_in_nobodys_way(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run once dry, as whoever is on call is told to, a runbook is in the account: a stack that makes it again fails. It outlives the stack."""
+    ssm, theirs = boto3.client("ssm"), {**shipped_runbook("isolate-bucket").content, "description": "of an earlier release"}
+    ssm.create_document(Name="averment-isolate-bucket", DocumentType="Automation", DocumentFormat="JSON", Content=json.dumps(theirs))
+    assert averment("deploy", "--dry-run") == 0
+    assert "AWS::SSM::Document" not in capsys.readouterr().out
+    assert averment("deploy") == 0
+    assert json.loads(ssm.get_document(Name="averment-isolate-bucket")["Content"]) == shipped_runbook("isolate-bucket").content
+    assert averment("diff") == 0
+    assert averment("destroy", "--yes") == 0
+    assert ssm.get_document(Name="averment-isolate-bucket")["DocumentVersion"] == "2"
+
+
+def test_a_runbook_that_somebody_changed_or_deleted_is_seen_and_put_back(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stack's template is as it should be, but what a finding's remediation runs does nothing, or isn't there."""
+    assert averment("deploy") == 0
+    ssm, idle = boto3.client("ssm"), [{"name": "rest", "action": "aws:sleep", "inputs": {"Duration": "PT0S"}}]
+    other = json.dumps({"schemaVersion": "0.3", "mainSteps": idle})
+    ssm.update_document(Name="averment-isolate-bucket", Content=other, DocumentFormat="JSON", DocumentVersion="$LATEST")
+    ssm.update_document_default_version(Name="averment-isolate-bucket", DocumentVersion="2")
+    capsys.readouterr()
+    assert averment("diff") == 1
+    assert capsys.readouterr().out.split() == ["eu-west-1:", "~", "runbook", "averment-isolate-bucket", "its", "content"]
+    assert averment("deploy") == 0
+    assert json.loads(ssm.get_document(Name="averment-isolate-bucket")["Content"]) == shipped_runbook("isolate-bucket").content
+    ssm.delete_document(Name="averment-isolate-bucket")
+    assert averment("diff") == 1
+    assert "it is gone, though its stack is there" in capsys.readouterr().out
+    assert averment("deploy") == 0
     assert averment("diff") == 0
 
 

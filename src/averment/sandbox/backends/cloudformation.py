@@ -1,12 +1,13 @@
 """CloudFormation: what moto makes of a template but leaves half of out is made as the template says it.
 
 A key has its KeySpec and KeyUsage (moto: always a symmetric one), a bucket its versioning and Object Lock, a function from an image its
-command, and its variables as text (moto keeps numbers). What is ``AWS::NoValue`` is left out (moto: null). Everything else is moto's,
-also which types it lacks.
+command, and its variables as text (moto keeps numbers), a document of Systems Manager its content as text (moto: an object). What is
+``AWS::NoValue`` is left out (moto: null). Everything else is moto's, also which types it lacks.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.urls import url_paths
 from moto.kms.models import Key, kms_backends
 from moto.s3.models import FakeBucket, s3_backends
+from moto.ssm.models import Document
 from moto.utilities.utils import get_partition
 
 __all__ = ["url_paths"]
@@ -63,6 +65,13 @@ def _function(moto: Callable[..., Any], cls: Any, name: str, resource: dict[str,
     return function
 
 
+def _document(moto: Callable[..., Any], cls: Any, name: str, resource: dict[str, Any], *arguments: Any, **more: Any) -> Any:
+    properties = resource["Properties"]
+    content = properties.get("Content")
+    text = content if isinstance(content, str) else json.dumps(content)
+    return moto(cls, name, {**resource, "Properties": {**properties, "Content": text}}, *arguments, **more)
+
+
 def _correct(model: Any, ours: Callable[..., Any]) -> None:
     moto = model.create_from_cloudformation_json.__func__
 
@@ -73,5 +82,5 @@ def _correct(model: Any, ours: Callable[..., Any]) -> None:
 
 
 parsing.clean_json = _clean
-for _model, _ours in ((Key, _key), (FakeBucket, _bucket), (LambdaFunction, _function)):
+for _model, _ours in ((Key, _key), (FakeBucket, _bucket), (LambdaFunction, _function), (Document, _document)):
     _correct(_model, _ours)
