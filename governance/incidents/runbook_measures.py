@@ -155,6 +155,9 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
         outcome, said = Outcome.FAILED, f"{said}, but it was a dry run, which changes nothing; give DryRun=false"
     elif outcome is Outcome.HOLDS and (nothing := CONTAIN_NOTHING.get(str(found.get("DocumentName", "")).removeprefix(PREFIX))):
         outcome, said = Outcome.FAILED, f"{said}, but it contains nothing: {nothing[0]}"
+    elif outcome is Outcome.HOLDS and not outputs.get(UNDO) and _is_called_like_ours(found):
+        outcome = Outcome.FAILED
+        said += f", but it wrote down no way back (no output {UNDO}), as each of ours does: the document of that name in the account is another's"
     if outcome is Outcome.FAILED:
         said += _from_the_failure_on(found.get("StepExecutions", ()))
     if status == "Waiting":
@@ -167,6 +170,11 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
     # The digest by itself, taken now: the record may leave out parts of the outputs that nobody should read there.
     digest = undo_digest(outputs)
     return Effect(outcome, said, execution, {"outputs": outputs, **({"undo_sha256": digest} if digest else {})})
+
+
+def _is_called_like_ours(found: Mapping[str, Any]) -> bool:
+    name = str(found.get("DocumentName", ""))
+    return name.startswith(PREFIX) and name.removeprefix(PREFIX) in runbook_names()
 
 
 def _was_dry(found: Mapping[str, Any], outputs: Mapping[str, list[str]]) -> bool:

@@ -82,6 +82,19 @@ def test_an_isolation_holds_and_the_record_names_its_execution(contain: Contain,
     assert "put_bucket_policy" in execution.outputs["plan.Undo"][0]
 
 
+def test_another_s_document_under_a_runbook_s_name_contains_nothing(contain: Contain, published: Any) -> None:
+    """It ended well and did nothing, and the record said of it that it holds."""
+    ssm, own = boto3.client("ssm"), shipped_runbook("isolate-bucket")
+    theirs = {**own.content, "mainSteps": [{"name": "rest", "action": "aws:sleep", "inputs": {"Duration": "PT0S"}}]}
+    theirs.pop("outputs")
+    ssm.update_document(Name=own.document, Content=json.dumps(theirs), DocumentFormat="JSON", DocumentVersion="$LATEST")
+    ssm.update_document_default_version(Name=own.document, DocumentVersion="2")
+    code, said, record = contain(f"runbook=isolate-bucket:BucketName=published,{ROLE}")
+    assert (code, said.split(":")[0], record.payload["outcome"]) == (3, "failed", "failed")
+    assert "the document of that name in the account is another's" in str(record.reason)
+    assert policy(published) == OPEN
+
+
 def test_taking_it_back_is_left_to_the_runbook_that_restores(contain: Contain, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """``recover --undo`` of a runbook is refused with the very command that restores, and the digest that the ledger has of the way back."""
     _, _, record = contain(f"runbook=isolate-bucket:BucketName=published,{ROLE}")
