@@ -232,6 +232,8 @@ def _tell_unfollowed(identifier: str, *, for_real: bool) -> None:
 
 def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
     """Tell each step as it ends, and in the end the outcome."""
+    from averment.governance.remediation.runbooks import UNDO
+
     told: set[str] = set()
     while True:
         execution = ssm.get_automation_execution(AutomationExecutionId=identifier)["AutomationExecution"]
@@ -256,6 +258,11 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
         if _went_on(execution):
             _tell_undo(name, identifier, outputs, "if a part of it was done and not put back")
         raise IncompleteError(f"the runbook ended as {status}: {printable(execution.get('FailureMessage', 'no reason given'))}")
+    if UNDO not in outputs:  # deployed by somebody else, and run because there are no rights to bring ours
+        text = (
+            f"the execution ended well, but wrote down no way back ({UNDO}), as each runbook does: another's document bears this one's name"
+        )
+        raise IncompleteError(text, fix="see what it did, and have somebody with the rights to change documents run it")
     click.echo(f"{'done' if for_real else 'would'}: {printable(next(iter(outputs.get('plan.Summary', [])), ''))}")
     if for_real:
         _tell_undo(name, identifier, outputs)

@@ -323,6 +323,16 @@ def test_who_may_not_change_documents_runs_what_is_deployed(
     assert "would: all of s3://media" in said.out
     assert "is run as it is deployed in the account" in " ".join(said.err.split())
 
+    theirs = {**runbook.content, "mainSteps": [{"name": "rest", "action": "aws:sleep", "inputs": {"Duration": "PT0S"}}]}
+    theirs.pop("outputs")
+    boto3.client("ssm").delete_document(Name=runbook.document)
+    emptied = {"Name": runbook.document, "DocumentType": "Automation", "Content": json.dumps(theirs)}
+    asked(boto3.client("ssm"), "CreateDocument", emptied)
+    assert averment([*started, "--for-real"]) == 3
+    said = capsys.readouterr()
+    assert "done" not in said.out, "what is deployed isolated nothing"
+    assert "another's document bears this one's name" in " ".join(said.err.split())
+
 
 def test_who_does_not_wait_hears_where_the_way_back_is_put_on_record(role: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The digest that ``restore`` asks for is told once; of an execution that nobody follows it was told never."""
