@@ -14,20 +14,23 @@ from typing import Any
 WITHHELD = "withheld"
 """What stands in place of everything that a level doesn't show."""
 
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE | re.ASCII)
-    for pattern in (
-        r"arn:aws[a-z-]*:[^\s\"'<>|,;()\[\]{}]+",
-        r"(?:s3|https?|ftp|file)://[^\s\"'<>|]+",
-        r"[a-z0-9._%+'-]+@[a-z0-9.-]+",
-        r"(?<![0-9])[0-9]{4}[- ]?[0-9]{4}[- ]?[0-9]{4}(?![0-9])",  # account ids, as AWS's console writes them too
-        r"(?<![a-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}",
-        r"(?<![a-z0-9])o-[a-z0-9]{10,32}(?![a-z0-9])",  # an organisation in AWS Organizations
-        r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])",
-        r"(?<![\w.~])~?/(?:home|users|root|tmp|var|private|mnt|opt)/[^\s\"'<>|]*",
-        r"(?<![a-z0-9])[a-z]:\\[^\s\"'<>|]*",
-    )
+_FORMS = (
+    r"arn:aws[a-z-]*:[^\s\"'<>|,;()\[\]{}]+",
+    r"(?:s3|https?|ftp|file)://[^\s\"'<>|]+",
+    r"[a-z0-9._%+'-]+@[a-z0-9.-]+",
+    r"(?<![0-9])[0-9]{4}[- ]?[0-9]{4}[- ]?[0-9]{4}(?![0-9])",  # account ids, as AWS's console writes them too
+    r"(?<![a-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}",
+    r"(?<![a-z0-9])o-[a-z0-9]{10,32}(?![a-z0-9])",  # an organisation in AWS Organizations
+    r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])",
+    r"(?<![\w.~])~?/(?:home|users|root|tmp|var|private|mnt|opt)/[^\s\"'<>|]*",
+    r"(?<![a-z0-9])[a-z]:\\[^\s\"'<>|]*",
 )
+_IN_CODE = (
+    r"(?:module\.[\w-]+(?:\[[^\]\n]*\])?\.)*(?:data\.)?\b(?:aws|awscc)_\w+\.[^\W\d][\w-]*(?:\[[^\]\n]*\])?",  # an address in Terraform
+    rf"(?<!\w)'(?!{WITHHELD}')[^'\n]+'(?!\w)",  # how rules quote names of statements, origins and variables
+)
+"""What a rule tells of one resource names others, about which there may be nothing else in the data."""
+_PATTERNS = (*(re.compile(form, re.IGNORECASE | re.ASCII) for form in _FORMS), *map(re.compile, _IN_CODE))
 _SHORTEST = 3
 
 

@@ -378,6 +378,22 @@ def test_scrubbing_twice_is_scrubbing_once(before: str, secret: str, after: str)
     assert scrubber.text(once) == once
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("reach no scanner: aws_cloudwatch_event_rule.scan_ups: it's off", "reach no scanner: withheld: it's off"),
+        ('module.shop["eu one"].data.aws_iam_policy_document.käufer[0].json of aws_s3_bucket', "withheld.json of aws_s3_bucket"),
+        (
+            "statement 'PixelpostDrops' allows '/preview/*', which isn't the shop's",
+            "statement withheld allows withheld, which isn't the shop's",
+        ),
+    ],
+)
+def test_what_a_rule_names_beside_the_resource_is_withheld(said: str, told: str) -> None:
+    """A finding tells of neighbours and statements by names that stand in no field of the data: a partner read another one's there."""
+    assert Scrubber([]).text(said) == told
+
+
 def test_shipped_text_stays_as_it_is() -> None:
     """A control's own words are no secret, whatever an organisation calls its buckets."""
     scrubber = Scrubber(["media", "uploads"], shipped={"No media from uploads."})
