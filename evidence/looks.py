@@ -114,6 +114,7 @@ def _look(record: Record) -> Look:
     rows, ways = _rows_and_ways(spec)
     look, interval = payload.get("look") or {}, payload.get("interval") or {}
     confidence, both = spec.get("confidence", DEFAULT_CONFIDENCE), interval.get("confidence")
+    figure = payload.get("estimate")
     level = (1 + both) / 2 if isinstance(both, int | float) else None  # an interval has a bound at this level on either side
     known = isinstance(confidence, int | float) and 0 < confidence < 1
     return Look(
@@ -126,6 +127,7 @@ def _look(record: Record) -> Look:
         _within(spec),
         rows,
         ways,
+        float(figure) if isinstance(figure, int | float) else None,
     )
 
 

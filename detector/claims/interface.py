@@ -116,7 +116,8 @@ class Look:
     """An earlier test of a claim: when, at what, with which seed; its number and its record where they are known.
 
     ``share`` is the part that it spent of the error that its claim allowed (None: nothing says so), ``within`` the stretch over which its claim
-    counted looks (None: for good). ``rows`` are the labels that its statement picked rows by, ``ways`` the transforms that it named.
+    counted looks (None: for good). ``rows`` are the labels that its statement picked rows by, ``ways`` the transforms that it named. ``figure`` is what it
+    came to (None: nothing says so).
     """
 
     at: datetime
@@ -128,6 +129,7 @@ class Look:
     within: timedelta | None = None
     rows: Mapping[str, str] = field(default_factory=dict)
     ways: frozenset[bytes] = frozenset()
+    figure: float | None = None
 
     @property
     def media(self) -> str | None:
@@ -144,7 +146,8 @@ class Looks:
     ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``near`` were at
     the same figure of other ``rows`` or in other ``ways`` than today's: they count where these are mostly the same rows, and the ones' ways are among the
     others'. ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
-    is no earlier look at the same, whatever else they have in common. ``recorded`` is what a record says of the look that it was: who runs
+    is no earlier look at the same, whatever else they have in common; and ``figure`` what they come to, for a detector may answer otherwise each time that it
+    is asked. ``recorded`` is what a record says of the look that it was: who runs
     it again takes that look, and no other. ``root`` is the folder from which places are told that aren't absolute.
     """
 
@@ -155,6 +158,7 @@ class Looks:
     near: tuple[Look, ...] = ()
     rows: Mapping[str, str] = field(default_factory=dict)
     ways: frozenset[bytes] = frozenset()
+    figure: float | None = None
     recorded: Mapping[str, Any] | None = None
     root: Path = field(default_factory=Path)
 

@@ -12,11 +12,11 @@ from averment.core.extras import require
 from averment.core.words import counted
 from averment.detector.claims import fields
 from averment.detector.claims.environment import environment
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Looks
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Look, Looks
 from averment.detector.claims.observing import REPEATED
 from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
-from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
+from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, alike, level
 from averment.detector.claims.statistics import MIN_UNITS
 from averment.detector.claims.trace import Trace, TracedDetector
 from averment.detector.interface import Family
@@ -84,13 +84,26 @@ def _always_the_same(spec: Mapping[str, Any], trace: Trace) -> str:
 
 def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
     """The result, with the trace of what it was made of. Where the claim took itself for an earlier look once more, which it has to settle
-    before it has read the media, and read others than that look did, it is made again as the look that it is."""
+    before it has read the media and heard of them, and read others than that look did, or came to another figure, it is made again as the look that
+    it is."""
     looks = context.looks
     result, trace = _traced(kind, spec, context)
-    for media in (trace.digest(), ""):  # "" is no medium's: should they change while they are read, no look is like it
+    taken_for = (result.look or {}).get("repeats")
+    for media, figure in (
+        (trace.digest(), result.estimate),
+        ("", None),
+    ):  # "" is no medium's: should they change while they are read, no look is like it
         if looks is None or _as_it_says(result, trace, looks):
             break
-        result, trace = _traced(kind, spec, replace(context, looks=replace(looks, media=media)))
+        result, trace = _traced(kind, spec, replace(context, looks=replace(looks, media=media, figure=figure)))
+    if looks is None or taken_for is None or (result.look or {}).get("repeats") is not None:
+        return result, trace
+    other = next((look for look in _known(looks) if look.record == taken_for and look.media == trace.digest()), None)
+    if other is not None and other.figure is not None:
+        told = (
+            f"; of the same media a look before came to {other.figure:.4g}: whoever answers otherwise each time is looked at anew each time"
+        )
+        result = replace(result, reason=result.reason + told)
     return result, trace
 
 
@@ -105,10 +118,15 @@ def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
 
 
 def _as_it_says(result: ClaimResult, trace: Trace, looks: Looks) -> bool:
-    """Whether the media are those of the look that the result says to repeat, if it does."""
+    """Whether the media, and what they come to, are those of the look that the result says to repeat, if it does."""
     repeats = (result.look or {}).get("repeats")
-    known = (*looks.earlier, *looks.kin, *looks.near)
-    return repeats is None or any(look.record == repeats and look.media == trace.digest() for look in known)
+    return repeats is None or any(
+        look.record == repeats and look.media == trace.digest() and alike(look.figure, result.estimate) for look in _known(looks)
+    )
+
+
+def _known(looks: Looks) -> tuple[Look, ...]:
+    return (*looks.earlier, *looks.kin, *looks.near)
 
 
 def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:

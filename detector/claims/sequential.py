@@ -61,6 +61,10 @@ _KNOWN_BY = ("population", "scores", _PLACE, "frame", "sha256")  # of a file of 
 MOSTLY = 0.9
 """Of the rows of two looks: so large a part in common makes them the same question, for what the one showed the other would have."""
 
+ALIKE = 0.001
+"""By how much the figures of two looks at the same data may differ. A detector that answers otherwise each time gives another chance each time; one that
+rounds otherwise now and then doesn't."""
+
 _GRAIN = 1e-6
 """Of a share: what rounding in a record may take from it or add."""
 
@@ -209,20 +213,37 @@ def level(
     if looks.recorded is not None:
         return _recorded(looks.recorded, confidence, plan)
     made = [look for look in _counted(looks, inputs) if not _lapsed(look, plan, looks.now)]
-    same: dict[object, list[Look]] = {}
-    for index, look in enumerate(made):
-        same.setdefault(_data(look) if repeatable else index, []).append(look)
     series = _Series(confidence, plan)
     series.take(plan.earlier)
-    shares = [(group[0], series.add(group)) for group in same.values()]
+    shares = [(group[0], series.add(group)) for group in (_once(made) if repeatable else [[look] for look in made])]
     if inputs is not None and repeatable:
         for number, (look, share) in enumerate(shares, plan.earlier + 1):
-            known = looks.media is None or looks.media == look.media
+            known = looks.media is None or (looks.media == look.media and alike(looks.figure, look.figure))
             if known and seed == look.seed and _same(inputs, look):
                 again = series.again(look.number or number, share, look.record)
                 if drawn is None or _same(drawn(again), look):
                     return again
     return series.next()
+
+
+def alike(one: float | None, other: float | None) -> bool:
+    """Whether two looks came to the same figure, as far as both are known."""
+    return one is None or other is None or abs(one - other) <= ALIKE
+
+
+def _once(made: Sequence[Look]) -> list[list[Look]]:
+    """``made``, each look with its repetitions: at the same data, where they came to the same."""
+    found: list[list[Look]] = []
+    by_data: dict[bytes, list[list[Look]]] = {}
+    for look in made:
+        groups = by_data.setdefault(_data(look), [])
+        own = next((group for group in groups if alike(group[0].figure, look.figure)), None)
+        if own is None:
+            own = []
+            groups.append(own)
+            found.append(own)
+        own.append(look)
+    return found
 
 
 class _Series:

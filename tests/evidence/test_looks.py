@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -205,6 +206,43 @@ def test_looks_are_counted_over_runs_of_the_command(tmp_path: Path, monkeypatch:
     assert "later tests won't count" in told
     plan, _ = look(30, "--plan")
     assert "look 3" in next(iter(plan.values()))["statement"]
+
+
+class Wavering(Silent):
+    """Accuses genuine pictures with less red than ``red``, and of another instance others: as a service does that adds noise to each picture."""
+
+    def __init__(self, red: int) -> None:
+        self._red = red
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        reds = [Image.open(io.BytesIO(image)).convert("RGB").getpixel((0, 0)) for image in images]
+        return [Score({Family.SYNTHETIC_IMAGE: 0.9 if isinstance(red, tuple) and red[0] < self._red else 0.1}) for red in reds]
+
+
+def test_whoever_answers_otherwise_each_time_gets_no_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Asked again about the same data until its answers fit, each time at the level of the first look: an open claim became a supported one. The
+    answers that were had before are that look again."""
+    monkeypatch.chdir(tmp_path)
+    answers = iter((3, 0, 3, 0, 1))
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Wavering(next(answers)))
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: m.csv}}\n")
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    for number in range(45):
+        Image.new("RGB", (100, 100), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{number}.png,real\n" for number in range(45)))
+    found = []
+    for _ in range(5):
+        run(["prove", "claim.yaml", "--format", "json"])
+        found.append(json.loads(capsys.readouterr().out)[0]["result"])
+    assert [(result["look"]["number"], result["look"]["repeats"] is not None) for result in found] == [
+        (1, False),
+        (2, False),
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+    assert [result["verdict"] for result in found] == ["inconclusive"] * 5
+    assert "of the same media a look before came to 0.06667" in found[1]["reason"]
 
 
 def test_another_way_to_a_place_makes_no_other_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
