@@ -147,7 +147,9 @@ def _require_labels(population: Population, subject: Subject) -> None:
         raise BadInputError(
             f"the population '{population.name}' has no image that the claim is about",
             where=population.place(),
-            fix="change its 'where', or name another population",
+            fix="change the claim's 'where', or name another population"
+            if subject.where
+            else "name another population: it holds no images",
         )
     if not any("label" in item.labels for item in population.items):
         raise BadInputError(

@@ -128,3 +128,13 @@ def test_the_same_bytes_under_two_labels_are_bad_input(population: Callable[...,
         run_claim(spec, context)
     assert caught.value.where is not None
     assert caught.value.where.line == 42
+
+
+@pytest.mark.parametrize(("rows", "where"), [(0, {}), (2, {"kind": "face"})])
+def test_who_has_no_images_is_told_what_to_change(population: Callable[..., ClaimContext], rows: int, where: dict[str, str]) -> None:
+    """Of an empty manifest a 'where' was to be changed that the claim hadn't."""
+    context = population([{"label": "real", "kind": "product", "score": 0.1} for _ in range(rows)])
+    claim = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.1}
+    with pytest.raises(BadInputError, match="has no image that the claim is about") as raised:
+        run_claim(claim | ({"where": where} if where else {}), context)
+    assert ("'where'" in (raised.value.fix or "")) is bool(where)
