@@ -19,7 +19,7 @@ def remarked(image: bytes, remark: bytes) -> bytes:
     """``image`` with ``remark`` (Latin-1, at most some hundred bytes) in it, where its format has room for one."""
     if image[:2] == b"\xff\xd8":
         # Some readers look for what a camera or JFIF says right at the beginning.
-        first = 4 + int.from_bytes(image[4:6], "big") if image[2:3] == b"\xff" and 0xE0 <= image[3] <= 0xEF else 2
+        first = 4 + int.from_bytes(image[4:6], "big") if image[2:3] == b"\xff" and b"\xe0" <= image[3:4] <= b"\xef" else 2
         return image[:first] + b"\xff\xfe" + (2 + len(remark)).to_bytes(2, "big") + remark + image[first:]
     if image[:8] == PNG and image[12:16] == b"IHDR":
         said = b"tEXtComment\0" + remark

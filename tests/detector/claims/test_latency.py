@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from averment.detector.claims import run as run_module
 from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
+from averment.detector.claims.remarks import remarked
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.trace import Trace, TracedDetector
 from averment.detector.decoding import decode
@@ -245,6 +247,18 @@ def test_an_earlier_runs_answers_are_none_to_this_one(tmp_path: Path, clock: Clo
         assert (result.verdict, "remember its answers" in result.reason) == (ClaimVerdict.INCONCLUSIVE, True)
     assert first.details["media"] == second.details["media"], "scores are told of the media as they lie there"
     assert first.inputs["media"] == second.inputs["media"]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_remark_changes_no_pixel_and_stumbles_over_no_file(form: str) -> None:
+    """Cut anywhere, too: three bytes that begin like a JPEG ended the claim as a flaw of the program."""
+    output = io.BytesIO()
+    Image.effect_mandelbrot((90, 90), (-2, -1.5, 1, 1.5), 60).convert("RGB").save(output, form)
+    whole = output.getvalue()
+    assert np.array_equal(np.asarray(decode(remarked(whole, b"of this run"))), np.asarray(decode(whole)))
+    assert (remarked(whole, b"of this run") != whole) is (form != "WEBP")
+    for length in (*range(60), len(whole) // 2):
+        assert len(remarked(whole[:length], b"of this run")) >= length
 
 
 class Introduced(Timed):
