@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -141,6 +142,14 @@ def test_an_entry_without_its_end_of_line_stays_one(tmp_path: Path, count: int) 
     assert log.check_heads(heads) == []
 
 
+def test_an_entry_is_on_disk_before_anybody_is_told_of_it(log: FileLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was signed is published on that word: a power cut right after it would leave it out there, and in no log."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    log.append(entry(5))
+    assert synced == [(tmp_path / "log.jsonl").stat().st_size]
+
+
 def test_a_disk_that_fails_while_the_log_is_read_is_told_with_its_name(log: FileLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was told as a result that could not be written, with the advice to free space."""
 
@@ -202,10 +211,12 @@ def test_processes_share_a_log(tmp_path: Path) -> None:
     assert sorted(int(item.sha256, 16) for item in FileLog(path).entries()) == [*range(20), *range(100, 120), *range(200, 220)]
 
 
-@pytest.mark.parametrize("field", ["sha256", "perceptual_hash"])
-def test_an_entry_that_is_not_what_it_should_be_is_refused(log: FileLog, field: str) -> None:
-    """Even in a perfect chain: readers rely on hashes being hashes."""
-    log.append(replace(entry(5), **{field: "../../etc"}))
+@pytest.mark.parametrize(
+    ("field", "value"), [("sha256", "../../etc"), ("perceptual_hash", "../../etc"), ("source_sha256", "a" * 64 + "/../etc"), ("object", 5)]
+)
+def test_an_entry_that_is_not_what_it_should_be_is_refused(log: FileLog, field: str, value: Any) -> None:
+    """Even in a perfect chain: readers rely on hashes being hashes, and on words being words."""
+    log.append(replace(entry(5), **{field: value}))
     with pytest.raises(VerificationError, match=field) as caught:
         list(log.entries())
     assert caught.value.where is not None
@@ -222,7 +233,18 @@ def test_a_log_that_is_not_there_or_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5:abc", "-1:" + "a" * 64, "x:" + "a" * 64, "5:" + "A" * 64, "9" * 5000 + ":" + "a" * 64, "\u00b2:" + "a" * 64]
+    "text",
+    [
+        "",
+        "5",
+        "5:abc",
+        "-1:" + "a" * 64,
+        "x:" + "a" * 64,
+        "5:" + "A" * 64,
+        "5:" + "a" * 65,
+        "9" * 5000 + ":" + "a" * 64,
+        "\u00b2:" + "a" * 64,
+    ],
 )
 def test_a_head_that_is_none_is_refused(text: str) -> None:
     """With how to write it, in a message that can be read: also a number of more digits than Python takes."""
