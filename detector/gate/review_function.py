@@ -7,7 +7,8 @@ object ``{"asked": {...}, "proof": {...}}``; ``asked`` is one of
 - ``{"do": "decide", "case", "revision", "decision", "reason"}``, ``{"do": "appeal", "case", "revision", "reason"}``;
 - ``{"do": "takedown", "key", "reason"}``.
 
-``revision`` is that of the case the person saw: a decision on a case that went on meanwhile is refused, and so is one that is sent twice.
+``revision`` is that of the case the person saw: a decision on a case that went on meanwhile is refused, and so is one that is sent twice. A takedown
+is of a key: sent again while its proof is fresh, it takes down what is published there by then.
 The answer is ``{"case": ...}``, ``{"takedown": ...}`` or ``{"error": {"kind", "message", "fix"}}``.
 
 The function's role needs what ``Reviews`` does: on the quarantine bucket s3:GetObject(Version), s3:GetObject(Version)Tagging,
