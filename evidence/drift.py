@@ -7,6 +7,8 @@ only a part of the name, by that pattern, if one deployed resource alone fits it
 from __future__ import annotations
 
 import fnmatch
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,6 +99,9 @@ class _Side:
 
 
 Key = tuple[str, str]  # AWS Config's type, name
+
+_WILD = re.compile(r"[*?\[\]]")
+"""What means more than itself in a pattern."""
 
 
 @dataclass
@@ -258,11 +263,33 @@ def _copy(finding: Mapping[str, Any]) -> tuple[str, str]:
 def _linked(code: Mapping[Key, _Side], deployed: Mapping[Key, object]) -> dict[Key, Key]:
     """Which deployed resource is which of the code's: by the same name, else by the only pattern that fits it, and it alone."""
     links = {key: key for key in deployed if key in code}
-    open_ones = [key for key in deployed if key not in links]
-    patterns = [key for key in code if "*" in key[1]]
-    fits = {pattern: [key for key in open_ones if key[0] == pattern[0] and fnmatch.fnmatchcase(key[1], pattern[1])] for pattern in patterns}
-    for key in open_ones:
-        candidates = [pattern for pattern, keys in fits.items() if key in keys]
-        if len(candidates) == 1 and len(fits[candidates[0]]) == 1:
-            links[key] = candidates[0]
+    fitting = _fitting([key for key in deployed if key not in links], [key for key in code if "*" in key[1]])
+    times = Counter(pattern for patterns in fitting.values() for pattern in patterns)
+    for key, patterns in fitting.items():
+        if len(patterns) == 1 and times[patterns[0]] == 1:
+            links[key] = patterns[0]
     return links
+
+
+def _fitting(keys: Sequence[Key], patterns: Sequence[Key]) -> dict[Key, list[Key]]:
+    """Which of ``patterns`` each of ``keys`` fits. Compared are those alone of which it has the rarer end: of a shop with thousands of buckets whose
+    names begin with a variable, or have one in their midst, there are as many patterns."""
+    both = {pattern: _ends(*pattern) for pattern in patterns}
+    times = Counter(end for ends in both.values() for end in ends)
+    known: dict[_End, list[Key]] = {}
+    for pattern, ends in both.items():
+        known.setdefault(min(ends, key=lambda end: times[end]), []).append(pattern)
+    lengths = {(last, len(text)) for _, last, text in known}
+    found: dict[Key, list[Key]] = {}
+    for kind, name in keys:
+        alike = (known.get((kind, last, name[max(len(name) - length, 0) :] if last else name[:length]), ()) for last, length in lengths)
+        found[kind, name] = [pattern for some in alike for pattern in some if fnmatch.fnmatchcase(name, pattern[1])]
+    return found
+
+
+_End = tuple[str, bool, str]  # AWS Config's type, whether it is the last of a name, the text
+
+
+def _ends(kind: str, pattern: str) -> tuple[_End, _End]:
+    first, *_, last = _WILD.split(pattern)
+    return (kind, True, last), (kind, False, first)

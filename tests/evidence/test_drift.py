@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Catalogue, Control
@@ -16,6 +19,7 @@ from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity
+from averment.evidence import drift as module
 from averment.evidence.drift import NOT_SEEN, DriftRow, drift
 from averment.evidence.record import Gathering, Kind, Record
 from averment.policies.engine import check
@@ -151,6 +155,33 @@ def test_a_name_of_which_a_part_is_known_is_found_if_one_alone_fits() -> None:
     two = deployed(("prod-uploads", "COMPLIANT", None), ("dev-uploads", "COMPLIANT", None))
     said = {(row.before, row.at_run_time) for row in rows(code(("aws_s3_bucket.b", "pass", "*-uploads")), two)}
     assert said == {("pass", NOT_SEEN), (NOT_SEEN, "pass")}
+
+
+@given(
+    st.lists(st.text("ab", max_size=5), max_size=8, unique=True),
+    st.lists(st.tuples(st.text("ab*?[]", max_size=3), st.text("ab*?[]", max_size=3)).map("*".join), max_size=8, unique=True),
+)
+@settings(max_examples=100)
+def test_a_pattern_fits_what_it_would_if_each_were_compared_with_each(names: list[str], texts: list[str]) -> None:
+    """The ends by which they are found leave out none, whatever else in a pattern means more than itself."""
+    patterns = [("T", text) for text in texts]
+    found = module._fitting([("T", name) for name in names], patterns)
+    fits = {("T", name): {pattern for pattern in patterns if fnmatch.fnmatchcase(name, pattern[1])} for name in names}
+    assert {key: set(some) for key, some in found.items()} == fits
+
+
+@pytest.mark.parametrize("pattern", ["*-uploads-{:04}", "team{:04}-*-uploads-of-the-whole-shop"])
+def test_of_thousands_of_names_each_is_compared_with_few_patterns(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bucket's name begins with a variable, or has one in its midst: each was compared with each, under every rule."""
+    compared, fits = [], fnmatch.fnmatchcase
+    monkeypatch.setattr(fnmatch, "fnmatchcase", lambda *two: compared.append(two) or fits(*two))
+    names = [pattern.format(number) for number in range(600)]
+    found = rows(
+        code(*((f"aws_s3_bucket.b{number}", "pass", name) for number, name in enumerate(names))),
+        deployed(*((name.replace("*", "prod"), "COMPLIANT", None) for name in names)),
+    )
+    assert [(row.before, row.at_run_time) for row in found] == [("pass", "pass")] * 600
+    assert len(compared) == 600
 
 
 def test_what_stands_on_one_side_only_is_said() -> None:
