@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -29,6 +30,16 @@ def load_frameworks(folder: Traversable | None = None, *, kept: Store | None = N
     Raises:
         BadInputError: a file breaks its schema, gives an impossible day, or repeats or misnames an id; names file and line.
     """
+    return _frameworks(folder, kept) if folder is not None or kept is not None else dict(_shipped_frameworks())
+
+
+@cache
+def _shipped_frameworks() -> Mapping[str, Framework]:
+    """The shipped ones, which don't change while the program runs."""
+    return _frameworks(None, None)
+
+
+def _frameworks(folder: Traversable | None, kept: Store | None) -> dict[str, Framework]:
     found: dict[str, Framework] = {}
     files = yaml_files(folder or shipped_frameworks(), "governance/frameworks" if folder is None else str(folder))
     for document in documents(files, kept if folder is None else None):

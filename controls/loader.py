@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -83,6 +84,16 @@ def load_controls(catalog: Traversable | None = None, *, kept: Store | None = No
     Raises:
         BadInputError: as ``load_catalogue``.
     """
+    return _controls(catalog, kept) if catalog is not None or kept is not None else _shipped_controls()
+
+
+@cache
+def _shipped_controls() -> tuple[Control, ...]:
+    """The shipped ones, which don't change while the program runs: a command may ask for them several times, a service for each of its requests."""
+    return _controls(None, None)
+
+
+def _controls(catalog: Traversable | None, kept: Store | None) -> tuple[Control, ...]:
     found: dict[str, Control] = {}
     name = "controls/catalog" if catalog is None else str(catalog)
     for document in documents(_files(catalog or shipped_catalogue(), name), kept if catalog is None else None):

@@ -45,6 +45,15 @@ def write(folder: Path, text: str, name: str = "TST/SM-TST-01.yaml") -> Path:
     return folder
 
 
+def test_what_ships_is_read_once_and_added_to_by_nobody() -> None:
+    """A service loads the controls for each request: what ships is parsed for the first of them, and what an organisation adds stays its own."""
+    assert load_controls() is load_controls()
+    assert load_controls()[0] is load_catalogue().controls[0]
+    load_frameworks().clear()
+    assert load_frameworks()
+    assert next(iter(load_frameworks().values())) is next(iter(load_frameworks().values()))
+
+
 def test_good_control_loads_whole(tmp_path: Path) -> None:
     """Every kind of assessment arrives with its fields, and the control knows its file and line."""
     (control,) = load_controls(write(tmp_path, GOOD))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from averment.core.errors import BadInputError
@@ -77,8 +79,10 @@ def shipped_runbook(name: str) -> ShippedRunbook:
         raise BadInputError(f"is not a runbook: {error}", where=document.where(()), fix="see governance/remediation/runbooks") from error
 
 
-def all_runbooks() -> dict[str, Runbook]:
-    """Every shipped runbook by its name, which is what a control's ``remediation.runbook`` says.
+@cache
+def all_runbooks() -> Mapping[str, Runbook]:
+    """Every shipped runbook by its name, which is what a control's ``remediation.runbook`` says. They are read once, as they don't change while the
+    program runs.
 
     One that AWS Config can't offer beside a finding has no resource type (an empty text), which fits no rule.
 
@@ -86,9 +90,8 @@ def all_runbooks() -> dict[str, Runbook]:
         BadInputError: a file isn't a runbook.
     """
     found = (shipped_runbook(name) for name in runbook_names())
-    return {
-        item.name: Runbook(item.name, *(item.target or ("", "")), item.content, tuple(document_actions(item.content))) for item in found
-    }
+    runbooks = (Runbook(item.name, *(item.target or ("", "")), item.content, tuple(document_actions(item.content))) for item in found)
+    return MappingProxyType({item.name: item for item in runbooks})
 
 
 UNDO = "plan.Undo"
