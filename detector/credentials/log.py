@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -33,6 +34,9 @@ MAX_LINE_BYTES = 64 * 1024
 _LINE_FIELDS = {"entry", "index", "previous"}
 _OPENING = b'{"entry":{'
 _DIGESTS = frozenset({"sha256", "source_sha256", "key_sha256", "perceptual_hash"})
+_ALIKE = frozenset({"key", "key_sha256", "digital_source_type", "media_type"})
+"""What is the same in most entries: of a million each would have a text of its own."""
+
 _DIGEST = re.compile("[0-9a-f]{64}")
 _COUNT = re.compile("[0-9]{1,18}")
 """More lines than a disk holds; of longer numbers Python refuses to read some."""
@@ -40,7 +44,7 @@ _COUNT = re.compile("[0-9]{1,18}")
 _SHOWN = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One signing. ``object`` is where the signed medium went (its origin), ``sha256`` of the signed bytes and ``source_sha256`` of those
     before; ``key`` names the key and ``key_sha256`` is the hash of its public half (DER). ``perceptual_hash`` (256-bit pHash, hexadecimal)
@@ -68,6 +72,8 @@ class Entry:
         for name, item in given.items():
             if not isinstance(item, str) or (name in _DIGESTS and not _DIGEST.fullmatch(item)):
                 raise ValueError(f"the field {name} isn't what it should be")
+            if name in _ALIKE:
+                given[name] = sys.intern(item)
         try:
             return cls(**given)
         except TypeError as error:

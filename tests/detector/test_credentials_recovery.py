@@ -17,6 +17,7 @@ from PIL import Image
 
 from averment.core.signing.interface import Signer
 from averment.detector.claims.duplicates import DISTANCE
+from averment.detector.credentials import recovery
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.inspect import State, inspect
@@ -152,6 +153,26 @@ def test_the_distance_of_what_was_marked_is_measured(marked: Signed, signer: Sig
     entry = replace(log_entry("marked.jpg", marked, signer, NOW), perceptual_hash="f" * 64)
     assert Register([entry]).look(marked.data).distance == 0
     assert Register([entry]).look(marked.source).distance not in {None, 0}
+
+
+def test_of_a_long_log_the_nearest_is_looked_for_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of those that are nearest, as if all were compared at once, for which a million entries took 256 MB; and what most entries have in
+    common stands in memory once."""
+    chance, seen = np.random.default_rng(7), []
+    made = {"key": "alias/signing", "signed_at": "2026-11-30T12:00:00Z", "digital_source_type": "trained", "key_sha256": "c" * 64}
+    hashes = [chance.bytes(32).hex() for _ in range(20)]
+    told = [{**made, "object": f"{n}", "sha256": f"{n:064x}", "source_sha256": f"{n + 99:064x}"} for n in range(40)]
+    entries = [Entry.from_json(json.loads(json.dumps({**one, "perceptual_hash": hashes[n % 20]}))) for n, one in enumerate(told)]
+    register, real = Register(entries), np.unpackbits
+    monkeypatch.setattr(recovery, "_AT_ONCE", 7)
+    monkeypatch.setattr(np, "unpackbits", lambda rows, **more: seen.append(len(rows)) or real(rows, **more))
+    for number in (3, 17, 19):
+        bits = real(np.frombuffer(bytes.fromhex(hashes[number]), dtype=np.uint8))
+        bits[:5] ^= 1
+        assert register._nearest(bits) == (entries[number], 5)
+    assert max(seen) == 7
+    assert not hasattr(entries[0], "__dict__")
+    assert len({id(text) for entry in entries for text in (entry.key, entry.key_sha256, entry.digital_source_type)}) == 3
 
 
 def test_an_unknown_picture_has_no_credential(register: Register, authority: TestAuthority) -> None:
