@@ -44,6 +44,7 @@ def test_a_key_as_results_name_it_is_told_from_one_that_is_mistyped(sandbox: obj
     [
         (("--out", ""), "--out names no file"),
         (("--out", "."), "--out '.' is a folder"),
+        (("--out", "-"), "--out '-' names no file"),
         (("--out", "s3://shop-results/x"), "results are written to S3 by --engine spark only"),
         (("--state", ""), "--state names no file"),
         (("--state", "."), "--state '.' is a folder"),

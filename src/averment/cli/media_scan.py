@@ -121,6 +121,8 @@ def _check_file(option: str, text: str, example: str) -> Path:
     """
     if text.startswith("s3://"):
         raise BadInputError(f"{option} '{text}' is in S3, where no such file can be kept", fix=f"write {option} {example}")
+    if text == "-" and option == "--out":
+        raise BadInputError("--out '-' names no file", fix="leave --out out: results go to stdout then")
     if not text or os.path.isdir(text):  # noqa: PTH112 - Path's fails where one may not look
         what = f"'{text}' is a folder" if text else "names no file"
         raise BadInputError(f"{option} {what}", fix=f"write {option} {os.path.join(text, example)}")  # noqa: PTH118 - as it was written
