@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.repository import GIT_HARMLESS
+from averment.core.repository import GIT_HARMLESS, GIT_OF_A_HOOK
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding
@@ -34,8 +34,6 @@ _TERRAFORM = (".tf", ".tofu")
 _BLOCK = re.compile(r"(resource|module|data|variable|locals|provider)\b")
 _FOR_ALL = re.compile(r"(data|variable|locals|provider)\b")
 """Blocks of Terraform that other blocks of the module go by."""
-_OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
-"""What Git tells its hooks of the repository that it works on, which need not be that of the folder: it finds that one by itself."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> 
 def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:
     import subprocess  # most runs compare with nothing
 
-    told = () if "GIT_WORK_TREE" in os.environ else _OF_A_HOOK  # with both named, somebody means what they say
+    told = () if "GIT_WORK_TREE" in os.environ else GIT_OF_A_HOOK  # with both named, somebody means what they say
     environment = {name: value for name, value in os.environ.items() if name not in told}
     try:
         command = ["git", "-C", str(folder), *GIT_HARMLESS, *arguments]

@@ -25,6 +25,7 @@ from averment.policies.surfaces.code.files import Sources, is_source, other_lang
 from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
+from averment.policies.surfaces.sparse import left_out
 from averment.policies.surfaces.submodules import not_checked_out
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.units import Forgetful, Memory, Unit
@@ -88,6 +89,7 @@ def discover(root: Path) -> Inputs:
     folder = root if root.is_dir() else root.parent
     inputs.sources = select((path for path in found.files if is_source(path)), folder)
     inputs.apps += not_checked_out(found.empty, folder)
+    inputs.apps += left_out(folder, (*TERRAFORM_SUFFIXES, *TEMPLATE_SUFFIXES)) if root.is_dir() else ()
     inputs.apps += other_languages(found.files, folder, inputs.sources)
     inputs.apps += inputs.sources.unread
     inputs.skipped += inputs.sources.skipped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,30 @@ def test_a_submodule_that_is_not_checked_out_is_said(
     assert "infra: is a submodule that isn't checked out" in told
     assert run(["check", ".", "--no-cache", "--skip", "infra"]) == 0
     assert "submodule" not in capsys.readouterr().out
+
+
+def test_what_a_sparse_checkout_leaves_out_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job that fetches a part of a repository called all of it free of failures, and so did the evidence of that commit."""
+    for name in ("main.tf", "live/a.tf", "live/b.tf", "style/a.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('resource "aws_sqs_queue" "q" {}\n')
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"], ["sparse-checkout", "set", "nothing-more"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "NOT READ (1) live: isn't wholly in this sparse checkout, which leaves out 2 files that may be infrastructure" in told
+    assert run(["check", ".", "--no-cache", "--skip", "live"]) == 0
+    assert "sparse" not in capsys.readouterr().out
+    (tmp_path / ".git" / "index").write_bytes(b"broken")
+    assert run(["check", ".", "--no-cache"]) == 0
+    assert "Git, which knows what isn't in it, could not be asked" in " ".join(capsys.readouterr().out.split())
+    (tmp_path / ".git" / "info" / "sparse-checkout").unlink()
+    assert run(["check", ".", "--no-cache"]) == 0
+    assert "NOT READ" not in capsys.readouterr().out
 
 
 def test_variables_that_are_locked_are_no_broken_syntax(

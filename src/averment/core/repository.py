@@ -12,6 +12,9 @@ GIT_HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnu
 """Options with which Git runs no program for the settings of what is checked. The last one is about files of a branch that make up a
 repository by themselves (``HEAD``, ``config``, ``objects``): Git would take the folder with them for the repository, and obey its settings."""
 
+GIT_OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+"""What Git tells its hooks of the repository that it works on, which need not be that of the folder: it finds that one by itself."""
+
 
 def repository_around(path: Path) -> Path:
     """The nearest folder from ``path`` upward that is a Git checkout, else that holds an ``averment.yaml`` (some builds unpack a source
