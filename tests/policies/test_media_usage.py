@@ -617,6 +617,56 @@ def test_a_function_may_look_at_what_it_is_sent_before_it_writes(
     assert verdict(read(tmp_path, text), rule_id) is expected
 
 
+GATE = """
+resource "aws_s3_bucket_policy" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  policy = jsonencode({Statement = [{
+    Effect    = "Deny"
+    %s
+    Action    = "s3:GetObject"
+    Resource  = "${aws_s3_bucket.uploads.arn}/*"
+    Condition = { StringNotEquals = { "s3:ExistingObjectTag/verdict" = "clean" }, %s }
+  }]})
+}
+resource "aws_lambda_function" "scan" {
+  function_name = "scan"
+  role          = aws_iam_role.scanner.arn
+}
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  lambda_function {
+    lambda_function_arn = aws_lambda_function.scan.arn
+    events              = ["s3:ObjectCreated:*"]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("who", "spared", "expected"),
+    [
+        ('Principal = "*"', 'ArnNotEquals = { "aws:PrincipalArn" = aws_iam_role.scanner.arn }', Verdict.PASS),
+        ('Principal = "*"', 'ArnNotEquals = { "aws:PrincipalArn" = [aws_iam_role.scanner.arn, aws_iam_role.app.arn] }', Verdict.UNKNOWN),
+        ('Principal = "*"', 'ArnNotLike = { "aws:PrincipalArn" = "arn:aws:sts::123456789012:assumed-role/app/*" }', Verdict.UNKNOWN),
+        ('Principal = "*"', 'ArnNotLike = { "aws:PrincipalArn" = "arn:aws:sts::123456789012:assumed-role/scanner/*" }', Verdict.PASS),
+        ("NotPrincipal = { AWS = aws_iam_role.app.arn }", "", Verdict.UNKNOWN),
+        ("NotPrincipal = { AWS = aws_iam_role.scanner.arn }", "", Verdict.PASS),
+    ],
+)
+def test_a_gate_that_spares_a_reader_is_a_question(tmp_path: Path, who: str, spared: str, expected: Verdict):
+    """The Deny has to spare the scanner; one that spares whoever answers requests as well kept nobody out there, and passed."""
+    may_read = allow("s3:GetObject", objects("uploads"))
+    text = (
+        bucket("uploads", '"acme-uploads"')
+        + role("app", "lambda.amazonaws.com", may_read)
+        + role("scanner", "lambda.amazonaws.com", may_read)
+    )
+    for label in ("app", "scanner"):
+        text = text.replace(f'resource "aws_iam_role" "{label}" {{', f'resource "aws_iam_role" "{label}" {{\n  name = "{label}"')
+    shown = textwrap.dedent(API) + textwrap.dedent(function("show", "GET /pictures", ("uploads",)))
+    assert verdict(read(tmp_path, text + GATE % (who, spared) + shown), "unscanned-not-readable") is expected
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {

@@ -31,6 +31,7 @@ from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, cann
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.replication import REPLICATION, replicas
 from averment.policies.rules.scanning import Worker, direct_writers, hearing, workers, writers_unclear
+from averment.policies.rules.spared import spares
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     READS,
@@ -58,12 +59,13 @@ _ANYBODY = re.compile(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Somebody besides the scanner who may read objects, and where that is written; ``sure`` is Unknown where it isn't certain. ``grant`` is the statement by which, if one does."""
+    """Somebody besides the scanner who may read objects, and where that is written; ``sure`` is Unknown where it isn't certain. ``grant`` is the statement by which, if one does; ``role`` what they run as."""
 
     who: str
     where: SourceRef | None
     sure: Truth = True
     grant: Statement | None = None
+    role: Resource | None = None
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -74,7 +76,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     subject = f"this {found[0]} bucket ({found[1]})"
     gate = _gated(bucket, context)
     if gate is True:
-        return worst_outcome([PASS, *_copied(bucket, subject, context)])
+        spared = _spared(bucket, subject, context) if found[0] is MediaRole.UPLOAD else ()
+        return worst_outcome([PASS, *spared, *_copied(bucket, subject, context)])
     if found[0] is MediaRole.PUBLISHED:
         writer = next(direct_writers(bucket, context, sure=True), None)
         if writer is None:
@@ -85,11 +88,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 
 def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, context: Context) -> Outcome:
-    readers = [
-        *_from_outside(bucket, context),
-        *(_by_api(bucket, context) if role is MediaRole.UPLOAD else ()),
-        *_straight(bucket, context),
-    ]
+    readers = [*_from_outside(bucket, context), *_by_role(bucket, role, context)]
     outcomes = [_judge(reader, subject, gate, bucket, context) for reader in readers]
     outcomes += [
         unknown(f"who reads {subject}: {name} could not be read: {context.unread[name]}")
@@ -106,11 +105,31 @@ def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, contex
     return worst_outcome([PASS, *outcomes, *_copied(bucket, subject, context)])
 
 
+def _spared(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    """Readers whose own role the Deny spares, as it has to spare the scanner's: what it does so for isn't written there."""
+    documents = (document for _, document in bucket_policies(bucket, context.graph))
+    denies = (deny for document in documents for deny in document.of_effect("Deny"))
+    gates = [deny for deny in denies if _refuses(deny, refuses_throughout(deny, bucket), ACTION, context) is True]
+    for reader in _by_role(bucket, MediaRole.UPLOAD, context):
+        if reader.role is not None and all(spares(deny, reader.role) for deny in gates):
+            text = f"{gates[0].name} of its policy spares {reader.role.address}, by which {reader.who} may read objects of {subject}"
+            yield unknown(f"{text}: whether that is the scanner's can't be told", where=reader.where)
+
+
+def _by_role(bucket: Resource, role: MediaRole, context: Context) -> Iterator[_Reader]:
+    yield from _by_guests(bucket, context)
+    yield from _by_outsiders(bucket, context)
+    yield from _by_api(bucket, context) if role is MediaRole.UPLOAD else ()
+    yield from _straight(bucket, context)
+
+
 def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
     """Where replication publishes objects: S3 copies each as it comes, whatever the bucket's own policy says of readers."""
     for replica in replicas(bucket, context.graph):
         gate = _gated(replica, context)
-        for reader in _from_outside(replica, context) if gate is not True else ():
+        for reader in (
+            (*_from_outside(replica, context), *_by_guests(replica, context), *_by_outsiders(replica, context)) if gate is not True else ()
+        ):
             text = f"{reader.who} may read in {replica.address} what replication copies there of {subject} before it is scanned"
             doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
             fix = f"take {replica.address} out of the replication of {bucket.address}, and let what has scanned an object copy it there"
@@ -229,8 +248,6 @@ def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
                 continue
             if origin.bucket.address == bucket.address or same_bucket(origin.bucket.get("BucketName"), bucket) is True:
                 yield _Reader(f"everyone behind {distribution.address} (origin '{origin.id}')", distribution.where(*origin.path))
-    yield from _by_guests(bucket, context)
-    yield from _by_outsiders(bucket, context)
 
 
 def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -305,7 +322,7 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
         if scanner is not True:
             deaf = ", isn't told of new objects" if function.address in told and scanner is False else ""
             who = f"{function.address}, which answers {behind[function.address][0].label}{deaf},"
-            yield _Reader(who, found[0].resource.where(*found[1].path), negate(scanner), found[1])
+            yield _Reader(who, found[0].resource.where(*found[1].path), negate(scanner), found[1], role)
 
 
 def _straight(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -317,7 +334,9 @@ def _straight(bucket: Resource, context: Context) -> Iterator[_Reader]:
             role = role_at(door.credentials, graph) if asked else None
             found = grant_of(role, ACTION, bucket, graph, anywhere=True) if role is not None else None
             if found is not None and not _allows_clean_only(found[1], context):
-                yield _Reader(f"whoever calls {door.label}, which asks S3 itself,", door.resource.where(*door.path), grant=found[1])
+                yield _Reader(
+                    f"whoever calls {door.label}, which asks S3 itself,", door.resource.where(*door.path), grant=found[1], role=role
+                )
 
 
 def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Iterator[Truth]:
@@ -343,7 +362,7 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
         if found is None or _allows_clean_only(found[1], context) or _own_folder(found[1]):
             continue
         where = found[0].resource.where(*found[1].path)
-        yield _Reader(f"users of an identity provider (role {role.address})", where, grant=found[1])
+        yield _Reader(f"users of an identity provider (role {role.address})", where, grant=found[1], role=role)
 
 
 def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
@@ -354,7 +373,7 @@ def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
             continue
         who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}, whom {role.address} trusts,"
         where = found[0].resource.where(*found[1].path)
-        yield _Reader(who, where, stranger.who if isinstance(stranger.who, Unknown) else True, found[1])
+        yield _Reader(who, where, stranger.who if isinstance(stranger.who, Unknown) else True, found[1], role)
 
 
 @per_graph
