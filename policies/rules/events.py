@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from averment.policies.graph.memo import per_graph, per_resource_and
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared, whoever
-from averment.policies.rules.storage import bucket_policies
+from averment.policies.rules.suffixes import every_suffix, whatever_suffix
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 from averment.policies.rules.trails import TRAIL as ON_TRAILS
 from averment.policies.rules.trails import WRITES, recorded
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
-_OTHERS = "it is on objects that end in {} alone, and whether others come can't be told"
 _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
 _CREATED = "s3:ObjectCreated:"
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
@@ -55,7 +55,7 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = _notified(entry, target)
                     why = idle(value, graph, BY_S3)
-                    there = all_of((_created(entry), exists(value, graph), takes(why), _whatever_suffix(entry, bucket, graph)))
+                    there = all_of((_created(entry), exists(value, graph), takes(why), whatever_suffix(entry, bucket, graph)))
                     how = f"the notification to {describe(value)}"
                     yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
 
@@ -72,31 +72,6 @@ def _notified(entry: Mapping[str, Any], target: str) -> Any:
     return entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
 
 
-def _whatever_suffix(entry: Mapping[str, Any], bucket: Resource, graph: Graph) -> Truth:
-    """Whether a notification is on objects of every suffix, or on the only ones that the bucket's policy takes."""
-    key = _child(_child(entry.get("Filter"), "S3Key"), "Rules")
-    rules = [rule for rule in _list(key) if isinstance(rule, Mapping) and str(rule.get("Name")).lower() == "suffix"]
-    suffix = next((rule.get("Value") for rule in rules if rule.get("Value") not in (None, "")), None)
-    if isinstance(suffix, Unknown):
-        return Unknown(f"the suffix that it is limited to could not be resolved: {suffix.reason}")
-    return suffix is None or _takes_some_only(bucket, graph) or Unknown(_OTHERS.format(suffix))
-
-
-def _takes_some_only(bucket: Resource, graph: Graph) -> bool:
-    """Whether the bucket's policy refuses uploads but of some keys (``NotResource``): who did that has said which come."""
-    denied = (deny for _, document in bucket_policies(bucket, graph) for deny in document.of_effect("Deny"))
-    return any(deny.not_resources and deny.covers_action("s3:PutObject") is True for deny in denied)
-
-
-def _every_suffix(asked: Any, bucket: Resource, graph: Graph, enough: bool) -> Truth:
-    """Whether a pattern on keys takes in objects of every suffix; of some only is a doubt, unless it is ``enough``."""
-    entries = [asked] if isinstance(asked, Mapping) else list(_list(asked))
-    limits = [entry["suffix"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("suffix"), str)]
-    if enough or not limits or len(limits) < len(entries) or _takes_some_only(bucket, graph):
-        return True
-    return Unknown(_OTHERS.format(" or ".join(limits)))
-
-
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
     """Whether the bucket sends its events to EventBridge."""
     return any_of(_eventbridge(configuration) for configuration in _configurations(bucket, graph))
@@ -108,12 +83,14 @@ def notifications_unknown(bucket: Resource) -> Unknown | None:
     return value if isinstance(value, Unknown) else None
 
 
-def s3_rules(graph: Graph) -> Iterator[Resource]:
+@per_graph
+def s3_rules(graph: Graph) -> tuple[Resource, ...]:
     """EventBridge rules that are about S3 at all, or may be."""
-    for rule in graph.of_type(EVENT_RULE):
-        pattern = event_pattern(rule)
-        if isinstance(pattern, Unknown) or (isinstance(pattern, Mapping) and _matches(pattern.get("source"), "aws.s3") is not False):
-            yield rule
+    return tuple(rule for rule in graph.of_type(EVENT_RULE) if _about_s3(event_pattern(rule)))
+
+
+def _about_s3(pattern: Any) -> bool:
+    return isinstance(pattern, Unknown) or (isinstance(pattern, Mapping) and _matches(pattern.get("source"), "aws.s3") is not False)
 
 
 def event_pattern(rule: Resource) -> Any:
@@ -158,6 +135,27 @@ def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
 
 def _ways(rule: Resource, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
     """Whether the rule takes in what S3 tells of new objects in ``bucket``, and what CloudTrail does."""
+    every, part = _taking(bucket, None, graph).get(rule.address, _NEITHER)
+    return part if some else every
+
+
+@per_resource_and
+def _taking(bucket: Resource, _: None, graph: Graph) -> dict[str, tuple[tuple[Truth, Truth], tuple[Truth, Truth]]]:
+    """The rules that take in something of ``bucket``, or may, by address, each with its ways for every object and for some.
+
+    Asked once of all rules: there may be as many as buckets.
+    """
+    found: dict[str, tuple[tuple[Truth, Truth], tuple[Truth, Truth]]] = {}
+    for rule in s3_rules(graph):
+        if (part := _ways_of(rule, bucket, graph, some=True)) != (False, False):
+            found[rule.address] = (_ways_of(rule, bucket, graph, some=False), part)
+    return found
+
+
+_NEITHER = ((False, False), (False, False))
+
+
+def _ways_of(rule: Resource, bucket: Resource, graph: Graph, *, some: bool) -> tuple[Truth, Truth]:
     pattern = event_pattern(rule)
     if isinstance(pattern, Unknown):
         return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}"), False
@@ -198,30 +196,30 @@ def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Tr
     if isinstance(detail, Unknown):
         return detail, False
     inner: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
-    kind, source = pattern.get("detail-type"), _matches(pattern.get("source"), "aws.s3")
-    by_event = all_of(
-        (
-            source,
-            _matches(kind, "Object Created"),
-            _names_bucket(_child(inner.get("bucket"), "name"), bucket),
-            _names_bucket(_buckets_of(pattern.get("resources")), bucket),
-            _OF_EVENTS.issuperset(inner),
-            _every_kind(inner.get("reason"), REASONS, some),
-            _every_suffix(_child(inner.get("object"), "key"), bucket, graph, some),
-            *(() if some else _every_object(inner)),
-        )
-    )
-    by_trail = all_of(
-        (
-            source,
-            kind is not None and _matches(kind, TRAIL),
-            _ONLY_OF_EVENTS.isdisjoint(inner),
-            _every_kind(inner.get("eventName"), _CALLS, some),
-            _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
-            _every_suffix(_child(inner.get("requestParameters"), "key"), bucket, graph, some),
-        )
-    )
-    return by_event, by_trail
+    kind = pattern.get("detail-type")
+    if _matches(pattern.get("source"), "aws.s3") is False:
+        return False, False
+
+    def by_event() -> Iterator[Truth]:
+        yield _names_bucket(_child(inner.get("bucket"), "name"), bucket)
+        yield _matches(pattern.get("source"), "aws.s3")
+        yield _matches(kind, "Object Created")
+        yield _names_bucket(_buckets_of(pattern.get("resources")), bucket)
+        yield _OF_EVENTS.issuperset(inner)
+        yield _every_kind(inner.get("reason"), REASONS, some)
+        yield every_suffix(_child(inner.get("object"), "key"), bucket, graph, some)
+        if not some:
+            yield from _every_object(inner)
+
+    def by_trail() -> Iterator[Truth]:
+        yield kind is not None and _matches(kind, TRAIL)
+        yield _matches(pattern.get("source"), "aws.s3")
+        yield _ONLY_OF_EVENTS.isdisjoint(inner)
+        yield _every_kind(inner.get("eventName"), _CALLS, some)
+        yield _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket)
+        yield every_suffix(_child(inner.get("requestParameters"), "key"), bucket, graph, some)
+
+    return all_of(by_event()), all_of(by_trail())
 
 
 def _every_kind(asked: Any, kinds: Mapping[str, str], enough: bool) -> Truth:

@@ -81,13 +81,17 @@ def scanned(bucket: Resource, context: Context) -> Truth:
     direct = any_of(listener.exists for listener in direct_listeners(bucket, context.graph))
     if direct is True:
         return True
-    rules = [
-        all_of((reaches(rule, bucket, context.graph), enabled(rule), targets(rule, context.graph))) for rule in s3_rules(context.graph)
-    ]
+    rules = [_led(rule, bucket, context.graph) for rule in s3_rules(context.graph)]
     if eventbridge_on(bucket, context.graph) is True and not rules:
         rules.append(Unknown("its events go to EventBridge, but no rule on them is part of what was read"))
     doubt = notifications_unknown(bucket)
     return any_of((direct, *rules, doubt if doubt is not None else False))
+
+
+def _led(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
+    """Whether the rule leads new objects in ``bucket`` to somebody."""
+    sent = reaches(rule, bucket, graph)
+    return sent if sent is False else all_of((sent, enabled(rule), targets(rule, graph)))
 
 
 def hearing(bucket: Resource, context: Context) -> dict[str, Truth]:

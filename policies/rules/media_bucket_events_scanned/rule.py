@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from averment.core.words import Severity, counted
-from averment.policies.graph.model import Dialect, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Resource, Unknown
 from averment.policies.iam.access_points import POINTS
+from averment.policies.iam.truth import Truth
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
@@ -143,13 +146,7 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
     where = bucket.where("NotificationConfiguration")
     missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
-        steps = (
-            (takes_in(rule, bucket, context.graph), "its pattern doesn't take in this bucket", _RULE),
-            (reaches(rule, bucket, context.graph), *(_NO_TRAIL if waits_for_trail(rule, bucket, context.graph) else _NOT_SENT)),
-            (enabled(rule), "it is disabled", _ENABLE),
-            (targets(rule, context.graph), "it has no target", _TARGET),
-            (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),
-        )
+        steps = list(_steps(rule, bucket, context.graph))
         broken = next(((text, fix) for value, text, fix in steps if value is False), None)
         if broken is not None:
             if broken[1] is _TARGET and (still := idle_target(rule, context.graph)) is not None:
@@ -174,6 +171,18 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
     reason += f" (and {counted(len(missed) - 1, 'more rule')})" if len(missed) > 1 else ""
     fix = _fix(bucket, texts)
     return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix, changes=changes)
+
+
+def _steps(rule: Resource, bucket: Resource, graph: Graph) -> Iterator[tuple[Truth, str, tuple[str, str, str]]]:
+    """What has to hold of a rule for a scanner to hear by it, with what is wrong otherwise and how that is mended."""
+    taken = takes_in(rule, bucket, graph)
+    yield taken, "its pattern doesn't take in this bucket", _RULE
+    if taken is False:  # then nothing else of it matters
+        return
+    yield reaches(rule, bucket, graph), *(_NO_TRAIL if waits_for_trail(rule, bucket, graph) else _NOT_SENT)
+    yield enabled(rule), "it is disabled", _ENABLE
+    yield targets(rule, graph), "it has no target", _TARGET
+    yield dead_letters(rule, graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD
 
 
 def _fix(bucket: Resource, texts: tuple[str, ...]) -> str:
