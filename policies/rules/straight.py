@@ -43,5 +43,7 @@ def names(door: Door, bucket: Resource) -> bool:
     target = door.to
     if isinstance(target, Reference):
         return target.address == bucket.address
+    if isinstance(target, Unknown):  # such as a region that isn't known
+        return f"/${{{bucket.address}." in (target.template or "")
     name = bucket.get("BucketName")
     return isinstance(target, str) and isinstance(name, str) and f"/{name}/" in f"{target}/" and same_bucket(name, bucket) is True

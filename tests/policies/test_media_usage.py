@@ -18,6 +18,7 @@ from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.rules.media_usage import project_words, without_project
 from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 
@@ -665,6 +666,39 @@ def test_a_gate_that_spares_a_reader_is_a_question(tmp_path: Path, who: str, spa
         text = text.replace(f'resource "aws_iam_role" "{label}" {{', f'resource "aws_iam_role" "{label}" {{\n  name = "{label}"')
     shown = textwrap.dedent(API) + textwrap.dedent(function("show", "GET /pictures", ("uploads",)))
     assert verdict(read(tmp_path, text + GATE % (who, spared) + shown), "unscanned-not-readable") is expected
+
+
+ELSEWHERE = """\
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: pictures}}
+  Any: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: "{key}"}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: apigateway.amazonaws.com}, Action: sts:AssumeRole}]}
+      Policies:
+        - PolicyName: it
+          PolicyDocument: {Statement: [{Effect: Allow, Action: s3:GetObject, Resource: !Sub "${Uploads.Arn}/*"}]}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      ResourceId: !Ref Any
+      HttpMethod: GET
+      AuthorizationType: NONE
+      Integration:
+        Type: AWS
+        IntegrationHttpMethod: GET
+        Uri: !Join ["", ["arn:aws:apigateway:", !ImportValue Region, ":s3:path/", !Ref Uploads, "/{key}"]]
+        Credentials: !GetAtt Role.Arn
+"""
+
+
+def test_an_api_that_asks_s3_itself_is_known_where_its_region_is_not(tmp_path: Path):
+    """Of a URI of which a part isn't known the bucket may well be."""
+    (tmp_path / "template.yaml").write_text(ELSEWHERE)
+    assert verdict(read_template(tmp_path / "template.yaml"), "unscanned-not-readable") is Verdict.FAIL
 
 
 QUEUED = """
