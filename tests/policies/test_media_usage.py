@@ -792,6 +792,8 @@ def test_what_looks_at_uploads_need_be_no_function(tmp_path: Path, text: str, ex
         ("arn:aws:iam::999999999999:root", allow("s3:GetObject", objects("uploads")), Verdict.FAIL),
         ("arn:aws:iam::999999999999:role/partner", allow("s3:GetObject", objects("uploads")), Verdict.UNKNOWN),
         ("arn:aws:iam::999999999999:root", allow("s3:ListBucket", "aws_s3_bucket.uploads.arn"), Verdict.PASS),
+        ("arn:aws:iam::999999999999:root", allow("s3:Get*"), Verdict.FAIL),
+        ("arn:aws:iam::999999999999:root", allow("*"), Verdict.PASS),
         (
             "arn:aws:iam::999999999999:root",
             allow("s3:GetObject", f'{objects("uploads")}, Condition = {{StringEquals = {{"s3:ExistingObjectTag/verdict" = "clean"}}}}'),

@@ -366,10 +366,10 @@ def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
 
 
 def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
-    """Roles of one's own that others' accounts may assume."""
+    """Roles of one's own that others' accounts may assume, by what they may read anywhere, too. Whoever administers all is no reader of uploads."""
     for role, stranger in lent(context.graph, context.scope):
-        found = grant_of(role, ACTION, bucket, context.graph)
-        if found is None or _allows_clean_only(found[1], context):
+        found = grant_of(role, ACTION, bucket, context.graph, anywhere=True)
+        if found is None or _allows_clean_only(found[1], context) or is_wildcard(found[1].action_text(ACTION)):
             continue
         who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}, whom {role.address} trusts,"
         where = found[0].resource.where(*found[1].path)
