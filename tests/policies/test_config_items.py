@@ -153,6 +153,16 @@ def test_a_bucket_without_a_policy_has_none():
     assert list(graph_from_items([item]).of_type("AWS::S3::BucketPolicy")) == []
 
 
+@pytest.mark.parametrize("part", [{"policy": "{}"}, {"Statement": []}])
+def test_a_policy_of_another_shape_is_not_none(part: dict[str, Any]):
+    """A part that is there without the policy's text was taken for a bucket without a policy, whose objects nobody else can read."""
+    graph = graph_from_items(
+        [bucket_item(supplementaryConfiguration={**bucket_item()["supplementaryConfiguration"], "BucketPolicy": part})]
+    )
+    (found,) = graph.of_type("AWS::S3::BucketPolicy")
+    assert isinstance(found.get("PolicyDocument"), Unknown)
+
+
 def role_item(document: Any, trust: Any, attached: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "resourceType": "AWS::IAM::Role",

@@ -27,7 +27,14 @@ def bucket(item: Item) -> list[Resource]:
 
 
 def _policy_text(item: Item) -> Any:
-    return _part(item, "BucketPolicy", lambda value: field(value, "policyText"))
+    return _part(item, "BucketPolicy", _written)
+
+
+def _written(value: Mapping[str, Any]) -> Any:
+    """The policy's text; something else in its place is no word that there is none."""
+    if value and "policytext" not in {str(key).lower() for key in value}:
+        return Unknown("the bucket policy of the configuration item has another shape than expected")
+    return field(value, "policyText")
 
 
 def _policy_document(item: Item) -> Any:
