@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -212,6 +213,58 @@ def test_the_endpoint_scores_a_copy_that_nobody_can_exchange(site: Any, double: 
     site.upload("v.mp4", MP4 + b"clean")
     [line] = answered(site, gate, site.answer(key, double))
     assert line["verdict"] == "flagged"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_where_there_are_no_versions_what_is_overwritten_while_it_is_read_is_gone(site: Any, double: Any, faults: Any, named: bool) -> None:
+    """By its ETag it is another one, which has an event of its own; also where the event told none."""
+    put, gate = overwriting(site, JPEG), site.gate(double)
+    target, words = put(b"clean"), [b"fake!"]
+
+    def meanwhile(**_: Any) -> None:
+        if words:
+            put(words.pop())
+
+    faults("s3").meta.events.register("before-call.s3.GetObject", meanwhile)
+    assert gate.handle(target if named else replace(target, etag=None))["event"] == "gone"
+    assert (words, double.asked, site.published("x")) == ([], [], None)
+
+
+@pytest.mark.parametrize("kind", [JPEG, MP4])
+def test_what_is_copied_is_pinned_where_there_are_no_versions(site: Any, double: Any, faults: Any, kind: bytes) -> None:
+    """To be published, or to be asked about. S3 refuses it if it was overwritten; the embedded one doesn't know the condition."""
+    target, sent = overwriting(site, kind)(b"clean"), list[str]()
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        sent.append(params["headers"].get("x-amz-copy-source-if-match", "").strip('"'))
+
+    faults("s3").meta.events.register("before-call.s3.CopyObject", note)
+    site.gate(double).handle(target)
+    assert sent == [target.etag]
+
+
+def test_a_long_video_is_not_published_as_what_overwrote_it(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no versions, the answer about it says nothing of what lies there by now. It isn't read again, which would show the same."""
+    put, gate = overwriting(site, MP4), site.gate(double)
+    monkeypatch.setattr(ingest, "MAX_BYTES", 8)
+    assert gate.handle(put(b"clean"))["event"] == "asked"
+    [key] = site.waiting()
+    answer = site.answer(key, double)
+    put(b"fake!")
+    [line] = answered(site, gate, answer)
+    assert (line["event"], site.published("x"), site.waiting()) == ("gone", None, [])
+
+
+def overwriting(site: Any, kind: bytes) -> Any:
+    """Puts what it is given in place of what lies there, in a quarantine bucket that keeps no versions; tells what an event would say of it."""
+    site.s3.put_bucket_versioning(Bucket=site.quarantine, VersioningConfiguration={"Status": "Suspended"})
+
+    def put(word: bytes) -> ObjectVersion:
+        return ObjectVersion(
+            site.quarantine, "x", etag=site.s3.put_object(Bucket=site.quarantine, Key="x", Body=kind + word)["ETag"].strip('"')
+        )
+
+    return put
 
 
 def test_a_video_without_an_endpoint_is_held(site: Any, double: Any) -> None:
