@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from averment.policies.graph.terraform_graph import becomes, kinds
 from averment.policies.interface import Rule
-from averment.policies.surfaces.config_types import RECORDINGS
+from averment.policies.surfaces.config.types import RECORDINGS
 
 _TERRAFORM = "Terraform::"
 _NEVER_THERE = ("Averment::", "Custom::", "Alexa::")

@@ -30,7 +30,7 @@ from averment.core.stopping import STOPPED
 from averment.core.words import Severity
 from averment.policies.interface import Kind, Rule
 from averment.policies.rules.registry import all_rules, checked
-from averment.policies.surfaces.config_types import RECORDINGS
+from averment.policies.surfaces.config.types import RECORDINGS
 
 if TYPE_CHECKING:  # the organisation reads YAML, and this module travels to where there is none
     from importlib.metadata import EntryPoint

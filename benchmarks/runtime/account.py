@@ -1,6 +1,6 @@
 """A made-up account, as AWS Config records it: buckets with their policies, roles, keys with their aliases.
 
-Written for the benchmark. The spelling is that of AWS Config's items (``policies/surfaces/config_items.py``); a third of the buckets
+Written for the benchmark. The spelling is that of AWS Config's items (``policies/surfaces/config/items.py``); a third of the buckets
 hold media, one in fifty of those has something wrong with it, and each role may write to one bucket by name.
 """
 

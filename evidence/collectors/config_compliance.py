@@ -16,7 +16,7 @@ from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, config_rule_name, rule_of
 from averment.policies.runtime.evaluate import ACCOUNT
 from averment.policies.runtime.neighbours import records_now
-from averment.policies.surfaces.config_types import asked_of_service
+from averment.policies.surfaces.config.types import asked_of_service
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 BATCH = 100

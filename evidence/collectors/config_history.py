@@ -20,8 +20,8 @@ from averment.policies.runtime.evaluate import subject_types
 from averment.policies.runtime.history import Interval, Kept, Key, Phase, Recorded, RecorderState, kept, totals
 from averment.policies.runtime.neighbours import recorded_elsewhere, records_now
 from averment.policies.runtime.settings import with_account
-from averment.policies.surfaces.config_items import decoded, field
-from averment.policies.surfaces.config_types import asked_of_service, held_in
+from averment.policies.surfaces.config.items import decoded, field
+from averment.policies.surfaces.config.types import asked_of_service, held_in
 
 _RECORDER = "AWS::Config::ConfigurationRecorder"
 _NOT_KEPT = ("ResourceNotDiscoveredException", "ValidationException")

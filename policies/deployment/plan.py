@@ -17,7 +17,7 @@ from averment.core.words import Severity
 from averment.policies.deployment.names import PREFIX, config_rule_name
 from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.evaluate import subject_types
-from averment.policies.surfaces.config_types import triggers
+from averment.policies.surfaces.config.types import triggers
 
 COLLECTOR = "config-compliance"
 FREQUENCIES = (

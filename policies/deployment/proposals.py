@@ -24,8 +24,8 @@ from averment.policies.deployment.waiting import Sleep, settled
 from averment.policies.graph.model import Problem, Resource, find_unknown
 from averment.policies.runtime.deployment import Place
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
-from averment.policies.surfaces.cfn_stacks import Stacks
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.stacks import Stacks
+from averment.policies.surfaces.cloudformation.template import read_template
 
 MAX_CONFIGURATION = 51_200
 """Characters of properties that ``StartResourceEvaluation`` takes (botocore's model)."""

@@ -15,9 +15,9 @@ from averment.policies.fixing.json_text import changed_json
 from averment.policies.fixing.refusal import RefusedError
 from averment.policies.fixing.yaml_text import changed_yaml
 from averment.policies.interface import Edit, Entries
-from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
+from averment.policies.surfaces.cloudformation.serverless_framework import is_serverless
 from averment.policies.surfaces.lined import LinedList, LinedMap
-from averment.policies.surfaces.serverless_framework import is_serverless
 
 _SYNTHESISED = ("aws:cdk:path", "AWS::CDK::Metadata")
 """Marks of a template that the AWS CDK writes: the next synthesis would undo the change."""

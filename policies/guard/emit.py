@@ -20,8 +20,8 @@ from averment.policies.guard.syntax import check_guard2, is_name
 from averment.policies.interface import Kind, Rule
 from averment.policies.predicates.evaluate import Stated, with_scope
 from averment.policies.predicates.language import All, AnyOf, Condition, HoldsMedia, Named, Not, Path, Predicate, Tagged
-from averment.policies.surfaces.config_paths import ALWAYS_THERE, DOCUMENTS, ITEM_PATHS, KNOWN_BY, UNLISTED, UNRECORDED
-from averment.policies.surfaces.config_types import held_in, triggers
+from averment.policies.surfaces.config.paths import ALWAYS_THERE, DOCUMENTS, ITEM_PATHS, KNOWN_BY, UNLISTED, UNRECORDED
+from averment.policies.surfaces.config.types import held_in, triggers
 
 POLICY_LIMIT = 10_000
 """Characters that ``PolicyText`` may have (botocore's model of ``CustomPolicyDetails``)."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from averment.core.errors import IncompleteError
 from averment.policies.graph.model import Graph, Resource
-from averment.policies.surfaces.config import read_items
-from averment.policies.surfaces.config_types import held_in
-from averment.policies.surfaces.recorded.links import LINKS, linked
+from averment.policies.surfaces.config.recorded.links import LINKS, linked
+from averment.policies.surfaces.config.surface import read_items
+from averment.policies.surfaces.config.types import held_in
 
 Raw = Mapping[str, Any]
 Fetch = Callable[[str], Sequence[Raw]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.surfaces.config_items import ADDED
+from averment.policies.surfaces.config.items import ADDED
 
 Item = dict[str, Any]
 

@@ -16,8 +16,8 @@ from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.beside import Beside, Unread
 from averment.policies.runtime.neighbours import NeighbourSource
 from averment.policies.runtime.proposed import ALONE, proposed
-from averment.policies.surfaces.config_items import Item, read_item
-from averment.policies.surfaces.config_types import ABOVE_AWS, NAMELESS, held_in, recording
+from averment.policies.surfaces.config.items import Item, read_item
+from averment.policies.surfaces.config.types import ABOVE_AWS, NAMELESS, held_in, recording
 
 ANNOTATION_LIMIT = 256
 COULD_NOT_CHECK = "could not check: "

@@ -23,8 +23,8 @@ from averment.core.words import Verdict
 from averment.policies.interface import Rule
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK, Evaluator, subject_types
 from averment.policies.runtime.neighbours import records
-from averment.policies.surfaces.config_items import read_item
-from averment.policies.surfaces.config_types import asked_of_service, held_in
+from averment.policies.surfaces.config.items import read_item
+from averment.policies.surfaces.config.types import asked_of_service, held_in
 
 MAX_MOMENTS = 5_000
 """Moments of change that are judged for one rule; beyond that its resources are not assessed, and say so."""

@@ -1,7 +1,7 @@
 """Configuration items out of CloudFormation properties: what the function behind the rules sees once a template is deployed.
 
 Used to hold a rule to one verdict on both sides of the merge. What AWS Config records is in Config's spelling of the type
-(``config_types``), what it doesn't is as ``described`` makes it, and what is added to a recorded item stands under ``ADDED``.
+(``surfaces.config.types``), what it doesn't is as ``described`` makes it, and what is added to a recorded item stands under ``ADDED``.
 ``recorded_alone`` leaves what Config has by itself.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 from averment.policies.graph.model import Resource
 from averment.policies.runtime import items_asked, items_recorded
 from averment.policies.runtime.deployment import Item, Place
-from averment.policies.surfaces.config_items import ADDED
-from averment.policies.surfaces.config_types import asked_of_service
+from averment.policies.surfaces.config.items import ADDED
+from averment.policies.surfaces.config.types import asked_of_service
 
 
 @dataclass(frozen=True)

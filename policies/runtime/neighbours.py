@@ -20,7 +20,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.runtime.described import access_points, account, apis, elsewhere, inference
 from averment.policies.runtime.described.added import with_added
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item, answer_or_none
-from averment.policies.surfaces.config_items import field
+from averment.policies.surfaces.config.items import field
 
 BATCH = 100
 """Resources per ``BatchGetResourceConfig`` (the service's limit)."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from averment.core.scope import Scope
 from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.described.added import ADDITIONS
-from averment.policies.surfaces.config_types import Origin, held_in, recording
+from averment.policies.surfaces.config.types import Origin, held_in, recording
 
 REPORTING = frozenset({"config:GetComplianceDetailsByConfigRule", "config:PutEvaluations"})
 """To tell AWS Config the verdicts, and of what it holds one from before."""

@@ -13,7 +13,7 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.graph.text import parsed_json
-from averment.policies.surfaces.config_items import Item
+from averment.policies.surfaces.config.items import Item
 
 ALONE = "a resource that is not deployed yet is evaluated without those beside it"
 _DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy"})

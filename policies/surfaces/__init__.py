@@ -1,9 +1,8 @@
 """Surfaces: what turns an input into graphs. The ``registry`` names them, and ``load_graphs`` there is the one way in.
 
 - Terraform: ``terraform`` (configurations), ``plan`` with ``plan_computed`` and ``plan_configuration``.
-- CloudFormation: ``cloudformation``, what begins with ``cfn_``, ``template_units``; what deploys as such a template: SAM (``sam``,
-  ``sam_connectors``, ``sam_policies``), the Serverless Framework (``serverless_framework`` with its files and variables) and ``amplify``.
-- AWS Config: ``config``, what begins with ``config_``, and ``recorded``.
+- ``cloudformation``, and what deploys as such a template: SAM, the Serverless Framework, Amplify.
+- ``config``: what AWS Config recorded.
 - Source code: ``code``; ``function_code``, ``service_calls`` and ``states`` (Step Functions) add to the other graphs what functions, APIs and state machines do.
 - ``checkov``: the same rules inside Checkov.
 - Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``, ``submodules``, ``sparse``. Places in files: ``lined``, ``comments``.

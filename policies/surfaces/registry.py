@@ -20,7 +20,7 @@ from averment.core.observer import Observer
 from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
-from averment.policies.surfaces.amplify import backends_unmade
+from averment.policies.surfaces.cloudformation.amplify import backends_unmade
 from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
 from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
@@ -155,7 +155,7 @@ def units_of(inputs: Inputs, memory: Memory) -> Iterator[Unit]:
     for path in inputs.plans:
         yield Unit(f"plan:{path}", partial(_plan, path))
     if inputs.templates:
-        from averment.policies.surfaces.template_units import template_units
+        from averment.policies.surfaces.cloudformation.units import template_units
 
         parents = [path for item in (inputs, *inputs.beside) for path in item.parents if path in item.templates]
         yield from template_units(inputs.templates, inputs.root, parents, memory, inputs.calls.stacks)

@@ -1,4 +1,4 @@
-"""Rebuilds the table of recorded types in ``governance/docs/run-time.md`` out of ``config_types.RECORDINGS``.
+"""Rebuilds the table of recorded types in ``governance/docs/run-time.md`` out of ``config.types.RECORDINGS``.
 
 ``python tests/policies/rebuild_config_types.py`` writes it; ``test_config_types`` compares.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, ELSEWHERE_ACTIONS
-from averment.policies.surfaces.config_types import RECORDINGS, Origin, Recording, Spelling
+from averment.policies.surfaces.config.types import RECORDINGS, Origin, Recording, Spelling
 
 PAGE = Path(__file__).resolve().parents[2] / "governance" / "docs" / "run-time.md"
 BEGIN, END = "<!-- types: begin -->", "<!-- types: end -->"

@@ -16,7 +16,7 @@ from averment.policies.runtime.described.apis import rest_policy
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 OWN = "123456789012"
 SCOPE = Scope(accounts=(OWN,))

@@ -30,8 +30,8 @@ from averment.policies.runtime.handler import evaluate_event, report, respond
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import ConfigNeighbours, MemoryNeighbours
 from averment.policies.runtime.settings import scope_from_json, scope_to_json, with_account
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config_items import tag_list
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.items import tag_list
 from averment.policies.surfaces.registry import load_graphs
 
 OWN = "123456789012"

@@ -21,7 +21,7 @@ from averment.policies.interface import Context
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.neighbours import MemoryNeighbours
-from averment.policies.surfaces.config import ConfigSurface, graph_from_items
+from averment.policies.surfaces.config.surface import ConfigSurface, graph_from_items
 
 OWN, OTHER = "123456789012", "444455556666"
 SCOPE = Scope(accounts=(OWN,))

@@ -16,9 +16,9 @@ from urllib.parse import quote
 import pytest
 
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.surfaces.config import ADAPTERS, graph_from_items
-from averment.policies.surfaces.config_items import ADDED, WHY
-from averment.policies.surfaces.config_types import RECORDINGS, SCHEMA, Origin, held_in
+from averment.policies.surfaces.config.items import ADDED, WHY
+from averment.policies.surfaces.config.surface import ADAPTERS, graph_from_items
+from averment.policies.surfaces.config.types import RECORDINGS, SCHEMA, Origin, held_in
 
 OWN, PLACE = "123456789012", "eu-west-1"
 GRANT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}

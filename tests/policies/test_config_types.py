@@ -12,8 +12,8 @@ from averment.core.scope import Scope
 from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Kind, Rule
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config_types import ABOVE_AWS, API, RECORDINGS, Origin, held_in, recording
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.types import ABOVE_AWS, API, RECORDINGS, Origin, held_in, recording
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 INFRASTRUCTURE = [rule for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE]

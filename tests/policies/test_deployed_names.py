@@ -12,7 +12,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.alarms import tells
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.config.surface import graph_from_items
 
 OWN, OTHER = "123456789012", "444455556666"
 

@@ -30,8 +30,8 @@ from averment.policies.runtime.described.ask import Ask
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.neighbours import DESCRIBED, ELSEWHERE, ConfigNeighbours, MemoryNeighbours
 from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, ELSEWHERE_ACTIONS, INVENTORY, REPORTING, permissions
-from averment.policies.surfaces.config import graph_from_items
-from averment.policies.surfaces.config_types import RECORDINGS, Origin
+from averment.policies.surfaces.config.surface import graph_from_items
+from averment.policies.surfaces.config.types import RECORDINGS, Origin
 
 OWN, PLACE, NOW = "123456789012", "eu-west-1", "2026-11-20T10:00:00Z"
 Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] | Exception

@@ -23,7 +23,7 @@ from averment.policies.engine import CheckResult, Options, check
 from averment.policies.fixing import terraform as in_terraform
 from averment.policies.fixing.apply import mended, write
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 FILES = ("main.tf", "template.yaml", "template.json")

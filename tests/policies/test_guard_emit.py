@@ -20,9 +20,9 @@ from averment.policies.interface import PASS, Rule
 from averment.policies.predicates.evaluate import Stated
 from averment.policies.predicates.language import ALWAYS, AnyOf, Condition, Demand, HoldsMedia, Is, Matches, NamedBy, Not, Predicate, Text
 from averment.policies.rules.registry import all_rules, rule
-from averment.policies.surfaces.config import resources_of
-from averment.policies.surfaces.config_items import read_item
-from averment.policies.surfaces.config_paths import ITEM_PATHS, UNLISTED, UNRECORDED
+from averment.policies.surfaces.config.items import read_item
+from averment.policies.surfaces.config.paths import ITEM_PATHS, UNLISTED, UNRECORDED
+from averment.policies.surfaces.config.surface import resources_of
 
 MODEL, BUCKET = "AWS::SageMaker::Model", "AWS::S3::Bucket"
 SAID = Scope(media=(MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}, ("acme-uploads",)),))

@@ -43,7 +43,7 @@ from averment.policies.rules.registry import all_rules
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 cfn_guard_rs = pytest.importorskip("cfn_guard_rs", reason="cfn-guard-rs has no wheel for this Python").cfn_guard_rs
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

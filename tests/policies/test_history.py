@@ -34,7 +34,7 @@ from averment.policies.runtime.history import (
     totals,
 )
 from averment.policies.runtime.items import Deployment, recorded_alone
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 OWN = "123456789012"
 CASES = Path(__file__).resolve().parents[2] / "policies" / "rules"

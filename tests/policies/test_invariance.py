@@ -29,8 +29,8 @@ from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

@@ -11,8 +11,8 @@ from averment.core.observer import Observer
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.model import Graph
 from averment.policies.rules.media import BUCKET, media_role
-from averment.policies.surfaces.cfn_stacks import Stacks
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.stacks import Stacks
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.registry import load_graphs
 
 PILLOW = "import boto3\nfrom PIL import Image\n"

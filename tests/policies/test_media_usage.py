@@ -18,7 +18,7 @@ from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.rules.media_usage import project_words, without_project
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 

@@ -27,10 +27,10 @@ from averment.policies.runtime.handler import respond
 from averment.policies.runtime.items import Deployment, recorded_alone
 from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
 from averment.policies.runtime.settings import scope_to_json
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config import graph_from_items
-from averment.policies.surfaces.config_items import ADDED, WHY
-from averment.policies.surfaces.config_types import held_in
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.items import ADDED, WHY
+from averment.policies.surfaces.config.surface import graph_from_items
+from averment.policies.surfaces.config.types import held_in
 
 OWN = "123456789012"
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

@@ -20,8 +20,8 @@ from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.neighbours import recorded_elsewhere
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.plan import read_plan
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 

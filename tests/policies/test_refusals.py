@@ -17,7 +17,7 @@ from averment.policies.iam.resources import every_bucket, takes_in_all
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")

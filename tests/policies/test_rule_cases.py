@@ -19,9 +19,9 @@ from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Kind, Outcome, Rule
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, checked, rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.code.surface import CodeSurface
-from averment.policies.surfaces.config import ConfigSurface
+from averment.policies.surfaces.config.surface import ConfigSurface
 from averment.policies.surfaces.plan import read_plan
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 

@@ -20,7 +20,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

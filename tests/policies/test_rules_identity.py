@@ -17,7 +17,7 @@ from averment.policies.interface import Context, Outcome
 from averment.policies.rules.grants import about_identity
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 SCOPE = Scope(accounts=("123456789012",))
 

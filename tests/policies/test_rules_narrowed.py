@@ -15,7 +15,7 @@ from averment.policies.interface import Context, Outcome, fail
 from averment.policies.rules.alarms import goes_off
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 

@@ -15,8 +15,8 @@ from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 SCOPE = Scope(accounts=("123456789012",))

@@ -15,7 +15,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.plan import read_plan
 from averment.policies.surfaces.states.flow import Flow, machine_of
 from averment.policies.surfaces.terraform.surface import TerraformSurface

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from averment.core.errors import BadInputError
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.surfaces.cfn_yaml import parse_template
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 
 def graph_of(folder: Path, text: str, name: str = "template.yaml") -> Graph:

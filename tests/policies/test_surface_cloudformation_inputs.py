@@ -13,7 +13,7 @@ from averment.core.organisation import Organisation
 from averment.policies.engine import Options, check
 from averment.policies.graph.model import Graph, Reference, Unknown, find_unknown
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.registry import load_graphs
 
 

@@ -19,7 +19,7 @@ from averment.policies.engine import CheckResult, check
 from averment.policies.fixing.apply import mended
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces import cfn_stacks
+from averment.policies.surfaces.cloudformation import stacks
 from averment.policies.surfaces.registry import load_graphs
 
 
@@ -260,7 +260,7 @@ def test_circles_are_refused_aloud(tmp_path: Path):
 
 def test_stacks_beyond_the_bounds_are_refused_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A tree that doubles at each level ends, and says that it wasn't read in full."""
-    monkeypatch.setattr(cfn_stacks, "MAX_STACKS", 20)
+    monkeypatch.setattr(stacks, "MAX_STACKS", 20)
     twice = "".join(
         f"  {name}: {{{{Type: AWS::CloudFormation::Stack, Properties: {{{{TemplateURL: {{0}}.yaml}}}}}}}}\n" for name in ("L", "R")
     )

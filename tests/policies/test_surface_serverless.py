@@ -18,7 +18,7 @@ from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import media_role
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.registry import load_graphs
 
 

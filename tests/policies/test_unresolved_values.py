@@ -14,7 +14,7 @@ from averment.policies.graph.model import Graph, Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 TRUST = ("AssumeRolePolicyDocument", "Statement", 0)

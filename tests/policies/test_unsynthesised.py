@@ -12,7 +12,7 @@ from averment.cli.main import run
 from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.cloudformation.template import read_template
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from averment.policies.runtime.handler import handler
-from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.config.surface import graph_from_items
 from averment.sandbox.config_runner import items, recorded_types, run_rule
 
 TRUST = json.dumps(

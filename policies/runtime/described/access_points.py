@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from averment.policies.runtime.described.ask import Ask, Item, answer_or_none
-from averment.policies.surfaces.config_items import decoded
+from averment.policies.surfaces.config.items import decoded
 
 NO_POLICY = "NoSuchAccessPointPolicy"
 """S3's error for an access point of any kind without a policy."""

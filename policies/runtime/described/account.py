@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from averment.policies.runtime.described.ask import Ask, Item, answer_or_none, without
-from averment.policies.surfaces.config_items import capitalised, decoded
+from averment.policies.surfaces.config.items import capitalised, decoded
 
 _ACCOUNT_OF = 4
 """The place in an ARN of the account whose it is."""

@@ -11,7 +11,7 @@ from averment.core.errors import IncompleteError
 from averment.policies.rules.origins import bucket_of_host
 from averment.policies.runtime.described.access_points import NO_POLICY
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, answer_or_none
-from averment.policies.surfaces.config_items import ADDED, WHY, Item, decoded, field, items_of, read_item
+from averment.policies.surfaces.config.items import ADDED, WHY, Item, decoded, field, items_of, read_item
 
 Facts = dict[str, Any]
 

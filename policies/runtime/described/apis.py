@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.policies.runtime.described.ask import Ask, Item, answer_or_none
-from averment.policies.surfaces.config_items import capitalised, decoded
+from averment.policies.surfaces.config.items import capitalised, decoded
 
 
 def rest_apis(ask: Ask) -> Iterator[Item]:

@@ -24,8 +24,8 @@ from averment.policies.interface import Finding, Rule
 from averment.policies.own_rules import with_own
 from averment.policies.rules.code import FUNCTION as FUNCTION_OF_CODE
 from averment.policies.rules.registry import all_rules
+from averment.policies.surfaces.cloudformation.sam import FUNCTION
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
-from averment.policies.surfaces.sam import FUNCTION
 
 Block = tuple[str, str]
 """A block as Checkov knows it: absolute file, and ``type@line`` (Terraform), logical id (CloudFormation) or address (a plan)."""

@@ -13,7 +13,7 @@ from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, parsed_json, plain
-from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
 from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES, RESULT, THRESHOLDS
 from averment.policies.surfaces.lined import LinedMap
 from averment.policies.surfaces.states.flow import Flow, Machine, Seen, liveness, machine_of, may_be_on_faces, operation_of, rules_of

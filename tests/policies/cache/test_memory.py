@@ -355,13 +355,14 @@ LOOKING = {
     "readlink",
 } | {*("read_bounded", "environ", "getenv", "listdir", "scandir", "walk", "realpath", "getcwd", "samefile", "is_symlink", "open")}
 KNOWN = {
-    "serverless_framework.py": {"resolve"},  # of variables, not of paths
+    "cloudformation/serverless_framework.py": {"resolve"},  # of variables, not of paths
     "terraform/surface.py": {"is_dir", "iterdir", "walk"},  # finding inputs, which every run does
     "terraform/units.py": {"is_dir", "resolve"},  # so too; which folders are roots is worked out every time
     "terraform/modules/loader.py": {"resolve"},  # of the folder that is checked, whose path is part of a bundle's name
     "terraform/hints.py": {"resolve", "environ"},  # tfparse reads by itself; `closure` tells whether that can be known
     "terraform/roots.py": {"resolve"},
-    "cfn_yaml.py": {"resolve"},  # of tags, by the YAML loader
+    "cloudformation/parsing.py": {"resolve"},  # of tags, by the YAML loader
+    "cloudformation/units.py": {"resolve"},  # which templates belong together is worked out every time
     "plan.py": {"is_file", "read_bounded", "walk"},
     "code/surface.py": {"is_dir", "walk"},
     "code/files.py": {"is_file", "open"},
@@ -377,10 +378,7 @@ def test_surfaces_look_at_nothing_behind_the_observer_s_back():
     files = [
         *top.glob("terraform/**/*.py"),
         *top.glob("code/*.py"),
-        *top.glob("cfn_*.py"),
-        *top.glob("sam*.py"),
-        *top.glob("serverless*.py"),
-        top / "cloudformation.py",
+        *top.glob("cloudformation/*.py"),
         top / "plan.py",
     ]
     for file in files:

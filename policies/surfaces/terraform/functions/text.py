@@ -147,7 +147,7 @@ def _yamldecode(text: str) -> Any:
         raise ValueError("scalars that the versions of YAML read differently")
     if not text.strip():
         return Failed("yamldecode of nothing")
-    from averment.policies.surfaces.cfn_yaml import parse_template  # as few configurations decode YAML
+    from averment.policies.surfaces.cloudformation.parsing import parse_template  # as few configurations decode YAML
 
     try:
         return _plain(parse_template(text, "yamldecode"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from averment.policies.surfaces.config_types import RECORDINGS, Origin
+from averment.policies.surfaces.config.types import RECORDINGS, Origin
 
 
 def _as_written(*paths: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from averment.policies.graph.model import Dialect, Resource, Unknown
-from averment.policies.surfaces.config_items import Item, capitalised, decoded, field, tag_list
+from averment.policies.surfaces.config.items import Item, capitalised, decoded, field, tag_list
 
 _JSON_TEXTS = ("Content", "EventPattern", "InputParameters", "RedriveAllowPolicy", "RedrivePolicy")
 """Properties that are an object or its JSON text, as the service pleases."""

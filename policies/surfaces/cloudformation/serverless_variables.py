@@ -14,8 +14,8 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import join_parts, plain
+from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.lined import LinedList, LinedMap
-from averment.policies.surfaces.serverless_files import Files
 
 _VARIABLE = re.compile(r"\$\{((?:self|opt|env|sls|file|ssm|cf|s3|aws|param|terraform|strToBool|git|output|vault|doppler)[:(.][^{}]*)\}")
 _PSEUDO = re.compile(r"#\{(AWS::\w+)\}")

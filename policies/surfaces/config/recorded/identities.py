@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.surfaces.config_items import Item, field, items_of, policy, tag_list
-from averment.policies.surfaces.recorded.base import Late, need, resource
+from averment.policies.surfaces.config.items import Item, field, items_of, policy, tag_list
+from averment.policies.surfaces.config.recorded.base import Late, need, resource
 
 
 def identity(item: Item) -> list[Resource]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from averment.policies.graph.acl import nearest_canned
 from averment.policies.graph.model import Reference, Resource, Unknown
-from averment.policies.surfaces.config_items import Item, capitalised, field, items_of, policy, tag_list
-from averment.policies.surfaces.recorded.base import Late, mapping_or_unknown, need, resource
+from averment.policies.surfaces.config.items import Item, capitalised, field, items_of, policy, tag_list
+from averment.policies.surfaces.config.recorded.base import Late, mapping_or_unknown, need, resource
 
 _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy", "BucketVersioningConfiguration")
 """What the item of every bucket has, be it empty: one without can't say that there is none."""

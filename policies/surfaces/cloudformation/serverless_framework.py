@@ -17,9 +17,9 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.cloudformation.serverless_files import Files
+from averment.policies.surfaces.cloudformation.serverless_variables import Variables
 from averment.policies.surfaces.lined import LinedList, LinedMap
-from averment.policies.surfaces.serverless_files import Files
-from averment.policies.surfaces.serverless_variables import Variables
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions")
 _QUIET = frozenset({"schedule", "stream", "cloudwatchLog", "cloudwatchEvent", "iot", "alexaSkill", "alexaSmartHome", "cognitoUserPool"})

@@ -28,18 +28,18 @@ from averment.policies.graph.outside import (
     open_urls,
 )
 from averment.policies.graph.text import parsed_json
-from averment.policies.surfaces.amplify import arguments_beside, roles_of_users
-from averment.policies.surfaces.cfn_foreach import expanded
-from averment.policies.surfaces.cfn_places import comments_on, last_line, places_of
-from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
-from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
-from averment.policies.surfaces.cfn_yaml import MAX_DEPTH
+from averment.policies.surfaces.cloudformation.amplify import arguments_beside, roles_of_users
+from averment.policies.surfaces.cloudformation.foreach import expanded
+from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH
+from averment.policies.surfaces.cloudformation.places import comments_on, last_line, places_of
+from averment.policies.surfaces.cloudformation.resolve import DYNAMIC, NO_VALUE, Resolver
+from averment.policies.surfaces.cloudformation.sam import expand_sam, generated_names
+from averment.policies.surfaces.cloudformation.serverless_files import Files
+from averment.policies.surfaces.cloudformation.serverless_framework import as_template, is_serverless
+from averment.policies.surfaces.cloudformation.stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.comments import above, stray_waivers
 from averment.policies.surfaces.function_code import look_at_source, permissions_open
 from averment.policies.surfaces.lined import LinedList, LinedMap
-from averment.policies.surfaces.sam import expand_sam, generated_names
-from averment.policies.surfaces.serverless_files import Files
-from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.states.machines import add_machines
 

@@ -16,9 +16,9 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, join_parts
-from averment.policies.surfaces.cfn_resolve import Resolver
-from averment.policies.surfaces.sam_connectors import CONNECTOR, policies_of
-from averment.policies.surfaces.sam_policies import policy_template
+from averment.policies.surfaces.cloudformation.resolve import Resolver
+from averment.policies.surfaces.cloudformation.sam_connectors import CONNECTOR, policies_of
+from averment.policies.surfaces.cloudformation.sam_policies import policy_template
 
 FUNCTION = "AWS::Serverless::Function"
 MACHINE = "AWS::Serverless::StateMachine"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.policies.graph.model import Resource
-from averment.policies.surfaces.config_items import Item, capitalised, field, tag_list
-from averment.policies.surfaces.recorded.base import resource
+from averment.policies.surfaces.config.items import Item, capitalised, field, tag_list
+from averment.policies.surfaces.config.recorded.base import resource
 
 _SWITCHED = ("TrustedKeyGroups", "TrustedSigners")
 

@@ -12,10 +12,10 @@ from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.interface import Surface
-from averment.policies.surfaces.config_items import Item, read_item
-from averment.policies.surfaces.recorded import buckets, edge, identities, others
-from averment.policies.surfaces.recorded.base import as_it_is
-from averment.policies.surfaces.recorded.links import linked
+from averment.policies.surfaces.config.items import Item, read_item
+from averment.policies.surfaces.config.recorded import buckets, edge, identities, others
+from averment.policies.surfaces.config.recorded.base import as_it_is
+from averment.policies.surfaces.config.recorded.links import linked
 
 
 class ConfigSurface(Surface):

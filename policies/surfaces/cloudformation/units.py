@@ -34,16 +34,16 @@ def template_units(
 
 
 def _read(path: Path, top: Path, observer: Observer) -> list[Graph]:
-    from averment.policies.surfaces.cfn_stacks import Stacks
-    from averment.policies.surfaces.cloudformation import read_template
+    from averment.policies.surfaces.cloudformation.stacks import Stacks
+    from averment.policies.surfaces.cloudformation.template import read_template
 
     return [read_template(path, Stacks(top, observer))]
 
 
 def _calls(path: Path, top: Path, memory: Memory) -> set[Path]:
     """The templates that ``path`` reads as nested stacks, directly and through each other."""
-    from averment.policies.surfaces.cfn_stacks import Stacks
-    from averment.policies.surfaces.cloudformation import read_template
+    from averment.policies.surfaces.cloudformation.stacks import Stacks
+    from averment.policies.surfaces.cloudformation.template import read_template
 
     name = f"nests:{digest(str(top).encode('utf-8', 'surrogateescape'))}:{path}"
     known = memory.recall(name)

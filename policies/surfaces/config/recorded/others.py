@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from averment.policies.graph.model import Reference, Resource, Unknown
-from averment.policies.surfaces.config_items import Item, capitalised, field, policy, tag_list
-from averment.policies.surfaces.recorded.base import as_it_is, last, need, resource
+from averment.policies.surfaces.config.items import Item, capitalised, field, policy, tag_list
+from averment.policies.surfaces.config.recorded.base import as_it_is, last, need, resource
 
 
 def key(item: Item) -> list[Resource]:

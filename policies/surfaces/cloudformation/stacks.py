@@ -20,8 +20,8 @@ from averment.core.files import MAX_TEXT_BYTES, decoded
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
-from averment.policies.surfaces.cfn_resolve import MAX_VALUES
-from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
+from averment.policies.surfaces.cloudformation.resolve import MAX_VALUES
 from averment.policies.surfaces.lined import LinedMap
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES
 

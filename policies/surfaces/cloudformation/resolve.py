@@ -15,7 +15,7 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Reference, Unknown
 from averment.policies.graph.text import hole, join_parts, plain
-from averment.policies.surfaces.cfn_foreach import expanded
+from averment.policies.surfaces.cloudformation.foreach import expanded
 from averment.policies.surfaces.lined import LinedMap
 
 MAX_VALUES = 1_000_000

@@ -13,8 +13,8 @@ from averment.core.errors import BadInputError
 from averment.core.files import decoded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
-from averment.policies.surfaces.cfn_stacks import Stacks
-from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation.parsing import parse_template
+from averment.policies.surfaces.cloudformation.stacks import Stacks
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES
 
 _DATA = (".yml", ".yaml", ".json")
