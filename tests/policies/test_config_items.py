@@ -550,7 +550,18 @@ def test_a_service_linked_role_is_the_service_s_own():
             assert rule(name).evaluate(found, Context(graph, SCOPE, {}, {})).verdict is verdict, name
 
 
-@pytest.mark.parametrize(("more", "verdict"), [({}, Verdict.FAIL), ({"marker": None}, Verdict.FAIL), ({"marker": "more"}, Verdict.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        ({}, Verdict.FAIL),
+        ({"marker": None}, Verdict.FAIL),
+        ({"marker": "more"}, Verdict.UNKNOWN),
+        ({"items": "[...]"}, Verdict.UNKNOWN),
+        ({"items": None}, Verdict.UNKNOWN),
+        ({"items": [{"id": "q"}]}, Verdict.UNKNOWN),
+        ({"quantity": 2}, Verdict.UNKNOWN),
+    ],
+)
 def test_a_distribution_whose_origins_can_t_be_read_may_serve_anything(more: dict[str, Any], verdict: Verdict):
     """What was found to be served must not stop being so by a list that is wrapped otherwise; a null in it says nothing."""
     origin = {"id": "q", "domainName": "acme-quarantine.s3.eu-west-1.amazonaws.com"}

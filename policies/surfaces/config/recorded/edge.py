@@ -16,7 +16,8 @@ def distribution(item: Item) -> list[Resource]:
     """A distribution, its lists unwrapped as CloudFormation has them.
 
     Raises:
-        ValueError: there is no distribution configuration, or its origins or behaviours aren't lists: what it serves isn't known then.
+        ValueError: there is no distribution configuration, or its origins or behaviours aren't lists, or not as many as it says, or an origin
+            has no address: what it serves isn't known then.
     """
     config = field(item.configuration, "distributionConfig")
     if not isinstance(config, Mapping) or not config:
@@ -24,6 +25,11 @@ def distribution(item: Item) -> list[Resource]:
     plain: dict[str, Any] = capitalised(config)
     if not isinstance(plain.get("Origins"), list) or not isinstance(plain.get("CacheBehaviors", []), list):
         raise ValueError("its origins or cache behaviours aren't lists")
+    if not all(isinstance(origin, Mapping) and origin.get("DomainName") for origin in plain["Origins"] or [None]):
+        raise ValueError("it lists no origins, or one without an address")
+    for name in ("Origins", "CacheBehaviors"):
+        if (said := field(field(config, name), "quantity")) is not None and str(said) != str(len(plain.get(name, []))):
+            raise ValueError(f"it lists {len(plain.get(name, []))} of {said} {name}")
     groups = plain.get("OriginGroups")
     if isinstance(groups, list):  # CloudFormation keeps the wrapping in origin groups
         plain["OriginGroups"] = {"Items": [{**group, "Members": {"Items": group.get("Members", [])}} for group in groups]}
