@@ -13,12 +13,12 @@ import pytest
 from averment.cli.main import run
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate import review_function
-from averment.detector.gate.callers import sign
+from averment.detector.gate.callers import Caller, sign
 from averment.detector.gate.case import CaseState
 from averment.detector.gate.cases import Cases
 from averment.detector.gate.desks import GATES, ThroughFunction
 from averment.detector.gate.review_function import Desk, review_handler
-from averment.detector.gate.reviews import Reviews
+from averment.detector.gate.reviews import People, Reviews
 from averment.detector.gate.verdict import GateVerdict
 
 JPEG, REGION = b"\xff\xd8\xff", "eu-west-1"
@@ -149,6 +149,12 @@ def test_a_proof_of_one_decision_carries_no_other_and_not_twice(site: Any, case:
     again = invoke(asked, proof)["error"]
     assert (again["kind"], "went on meanwhile" in again["message"]) == ("incomplete", True)
     assert len(logged(site)) == 1
+    sign_in("ada")
+    asked = {"do": "appeal", "case": case.id, "revision": Cases(site.table).get(case.id).revision, "reason": "the raw file"}
+    proof = sign(asked, "gate-review", REGION)
+    assert invoke(asked, proof)["case"]["state"] == "appealed"
+    Reviews(site.gate(People())).decide(case.id, "reject", by="reviewer/bob", reason="no")
+    assert "went on meanwhile" in invoke(asked, proof)["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +219,34 @@ def test_a_takedown_asks_the_deployments_own_address(
     # A key that was mistyped is refused at its own address too, which proves nothing.
     assert run(["media", "takedown", "ano 1(2).jpg", "--gate", "shop", "--reason", "ticket 512"]) == 3
     assert "Not proven: if the key is as it stands" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("left", "patience"), [(100.0, 70.0), (10.0, 0.0), (2000.0, 900.0)])
+def test_a_takedown_reaches_the_deployments_edge_within_the_functions_time(
+    settings: None, monkeypatch: pytest.MonkeyPatch, left: float, patience: float
+) -> None:
+    """The key is refused and the copies are dropped where the deployment says, and a release lets the key in there again. Waited is no longer than the
+    function may run: it would be stopped before the takedown is in the log."""
+    edge = {"distribution": "E2EXAMPLE", "key_value_store": "arn:store"}
+    review_function.os.environ.update({f"AVERMENT_{name.upper()}": value for name, value in edge.items()})
+    told, admitted = dict[str, Any](), list[tuple[str, ...]]()
+
+    def take_down(reviews: Reviews, key: str, **given: Any) -> Any:
+        told.update(given)
+        reviews._admit(key)  # type: ignore[misc]
+        return SimpleNamespace(to_json=dict)
+
+    class Context:
+        function_name, invoked_function_arn = "gate-review", f"arn:aws:lambda:{REGION}:123456789012:function:gate-review"
+        get_remaining_time_in_millis = staticmethod(lambda: left * 1000)
+
+    ada = Caller("arn:aws:sts::123456789012:assumed-role/reviewer/ada", "123456789012", "reviewer", "ada")
+    monkeypatch.setattr(review_function, "caller_of", lambda *_: ada)
+    monkeypatch.setattr(review_function, "take_down", take_down)
+    monkeypatch.setattr(review_function, "admit_at_edge", lambda *given: admitted.append(given))
+    assert review_handler({"asked": {"do": "takedown", "key": "x.jpg", "reason": "ticket"}}, Context()) == {"takedown": {}}
+    assert {name: told[name] for name in edge} == edge
+    assert (told["patience"], told["by"], admitted) == (patience, "reviewer/ada", [("arn:store", "x.jpg")])
 
 
 def test_the_function_that_is_deployed_is_used_unless_a_table_is_named(
