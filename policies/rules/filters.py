@@ -26,6 +26,9 @@ REASONS = {"PutObject": "Put", "POST Object": "Post", "CopyObject": "Copy", "Com
 _TELLING_APART = frozenset({"size", "requester", "source-ip-address", "sourceIPAddress", "principalId"})
 """Fields that are of one object and not of the next, besides its key: a scanner that asks for some of their values isn't told of the rest."""
 
+SOME_KEYS = "only objects whose keys end in {} are told of, and whether others come can't be told"
+"""What is said of a limit to files of one kind."""
+
 _FROM = {">": 0, ">=": 1}
 """The bounds of a size that leave out nothing but empty objects, as the folders are that the console makes."""
 
@@ -123,6 +126,8 @@ def _field(key: str, asked: Any, message: Message) -> Truth:
         return any_of(_absent(entry) for entry in entries)
     if there is _OPEN and key in _TELLING_APART:
         return whoever(key, entries)
+    if there is _OPEN and key == "key":
+        return every_key(entries)
     if there is _OPEN:
         return any_of(_present(entry) for entry in entries)
     if isinstance(there, frozenset):
@@ -153,9 +158,29 @@ def _absent(entry: Any) -> Truth:
 def _present(entry: Any) -> Truth:
     if isinstance(entry, Unknown):
         return entry
-    if isinstance(entry, Mapping) and isinstance(entry.get("suffix"), str):  # as of keys: files of another kind are left out
-        return Unknown(f"it takes in what ends in {entry['suffix']} alone, and whether others come can't be told")
     return _exists(entry) is not False
+
+
+def every_key(asked: Any, hint: str = "") -> Truth:
+    """Whether a pattern on keys takes in files of every kind; a doubt, which ends in ``hint``, where all that it takes in ends alike."""
+    entries = asked if isinstance(asked, list) else [asked]
+    endings = [_ending(entry) for entry in entries]
+    some = Unknown(SOME_KEYS.format(" or ".join(one for one in endings if isinstance(one, str))) + hint)
+    return any_of(
+        end if isinstance(end, Unknown) else some if end else _present(entry) for entry, end in zip(entries, endings, strict=True)
+    )
+
+
+def _ending(entry: Any) -> str | Unknown | None:
+    """How every text ends that ``entry`` takes in; None if in any way."""
+    if not isinstance(entry, Mapping):
+        return None
+    suffix, wildcard = entry.get("suffix"), entry.get("wildcard")
+    if isinstance(suffix, Mapping):  # {"suffix": {"equals-ignore-case": ".jpg"}}
+        suffix = suffix.get("equals-ignore-case")
+    if suffix is None and isinstance(wildcard, str):
+        suffix = wildcard.rpartition("*")[2]
+    return suffix if isinstance(suffix, str) else _doubt(suffix) if suffix is not None else None
 
 
 def whoever(key: str, asked: Any) -> Truth:

@@ -7,24 +7,31 @@ from typing import Any
 
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.truth import Truth
+from averment.policies.rules.filters import SOME_KEYS, every_key
 from averment.policies.rules.storage import bucket_policies, listed
 
-_OTHERS = "it is on objects that end in {} alone, and whether others come can't be told"
+_WAY_OUT = " (a Deny on s3:PutObject with a NotResource in its policy says which do)"
 
 
 def whatever_suffix(entry: Mapping[str, Any], bucket: Resource, graph: Graph) -> Truth:
     """Whether a notification is on objects of every suffix, or on the only ones that the bucket's policy takes."""
-    chosen = entry.get("Filter")
-    key = chosen.get("S3Key") if isinstance(chosen, Mapping) else None
-    rules = [
-        rule
-        for rule in listed(key.get("Rules") if isinstance(key, Mapping) else None)
-        if isinstance(rule, Mapping) and str(rule.get("Name")).lower() == "suffix"
-    ]
-    suffix = next((rule.get("Value") for rule in rules if rule.get("Value") not in (None, "")), None)
+    suffix = _suffix_of(entry.get("Filter"))
     if isinstance(suffix, Unknown):
         return Unknown(f"the suffix that it is limited to could not be resolved: {suffix.reason}")
-    return suffix is None or _takes_some_only(bucket, graph) or Unknown(_OTHERS.format(suffix))
+    return suffix is None or _takes_some_only(bucket, graph) or Unknown(SOME_KEYS.format(suffix) + _WAY_OUT)
+
+
+def _suffix_of(chosen: Any) -> Any:
+    """The suffix to which a notification's filter limits it; None if to none."""
+    for key in ("S3Key", "Rules"):
+        chosen = chosen.get(key) if isinstance(chosen, Mapping) else chosen
+    for rule in listed(chosen):
+        name, value = (rule.get("Name"), rule.get("Value")) if isinstance(rule, Mapping) else (rule, None)
+        if isinstance(name, Unknown):
+            return name
+        if str(name).lower() == "suffix" and value not in (None, ""):
+            return value
+    return None
 
 
 def _takes_some_only(bucket: Resource, graph: Graph) -> bool:
@@ -35,8 +42,4 @@ def _takes_some_only(bucket: Resource, graph: Graph) -> bool:
 
 def every_suffix(asked: Any, bucket: Resource, graph: Graph, enough: bool) -> Truth:
     """Whether a pattern on keys takes in objects of every suffix; of some only is a doubt, unless it is ``enough``."""
-    entries = [asked] if isinstance(asked, Mapping) else listed(asked)
-    limits = [entry["suffix"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("suffix"), str)]
-    if enough or not limits or len(limits) < len(entries) or _takes_some_only(bucket, graph):
-        return True
-    return Unknown(_OTHERS.format(" or ".join(limits)))
+    return True if enough or asked is None or _takes_some_only(bucket, graph) else every_key(asked, _WAY_OUT)
