@@ -1045,14 +1045,27 @@ def test_a_scanner_that_hears_of_some_suffixes_alone_is_a_question(tmp_path: Pat
     assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
 
 
-def test_the_suffixes_of_a_notification_are_read_of_what_is_deployed():
-    """AWS Config has them under names of its own."""
+@pytest.mark.parametrize(
+    ("limits", "verdict"),
+    [
+        ({"s3KeyFilter": {"filterRules": [{"name": "Suffix", "value": ".jpg"}]}}, Verdict.UNKNOWN),
+        ({"s3KeyFilter": {"filterRules": [{"name": "Prefix", "value": "in/"}]}}, Verdict.PASS),
+        ({"s3KeyFilter": {"filterRules": []}}, Verdict.PASS),
+        ({"s3KeyFilter": None}, Verdict.PASS),
+        (None, Verdict.PASS),
+        ({"s3KeyFilter": {"rules": [{"name": "Suffix", "value": ".jpg"}]}}, Verdict.UNKNOWN),
+        ({"s3KeyFilter": {"filterRules": ["suffix=.jpg"]}}, Verdict.UNKNOWN),
+        ({"sizeFilter": {"lessThan": 5000000}}, Verdict.UNKNOWN),
+    ],
+)
+def test_the_filter_of_a_notification_is_read_of_what_is_deployed(limits: Any, verdict: Verdict):
+    """AWS Config has suffixes under names of its own; a filter of another shape was read as none."""
     case = Path(__file__).resolve().parents[2] / "policies/rules/media_bucket_events_scanned/cases/direct_to_function.pass/config.json"
     items = json.loads(case.read_text(encoding="utf-8"))["configurationItems"]
     bucket = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
     (told,) = bucket["supplementaryConfiguration"]["BucketNotificationConfiguration"]["configurations"].values()
-    told["filter"] = {"s3KeyFilter": {"filterRules": [{"name": "Suffix", "value": ".jpg"}]}}
-    assert outcome_of(graph_from_items(items), "media-bucket-events-scanned").verdict is Verdict.UNKNOWN
+    told["filter"] = limits
+    assert outcome_of(graph_from_items(items), "media-bucket-events-scanned").verdict is verdict
 
 
 MAILED = "{{TopicArn: !Ref Topic, Protocol: {}, Endpoint: {}}}"

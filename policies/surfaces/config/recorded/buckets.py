@@ -112,12 +112,23 @@ def _notifications(value: Mapping[str, Any]) -> dict[str, Any] | Unknown:
     for entry in entries:
         for key, target, arn in kinds:
             if (found := field(entry, arn)) is not None:
-                limits = items_of(field(field(field(entry, "filter"), "s3KeyFilter"), "filterRules"))
-                chosen = {"Filter": {"S3Key": {"Rules": [capitalised(limit) for limit in limits]}}} if limits else {}
+                limits = _limits(field(entry, "filter"))
+                chosen = {"Filter": limits} if limits else {}
                 result.setdefault(key, []).extend({"Event": event, target: found, **chosen} for event in items_of(field(entry, "events")))
     if (bridge := field(value, "eventBridgeConfiguration")) is not None and bridge is not False:
         result["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
     return result
+
+
+def _limits(chosen: Any) -> dict[str, Any] | Unknown:
+    """A notification's filter as CloudFormation has it, empty for none; one of another shape may leave out anything."""
+    for key in ("s3KeyFilter", "filterRules"):
+        if isinstance(chosen, Mapping) and {str(name).lower() for name, part in chosen.items() if part is not None} <= {key.lower()}:
+            chosen = field(chosen, key)
+    rules = [capitalised(rule) for rule in items_of(chosen)]
+    if chosen not in (None, []) and not (rules and all(isinstance(rule, Mapping) and {"Name", "Value"} <= set(rule) for rule in rules)):
+        return Unknown("the filter of a notification in the configuration item has another shape than expected")
+    return {"S3Key": {"Rules": rules}} if rules else {}
 
 
 def _block(value: Mapping[str, Any]) -> dict[str, Any] | None:
