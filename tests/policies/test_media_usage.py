@@ -528,6 +528,18 @@ def test_replication_by_tag_waits_for_nobody(tmp_path: Path, limit: str, expecte
     assert verdict(graph, "unscanned-not-readable") is expected
 
 
+GATED = '{Effect = "Deny", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.uploads.arn}/*", Condition = {StringNotEquals = {"s3:ExistingObjectTag/verdict" = "clean"}}}'
+
+
+@pytest.mark.parametrize(("name", "expected"), [("uploads", Verdict.FAIL), ("media", Verdict.PASS)])
+def test_what_is_published_is_replicated_to_readers(tmp_path: Path, name: str, expected: Verdict):
+    """A pipeline puts there what it has seen: a second region that the CDN falls back to failed, for the first one's Deny on the verdict's tag."""
+    text = bucket("uploads", f'"acme-{name}"') + bucket("copies", '"acme-stuff"')
+    gate = f'resource "aws_s3_bucket_policy" "it" {{\n  bucket = aws_s3_bucket.uploads.id\n  policy = jsonencode({{Statement = [{GATED}]}})\n}}\n'
+    graph = read(tmp_path, text + gate + COPIED % ('"s3:ObjectCreated:*"', "Enabled", "", EVERYBODY))
+    assert verdict(graph, "unscanned-not-readable") is expected
+
+
 PROXY = """
 resource "aws_api_gateway_rest_api" "api" { name = "api" }
 resource "aws_api_gateway_resource" "it" {

@@ -75,15 +75,17 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         return NOT_APPLICABLE
     subject = f"this {found[0]} bucket ({found[1]})"
     gate = _gated(bucket, context)
-    if gate is True:
-        spared = _spared(bucket, subject, context) if found[0] is MediaRole.UPLOAD else ()
-        return worst_outcome([PASS, *spared, *_copied(bucket, subject, context)])
     if found[0] is MediaRole.PUBLISHED:
         writer = next(direct_writers(bucket, context, sure=True), None)
+        if writer is None and gate is True:
+            return PASS
         if writer is None:
             doubt = writers_unclear(bucket, context)
             return perhaps(_judged(bucket, found[0], subject, gate, context), bucket, doubt) if doubt is not None else NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
+    if gate is True:
+        spared = _spared(bucket, subject, context) if found[0] is MediaRole.UPLOAD else ()
+        return worst_outcome([PASS, *spared, *_copied(bucket, subject, context)])
     return _judged(bucket, found[0], subject, gate, context)
 
 
