@@ -12,7 +12,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.iam.document import Statement
 from averment.policies.iam.truth import Truth
-from averment.policies.interface import Context
+from averment.policies.interface import Context, Outcome
 from averment.policies.rules import media_usage
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import BUCKET, media_role
@@ -33,9 +33,13 @@ def roles(graph: Graph, scope: Scope | None = None) -> dict[str, MediaRole | Non
     return {address.rsplit(".", 1)[-1]: entry[0] if entry else None for address, entry in found.items()}
 
 
-def verdict(graph: Graph, name: str) -> Verdict:
+def outcome(graph: Graph, name: str) -> Outcome:
     subject = rule(name)
-    return worst_outcome(subject.evaluate(resource, Context(graph, Scope())) for resource in graph.of_type(*subject.types)).verdict
+    return worst_outcome(subject.evaluate(resource, Context(graph, Scope())) for resource in graph.of_type(*subject.types))
+
+
+def verdict(graph: Graph, name: str) -> Verdict:
+    return outcome(graph, name).verdict
 
 
 def bucket(label: str, name: str = "var.name") -> str:
@@ -821,7 +825,9 @@ def test_a_role_that_an_outsider_may_assume_lends_it_the_right_to_read(tmp_path:
     """
     own = 'data "aws_caller_identity" "current" {}\n'
     graph = read(tmp_path, own + bucket("uploads", '"acme-uploads"') + role("partner", "AWS:TRUSTED", right).replace("TRUSTED", trusted))
-    assert verdict(graph, "unscanned-not-readable") is expected
+    found = outcome(graph, "unscanned-not-readable")
+    assert found.verdict is expected
+    assert ("root, an account that isn't in scope.accounts, whom" in found.message) is (expected is Verdict.FAIL)
 
 
 def test_a_worker_with_the_readers_role_lends_it_the_right_to_read(tmp_path: Path):

@@ -115,7 +115,7 @@ def _spared(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
     for reader in _by_role(bucket, MediaRole.UPLOAD, context):
         if reader.role is not None and all(spares(deny, reader.role) for deny in gates):
             text = f"{gates[0].name} of its policy spares {reader.role.address}, by which {reader.who} may read objects of {subject}"
-            yield unknown(f"{text}: whether that is the scanner's can't be told", where=reader.where)
+            yield unknown(f"{text}: whether that is the scanner's can't be told; if not, don't spare it", where=reader.where)
 
 
 def _by_role(bucket: Resource, role: MediaRole, context: Context) -> Iterator[_Reader]:
@@ -373,7 +373,8 @@ def _by_outsiders(bucket: Resource, context: Context) -> Iterator[_Reader]:
         found = grant_of(role, ACTION, bucket, context.graph, anywhere=True)
         if found is None or _allows_clean_only(found[1], context) or is_wildcard(found[1].action_text(ACTION)):
             continue
-        who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}, whom {role.address} trusts,"
+        unlisted = ", an account that isn't in scope.accounts" if stranger.who is Who.OUTSIDER else ""
+        who = f"{'anyone' if stranger.who is Who.ANYONE else stranger.text}{unlisted}, whom {role.address} trusts,"
         where = found[0].resource.where(*found[1].path)
         yield _Reader(who, where, stranger.who if isinstance(stranger.who, Unknown) else True, found[1], role)
 
