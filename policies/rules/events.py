@@ -34,12 +34,11 @@ _ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-
 
 @dataclass(frozen=True)
 class Listener:
-    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there and takes up what it is told.
+    """Something that is told of new objects: ``exists`` says whether its target is there and takes up what it is told.
 
     ``kinds`` are those of ``CREATIONS`` that it is told of, ``idle`` is why it takes up nothing, if that is known.
     """
 
-    how: str
     exists: Truth
     kinds: frozenset[str] = CREATIONS
     idle: Idle | None = None
@@ -51,13 +50,14 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
         for key, target in _DIRECT.items():
             for entry in _list(configuration.get(key)):
                 if isinstance(entry, Unknown):
-                    yield Listener("a notification", entry)
+                    yield Listener(Unknown(f"a notification: {entry.reason}"))
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = _notified(entry, target)
                     why = idle(value, graph, BY_S3)
                     there = all_of((_created(entry), exists(value, graph), takes(why), whatever_suffix(entry, bucket, graph)))
-                    how = f"the notification to {describe(value)}"
-                    yield Listener(how, there, _kinds(entry), why if isinstance(why, Idle) else None)
+                    if isinstance(there, Unknown):
+                        there = Unknown(f"the notification to {describe(value)}: {there.reason}")
+                    yield Listener(there, _kinds(entry), why if isinstance(why, Idle) else None)
 
 
 def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:

@@ -1042,7 +1042,10 @@ TAKES_JPG = """\
 def test_a_scanner_that_hears_of_some_suffixes_alone_is_a_question(tmp_path: Path, told: str, policy: str, verdict: Verdict):
     """Whoever called a picture .jpeg or .JPG was scanned by nobody, and the bucket passed; one that refuses other keys has said which come."""
     text = SAM_SCANNER.format(told=f"{{LambdaConfigurations: [{told}]}}", events="{}") + policy
-    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+    for rule_id in ("media-bucket-events-scanned", "upload-provenance-tagged"):
+        found = of_whole_template(tmp_path, rule_id, text)
+        assert found.verdict is verdict
+        assert (": the notification to Scan: " in found.message) is (verdict is Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
         if listener.exists is True:
             heard |= listener.kinds
         if isinstance(listener.exists, Unknown):
-            doubts.append(Unknown(f"{listener.how}: {listener.exists.reason}"))
+            doubts.append(listener.exists)
         stopped = stopped or listener.idle
     if heard >= CREATIONS:
         return PASS
