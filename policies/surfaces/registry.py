@@ -21,7 +21,7 @@ from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.cloudformation.amplify import backends_unmade
-from averment.policies.surfaces.code.files import Sources, is_source, other_languages, select
+from averment.policies.surfaces.code.files import Sources, is_program, is_source, other_languages, select
 from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
@@ -89,7 +89,7 @@ def discover(root: Path) -> Inputs:
     folder = root if root.is_dir() else root.parent
     inputs.sources = select((path for path in found.files if is_source(path)), folder)
     inputs.apps += not_checked_out(found.empty, folder)
-    inputs.apps += left_out(folder, (*TERRAFORM_SUFFIXES, *TEMPLATE_SUFFIXES)) if root.is_dir() else ()
+    inputs.apps += left_out(folder, partial(_may_be_read, folder=folder)) if root.is_dir() else ()
     inputs.apps += other_languages(found.files, folder, inputs.sources)
     inputs.apps += inputs.sources.unread
     inputs.skipped += inputs.sources.skipped
@@ -99,6 +99,11 @@ def discover(root: Path) -> Inputs:
     inputs.apps += backends_unmade(found.files, inputs.templates)
     inputs.found = inputs.files
     return inputs
+
+
+def _may_be_read(path: Path, folder: Path) -> bool:
+    """Whether ``path``, in ``folder``, is called as what is read, be it infrastructure or code."""
+    return path.name.endswith(TERRAFORM_SUFFIXES) or path.name.lower().endswith(TEMPLATE_SUFFIXES) or is_program(path, folder)
 
 
 def beside_each_other(found: Sequence[Inputs]) -> None:

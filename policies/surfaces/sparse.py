@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from averment.core.repository import GIT_HARMLESS, GIT_OF_A_HOOK, git_root
@@ -15,8 +15,8 @@ from averment.policies.graph.model import Problem
 _SECONDS = 60
 
 
-def left_out(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Problem]:
-    """Those files and folders in ``folder`` of which Git tracks something whose name ends with one of ``suffixes``, and leaves it out of this checkout.
+def left_out(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[Problem]:
+    """Those files and folders in ``folder`` of which Git tracks something that is ``wanted`` by its name, and leaves it out of this checkout.
 
     As with submodules, a check may be complete without them; a module there that is called is missed where the call is read.
     """
@@ -28,9 +28,9 @@ def left_out(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Problem]:
         reason = "is part of a sparse checkout, and Git, which knows what isn't in it, could not be asked"
         yield Problem(reason, SourceRef(str(folder)), blocking=False)
         return
-    absent = [name for name in names if name.endswith(suffixes) and not os.path.lexists(folder / name)]
+    absent = [name for name in names if wanted(folder / name) and not os.path.lexists(folder / name)]
     for top, number in Counter(name.partition("/")[0] for name in absent).items():
-        what = f"isn't wholly in this sparse checkout, which leaves out {counted(number, 'file')} that may be infrastructure"
+        what = f"isn't wholly in this sparse checkout, which leaves out {counted(number, 'file')} that may be infrastructure or code"
         reason = f"{what}, so nothing of that is checked; git sparse-checkout disable brings it"
         yield Problem(reason, SourceRef(str(folder / top)), blocking=False)
 

@@ -80,6 +80,11 @@ def is_source(path: Path) -> bool:
     return path.name.endswith(SUFFIXES)
 
 
+def is_program(path: Path, root: Path) -> bool:
+    """Whether ``path``, below ``root``, is called like source that is read: no test, nothing built, nobody else's."""
+    return is_source(path) and not _left_out(path, root)
+
+
 def select(files: Iterable[Path], root: Path) -> Sources:
     """The files among ``files`` that have to be parsed: those that mention Rekognition, and what imports them, over a few steps."""
     found = Sources()
