@@ -50,9 +50,8 @@ class JsonNode:
 
 def read_json(text: str, file: str, module: Module) -> None:
     """Add the blocks of a file to ``module``; what isn't JSON or has no such shape becomes a problem."""
-    from averment.policies.surfaces.cloudformation.parsing import (
-        parse_template,  # PyYAML takes long to import, and few configurations are in JSON
-    )
+    # PyYAML takes long to import, and few configurations are in JSON
+    from averment.policies.surfaces.cloudformation.parsing import parse_template
 
     try:
         value = parse_template(text, file)
