@@ -72,7 +72,8 @@ class Counts:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found. ``findings`` are in order of severity, file and line; ``notes`` are for people; ``files`` are those that it began with."""
+    """What a check found. ``findings`` are in order of severity, file and line; ``notes`` are for people; ``files`` are those that it began with,
+    with the values of variables beside them."""
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
@@ -293,7 +294,7 @@ class _Run:
         skipped = tuple(text for item in inputs for text in item.skipped)
         otherwise = called_otherwise(self.rules.values(), templates_alone=not any(item.terraform or item.plans for item in inputs))
         notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note(), *otherwise)
-        files = frozenset(path for item in inputs for path in (*item.terraform, *item.plans, *item.templates, *item.sources.parsed))
+        files = frozenset(path for item in inputs for path in item.paths)
         return replace(tally(self.findings, self.problems, counts, least, notes, skipped), files=files)
 
     def _beside_note(self) -> Iterator[str]:

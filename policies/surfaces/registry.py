@@ -27,6 +27,7 @@ from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.sparse import left_out
 from averment.policies.surfaces.submodules import not_checked_out
+from averment.policies.surfaces.terraform.syntax.folders import variable_files
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.units import Forgetful, Memory, Unit
 from averment.policies.surfaces.unsynthesised import unsynthesised
@@ -75,6 +76,13 @@ class Inputs:
     def files(self) -> int:
         """How many files a surface reads."""
         return len(self.terraform) + len(self.plans) + len(self.templates) + len(self.sources.parsed)
+
+    @property
+    def paths(self) -> Iterator[Path]:
+        """Those files, and the values of variables that Terraform loads from beside its own, which Git often is to ignore."""
+        yield from (*self.terraform, *self.plans, *self.templates, *self.sources.parsed)
+        for folder in {path.parent for path in self.terraform}:
+            yield from variable_files(folder, Observer())
 
 
 def discover(root: Path) -> Inputs:

@@ -148,6 +148,18 @@ def test_the_revision_says_which_code_was_checked(shop: Callable[[str], Organisa
     (organisation.root / ".gitignore").write_text("more.yaml\n.gitignore\n", encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
     more.unlink()
+    assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": False}
+    (organisation.root / "infra" / "main.tf").write_text('variable "x" {}\n', encoding="utf-8")
+    (organisation.root / ".gitignore").write_text("*.tfvars\n", encoding="utf-8")  # as GitHub's own template for Terraform has it
+    subprocess.run([*git, "add", "-A"], check=True, capture_output=True)
+    subprocess.run([*git, "commit", "-q", "-m", "y"], check=True, capture_output=True)
+    committed = collected(scope_of, organisation).payload["revision"]
+    assert committed["dirty"] is False
+    values = organisation.root / "infra" / "terraform.tfvars"
+    values.write_text('x = "y"\n', encoding="utf-8")
+    assert collected(scope_of, organisation).payload["revision"] == {**committed, "dirty": True}
+    values.unlink()
+    commit = committed["commit"]
     (organisation.root / "infra" / "shop.yaml").write_text(OPEN, encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
 
