@@ -14,10 +14,11 @@ where: {kind: face}       # optional, as are confidence, clusters and looks
 The drop is the figure on the untouched images minus that on the transformed ones (the other way round for error rates), on the same
 images and under the same draws of people or sources; the worst transform decides, and for APCER the worst transform of the
 worst generator. What the detector can't score after a transform is its error, as everywhere, and the reason says how many these are. What it
-scored untouched and nobody can transform (a picture of 64 pixels, a GIF) was never shown to it changed: such images are left out, and a claim
+scored untouched and nobody can transform (a strip, a GIF) was never shown to it changed: such images are left out, and a claim
 on a population with some isn't supported.
 
-What it can't score even untouched is an error before and after, and so no drop: a detector that never answers would lose nothing.
+What it can't score even untouched is an error before and after, and so no drop: a detector that never answers would lose nothing. Nor is it a
+gain, should an enlarged picture be one that it can score: that would make up for what it lost on others.
 Where it answers too rarely on the untouched images (of one class, for APCER of one generator), or attacks name no generator for APCER,
 the claim isn't supported; it is still refuted where a drop is shown. Videos aren't transformed, so they are left out, and a claim on a population
 with some isn't supported either.
@@ -26,7 +27,7 @@ with some isn't supported either.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -94,7 +95,7 @@ class RobustnessClaim(ClaimType):
         inputs = {**given.inputs, **how}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
         everything, apart = observe(given.population, given.detector, statement)
-        observed = {name: statement.metric.concerns(found, given.info.threshold) for name, found in everything.items()}
+        observed = _without_gains({name: statement.metric.concerns(found, given.info.threshold) for name, found in everything.items()})
         rows = _drops(statement, observed, given.info.threshold, context.seed, level)
         concerned = observed[UNTOUCHED]
         unknown = answering.told(answering.silent_classes(statement.metric, concerned, statement.answered, ", untouched,"))
@@ -226,6 +227,12 @@ def _score_transformed(detector: Detector, transform: Transform, contents: Seque
         Score(cannot_say=f"could not be transformed: {refused[place]}") if place in refused else score for place, score in enumerate(scores)
     ]
     return told, refused
+
+
+def _without_gains(observed: Mapping[str, list[Observation]]) -> dict[str, list[Observation]]:
+    """``observed``, with what could not be scored untouched as not scored under any transform."""
+    unscored = {o.item.name: o.score for o in observed[UNTOUCHED] if o.score.cannot_say is not None}
+    return {name: [replace(o, score=unscored.get(o.item.name, o.score)) for o in found] for name, found in observed.items()}
 
 
 def _drops(statement: Statement, observed: Mapping[str, list[Observation]], threshold: float, seed: int, level: Level) -> list[Row]:
