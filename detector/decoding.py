@@ -22,6 +22,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from averment.core.extras import require
@@ -78,8 +79,8 @@ def decode(data: bytes, *, least: int = MIN_SIDE) -> Image.Image:
 
 def _pixels(data: bytes, least: int) -> Image.Image:
     """As ``imaging.decode``, where ``least`` allows it of smaller pictures as well."""
-    if least >= MIN_SIDE:
-        return imaging.decode(data)
+    if least >= MIN_SIDE or len(data) > imaging.MAX_BYTES:
+        return imaging.decode(data)  # which has the reason, where it refuses
     pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -87,17 +88,20 @@ def _pixels(data: bytes, least: int) -> Image.Image:
         with suppress(Exception):
             opened = pil.open(io.BytesIO(data), formats=imaging.FORMATS)
         if opened is None or min(opened.size) >= MIN_SIDE:
-            return imaging.decode(data)  # which has the reason, where it refuses
+            return imaging.decode(data)
         width, height = opened.size
         if min(width, height) < least:
             raise UnreadableError(f"the image is too small: {width} x {height}, at least {least} x {least} are needed")
         if max(width, height) > MAX_ASPECT * min(width, height):
             raise UnreadableError(f"the image is a strip of {width} x {height}; the sides may differ {MAX_ASPECT:g} times at most")
-        if getattr(opened, "n_frames", 1) > 1:
-            raise UnreadableError(f"the image is animated ({opened.n_frames} frames)")
         try:
+            facts = {name: getattr(opened, name, None) for name in ("format", "quantization")}
+            frames = getattr(opened, "n_frames", 1)
+            imaging._check_header(SimpleNamespace(size=(MIN_SIDE, MIN_SIDE), n_frames=frames, **facts))  # refused of any size
             opened.load()
             upright: Image.Image = imaging._upright_rgb(opened)
+        except UnreadableError:
+            raise
         except Exception as error:
             raise UnreadableError(f"the image is damaged: {type(error).__name__}: {str(error)[:120]}") from error
         return upright

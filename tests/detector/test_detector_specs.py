@@ -132,10 +132,15 @@ def test_a_model_for_small_pictures_judges_small_pictures(tmp_path: Path) -> Non
     clear, moving = io.BytesIO(), io.BytesIO()
     Image.new("RGBA", (32, 32), (200, 0, 0, 128)).save(clear, "PNG")
     Image.new("RGB", (32, 32)).save(moving, "WEBP", save_all=True, append_images=[Image.new("RGB", (32, 32), "red")])
-    transparent, animated, cut = detector.score([clear.getvalue(), moving.getvalue(), plain(200, size=(32, 32))[:-30]])
+    small = plain(200, size=(32, 32))
+    Image.new("RGB", (32, 32)).save(compressed := io.BytesIO(), "JPEG", quality=5)
+    refused = [clear.getvalue(), moving.getvalue(), small[:-30], small + bytes(MAX_BYTES), compressed.getvalue()]
+    transparent, animated, cut, long, coarse = detector.score(refused)
     assert "it is transparent, and too small to tell" in (transparent.cannot_say or "")
     assert animated.cannot_say == "the image is animated (2 frames)"
     assert "the image is damaged" in (cut.cannot_say or "")
+    assert "more than 33,554,432 are not read" in (long.cannot_say or "")
+    assert "the JPEG is too heavily compressed" in (coarse.cannot_say or "")
 
 
 def test_an_image_that_a_model_has_no_number_for_is_a_result_and_the_others_are_scored(tmp_path: Path) -> None:
