@@ -8,9 +8,10 @@ don't expire afterwards. Attestations given before the period count as long as t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON
@@ -22,7 +23,7 @@ from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import Question, Reader, in_order, judge_history, list_some
-from averment.evidence.places import LATELY, judge_places
+from averment.evidence.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media
 from averment.evidence.readers import READERS
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
 from averment.evidence.repositories import repository_of, source_by_repository
@@ -69,10 +70,9 @@ class Evidence:
         self._all = list(in_order([record for record in known if counts_in(record, period)]))
         self._places: dict[str, dict[str, list[Record]]] = {}
         self._named: dict[tuple[Kind, str], list[Record]] = {}
-        whole, source = _whole_ids(self._all, accounts), source_by_repository(self._all)
+        self._whole, source = _whole_ids(self._all, accounts), source_by_repository(self._all)
         for record in self._all:  # found once for all assessments, which are more than a hundred
-            account = whole.get(record.account or "", record.account)
-            place = " ".join(part for part in (account, record.region) if part) or source(record)
+            place = " ".join(part for part in (self.account(record), record.region) if part) or source(record)
             self._places.setdefault(record.collector, {}).setdefault(place, []).append(record)
             for name in dict.fromkeys(record.controls):
                 self._named.setdefault((record.kind, name), []).append(record)
@@ -83,6 +83,18 @@ class Evidence:
     def by_place(self, collector: str) -> dict[str, list[Record]]:
         """The records of ``collector`` by account and region, in the order of their names: which place was first says nothing."""
         return dict(sorted(self._places.get(collector, {}).items()))
+
+    def account(self, record: Record) -> str | None:
+        """The account of ``record``, by its whole id if another record tells it."""
+        return self._whole.get(record.account or "", record.account)
+
+    @cached_property
+    def regions_of_media(self) -> Mapping[str, Mapping[str, str]]:
+        """By account, the regions in which media lie as far as that is known, each with a bucket there."""
+        found: dict[str, dict[str, str]] = {}
+        for history in (history for name in LISTED_BY for history in self.by_place(name).values()):
+            found.setdefault(self.account(history[-1]) or "", {}).update(latest_regions_of_media(history))
+        return found
 
     def about(self, kind: Kind, assessment_id: str) -> list[Record]:
         """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""
@@ -152,7 +164,28 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
         open_ = question.unassessed(Gap.MISSING, reason, *latest, accepted=state.deviations)
         return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))))
-    return state
+    return state if scope.regions else _where_media_lie(state, latest, evidence)
+
+
+def _where_media_lie(state: AssessmentState, latest: Sequence[Record], evidence: Evidence) -> AssessmentState:
+    """``state``, unless media of an account lie in a region that none of ``latest`` is from, though they were asked for region by region: where
+    averment.yaml names no regions, only that of the AWS settings may have been."""
+    seen: dict[str, set[str]] = {}
+    for record in latest:
+        if record.region:
+            seen.setdefault(evidence.account(record) or "", set()).add(record.region)
+    lacking = [
+        f"{region} of account {account}, where {bucket} lies"
+        for account, regions in sorted(seen.items())
+        for region, bucket in sorted(evidence.regions_of_media.get(account, {}).items())
+        if region not in regions
+    ]
+    if not lacking or state.status is Status.NOT_ASSESSED:
+        return state
+    if state.status is Status.NOT_SATISFIED:
+        return replace(state, beside=tuple(dict.fromkeys((*state.beside, Gap.PARTIAL))))
+    reason = f"{FROM_NOWHERE} {latest[0].collector} from {list_some(lacking)}: name every region in scope.regions of averment.yaml"
+    return replace(state, status=Status.NOT_ASSESSED, reason=reason, gap=Gap.PARTIAL)
 
 
 def _from_own_records(question: Question, history: Sequence[Record], kind: Kind) -> AssessmentState:

@@ -31,6 +31,24 @@ class _Place:
     history: Sequence[Record]
 
 
+LISTED_BY = ("media-states", "bucket-policies")
+"""The collectors that find all media buckets of an account, wherever they lie."""
+
+
+def regions_of_media(record: Record) -> dict[str, str]:
+    """The regions in which media lie by ``record``, each with a bucket there; none where it doesn't list all media buckets, or S3 didn't say."""
+    rows = record.payload.get("buckets", ()) if record.collector in LISTED_BY else ()
+    return {str(row["region"]): f"the {row['role']} bucket {row['bucket']}" for row in rows if row.get("region")}
+
+
+def latest_regions_of_media(history: Sequence[Record]) -> dict[str, str]:
+    """``regions_of_media`` by the last record of ``history``, and by the last whole one where that brought a part: a bucket that nobody could see
+    since isn't gone."""
+    usable = [record for record in history if record.gathering is not Gathering.COULD_NOT]
+    whole = [record for record in usable if record.gathering is Gathering.COLLECTED]
+    return {region: bucket for record in (*whole[-1:], *usable[-1:]) for region, bucket in regions_of_media(record).items()}
+
+
 def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
     """The worst over places: evidence from one account says nothing of another, and what was asked about one month nothing of the next.
 

@@ -21,7 +21,7 @@ _CREATED = "s3:ObjectCreated:"
 class BucketPolicies(Collector):
     """The policy, the block of public access, versioning, encryption and notifications of each media bucket. Present state only.
 
-    Payload: ``{"buckets": [{"bucket", "role", "why", "policy", "public_access_block", "versioning", "encryption", "event_bridge",
+    Payload: ``{"buckets": [{"bucket", "role", "why", "region", "policy", "public_access_block", "versioning", "encryption", "event_bridge",
     "notifies"}], "out_of", "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent", "upload_silent"}}``. A bucket is
     ``public_access_open`` when one of S3's four blocks is missing on the bucket itself (the account's own block isn't looked at), and
     ``silent`` when nothing hears of new objects (``upload_silent``: those of them that take uploads): ``notifies`` are the targets that are told
@@ -29,7 +29,7 @@ class BucketPolicies(Collector):
     """
 
     name = "bucket-policies"
-    version = "2"
+    version = "3"
     kind = Kind.BUCKET_POLICIES
     permissions = (
         "s3:GetBucketNotification",
@@ -73,7 +73,7 @@ def _look_at(fetch: Fetch, bucket: MediaBucket) -> dict[str, Any]:
     versioning = ask("GetBucketVersioning")
     encryption = ask("GetBucketEncryption", "ServerSideEncryptionConfigurationNotFoundError")
     events = ask("GetBucketNotificationConfiguration")
-    row: dict[str, Any] = {"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why}
+    row: dict[str, Any] = {"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why, "region": bucket.region}
     row["policy"] = None if policy is None else json.loads(policy.get("Policy", "{}"))
     row["public_access_block"] = None if block is None else block.get("PublicAccessBlockConfiguration", {})
     row["versioning"] = None if versioning is None else versioning.get("Status", "Never")

@@ -54,7 +54,8 @@ def inventory_actions(organisation: Organisation | None) -> dict[str, tuple[str,
 
 @dataclass
 class MediaBucket:
-    """A media bucket and its objects. ``why`` is why it is thought to hold media in ``role``; ``chosen`` are (key, size) by key.
+    """A media bucket and its objects. ``why`` is why it is thought to hold media in ``role``, ``region`` where it lies (None: S3 doesn't say);
+    ``chosen`` are (key, size) by key.
 
     ``total`` counts every object listed; ``listed_wholly`` is False when the listing was refused or broke off, or isn't known to be of the whole bucket. ``frame`` is what was listed
     (an inventory, with its date), ``gone`` counts chosen objects that weren't there any more when they were looked at.
@@ -63,6 +64,7 @@ class MediaBucket:
     name: str
     role: MediaRole
     why: str
+    region: str | None = None
     total: int = 0
     listed_wholly: bool = True
     chosen: list[tuple[str, int]] = field(default_factory=list)
@@ -116,7 +118,7 @@ def media_buckets(
             if known is None or known[0] not in roles:
                 continue
             if region is None or lies_in == region:
-                yield MediaBucket(name, *known)
+                yield MediaBucket(name, *known, lies_in)
             else:
                 why = f"the {known[0]} bucket {name} lies in {lies_in}, which nobody looked into: name every region in scope.regions"
                 fetch.problem(why, lasting=True)
@@ -212,9 +214,9 @@ class MediaListing:
         """As ``media_buckets``."""
         known = self._progress.get(_BUCKETS)
         if known is not None:
-            return [MediaBucket(name, MediaRole(role), why) for name, role, why in known]
+            return [MediaBucket(name, MediaRole(role), *more) for name, role, *more in known]
         found = list(media_buckets(self._fetch, scope, roles, region=region, regions=regions))
-        self._save({_BUCKETS: [[bucket.name, str(bucket.role), bucket.why] for bucket in found]})
+        self._save({_BUCKETS: [[bucket.name, str(bucket.role), bucket.why, bucket.region] for bucket in found]})
         return found
 
     def count(self, bucket: MediaBucket) -> None:

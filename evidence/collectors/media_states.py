@@ -52,7 +52,7 @@ class MediaStates(Collector):
 
     Which buckets hold media, and in which role, is the organisation's scope (``Scope.media_role``). Present state only.
 
-    Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
+    Payload: ``{"buckets": [{"bucket", "role", "why", "region", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
     "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "whole", "sampling": {...}}``; of the
     summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
@@ -63,7 +63,7 @@ class MediaStates(Collector):
     """
 
     name = "media-states"
-    version = "4"
+    version = "5"
     kind = Kind.MEDIA_STATES
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
@@ -124,7 +124,7 @@ class MediaStates(Collector):
 
 def _told(bucket: MediaBucket, examined: int) -> JSON:
     more: dict[str, JSON] = {"total": bucket.total, "examined": examined, "gone": bucket.gone, "frame": dict(bucket.frame)}
-    return {"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why, **more}
+    return {"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why, "region": bucket.region, **more}
 
 
 def _looker(fetch: Fetch, bucket: str) -> Callable[[str, int], dict[str, Any] | Missing | None]:

@@ -78,6 +78,9 @@ def test_media_where_nobody_looks_leaves_provenance_open(shop: Path, sandbox: ob
     (record,) = api.collect("provenance").incomplete
     assert str(record.reason).startswith("the published bucket media-eu-central-1 lies in eu-central-1, which nobody looked into")
     assert api.collect("provenance", regions=["eu-west-1", "eu-central-1"]).conclusion is api.Conclusion.CLEAN
+    for listing in api.collect("media-states", "bucket-policies").records:
+        rows: Any = listing.payload["buckets"]
+        assert {row["region"] for row in rows} == {"eu-west-1", "eu-central-1"}, "by these it is known which regions an assessment lacks"
 
 
 def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:

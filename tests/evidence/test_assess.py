@@ -786,6 +786,41 @@ def test_every_place_counts() -> None:
     assert state_of(STATES, states(region=None), organisation=Organisation(scope=Scope(regions=("eu-west-1",)))).status is Status.SATISFIED
 
 
+def listing(*regions: str | None, name: str = "media-states", at: datetime = NOW - timedelta(hours=1), **more: Any) -> Record:
+    """What lists all media buckets of the account, wherever they lie."""
+    buckets = [{"bucket": f"uploads-{number}", "role": "upload", "region": region} for number, region in enumerate(regions)]
+    return record(Kind(name), {"buckets": buckets}, at=at, account="111122223333", **{"region": None, **more})
+
+
+@pytest.mark.parametrize("name", ["media-states", "bucket-policies"])
+def test_media_in_a_region_that_nobody_looks_into_leave_open_what_is_asked_region_by_region(name: str) -> None:
+    """Without scope.regions that of the AWS settings alone was asked, and the uploads of another one counted as guarded."""
+    both, here = listing("eu-west-1", "eu-central-1", name=name), config("COMPLIANT")
+    found = state_of(RUNTIME, both, here)
+    words = "no evidence of config-compliance from eu-central-1 of account 111122223333, where the upload bucket uploads-1 lies: name every region"
+    assert (found.status, found.gap, found.reason.startswith(words)) == (Status.NOT_ASSESSED, Gap.PARTIAL, True)
+    hidden = [replace(item, account="********3333") for item in (both, here)]
+    assert [state_of(RUNTIME, *some).gap for some in (hidden, (both, hidden[1]), (hidden[0], here))] == [Gap.PARTIAL] * 3
+    wrong = state_of(RUNTIME, both, config("NON_COMPLIANT"))
+    assert (wrong.status, wrong.beside) == (Status.NOT_SATISFIED, (Gap.PARTIAL,))
+
+    assert state_of(RUNTIME, both, here, config("COMPLIANT", region="eu-central-1")).status is Status.SATISFIED
+    assert state_of(RUNTIME, both, here, organisation=Organisation(scope=Scope(regions=("eu-west-1",)))).status is Status.SATISFIED
+    assert state_of(RUNTIME, listing("eu-west-1", None, name=name), here).status is Status.SATISFIED, "where S3 doesn't say, nobody knows"
+    assert state_of(RUNTIME, replace(both, account="999900001111"), here).status is Status.SATISFIED, "another account's"
+    assert state_of(STATES, both, states(region=None, at=NOW)).status is Status.SATISFIED, "media-states look everywhere"
+
+
+def test_where_media_lie_is_told_by_the_latest_listing_of_all_buckets() -> None:
+    """A bucket that was deleted leaves nothing open; one that the latest listing couldn't see is still where it was."""
+    earlier, here = listing("eu-west-1", "eu-central-1", at=NOW - timedelta(days=2)), config("COMPLIANT")
+    assert state_of(RUNTIME, earlier, listing("eu-west-1"), here).status is Status.SATISFIED
+    part = {"gathering": Gathering.PARTIAL, "reason": "could not call s3:ListBuckets"}
+    assert state_of(RUNTIME, earlier, listing("eu-west-1", **part), here).gap is Gap.PARTIAL
+    assert state_of(RUNTIME, earlier, listing(**COULD_NOT), here).gap is Gap.PARTIAL
+    assert state_of(RUNTIME, listing("eu-west-1", "eu-north-1", **part), here).gap is Gap.PARTIAL
+
+
 def test_an_expectation_is_put_to_where_something_is() -> None:
     """An empty region neither fails nor blocks an expectation that another region meets; empty everywhere is not met."""
     expect = {"field": "summary.published_flagged", "at_least": 1}
