@@ -39,7 +39,7 @@ _PAGES_PER_SAVE = 10
 
 _LOOKS_PER_SAVE = 200
 
-_STATE, _BUCKETS = "calls", "buckets"
+_STATE, _BUCKETS, _LACKING = "calls", "buckets", "buckets lacking"
 
 
 def inventory_actions(organisation: Organisation | None) -> dict[str, tuple[str, ...]]:
@@ -71,14 +71,6 @@ class MediaBucket:
     frame: Mapping[str, JSON] = field(default_factory=lambda: {"source": "ListObjectsV2"})
     as_of: datetime | None = None
     gone: int = 0
-
-
-def population(buckets: Sequence[MediaBucket], looked_at: int) -> Population:
-    """The objects of ``buckets``, of which ``looked_at`` were (and some were gone by then). Where a listing broke off nobody knows how many there
-    are."""
-    wholly = all(bucket.listed_wholly for bucket in buckets)
-    examined = looked_at + sum(bucket.gone for bucket in buckets)
-    return Population("objects", sum(bucket.total for bucket in buckets) if wholly else None, examined, not wholly)
 
 
 def listed_at(buckets: Sequence[MediaBucket], began: datetime) -> datetime:
@@ -201,6 +193,7 @@ class MediaListing:
 
     def __init__(self, fetch: Fetch, sampling: Sampling, progress: Progress) -> None:
         self._fetch, self._sampling, self._progress = fetch, sampling, progress
+        self._lacking = bool(progress.get(_LACKING))  # a bucket may hold media that is none of those found
         fetch.go_on_from(progress.get(_STATE))
 
     def buckets(
@@ -215,9 +208,19 @@ class MediaListing:
         known = self._progress.get(_BUCKETS)
         if known is not None:
             return [MediaBucket(name, MediaRole(role), *more) for name, role, *more in known]
+        problems = self._fetch.refusals
         found = list(media_buckets(self._fetch, scope, roles, region=region, regions=regions))
-        self._save({_BUCKETS: [[bucket.name, str(bucket.role), bucket.why, bucket.region] for bucket in found]})
+        self._lacking = self._fetch.refusals > problems
+        told = [[bucket.name, str(bucket.role), bucket.why, bucket.region] for bucket in found]
+        self._save({_BUCKETS: told, _LACKING: self._lacking})
         return found
+
+    def population(self, buckets: Sequence[MediaBucket], looked_at: int) -> Population:
+        """The objects of ``buckets``, of which ``looked_at`` were (and some were gone by then). Where a listing broke off, or not every bucket of media
+        was found or is looked into, nobody knows how many there are."""
+        wholly = not self._lacking and all(bucket.listed_wholly for bucket in buckets)
+        examined = looked_at + sum(bucket.gone for bucket in buckets)
+        return Population("objects", sum(bucket.total for bucket in buckets) if wholly else None, examined, not wholly)
 
     def count(self, bucket: MediaBucket) -> None:
         """Count the objects of ``bucket`` to the last one and choose some; from an inventory if one is named."""

@@ -22,7 +22,6 @@ from averment.evidence.collectors.media_objects import (
     Sampling,
     inventory_actions,
     listed_at,
-    population,
 )
 from averment.evidence.record import Kind, Record
 
@@ -88,13 +87,16 @@ class MediaStates(Collector):
                 found = listing.look(bucket, _looker(fetch, bucket.name), _THREADS)
                 objects.extend(found)
                 rows.append(_told(bucket, len(found)))
-            record = self._record(scope, fetch, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began)
+            record = self._record(
+                scope, fetch, listing, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began
+            )
         yield record
 
     def _record(
         self,
         scope: CollectScope,
         fetch: Fetch,
+        listing: MediaListing,
         buckets: list[MediaBucket],
         objects: list[dict[str, Any]],
         more: Mapping[str, JSON],
@@ -116,7 +118,7 @@ class MediaStates(Collector):
                 query={"calls": fetch.calls, "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=fetch.problems,
-                population=None if refused else population(buckets, len(objects)),
+                population=None if refused else listing.population(buckets, len(objects)),
                 effective_at=listed_at(buckets, began),
             ),
         )

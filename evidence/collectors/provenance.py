@@ -28,7 +28,6 @@ from averment.evidence.collectors.media_objects import (
     Sampling,
     inventory_actions,
     listed_at,
-    population,
 )
 from averment.evidence.collectors.named import not_listed
 from averment.evidence.record import Kind, Record
@@ -109,7 +108,9 @@ class Provenance(Collector):
                 objects.extend(found)
                 more: dict[str, JSON] = {"total": bucket.total, "examined": len(found), "gone": bucket.gone, "frame": dict(bucket.frame)}
                 rows.append({"bucket": bucket.name, "role": str(bucket.role), **more})
-            record = self._record(scope, log, fetch, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began)
+            record = self._record(
+                scope, log, fetch, listing, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began
+            )
         yield record
 
     def _record(
@@ -117,6 +118,7 @@ class Provenance(Collector):
         scope: CollectScope,
         log: _Log,
         fetch: Fetch,
+        listing: MediaListing,
         buckets: list[MediaBucket],
         objects: list[dict[str, Any]],
         more: Mapping[str, JSON],
@@ -144,7 +146,7 @@ class Provenance(Collector):
                 query={"calls": calls, "start": iso(scope.period.start), "end": iso(end), "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=problems,
-                population=None if refused else population(buckets, len(objects)),
+                population=None if refused else listing.population(buckets, len(objects)),
                 effective_at=listed_at(buckets, began),
             ),
         )

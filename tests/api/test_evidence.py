@@ -77,6 +77,8 @@ def test_media_where_nobody_looks_leaves_provenance_open(shop: Path, sandbox: ob
         boto3.client("s3", region_name=region).create_bucket(Bucket=f"media-{region}", CreateBucketConfiguration=place)
     (record,) = api.collect("provenance").incomplete
     assert str(record.reason).startswith("the published bucket media-eu-central-1 lies in eu-central-1, which nobody looked into")
+    assert record.population is not None
+    assert (record.population.total, record.population.truncated) == (None, True), "of what lies there, nobody knows how much it is"
     assert api.collect("provenance", regions=["eu-west-1", "eu-central-1"]).conclusion is api.Conclusion.CLEAN
     for listing in api.collect("media-states", "bucket-policies").records:
         rows: Any = listing.payload["buckets"]

@@ -27,12 +27,13 @@ from averment.evidence.assess import assess
 from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.media_objects import media_buckets
+from averment.evidence.collectors.media_objects import MediaListing, Sampling, media_buckets
 from averment.evidence.collectors.media_states import MediaStates
+from averment.evidence.collectors.progress import Progress
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance
 from averment.evidence.collectors.registry import COLLECTORS, collectors
 from averment.evidence.collectors.run import collect, policy, whose_credentials
-from averment.evidence.record import Gathering, Record
+from averment.evidence.record import Gathering, Population, Record
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -310,6 +311,13 @@ def test_a_bucket_counts_in_its_own_region_alone(scope_of: Callable[..., Collect
     assert listed() == (["shop-media-us-east-1"], [why])
     assert listed("us-east-1", "eu-west-1") == (["shop-media-us-east-1"], [])
     assert listed(scope=Scope(regions=("us-east-1",))) == (["shop-media-us-east-1"], [])
+
+    with Progress(utc_now()) as progress:
+        for _ in range(2):  # the second goes on where the first was interrupted
+            listing = MediaListing(replace(scope_of(), client=make).fetch("s3"), Sampling.of(Organisation(), 5, "seed"), progress)
+            found = listing.buckets(Scope(), region="us-east-1")
+            assert [(bucket.name, bucket.region) for bucket in found] == [("shop-media-us-east-1", "us-east-1")]
+            assert listing.population(found, 0) == Population("objects", None, 0, truncated=True), "some of them lie where nobody looked"
 
 
 def test_media_states_lists_beyond_a_page_and_samples_reproducibly(

@@ -168,6 +168,9 @@ def test_a_bucket_whose_tags_are_hidden_makes_the_record_partial(bucket: Callabl
     record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
     assert record.gathering is Gathering.COULD_NOT
     assert "allow s3:GetBucketTagging" in str(record.reason)
+    bucket("shop-media")
+    record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
+    assert record.population == Population("objects", None, 0, truncated=True), "what the other bucket holds, nobody knows"
 
 
 @pytest.mark.usefixtures("sandbox")
