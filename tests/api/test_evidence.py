@@ -80,7 +80,13 @@ def test_media_where_nobody_looks_leaves_provenance_open(shop: Path, sandbox: ob
     assert record.population is not None
     assert (record.population.total, record.population.truncated) == (None, True), "of what lies there, nobody knows how much it is"
     assert api.collect("provenance", regions=["eu-west-1", "eu-central-1"]).conclusion is api.Conclusion.CLEAN
-    for listing in api.collect("media-states", "bucket-policies").records:
+    collected = api.collect("media-states", "bucket-policies")
+    told = (
+        "eu-central-1 (the published bucket media-eu-central-1) not looked into, though media lie there: name every region in scope.regions"
+    )
+    assert [note.startswith(told) for note in collected.notes] == [True], "once, though both tell"
+    assert api.collect("media-states", regions=["eu-west-1", "eu-central-1"]).notes == ()
+    for listing in collected.records:
         rows: Any = listing.payload["buckets"]
         assert {row["region"] for row in rows} == {"eu-west-1", "eu-central-1"}, "by these it is known which regions an assessment lacks"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -35,6 +35,7 @@ from averment.evidence.collectors.run import (
     collect as collect_here,
 )
 from averment.evidence.ledger.log import Ledger
+from averment.evidence.places import regions_of_media
 from averment.evidence.record import Gathering, Record
 
 PROGRESS = ".averment/collect"
@@ -224,12 +225,15 @@ class _Job:
         done = len(records)
         total = done + _runs(across, places) + len(to_ask) * _runs(there, places)
         self.heard(Progress(doing, done, total))
+        media: dict[str, str] = {}
         for number, record in enumerate(found, start=done + 1):
             ledger.append([record])
             if progress is not None:
                 progress.finished(record)
             records.append(record)
+            media |= regions_of_media(record)
             self.heard(Progress(f"{doing} {where(record)}: {record.collector}", number, max(number, total)))
+        self._note_about_elsewhere(media, scope.regions)
         return records, []
 
     def _note_about_the_scope(self, accounts: Sequence[str], regions: Sequence[str | None], *, role: bool) -> None:
@@ -241,6 +245,12 @@ class _Job:
         strange += [str(region) for region in regions if scope.regions and region not in scope.regions]
         if strange:
             self.note(f"{', '.join(strange)} not in the scope of averment.yaml: what is collected there counts for no assessment")
+
+    def _note_about_elsewhere(self, media: Mapping[str, str], looked_into: Sequence[str]) -> None:
+        """Say in which regions ``media`` lie that nobody looks into, where averment.yaml doesn't say which are the organisation's."""
+        left = [f"{region} ({bucket})" for region, bucket in sorted(media.items()) if region not in looked_into]
+        if left and not self.organisation.scope.regions:
+            self.note(f"{', '.join(left)} not looked into, though media lie there: name every region in scope.regions of averment.yaml")
 
     def _progress(self) -> ProgressFolder | None:
         folder = ProgressFolder(self.organisation.path(PROGRESS), self.resume)
