@@ -59,6 +59,11 @@ def payload(chance: random.Random, kind: Kind) -> dict[str, Any]:
     return {"summary": summary, **out_of, **whole}
 
 
+def lies_in(number: int) -> dict[str, Any]:
+    """What ``media-states`` say of where a bucket lies."""
+    return {"buckets": [{"bucket": "b", "role": "upload", "region": ("eu-west-1", "eu-central-1", "eu-north-1")[number % 3]}]}
+
+
 def fewer(said: dict[str, Any], by: int) -> dict[str, Any]:
     """What ``payload`` made, of which a sample held not as much."""
     if (counts := said.get("out_of", {})).get("summary.published_flagged"):
@@ -86,7 +91,7 @@ def ledger(seed: int) -> list[Record]:
                 query={"number": number},
                 effective_at=at,
                 collected_at=at + timedelta(hours=chance.choice((0, 0, 3, -30))),
-                payload=fewer(payload(chance, kind), number % 3),
+                payload=fewer(payload(chance, kind), number % 3) | (lies_in(number) if kind is Kind.MEDIA_STATES else {}),
                 population=Population("things", 9, 4 if kind is Kind.MEDIA_STATES and number % 3 else 9, truncated=chance.random() < 0.3)
                 if kind not in (Kind.CLAIM, Kind.ATTESTATION)
                 else None,
@@ -115,6 +120,7 @@ def test_what_was_kept_decides_what_all_of_it_decides(seed: int) -> None:
     few, all_of_them = (assess(CATALOGUE, organisation, some, period=Q4, as_of=as_of) for some in (kept, records))
     assert few == all_of_them
     sides = [Evidence(some, period=Q4, as_of=as_of) for some in (kept, records)]
+    assert sides[0].regions_of_media == sides[1].regions_of_media != {}
     parted = [drift(CATALOGUE, organisation, evidence, moment_of(Q4, as_of)) for evidence in sides]
     assert parted[0] == parted[1]
     assert operation(CATALOGUE, sides[0]) == operation(CATALOGUE, sides[1])
