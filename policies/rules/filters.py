@@ -97,10 +97,15 @@ def let_by_criteria(criteria: Any, messages: Sequence[Message]) -> Truth:
 
 
 def _by_pattern(entry: Any, messages: Sequence[Message]) -> Truth:
-    pattern = parsed_json(entry.get("Pattern")) if isinstance(entry, Mapping) else entry
+    return let_by_pattern(entry.get("Pattern") if isinstance(entry, Mapping) else entry, *map(_record, messages))
+
+
+def let_by_pattern(pattern: Any, *messages: Message) -> Truth:
+    """Whether a pattern lets any of ``messages`` about a new object through."""
+    pattern = parsed_json(pattern)
     if not isinstance(pattern, Mapping):
         return pattern if isinstance(pattern, Unknown) else Unknown("a pattern could not be read")
-    return any_of(_meets(pattern, _record(message)) for message in messages)
+    return any_of(_meets(pattern, message) for message in messages)
 
 
 def _record(body: Message) -> Message:

@@ -211,7 +211,7 @@ def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
         if isinstance(value, Mapping):
             yield value.get(inner), _MISSED
     if resource.type == BUS:
-        yield from ((entry.get("Arn"), True) for entry in targets_on(resource, graph))
+        yield from ((entry.get("Arn"), asked) for entry, asked in targets_on(resource, graph))
     for key in _DEFINING if resource.type == MACHINE else ():
         yield from ((value, True) for value in _named_in(resource.get(key)) if _passes_on(value, graph))
 

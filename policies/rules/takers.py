@@ -12,7 +12,16 @@ from averment.policies.iam.carriers import ATTACHED_TYPES, HOLDER_TYPES, carrier
 from averment.policies.iam.partitions import plain, service_of
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.apis import FUNCTION, function_at
-from averment.policies.rules.filters import IN_ENVELOPE, MESSAGES, Message, let_by_criteria, let_by_policy
+from averment.policies.rules.filters import (
+    BY_EVENTBRIDGE,
+    BY_TRAIL,
+    IN_ENVELOPE,
+    MESSAGES,
+    Message,
+    let_by_criteria,
+    let_by_pattern,
+    let_by_policy,
+)
 from averment.policies.rules.storage import listed
 
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
@@ -166,8 +175,9 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
         return _no_scanner(taker, "is a log group, which keeps what it is told and looks at no object")
     if taker.type == BUS:
         other = Unknown(f"no rule on {taker.address} that tells somebody is part of what was read")
-        told = (found_at(entry.get("Arn"), graph) for entry in targets_on(taker, graph))
-        return _least((_idle(target, graph, on, messages) for target in told if target is not None), lambda: other)
+        told = ((found_at(entry.get("Arn"), graph), asked) for entry, asked in targets_on(taker, graph))
+        found = (_idle(target, graph, on, messages) if asked is True else asked for target, asked in told if target is not None)
+        return _least(found, lambda: other)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
         polled = taker.address in polled_by(graph)
@@ -180,13 +190,16 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
     return None
 
 
-def targets_on(bus: Resource, graph: Graph) -> Iterator[Mapping[str, Any]]:
-    """The targets of the rules on a bus that are on; what each asks for isn't looked at."""
+def targets_on(bus: Resource, graph: Graph) -> Iterator[tuple[Mapping[str, Any], Truth]]:
+    """The targets of the rules on a bus that are on, and whether what each rule asks for is what comes of new objects."""
     for rule in graph.of_type("AWS::Events::Rule"):
         name = rule.get("EventBusName")
         same = graph.target(name) is bus or (isinstance(name, str) and name in (bus.get("Name"), bus.address))
-        if same and rule.get("State") != "DISABLED":
-            yield from (entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping))
+        asked = let_by_pattern(rule.get("EventPattern"), BY_EVENTBRIDGE, BY_TRAIL) if same and rule.get("State") != "DISABLED" else False
+        if isinstance(asked, Unknown):
+            asked = Unknown(f"whether the pattern of {rule.address} takes in events of S3: {asked.reason}")
+        if asked is not False:
+            yield from ((entry, asked) for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping))
 
 
 def _stopped(function: Resource) -> Idle | Unknown | None:

@@ -1101,6 +1101,7 @@ def test_a_log_group_that_keeps_events_scans_nothing(tmp_path: Path, another: st
     assert ("Kept is a log group" in found.message) is (verdict is Verdict.UNKNOWN)
 
 
+OF_S3 = "EventPattern: {source: [aws.s3], detail-type: [Object Created], detail: {bucket: {name: [!Ref Uploads]}}}, "
 ON_BUS = "  Handed: {Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, %sTargets: [{Id: it, Arn: !GetAtt %s.Arn}]}}\n"
 
 
@@ -1108,13 +1109,17 @@ ON_BUS = "  Handed: {Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bu
     ("more", "verdict"),
     [
         ("", Verdict.UNKNOWN),
-        (ON_BUS % ("", "Scan"), Verdict.PASS),
-        (ON_BUS % ("State: DISABLED, ", "Scan"), Verdict.UNKNOWN),
-        (ON_BUS % ("", "Queue"), Verdict.UNKNOWN),
+        (ON_BUS % (OF_S3, "Scan"), Verdict.PASS),
+        (ON_BUS % ("EventPattern: {source: [{prefix: aws.}]}, ", "Scan"), Verdict.PASS),
+        (ON_BUS % ("EventPattern: {source: [acme.orders]}, ", "Scan"), Verdict.UNKNOWN),
+        (ON_BUS % ("EventPattern: {source: [aws.s3], detail: {object: {key: [{suffix: .jpg}]}}}, ", "Scan"), Verdict.UNKNOWN),
+        (ON_BUS % ("EventPattern: !ImportValue wanted, ", "Scan"), Verdict.UNKNOWN),
+        (ON_BUS % (f"State: DISABLED, {OF_S3}", "Scan"), Verdict.UNKNOWN),
+        (ON_BUS % (OF_S3, "Queue"), Verdict.UNKNOWN),
     ],
 )
 def test_events_that_are_handed_to_another_bus_are_followed(tmp_path: Path, more: str, verdict: Verdict):
-    """A bus was enough as a target, be there a rule on it or none: in an account of its own that a central team has, nobody scanned."""
+    """A bus was enough as a target, be there a rule on it or none, and any rule was, be it on orders: nobody there scanned."""
     handed = BY_RULE[1].replace("!GetAtt Queue.Arn", "!GetAtt Bus.Arn")
     text = (
         SAM_SCANNER.format(told=BY_RULE[0], events="{}")
