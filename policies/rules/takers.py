@@ -176,8 +176,10 @@ def _idle(taker: Resource | None, graph: Graph, seen: frozenset[str], messages: 
     if taker.type == BUS:
         other = Unknown(f"no rule on {taker.address} that tells somebody is part of what was read")
         told = ((found_at(entry.get("Arn"), graph), asked) for entry, asked in targets_on(taker, graph))
-        found = (_idle(target, graph, on, messages) if asked is True else asked for target, asked in told if target is not None)
-        return _least(found, lambda: other)
+        handed = (
+            asked if isinstance(asked, Unknown) else _idle(target, graph, on, messages) for target, asked in told if target is not None
+        )
+        return _least(handed, lambda: other)
     if taker.type == QUEUE:
         nobody = Unknown(f"nobody who reads the queue {taker.address} is part of what was read")
         polled = taker.address in polled_by(graph)
