@@ -192,6 +192,32 @@ def test_a_buckets_policy_may_name_an_identity_provider(tmp_path: Path, provider
     assert of_template(tmp_path, "signing-key-fit", key).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("denied", "allowed", "verdict"),
+    [
+        ("'s3:GetObject'", "'s3:GetObject'", Verdict.PASS),
+        ("'s3:GetObject'", "['s3:GetObject', 's3:GetObjectVersion']", Verdict.FAIL),
+        ("'s3:GetObject'", "'s3:Get*'", Verdict.FAIL),
+        ("'s3:GetObject*'", "'s3:Get*'", Verdict.PASS),
+        ("!ImportValue denied", "'s3:Get*'", Verdict.UNKNOWN),
+    ],
+)
+def test_a_refusal_that_leaves_versions_out_lets_objects_through(tmp_path: Path, denied: str, allowed: str, verdict: Verdict):
+    """Whoever asked for the version null read what wasn't scanned, with s3:GetObject refused, and the bucket passed."""
+    tagged = "{StringNotEquals: {'s3:ExistingObjectTag/verdict': clean}}"
+    policy = f"""\
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement:
+          - {{Effect: Deny, Principal: '*', Action: {denied}, Resource: 'arn:aws:s3:::acme-uploads/*', Condition: {tagged}}}
+          - {{Effect: Allow, Principal: {{AWS: '999999999999'}}, Action: {allowed}, Resource: 'arn:aws:s3:::acme-uploads/*'}}
+"""
+    assert of_template(tmp_path, "unscanned-not-readable", UPLOADS + policy).verdict is verdict
+
+
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 

@@ -14,9 +14,9 @@ from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, classify
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
-from averment.policies.rules.storage import bucket_policies, is_everyone, listed, policies_unclear, refuses_throughout
+from averment.policies.rules.storage import READS, bucket_policies, is_everyone, listed, policies_unclear, refuses_throughout
 
-ACTION = "s3:GetObject"
+ACTION, BY_VERSION = READS
 _TAG = "s3:existingobjecttag/"
 _EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
 _ANYBODY = re.compile(
@@ -26,12 +26,12 @@ _ANYBODY = re.compile(
 _OF_ROLE = re.compile(r":(?:role|assumed-role)/(?P<path>.+)")
 
 
-def gated(bucket: Resource, context: Context, grant: Statement | None = None) -> Truth:
+def gated(bucket: Resource, context: Context, grant: Statement | None = None, action: str = ACTION) -> Truth:
     """Whether the bucket's policy refuses everyone but named exceptions an object without a good verdict, as far as ``grant`` reaches."""
     verdicts: list[Truth] = []
     for _, document in bucket_policies(bucket, context.graph):
         refusals = document.of_effect("Deny")
-        verdicts.extend(refuses(deny, refuses_throughout(deny, bucket, grant), ACTION, context) for deny in refusals)
+        verdicts.extend(refuses(deny, refuses_throughout(deny, bucket, grant), action, context) for deny in refusals)
     if (doubt := policies_unclear(bucket, context.graph)) is not None:
         verdicts.append(doubt)
     return any_of(verdicts)

@@ -23,7 +23,7 @@ from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, part
 from averment.policies.rules.takers import TAKERS
 from averment.policies.rules.trails import TRAIL
 from averment.policies.rules.unscanned_not_readable import fixes
-from averment.policies.rules.unscanned_not_readable.gate import ACTION, gated, near_miss, refuses, spares, tags
+from averment.policies.rules.unscanned_not_readable.gate import ACTION, BY_VERSION, gated, near_miss, refuses, spares, tags
 from averment.policies.rules.unscanned_not_readable.readers import Reader, by_guests, by_outsiders, by_role, from_outside
 
 
@@ -44,7 +44,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         subject = f"{subject}, to which people upload directly ({writer}),"
     if gate is True:
         spared = _spared(bucket, subject, context) if found[0] is MediaRole.UPLOAD else ()
-        return worst_outcome([PASS, *spared, *_copied(bucket, subject, context)])
+        return worst_outcome([PASS, *spared, *_by_version(bucket, subject, context), *_copied(bucket, subject, context)])
     return _judged(bucket, found[0], subject, gate, context)
 
 
@@ -77,13 +77,23 @@ def _spared(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
             yield unknown(f"{text}: whether that is the scanner's can't be told; if not, don't spare it", where=reader.where)
 
 
+def _by_version(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    """Readers from outside where the Deny leaves versions out: that of an object in a bucket without them is called null."""
+    gate = gated(bucket, context, action=BY_VERSION)
+    for reader in _outsiders(bucket, context) if gate is not True else ():
+        if reader.grant is not None and reader.grant.covers_action(BY_VERSION) is True:
+            yield _judge(reader, subject, gate, bucket, context, BY_VERSION)
+
+
+def _outsiders(bucket: Resource, context: Context) -> tuple[Reader, ...]:
+    return (*from_outside(bucket, context), *by_guests(bucket, context), *by_outsiders(bucket, context))
+
+
 def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
     """Where replication publishes objects: S3 copies each as it comes, whatever the bucket's own policy says of readers."""
     for replica in replicas(bucket, context.graph):
         gate = gated(replica, context)
-        for reader in (
-            (*from_outside(replica, context), *by_guests(replica, context), *by_outsiders(replica, context)) if gate is not True else ()
-        ):
+        for reader in _outsiders(replica, context) if gate is not True else ():
             text = f"{reader.who} may read in {replica.address} what replication copies there of {subject} before it is scanned"
             doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
             fix = f"take {replica.address} out of the replication of {bucket.address}, and let what has scanned an object copy it there"
@@ -91,16 +101,16 @@ def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
             yield unknown(f"{text}: {doubt.reason}", where=where) if doubt is not None else fail(text, where=where, fix=fix)
 
 
-def _judge(reader: Reader, subject: str, gate: Truth, bucket: Resource, context: Context) -> Outcome:
+def _judge(reader: Reader, subject: str, gate: Truth, bucket: Resource, context: Context, action: str = ACTION) -> Outcome:
     if reader.grant is not None and gate is False:  # a Deny that doesn't take in the whole bucket may take in what this reader is let at
-        gate = all_of(gated(bucket, context, part) for part in parts_of(reader.grant, bucket))
+        gate = all_of(gated(bucket, context, part, action) for part in parts_of(reader.grant, bucket))
     if gate is True:
         return PASS
     doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
     if doubt is not None:
         return unknown(f"whether {reader.who} may read unscanned objects of {subject}: {doubt.reason}", where=reader.where)
-    near = near_miss(bucket, context)
-    message = f"{reader.who} may read objects of {subject} before they are scanned: no Deny on s3:ExistingObjectTag{near}"
+    lacks = f"on s3:ExistingObjectTag{near_miss(bucket, context)}" if action == ACTION else f"on the verdict's tag takes in {action}"
+    message = f"{reader.who} may read objects of {subject} before they are scanned: no Deny {lacks}"
     fix = fix_for(bucket, terraform=fixes.TERRAFORM, cloudformation=fixes.CLOUDFORMATION, command=fixes.COMMAND)
     return fail(message, where=reader.where, fix=fix.replace("<tag>", tags(context.parameters)[0]))
 
