@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,11 @@ from averment.policies.graph.text import parsed_json
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, REASONS, TRAIL, Message, compared, whoever
+from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, OF_TRAIL, REASONS, Message, compared, whoever
+from averment.policies.rules.storage import listed
 from averment.policies.rules.suffixes import every_suffix, whatever_suffix
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
-from averment.policies.rules.trails import TRAIL as ON_TRAILS
-from averment.policies.rules.trails import WRITES, recorded
+from averment.policies.rules.trails import TRAIL, WRITES, recorded
 
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -48,7 +48,7 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
     """Targets of the bucket's own notifications on ``s3:ObjectCreated:*`` (also as CDK writes them, in a custom resource)."""
     for configuration in _configurations(bucket, graph):
         for key, target in _DIRECT.items():
-            for entry in _list(configuration.get(key)):
+            for entry in listed(configuration.get(key)):
                 if isinstance(entry, Unknown):
                     yield Listener(Unknown(f"a notification: {entry.reason}"))
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
@@ -64,7 +64,7 @@ def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
     """What the bucket's own notifications on new objects are sent to: links and ARNs."""
     for configuration in _configurations(bucket, graph):
         for key, target in _DIRECT.items():
-            entries = (entry for entry in _list(configuration.get(key)) if isinstance(entry, Mapping))
+            entries = (entry for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
             yield from (_notified(entry, target) for entry in entries if _created(entry) is not False)
 
 
@@ -128,9 +128,9 @@ def trails_matter(bucket: Resource, graph: Graph) -> bool:
 
 
 def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
-    if bucket.dialect is not Dialect.CONFIG and next(graph.of_type(ON_TRAILS), None) is None:
+    if bucket.dialect is not Dialect.CONFIG and next(graph.of_type(TRAIL), None) is None:
         return Unknown(f"{rule.address} waits for CloudTrail's records of it, and no trail is part of what was read")
-    return recorded(bucket, WRITES, graph, ON_TRAILS)
+    return recorded(bucket, WRITES, graph, TRAIL)
 
 
 def _ways(rule: Resource, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
@@ -185,7 +185,7 @@ def _either(part: Mapping[str, Any]) -> list[Any]:
         return [part]
     rest = {key: value for key, value in part.items() if key != "$or"}
     doubt = Unknown("'$or' of the event pattern is not evaluated")
-    return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in _list(options)]
+    return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in listed(options)]
 
 
 def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
@@ -212,7 +212,7 @@ def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Tr
             yield from _every_object(inner)
 
     def by_trail() -> Iterator[Truth]:
-        yield kind is not None and _matches(kind, TRAIL)
+        yield kind is not None and _matches(kind, OF_TRAIL)
         yield _matches(pattern.get("source"), "aws.s3")
         yield _ONLY_OF_EVENTS.isdisjoint(inner)
         yield _every_kind(inner.get("eventName"), _CALLS, some)
@@ -245,7 +245,7 @@ def _buckets_of(arns: Any) -> Any:
     """A pattern on ARNs of buckets as one on their names."""
     if arns is None:
         return None
-    return [{key: _named(text) for key, text in entry.items()} if isinstance(entry, Mapping) else _named(entry) for entry in _list(arns)]
+    return [{key: _named(text) for key, text in entry.items()} if isinstance(entry, Mapping) else _named(entry) for entry in listed(arns)]
 
 
 def _named(arn: Any) -> Any:
@@ -267,7 +267,7 @@ def _told_by(rule: Resource) -> tuple[Message, ...]:
     """How the rule tells of new objects: by S3's events, and by CloudTrail's records where it asks for them."""
     pattern = event_pattern(rule)
     asked = [one.get("detail-type") for one in _alternatives(pattern) if isinstance(one, Mapping)] if isinstance(pattern, Mapping) else []
-    by_trail = any(kind is not None and _matches(kind, TRAIL) is not False for kind in asked)
+    by_trail = any(kind is not None and _matches(kind, OF_TRAIL) is not False for kind in asked)
     return (BY_EVENTBRIDGE, BY_TRAIL) if by_trail else (BY_EVENTBRIDGE,)
 
 
@@ -276,7 +276,7 @@ def targets(rule: Resource, graph: Graph) -> Truth:
     entries = rule.get("Targets")
     if isinstance(entries, Unknown):
         return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
-    arns = [entry if isinstance(entry, Unknown) else _child(entry, "Arn") for entry in _list(entries)]
+    arns = [entry if isinstance(entry, Unknown) else _child(entry, "Arn") for entry in listed(entries)]
     return any_of(
         arn if isinstance(arn, Unknown) else all_of((exists(arn, graph), takes(idle(arn, graph, *_told_by(rule))))) for arn in arns
     )
@@ -284,7 +284,7 @@ def targets(rule: Resource, graph: Graph) -> Truth:
 
 def idle_target(rule: Resource, graph: Graph) -> Idle | None:
     """Why a target of the rule takes up nothing, if one is there of which that is known."""
-    found = (idle(_child(entry, "Arn"), graph, *_told_by(rule)) for entry in _list(rule.get("Targets")))
+    found = (idle(_child(entry, "Arn"), graph, *_told_by(rule)) for entry in listed(rule.get("Targets")))
     return next((why for why in found if isinstance(why, Idle)), None)
 
 
@@ -293,7 +293,7 @@ def dead_letters(rule: Resource, graph: Graph) -> Truth:
     entries = rule.get("Targets")
     if isinstance(entries, Unknown):
         return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
-    return any_of(_kept(entry, graph) for entry in _list(entries))
+    return any_of(_kept(entry, graph) for entry in listed(entries))
 
 
 def _kept(entry: Any, graph: Graph) -> Truth:
@@ -351,13 +351,13 @@ def _eventbridge(configuration: Mapping[str, Any]) -> Truth:
 
 
 def _created(entry: Mapping[str, Any]) -> Truth:
-    events = [*_list(entry.get("Event")), *_list(entry.get("Events"))]
+    events = [*listed(entry.get("Event")), *listed(entry.get("Events"))]
     return any_of(event if isinstance(event, Unknown) else str(event).startswith(_CREATED) for event in events)
 
 
 def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:
     """Which of ``CREATIONS`` a notification is about."""
-    events = [*_list(entry.get("Event")), *_list(entry.get("Events"))]
+    events = [*listed(entry.get("Event")), *listed(entry.get("Events"))]
     named = {str(event).removeprefix(_CREATED) for event in events if str(event).startswith(_CREATED)}
     return frozenset(named) & CREATIONS if "*" not in named else CREATIONS
 
@@ -373,7 +373,7 @@ def _names_bucket(value: Any, bucket: Resource) -> Truth:
     """An absent name takes in every bucket; else one of the alternatives has to be this one."""
     if value is None:
         return True
-    return any_of(_is_bucket(entry, bucket) for entry in _list(value))
+    return any_of(_is_bucket(entry, bucket) for entry in listed(value))
 
 
 def _is_bucket(entry: Any, bucket: Resource) -> Truth:
@@ -392,14 +392,8 @@ def _matches(value: Any, text: str) -> Truth:
     """EventBridge's matching of one field: absent matches, a list holds alternatives."""
     if value is None:
         return True
-    return any_of(entry if isinstance(entry, Unknown) else compared(entry, text) for entry in _list(value))
+    return any_of(entry if isinstance(entry, Unknown) else compared(entry, text) for entry in listed(value))
 
 
 def _child(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, Mapping) else value if isinstance(value, Unknown | Reference) else None
-
-
-def _list(value: Any) -> Iterable[Any]:
-    if value is None:
-        return ()
-    return value if isinstance(value, list | tuple) else (value,)

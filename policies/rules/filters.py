@@ -64,8 +64,8 @@ BY_EVENTBRIDGE: Message = {
         "reason": frozenset(REASONS),
     },
 }
-TRAIL = "AWS API Call via CloudTrail"
-BY_TRAIL: Message = {**BY_EVENTBRIDGE, "detail-type": frozenset({TRAIL}), "detail": _OPEN}
+OF_TRAIL = "AWS API Call via CloudTrail"
+BY_TRAIL: Message = {**BY_EVENTBRIDGE, "detail-type": frozenset({OF_TRAIL}), "detail": _OPEN}
 IN_ENVELOPE: Message = _open(
     "Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion", "Signature", "UnsubscribeURL"
 )

@@ -20,7 +20,7 @@ from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.media import BUCKET
 
 BUCKET_POLICY = "AWS::S3::BucketPolicy"
-READS = ("s3:GetObject", "s3:GetObjectVersion")
+READING = ("s3:GetObject", "s3:GetObjectVersion")
 """What reads an object: with a version's id, which is ``null`` where none are kept, the second is asked for in place of the first."""
 
 EVIDENCE_NAMES = ("*evidence*", "*chain-of-custody*")

@@ -21,7 +21,7 @@ from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, Origin, looks_like_s3, origins
 from averment.policies.rules.scanning import of_uploads
-from averment.policies.rules.storage import READS, may_be, parts_of, refuses_throughout
+from averment.policies.rules.storage import READING, may_be, parts_of, refuses_throughout
 
 ACTION = "s3:GetObject"
 
@@ -105,7 +105,7 @@ def _readable_through(bucket: Resource, subject: str, context: Context) -> Itera
 
 def _through(door: Carrier, statement: Statement, principal: Principal, bucket: Resource, context: Context) -> Truth:
     """Whether ``principal`` reads objects through an access point: by its policy, from anywhere, and not refused by the bucket's."""
-    return any_of(_through_by(action, door, statement, principal, bucket, context) for action in READS)
+    return any_of(_through_by(action, door, statement, principal, bucket, context) for action in READING)
 
 
 def _through_by(action: str, door: Carrier, statement: Statement, principal: Principal, bucket: Resource, context: Context) -> Truth:
@@ -130,7 +130,7 @@ def _reads(
 ) -> Iterator[Outcome]:
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     reached = _reaches(statement, bucket)
-    covered = {action: all_of((effect, statement.covers_action(action), reached)) for action in READS}
+    covered = {action: all_of((effect, statement.covers_action(action), reached)) for action in READING}
     for principal in admitted(statement, context.scope, context.graph):
         ways = [partial(refuses_throughout, bucket=bucket, grant=part) for part in parts_of(statement, bucket)]
         verdict = any_of(

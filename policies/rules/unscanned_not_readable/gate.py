@@ -14,9 +14,9 @@ from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, classify
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
-from averment.policies.rules.storage import READS, bucket_policies, is_everyone, listed, policies_unclear, refuses_throughout
+from averment.policies.rules.storage import READING, bucket_policies, is_everyone, listed, policies_unclear, refuses_throughout
 
-ACTION, BY_VERSION = READS
+ACTION, BY_VERSION = READING
 _TAG = "s3:existingobjecttag/"
 _EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
 _ANYBODY = re.compile(

@@ -24,7 +24,7 @@ from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.media import PUBLIC_ACLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import Worker, hearing, workers
-from averment.policies.rules.storage import READS, bucket_policies, own_reach, same_bucket
+from averment.policies.rules.storage import READING, bucket_policies, own_reach, same_bucket
 from averment.policies.rules.straight import asks_s3, caller_names, names
 from averment.policies.rules.takers import MAPPING, PIPE, SUBSCRIPTION, runs
 from averment.policies.rules.trails import TRAIL
@@ -72,13 +72,13 @@ def by_role(bucket: Resource, role: MediaRole, context: Context) -> Iterator[Rea
 def _by_policy(bucket: Resource, context: Context) -> Iterator[Reader]:
     for policy, document in bucket_policies(bucket, context.graph):
         for statement in document.of_effect("Allow"):
-            covered = all_of((any_of(statement.covers_action(action) for action in READS), own_reach(statement, bucket)))
+            covered = all_of((any_of(statement.covers_action(action) for action in READING), own_reach(statement, bucket)))
             yield from _let_in(statement, document, policy, covered, "", context)
     for door in doors_to(bucket, context.graph):
         network, action, reach = keeps_to_network(door.resource, context.graph), door.action(ACTION), reach_of(door)
         own = any_of(refuses(statement, reach(statement), action, context) for statement in door.document.of_effect("Deny"))
         for statement in door.document.of_effect("Allow"):
-            covered = all_of((any_of(statement.covers_action(door.action(one)) for one in READS), negate(own)))
+            covered = all_of((any_of(statement.covers_action(door.action(one)) for one in READING), negate(own)))
             yield from _let_in(statement, door.document, door.resource, covered, f" of {door.label}", context, network=network)
 
 
