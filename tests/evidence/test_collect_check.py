@@ -160,6 +160,10 @@ def test_the_revision_says_which_code_was_checked(shop: Callable[[str], Organisa
     assert collected(scope_of, organisation).payload["revision"] == {**committed, "dirty": True}
     values.unlink()
     commit = committed["commit"]
+    for flag in ("assume-unchanged", "skip-worktree"):  # as many keep their own values in a file that is everybody's
+        subprocess.run([*git, "update-index", f"--{flag}", "infra/main.tf"], check=True, capture_output=True)
+        assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
+        subprocess.run([*git, "update-index", f"--no-{flag}", "infra/main.tf"], check=True, capture_output=True)
     (organisation.root / "infra" / "shop.yaml").write_text(OPEN, encoding="utf-8")
     assert collected(scope_of, organisation).payload["revision"] == {"commit": commit, "dirty": True}
 
