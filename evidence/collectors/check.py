@@ -188,15 +188,14 @@ def _revision(root: Path, files: Iterable[Path]) -> dict[str, JSON] | None:
 def _tracked(root: Path, files: Iterable[Path]) -> bool:
     """Whether Git tracks all of ``files`` in the repository around ``root``, and was told of none to take it for unchanged."""
     top = _git(root, "rev-parse", "--show-toplevel")
-    known = (
-        None
-        if top is None
-        else _git(Path(top.removesuffix("\n")), "ls-files", "-v", "--recurse-submodules", "-z", errors="surrogateescape")
-    )
-    if top is None or known is None:
+    if top is None:
         return False
-    folder, compared = os.path.realpath(top.removesuffix("\n")), "H "  # h: assumed unchanged, S: skipped in the work tree
-    names = {os.path.join(folder, line[2:]) for line in known.split("\0") if line.startswith(compared)}  # noqa: PTH118
+    folder = Path(top.removesuffix("\n"))
+    known = _git(folder, "ls-files", "-v", "--recurse-submodules", "-z", errors="surrogateescape")
+    if known is None:
+        return False
+    start, compared = os.path.realpath(folder), "H "  # h: assumed unchanged, S: skipped in the work tree
+    names = {os.path.join(start, line[2:]) for line in known.split("\0") if line.startswith(compared)}  # noqa: PTH118
     return all(os.path.join(os.path.realpath(file.parent), file.name) in names for file in files)  # noqa: PTH118 - a link is tracked itself
 
 
