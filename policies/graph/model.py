@@ -24,7 +24,7 @@ The normal form, whatever the input was:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -198,6 +198,12 @@ class Part:
 EVERYTHING = "*"
 """In ``Graph.consulted``: any type may have been looked for."""
 
+NAMED = "*named"
+"""In ``Graph.consulted``: any type may have been looked for but ``UNNAMED``."""
+
+UNNAMED = frozenset({"AWS::CloudTrail::Trail", "AWS::Cognito::IdentityPoolRoleAttachment", "AWS::Pipes::Pipe"})
+"""Types from whose names, if they have one, nothing is told of others: who looks through all names does without them."""
+
 
 class Graph:
     """Resources by address, with the problems met on the way. Iteration is in order of insertion.
@@ -233,8 +239,15 @@ class Graph:
         self.want()
         return len(self._by_address)
 
-    def want(self, types: Iterable[str] | None = None) -> None:
-        """Somebody is about to look for resources of ``types`` (None: of any): a graph that has some of them at hand only then gets them."""
+    def named(self) -> Iterator[Resource]:
+        """All resources from whose names something may be told, in order of insertion."""
+        self.consulted.add(NAMED)
+        self.want(but=UNNAMED)
+        return (resource for resource in tuple(self._by_address.values()) if resource.type not in UNNAMED)
+
+    def want(self, types: Iterable[str] | None = None, *, but: Collection[str] = ()) -> None:
+        """Somebody is about to look for resources of ``types`` (None: of any, ``but`` these): a graph that has some of them at hand only then gets
+        them."""
 
     def add(self, resource: Resource) -> None:
         """Add ``resource``; a second one with the same address is recorded as a problem and left out."""

@@ -184,7 +184,7 @@ def _reached(
 @per_graph
 def project_words(graph: Graph) -> tuple[str, ...]:
     """The leading words that most names of the graph share (``face``, ``locator``, ``dev``): they name the project, not what lies where."""
-    names = [words for resource in graph if (words := _words(resource))]
+    names = [words for resource in graph.named() if (words := _words(resource))]
     if len(names) < _FEWEST_NAMES:
         return ()
     counted: Counter[tuple[str, ...]] = Counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from averment.core.errors import IncompleteError
@@ -35,11 +35,11 @@ class Beside(Graph):
         for resource in self._take([resource for _, resources, _ in read for resource in resources]):
             self.subjects.setdefault(resource.source.arn, []).append(resource)  # a bucket's item holds the bucket and its policy
 
-    def want(self, types: Iterable[str] | None = None) -> None:
+    def want(self, types: Iterable[str] | None = None, *, but: Collection[str] = ()) -> None:
         if not self._waiting:
             return
         if types is None:
-            kinds: Iterable[str] = tuple(self._waiting)
+            kinds: Iterable[str] = tuple(kind for kind in self._waiting if kind not in but)
         else:
             new = tuple(name for name in types if name not in self._wanted)
             self._wanted.update(new)

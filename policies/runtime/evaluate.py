@@ -10,14 +10,14 @@ from typing import Any
 from averment.core.errors import IncompleteError
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import EVERYTHING, Graph, Resource
+from averment.policies.graph.model import EVERYTHING, NAMED, UNNAMED, Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.beside import Beside, Unread
 from averment.policies.runtime.neighbours import NeighbourSource
 from averment.policies.runtime.proposed import ALONE, proposed
 from averment.policies.surfaces.config.items import Item, read_item
-from averment.policies.surfaces.config.types import ABOVE_AWS, NAMELESS, held_in, recording
+from averment.policies.surfaces.config.types import ABOVE_AWS, held_in, recording
 
 ANNOTATION_LIMIT = 256
 COULD_NOT_CHECK = "could not check: "
@@ -245,10 +245,10 @@ class _Seen:
         """What the rule looked for and couldn't be read."""
         consulted = self.graph.consulted
         asked = set(held_in(tuple(sorted(consulted))))
-        anything = EVERYTHING in consulted
-        looked_for = (name for name in self.unread if (anything and name not in NAMELESS) or asked & set(held_in((name,))))
+        anything, named = EVERYTHING in consulted, NAMED in consulted
+        looked_for = (name for name in self.unread if anything or (named and name not in UNNAMED) or asked & set(held_in((name,))))
         missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
-        beside = (reason for kind, reason in self.flawed.items() if anything or kind in asked)
+        beside = (reason for kind, reason in self.flawed.items() if anything or (named and kind not in UNNAMED) or kind in asked)
         return next(iter([*missing, *beside]), None)
 
 

@@ -73,6 +73,17 @@ def test_whoever_looks_at_everything_gets_everything(look: Any):
     assert sorted(map(plain, graph), key=lambda entry: entry[0]) == sorted(map(plain, whole), key=lambda entry: entry[0])
 
 
+def test_whoever_looks_through_names_gets_those_that_tell_something():
+    """Nobody asks for trails and pipes for the sake of their names, which would be a call for each; whoever looks at everything gets them."""
+    found = account("media_bucket_events_scanned/cases/trail_of_uploads.pass")
+    graph = found.graph()
+    named = [resource.type for resource in graph.named()]
+    assert BUCKET in named
+    assert "AWS::CloudTrail::Trail" not in [*named, *found.asked]
+    assert EVERYTHING not in graph.consulted
+    assert "AWS::CloudTrail::Trail" in [resource.type for resource in graph]
+
+
 def test_what_is_there_by_its_address_is_found_without_a_doubt():
     """A resource that was only waiting isn't one that could be anywhere."""
     graph = account("s3_put_object_gated/cases/access_point.fail").graph()

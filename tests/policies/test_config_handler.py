@@ -146,6 +146,24 @@ def test_a_pass_does_not_stand_on_neighbours_that_were_not_seen():
 
 
 @pytest.mark.parametrize(
+    ("case", "denied", "verdict"),
+    [
+        ("direct_to_function.pass", "AWS::CloudTrail::Trail", Verdict.PASS),
+        ("direct_to_function.pass", "AWS::Pipes::Pipe", Verdict.PASS),
+        ("trail_of_uploads.pass", "AWS::CloudTrail::Trail", Verdict.UNKNOWN),
+        ("eventbridge_to_queue.pass", "AWS::Pipes::Pipe", Verdict.UNKNOWN),
+    ],
+)
+def test_what_nothing_hangs_on_need_not_be_readable(case: str, denied: str, verdict: Verdict):
+    """Many recorders leave trails out: each bucket with a function that scans it could not be checked there, for a trail's name might say
+    how the project is called."""
+    items = items_of(f"media_bucket_events_scanned/cases/{case}")
+    subject = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
+    (entry,) = evaluate_event(event(subject, "media-bucket-events-scanned"), MemoryNeighbours(items, {denied: "AccessDenied"}), {})
+    assert entry.verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("case", "rule_id", "denied"),
     [
         ("media_bucket_events_scanned/cases/rule_disabled.fail", "media-bucket-events-scanned", "AWS::Events::Rule"),

@@ -176,9 +176,6 @@ def held_in(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(owner for name in names for owner in recording(name).held_in))
 
 
-NAMELESS = frozenset({"AWS::Cognito::IdentityPoolRoleAttachment"})
-"""Types that nobody looks for but by the type: they have no name from which anything could be told of others, and nothing links to them."""
-
 ABOVE_AWS = ("Averment::", "Custom::", "Terraform::")
 """How types are called that stand for what a template, a module or source code says, and that no deployment has as such."""
 
