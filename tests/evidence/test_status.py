@@ -327,6 +327,11 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
         "averment prove X/a",
         "averment prove --detector DETECTOR X/b Y/b",
     ]
+    failed = [f"mend what the reason names, then averment prove {name}" for name in ("X/a", "Y/a")]
+    assert status_table._steps([*failed, "more samples, then averment prove Z/a"]) == [
+        "mend what the reason names, then averment prove X/a Y/a",
+        "more samples, then averment prove Z/a",
+    ]
 
 
 def made_up(control_id: str, status: Status, reason: str, *ids: str) -> ControlState:

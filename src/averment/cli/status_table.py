@@ -49,7 +49,7 @@ COLOURS = {
 _IN_FULL = (Status.NOT_SATISFIED, Status.WAIVED)
 """States whose controls have a line each in the short table; of the others a family's share one."""
 
-_STEP = re.compile(r"(averment attest|averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)")
+_STEP = re.compile(r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)")
 
 Next = Callable[[AssessmentState], str]
 
@@ -232,7 +232,7 @@ def _steps(steps: Sequence[str]) -> list[str]:
         verb, what = (match.group(1), match.group(2)) if match else (step, "")
         if what not in kinds.setdefault(verb, []):
             kinds[verb].append(what)
-    listed = {verb: " ".join(what) if verb.startswith("averment prove") else _some(what) for verb, what in kinds.items()}
+    listed = {verb: " ".join(what) if "averment prove" in verb else _some(what) for verb, what in kinds.items()}
     return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {listed[verb]}".rstrip() for verb, what in kinds.items()]
 
 
