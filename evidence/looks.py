@@ -114,7 +114,7 @@ def _look(record: Record) -> Look:
     rows, ways = _rows_and_ways(spec)
     look, interval = payload.get("look") or {}, payload.get("interval") or {}
     confidence, both = spec.get("confidence", DEFAULT_CONFIDENCE), interval.get("confidence")
-    figure = payload.get("estimate")
+    figure, low, high = (_number(value) for value in (payload.get("estimate"), interval.get("low"), interval.get("high")))
     level = (1 + both) / 2 if isinstance(both, int | float) else None  # an interval has a bound at this level on either side
     known = isinstance(confidence, int | float) and 0 < confidence < 1
     return Look(
@@ -127,8 +127,13 @@ def _look(record: Record) -> Look:
         _within(spec),
         rows,
         ways,
-        float(figure) if isinstance(figure, int | float) else None,
+        figure,
+        None if low is None or high is None else high - low,
     )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _within(spec: Mapping[str, Any]) -> timedelta | None:

@@ -117,7 +117,7 @@ class Look:
 
     ``share`` is the part that it spent of the error that its claim allowed (None: nothing says so), ``within`` the stretch over which its claim
     counted looks (None: for good). ``rows`` are the labels that its statement picked rows by, ``ways`` the transforms that it named. ``figure`` is what it
-    came to (None: nothing says so).
+    came to and ``width`` that of its interval (None: nothing says so).
     """
 
     at: datetime
@@ -130,6 +130,7 @@ class Look:
     rows: Mapping[str, str] = field(default_factory=dict)
     ways: frozenset[bytes] = frozenset()
     figure: float | None = None
+    width: float | None = None
 
     @property
     def media(self) -> str | None:

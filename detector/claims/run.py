@@ -121,7 +121,7 @@ def _as_it_says(result: ClaimResult, trace: Trace, looks: Looks) -> bool:
     """Whether the media, and what they come to, are those of the look that the result says to repeat, if it does."""
     repeats = (result.look or {}).get("repeats")
     return repeats is None or any(
-        look.record == repeats and look.media == trace.digest() and alike(look.figure, result.estimate) for look in _known(looks)
+        look.record == repeats and look.media == trace.digest() and alike(look, result.estimate) for look in _known(looks)
     )
 
 

@@ -61,9 +61,10 @@ _KNOWN_BY = ("population", "scores", _PLACE, "frame", "sha256")  # of a file of 
 MOSTLY = 0.9
 """Of the rows of two looks: so large a part in common makes them the same question, for what the one showed the other would have."""
 
-ALIKE = 0.001
-"""By how much the figures of two looks at the same data may differ. A detector that answers otherwise each time gives another chance each time; one that
-rounds otherwise now and then doesn't."""
+ALIKE, ALIKE_OF_WIDTH = 0.001, 0.05
+"""By how much the figures of two looks at the same data may differ, at most and as a part of the width of the first one's interval. A detector that answers
+otherwise each time gives another chance each time; one that rounds otherwise now and then doesn't. Of ten thousand images 0.001 is as much as the bounds
+leave to chance: whoever may ask until the figure is so much better finds three times as many false claims supported."""
 
 _GRAIN = 1e-6
 """Of a share: what rounding in a record may take from it or add."""
@@ -218,7 +219,7 @@ def level(
     shares = [(group[0], series.add(group)) for group in (_once(made) if repeatable else [[look] for look in made])]
     if inputs is not None and repeatable:
         for number, (look, share) in enumerate(shares, plan.earlier + 1):
-            known = looks.media is None or (looks.media == look.media and alike(looks.figure, look.figure))
+            known = looks.media is None or (looks.media == look.media and alike(look, looks.figure))
             if known and seed == look.seed and _same(inputs, look):
                 again = series.again(look.number or number, share, look.record)
                 if drawn is None or _same(drawn(again), look):
@@ -226,9 +227,11 @@ def level(
     return series.next()
 
 
-def alike(one: float | None, other: float | None) -> bool:
-    """Whether two looks came to the same figure, as far as both are known."""
-    return one is None or other is None or abs(one - other) <= ALIKE
+def alike(look: Look, figure: float | None) -> bool:
+    """Whether ``figure`` is what ``look`` came to, as far as both are known."""
+    if look.figure is None or figure is None:
+        return True
+    return abs(look.figure - figure) <= (ALIKE if look.width is None else min(ALIKE, ALIKE_OF_WIDTH * look.width))
 
 
 def _once(made: Sequence[Look]) -> list[list[Look]]:
@@ -237,7 +240,7 @@ def _once(made: Sequence[Look]) -> list[list[Look]]:
     by_data: dict[bytes, list[list[Look]]] = {}
     for look in made:
         groups = by_data.setdefault(_data(look), [])
-        own = next((group for group in groups if alike(group[0].figure, look.figure)), None)
+        own = next((group for group in groups if alike(group[0], look.figure)), None)
         if own is None:
             own = []
             groups.append(own)
