@@ -60,6 +60,17 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Misshapen(Unknown):
+    """What stands there has another shape than expected, which is no reason of the configuration's own: whoever looked at it could not check."""
+
+
+class Flaw(str):
+    """Among ``Graph.consulted``: why something that was looked at is ``Misshapen``."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """A link to ``attribute`` of the resource at ``address`` (``Ref`` has the attribute ``Ref``; ARNs have ``Arn``).
 
@@ -208,7 +219,8 @@ UNNAMED = frozenset({"AWS::CloudTrail::Trail", "AWS::Cognito::IdentityPoolRoleAt
 class Graph:
     """Resources by address, with the problems met on the way. Iteration is in order of insertion.
 
-    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others. ``changes`` counts the
+    ``consulted`` are the types that were looked for since it was last emptied, and each ``Flaw`` that was met: a verdict can hang on
+    nothing else. ``changes`` counts the
     resources that were added: what was worked out of the graph before holds until it moves. ``media_code`` tells, by
     the address of a function, of source beside the configuration that works on media, and ``face_calls`` which operations of Rekognition's on
     faces it calls (``CompareFaces``); nothing where no source was looked at.
@@ -219,7 +231,7 @@ class Graph:
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
         self._by_address: dict[str, Resource] = {}
         self._by_type: dict[str, list[Resource]] = {}
-        self._by_value: dict[tuple[str, str], dict[str | Reference, list[Resource]]] = {}
+        self._by_value: dict[tuple[str, str], tuple[dict[str | Reference, list[Resource]], set[str]]] = {}
         self.problems: list[Problem] = list(problems)
         self.changes = 0
         self.consulted: set[str] = set()
@@ -303,12 +315,16 @@ class Graph:
         self.want((kind,))
         if (kind, name) not in self._by_value:
             found: dict[str | Reference, list[Resource]] = {}
+            before, self.consulted = self.consulted, set()
             for resource in self._by_type.get(kind, ()):
                 value = resource.get(name)
                 if isinstance(value, str | Reference):
                     found.setdefault(Reference(value.address) if isinstance(value, Reference) else value, []).append(resource)
-            self._by_value[kind, name] = found
-        return self._by_value[kind, name]
+            self._by_value[kind, name] = (found, self.consulted)
+            self.consulted = before
+        found, flaws = self._by_value[kind, name]
+        self.consulted |= flaws
+        return found
 
     def callers(self, address: str) -> Iterator[str]:
         """The files that call the module or nested stack in which the resource at ``address`` stands, outermost first."""

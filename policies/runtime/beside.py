@@ -7,6 +7,7 @@ from typing import Any
 
 from averment.core.errors import IncompleteError
 from averment.policies.graph.model import Graph, Resource
+from averment.policies.surfaces.config.recorded.base import Late
 from averment.policies.surfaces.config.recorded.links import LINKS, linked
 from averment.policies.surfaces.config.surface import read_items
 from averment.policies.surfaces.config.types import held_in
@@ -68,7 +69,11 @@ class Beside(Graph):
         targets = {target for kind in {resource.type for resource in resources} for target in LINKS.get(kind, {}).values()}
         self.want(targets)
         found = linked(resources, [other for kind in targets for other in self._by_type.get(kind, ())])
-        return [resource for resource in found if self.put(resource)]
+        taken = [resource for resource in found if self.put(resource)]
+        for resource in taken:
+            if isinstance(resource.properties, Late):
+                resource.properties.belong_to(self)
+        return taken
 
 
 class Unread(Mapping[str, str]):

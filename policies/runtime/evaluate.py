@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.errors import IncompleteError
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import EVERYTHING, NAMED, UNNAMED, Graph, Resource
+from averment.policies.graph.model import EVERYTHING, NAMED, UNNAMED, Flaw, Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.beside import Beside, Unread
@@ -238,18 +238,23 @@ class _Seen:
         doubt = self._doubt() if outcome.verdict is not Verdict.FAIL else None
         if doubt is None:
             return outcome
-        said = outcome.verdict is Verdict.UNKNOWN and any(reason in outcome.message for reason in self.unread.values())
+        told = (*self.unread.values(), *(flaw.rpartition(": ")[2] for flaw in self._flaws()))
+        said = outcome.verdict is Verdict.UNKNOWN and any(reason in outcome.message for reason in told)
         return outcome if said else unknown(f"{doubt}; {outcome.message}" if outcome.message else doubt)
 
     def _doubt(self) -> str | None:
         """What the rule looked for and couldn't be read."""
-        consulted = self.graph.consulted
+        consulted = self.graph.consulted - set(self._flaws())
         asked = set(held_in(tuple(sorted(consulted))))
         anything, named = EVERYTHING in consulted, NAMED in consulted
         looked_for = (name for name in self.unread if anything or (named and name not in UNNAMED) or asked & set(held_in((name,))))
         missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
         beside = (reason for kind, reason in self.flawed.items() if anything or (named and kind not in UNNAMED) or kind in asked)
-        return next(iter([*missing, *beside]), None)
+        return next(iter([*missing, *beside, *self._flaws()]), None)
+
+    def _flaws(self) -> list[str]:
+        """Why something that the rule looked at has another shape than expected."""
+        return sorted(name for name in self.graph.consulted if isinstance(name, Flaw))
 
 
 def subject_types(rule: Rule) -> tuple[str, ...]:

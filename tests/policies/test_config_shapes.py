@@ -597,7 +597,8 @@ def from_the_api(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_a_file(found: Mapping[str, Any]) -> dict[str, Any]:
     """The same item as snapshots may hold it: everything below the envelope as JSON text, encoded twice."""
-    text = {key: value if key == ADDED else json.dumps(json.dumps(value)) for key, value in found["supplementaryConfiguration"].items()}
+    once = from_the_api(found)["supplementaryConfiguration"]
+    text = {key: value if key == ADDED else json.dumps(value) for key, value in once.items()}
     return {**found, "configuration": json.dumps(json.dumps(found["configuration"])), "supplementaryConfiguration": text}
 
 

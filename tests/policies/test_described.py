@@ -966,6 +966,7 @@ ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], di
                             {"id": "b", "domainName": "api.acme.example"},
                         ],
                     },
+                    "defaultCacheBehavior": {"targetOriginId": "a"},
                     "cacheBehaviors": {"quantity": 0},
                 }
             },

@@ -7,7 +7,7 @@ rules' cases; the items are made out of their templates by ``Deployment``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Rule
 from averment.policies.rules.registry import rule
-from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, shortened, subject_types
+from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, Evaluator, shortened, subject_types
 from averment.policies.runtime.handler import respond
 from averment.policies.runtime.items import Deployment, recorded_alone
 from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
@@ -30,7 +30,7 @@ from averment.policies.runtime.settings import scope_to_json
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.items import ADDED, WHY
 from averment.policies.surfaces.config.surface import graph_from_items
-from averment.policies.surfaces.config.types import held_in
+from averment.policies.surfaces.config.types import asked_of_service, held_in
 
 OWN = "123456789012"
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
@@ -316,3 +316,81 @@ def test_what_a_service_doesn_t_tell_of_a_resource_makes_no_pass(folder: Path):
     for entry in on_schedule(subject, MemoryNeighbours(blind)):
         if before[entry.kind, entry.identity].verdict is Verdict.FAIL:
             assert entry.verdict in (Verdict.FAIL, Verdict.UNKNOWN), entry
+
+
+DOCUMENTS = frozenset({"policyText", "Policy", "policyDocument", "assumeRolePolicyDocument", "document", "Content", "EventPattern"})
+"""What has a grammar of its own: it is put in another shape as a whole."""
+
+MAY_LACK = frozenset(
+    {
+        "AWS::Cognito::UserPool configuration LambdaConfig",
+        "AWS::Cognito::UserPool configuration LambdaConfig VerifyAuthChallengeResponse",
+        "AWS::Events::Rule configuration Targets",
+        "AWS::KMS::Key configuration description",
+        "AWS::Lambda::Function supplementaryConfiguration",
+        "AWS::Lambda::Function supplementaryConfiguration Concurrency",
+        "AWS::S3::Bucket supplementaryConfiguration BucketCrossOriginConfiguration",
+        "AWS::S3::Bucket supplementaryConfiguration BucketReplicationConfiguration",
+        "AWS::S3::Bucket supplementaryConfiguration BucketWebsiteConfiguration",
+    }
+)
+"""What AWS Config leaves out where it isn't set: under another name it can't be told from that."""
+
+
+def parts(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Each part of an item's configuration that AWS Config records, with its place: also within JSON text."""
+    if isinstance(value, str) and value.startswith("{") and at[-1] not in DOCUMENTS:
+        value = json.loads(value)
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, entry in inside:
+        if entry is not None and key != ADDED:
+            yield (*at, key), entry
+            yield from parts(entry, (*at, key)) if key not in DOCUMENTS else ()
+
+
+def others(value: Any) -> list[Any]:
+    """What stands in place of ``value`` in another shape; an empty list or object says that there is nothing, and is none."""
+    shapes = {str: "text", int: 5, dict: {"another": 5}, list: [5]}
+    return [shape for kind, shape in shapes.items() if not isinstance(value, kind)] + [[{}]]
+
+
+def changed(value: Any, place: tuple[Any, ...], other: Any) -> Any:
+    """``value`` with ``other`` at ``place``, or with that part under another name (``None``)."""
+    if isinstance(value, str):
+        return json.dumps(changed(json.loads(value), place, other))
+    first, *rest = place
+    new = changed(value[first], tuple(rest), other) if rest else other
+    if isinstance(value, list):
+        return [new if index == first else entry for index, entry in enumerate(value)]
+    return {f"{key}Anew" if key == first and new is None else key: new if key == first and new is not None else value[key] for key in value}
+
+
+def misshapen(item: Any) -> Iterator[tuple[str, Any]]:
+    """``item`` with one part in another shape or under another name, for each of its parts, and what was done."""
+    recorded = {key: item[key] for key in ("configuration", "supplementaryConfiguration") if item.get(key)}
+    for place, value in parts(recorded) if not asked_of_service(item["resourceType"]) else ():
+        name = " ".join([item["resourceType"], *(key for key in place if isinstance(key, str))])
+        renamed = [None] if isinstance(place[-1], str) and name not in MAY_LACK else []
+        for other in (*others(value), *renamed):
+            yield f"{name}: {other}", changed(item, place, other)
+
+
+@pytest.mark.parametrize("folder", [case for case in cases() if str(case.id).endswith(".fail")])
+def test_a_part_of_another_shape_makes_no_pass(folder: Path):
+    """AWS changes its items without notice: what fails does so still, or could not be checked."""
+    subject = rule_of(folder)
+    items = json.loads((folder / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+
+    def verdicts(items: list[Any]) -> dict[tuple[str, str], Any]:
+        found = Evaluator(subject, MemoryNeighbours(items), SCOPE, {}, OWN).every()
+        return {(entry.resource_type, entry.resource_id): entry for entry in found}
+
+    failing = [key for key, entry in verdicts(items).items() if entry.verdict is Verdict.FAIL]
+    assert failing
+    for index, item in enumerate(items):
+        for what, other in misshapen(item):
+            after = verdicts([*items[:index], other, *items[index + 1 :]])
+            for key in failing:
+                assert key in after, what
+                assert after[key].verdict in (Verdict.FAIL, Verdict.UNKNOWN), (what, after[key])
+                assert not after[key].crashed, (what, after[key])

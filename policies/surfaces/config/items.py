@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Unknown
+from averment.policies.graph.model import Misshapen, Unknown
 
 _DELETED = ("ResourceDeleted", "ResourceDeletedNotRecorded")
 _UPPER = {
@@ -138,14 +138,16 @@ def decoded(value: Any) -> Any:
 
 def policy(value: Any) -> Any:
     """A policy document: an object, its JSON text, or that text URL-encoded (as IAM returns it)."""
-    if value is None or isinstance(value, Mapping):
+    if value is None or isinstance(value, Unknown):
         return value
-    if not isinstance(value, str):
-        return Unknown("the policy document of the configuration item is neither text nor an object")
+    if not isinstance(value, str | Mapping):
+        return Misshapen("the policy document of the configuration item is neither text nor an object")
     parsed = decoded(value)
-    if not isinstance(parsed, Mapping) and "%" in value:
-        parsed = decoded(unquote(value))
-    return parsed if isinstance(parsed, Mapping) else Unknown("the policy document of the configuration item is not JSON")
+    if isinstance(parsed, str) and "%" in parsed:
+        parsed = decoded(unquote(parsed))
+    if not isinstance(parsed, Mapping):
+        return Misshapen("the policy document of the configuration item is not JSON")
+    return parsed if field(parsed, "Statement") is not None else Misshapen("the policy document of the configuration item has no Statement")
 
 
 def field(value: Any, name: str) -> Any:

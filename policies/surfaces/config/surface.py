@@ -14,7 +14,7 @@ from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.interface import Surface
 from averment.policies.surfaces.config.items import Item, read_item
 from averment.policies.surfaces.config.recorded import buckets, edge, identities, others
-from averment.policies.surfaces.config.recorded.base import as_it_is
+from averment.policies.surfaces.config.recorded.base import Late, as_it_is
 from averment.policies.surfaces.config.recorded.links import linked
 
 
@@ -67,7 +67,10 @@ def latest(items: Iterable[Any]) -> list[Any]:
 def graph_from_items(items: Iterable[Mapping[str, Any]]) -> Graph:
     """The graph of ``items``. Deleted resources are left out; what can't be read is a ``Problem``."""
     resources, problems = read_items(items)
-    return Graph(linked(resources), problems)
+    flaws = (
+        (flaw, resource.source) for resource in resources if isinstance(resource.properties, Late) for flaw in resource.properties.flaws()
+    )
+    return Graph(linked(resources), [*problems, *(Problem(reason, where) for reason, where in flaws)])
 
 
 def read_items(items: Iterable[Mapping[str, Any]]) -> tuple[list[Resource], list[Problem]]:
@@ -103,7 +106,9 @@ ADAPTERS: Mapping[str, Callable[[Item], list[Resource]]] = {
     "AWS::Bedrock::ProvisionedModelThroughput": others.throughput,
     "AWS::CloudFront::Distribution": edge.distribution,
     "AWS::CloudTrail::Trail": others.trail,
+    "AWS::CloudWatch::Alarm": others.alarm,
     "AWS::DynamoDB::Table": others.table,
+    "AWS::Events::Rule": others.event_rule,
     "AWS::IAM::Group": identities.identity,
     "AWS::IAM::Policy": identities.managed_policy,
     "AWS::IAM::Role": identities.identity,

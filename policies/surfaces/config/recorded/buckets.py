@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from averment.policies.graph.acl import nearest_canned
-from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.model import Misshapen, Reference, Resource, Unknown
 from averment.policies.surfaces.config.items import Item, capitalised, field, items_of, policy, tag_list
-from averment.policies.surfaces.config.recorded.base import Late, mapping_or_unknown, need, resource
+from averment.policies.surfaces.config.recorded.base import Late, misshapen, named, need, resource
+from averment.policies.surfaces.config.recorded.shapes import PARTS, TEXT, Always, fit
 
 _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy", "BucketVersioningConfiguration")
 """What the item of every bucket has, be it empty: one without can't say that there is none."""
@@ -21,25 +22,29 @@ _FILTER_KEYS = frozenset({"type", "prefix", "tag", "objectsizegreaterthan", "obj
 def bucket(item: Item) -> list[Resource]:
     """The bucket, and its policy where it has one."""
     found = [resource(item, Late(item, _PROPERTIES))]
-    if _policy_text(item):
+    if _policy_text(item) is not None:
         found.append(resource(item, Late(item, _POLICY), kind="AWS::S3::BucketPolicy", address=f"{item.arn}#policy"))
     return found
 
 
 def _policy_text(item: Item) -> Any:
-    return _part(item, "BucketPolicy", _written)
+    try:
+        return _part(item, "BucketPolicy", _written)
+    except ValueError as error:
+        return misshapen(item, "BucketPolicy", error)
 
 
 def _written(value: Mapping[str, Any]) -> Any:
     """The policy's text; something else in its place is no word that there is none."""
-    if value and "policytext" not in {str(key).lower() for key in value}:
-        return Unknown("the bucket policy of the configuration item has another shape than expected")
-    return field(value, "policyText")
+    text = field(value, "policyText")
+    if "policytext" not in {str(key).lower() for key in value} or not (text is None or isinstance(text, str | Mapping)):
+        raise ValueError("it holds no policyText")
+    return text or None if isinstance(text, str) else text
 
 
 def _policy_document(item: Item) -> Any:
     text = _policy_text(item)
-    return text if isinstance(text, Unknown) else policy(text)
+    return text if isinstance(text, Misshapen) else policy(text)
 
 
 def access_point(item: Item) -> list[Resource]:
@@ -50,7 +55,7 @@ def access_point(item: Item) -> list[Resource]:
     properties = {
         **capitalised(config),
         "Bucket": field(config, "bucket"),
-        "Name": field(config, "name") or item.name,
+        "Name": named(item, "name"),
         "Policy": policy(written) if isinstance(written, str) else written,
         "Tags": tag_list(field(config, "tags"), item.tags) or None,
     }
@@ -61,10 +66,9 @@ def regions_point(item: Item) -> list[Resource]:
     """A multi-region access point with the buckets behind it, and its policy, which is asked of S3."""
     need(item, "name", "regions")
     regions = field(item.configuration, "regions")
-    name = field(item.configuration, "name") or item.name
+    name = named(item, "name")
     listed = [capitalised(region) for region in items_of(regions)] if isinstance(regions, list) else None
-    unread = Unknown("the configuration item doesn't list the buckets behind it")
-    found = [resource(item, {"Name": name, "Regions": listed if listed is not None else unread})]
+    found = [resource(item, {"Name": name, "Regions": listed or None})]
     written = item.added("Policy", "the policies of multi-region access points")
     if written is not None:
         document = policy(written) if isinstance(written, str) else written
@@ -74,35 +78,39 @@ def regions_point(item: Item) -> list[Resource]:
 
 
 def _part(item: Item, name: str, read: Any) -> Any:
-    """One part of the supplementary configuration, read; Unknown where it isn't an object, or is missing although every bucket has it."""
+    """One part of the supplementary configuration, read; ``Misshapen`` where it is missing although every bucket has it.
+
+    Of an item with nothing of what every bucket has, nobody can say that the rest isn't set.
+
+    Raises:
+        ValueError: it has another shape than expected.
+    """
     value = item.supplementary.get(name)
-    if value is None and name in _ALWAYS:
-        return Unknown(f"the configuration item holds no {name}")
-    checked = mapping_or_unknown(value, name)
-    return read(checked) if isinstance(checked, Mapping) else checked
+    if value is None and (name in _ALWAYS or not any(part in item.supplementary for part in _ALWAYS)):
+        return Misshapen(f"the configuration item holds no {name}")
+    fit(value, PARTS[name], name)
+    return read(value) if value is not None else None
 
 
 def _acl(value: Mapping[str, Any]) -> str | Unknown | None:
     """The canned ACL that comes nearest to the grants; None if nobody but the owner has any."""
     listed = field(value, "grantList") if field(value, "grantList") is not None else field(value, "Grants")
     if not isinstance(listed, list):
-        return Unknown("the access control list of the configuration item has no list of grants")
+        raise ValueError("there is no list of grants")
     grants = []
     for grant in listed:
         grantee = field(grant, "grantee")
         who = grantee if isinstance(grantee, str) else field(grantee, "uri") or field(grantee, "id")
         permission = field(grant, "permission")
         known = isinstance(who, str) and isinstance(permission, str)
-        grants.append((who, permission) if known else (Unknown("it has another shape than expected"),) * 2)
+        grants.append((who, permission) if known else (Misshapen("it has another shape than expected"),) * 2)
     return nearest_canned(grants)
 
 
-def _notifications(value: Mapping[str, Any]) -> dict[str, Any] | Unknown:
+def _notifications(value: Mapping[str, Any]) -> dict[str, Any]:
     """Direct targets (a map by id in Config) and EventBridge."""
     result: dict[str, Any] = {}
     listed = field(value, "configurations")
-    if listed is not None and not isinstance(listed, Mapping | list):
-        return Unknown("the notifications of the configuration item have another shape than expected")
     entries = list(listed.values()) if isinstance(listed, Mapping) else items_of(listed)
     kinds = (
         ("LambdaConfigurations", "Function", "functionARN"),
@@ -110,12 +118,14 @@ def _notifications(value: Mapping[str, Any]) -> dict[str, Any] | Unknown:
         ("TopicConfigurations", "Topic", "topicARN"),
     )
     for entry in entries:
+        if all(field(entry, arn) is None for _, _, arn in kinds):
+            raise ValueError("an entry of configurations names nobody")
         for key, target, arn in kinds:
             if (found := field(entry, arn)) is not None:
                 limits = _limits(field(entry, "filter"))
                 chosen = {"Filter": limits} if limits else {}
                 result.setdefault(key, []).extend({"Event": event, target: found, **chosen} for event in items_of(field(entry, "events")))
-    if (bridge := field(value, "eventBridgeConfiguration")) is not None and bridge is not False:
+    if field(value, "eventBridgeConfiguration") is not None:
         result["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
     return result
 
@@ -154,8 +164,8 @@ def _cors(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _lock(item: Item) -> Mapping[str, Any]:
     """Object Lock as CloudFormation has it: the switch beside the configuration."""
-    checked = mapping_or_unknown(item.supplementary.get("ObjectLockConfiguration"), "ObjectLockConfiguration")
-    if isinstance(checked, Unknown):
+    checked = _part(item, "ObjectLockConfiguration", dict)
+    if isinstance(checked, Misshapen):
         return {"ObjectLockEnabled": checked, "ObjectLockConfiguration": checked}
     if field(checked, "objectLockEnabled") != "Enabled":
         return {}
@@ -180,7 +190,7 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
             if (tag := field(part, "tag")) is not None:
                 rule.setdefault("TagFilters", []).append(tag)
             if part and not (isinstance(part, Mapping) and {str(key).lower() for key in part} <= _FILTER_KEYS):
-                rule["Prefix"] = Unknown("the filter of a lifecycle rule has another shape than expected")
+                rule["Prefix"] = Misshapen("the filter of a lifecycle rule has another shape than expected")
                 break
         for name in ("NoncurrentVersionExpirationInDays", "ExpirationInDays"):
             if rule.get(name) in (-1, 0):
@@ -189,15 +199,14 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"Rules": rules}
 
 
-def _replication(value: Mapping[str, Any]) -> dict[str, Any] | Unknown | None:
+def _replication(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """Replication as CloudFormation has it; Config has its rules by id, and what limits them as those of a lifecycle."""
     listed = field(value, "rules")
     entries = list(listed.values()) if isinstance(listed, Mapping) else items_of(listed)
-    if any(not isinstance(entry, Mapping) for entry in entries):
-        return Unknown("the replication of the configuration item has another shape than expected")
     rules = []
     for entry in entries:
         target = field(entry, "destinationConfig") or field(entry, "destination")
+        fit(field(target, "bucketARN") or field(target, "bucket"), Always(TEXT), "bucketARN")
         chosen = field(field(entry, "filter"), "predicate") or field(entry, "filter")
         parts = items_of(field(chosen, "operands")) or [chosen]
         tags = [tag for part in parts if (tag := field(part, "tag")) is not None]
@@ -210,14 +219,14 @@ def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
     return capitalised(value) if any(setting is not None for setting in value.values()) else None
 
 
-def _tags(item: Item) -> list[dict[str, str]] | Unknown:
+def _tags(item: Item) -> Any:
     sets = items_of(field(item.supplementary.get("BucketTaggingConfiguration"), "tagSets"))
     first = sets[0] if sets else None
     return tag_list(field(first, "tags"), first, item.tags)
 
 
 _PROPERTIES: Mapping[str, Callable[[Item], Any]] = {
-    "BucketName": lambda item: field(item.configuration, "name") or item.name,
+    "BucketName": lambda item: named(item, "name"),
     "Tags": _tags,
     "AccessControl": lambda item: _part(item, "AccessControlList", _acl),
     "NotificationConfiguration": lambda item: _part(item, "BucketNotificationConfiguration", _notifications),

@@ -8,6 +8,7 @@ from typing import Any
 from averment.policies.graph.model import Resource
 from averment.policies.surfaces.config.items import Item, capitalised, field, tag_list
 from averment.policies.surfaces.config.recorded.base import resource
+from averment.policies.surfaces.config.recorded.shapes import DISTRIBUTION, fit
 
 _SWITCHED = ("TrustedKeyGroups", "TrustedSigners")
 
@@ -23,9 +24,8 @@ def distribution(item: Item) -> list[Resource]:
     if not isinstance(config, Mapping) or not config:
         raise ValueError("it has no distributionConfig")
     plain: dict[str, Any] = capitalised(config)
-    if not isinstance(plain.get("Origins"), list) or not isinstance(plain.get("CacheBehaviors", []), list):
-        raise ValueError("its origins or cache behaviours aren't lists")
-    if not all(isinstance(origin, Mapping) and origin.get("DomainName") for origin in plain["Origins"] or [None]):
+    fit(plain, DISTRIBUTION, "distributionConfig")
+    if not plain["Origins"] or not all(origin["DomainName"] for origin in plain["Origins"]):
         raise ValueError("it lists no origins, or one without an address")
     for name in ("Origins", "CacheBehaviors"):
         if (said := field(field(config, name), "quantity")) is not None and str(said) != str(len(plain.get(name, []))):

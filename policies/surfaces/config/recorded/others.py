@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.model import Misshapen, Reference, Resource, Unknown
 from averment.policies.surfaces.config.items import Item, capitalised, field, policy, tag_list
-from averment.policies.surfaces.config.recorded.base import as_it_is, last, need, resource
+from averment.policies.surfaces.config.recorded.base import as_it_is, last, misshapen, named, need, resource
 
 
 def key(item: Item) -> list[Resource]:
@@ -19,7 +20,7 @@ def key(item: Item) -> list[Resource]:
         "KeyUsage": usage,
         "KeySpec": field(config, "keySpec") or field(config, "customerMasterKeySpec"),
         "Description": field(config, "description"),
-        "KeyPolicy": document if document is not None else Unknown("the configuration item holds no key policy"),
+        "KeyPolicy": document if document is not None else Misshapen("the configuration item holds no key policy"),
         "Grants": item.added("Grants", "the grants of keys") if usage == "SIGN_VERIFY" else None,
         "Tags": tag_list(extra.get("Tags"), item.tags),
     }
@@ -62,15 +63,23 @@ def function(item: Item) -> list[Resource]:
     """A Lambda function; its environment is asked of Lambda where the item has none. What is reserved for it stands beside, if anything is."""
     need(item, "functionName", "functionArn")
     properties = capitalised(item.configuration)
-    reserved = field(item.supplementary.get("Concurrency"), "reservedConcurrentExecutions")
-    if reserved is not None:
-        properties["ReservedConcurrentExecutions"] = reserved
+    properties["FunctionName"] = named(item, "functionName")
+    properties["ReservedConcurrentExecutions"] = _reserved(item)
     if "Environment" not in properties:
         properties["Environment"] = item.added("Environment", "the environment variables of functions")
     if isinstance(properties["Environment"], Mapping) and properties["Environment"].get("Error"):
         properties["Environment"] = Unknown("Lambda could not decrypt the environment variables")
     properties["Tags"] = tag_list(item.supplementary.get("Tags"), item.tags)
     return [resource(item, properties)]
+
+
+def _reserved(item: Item) -> Any:
+    """What is reserved for a function: ``Concurrency`` is there where something is, and empty where nothing is any more."""
+    part = item.supplementary.get("Concurrency")
+    found = field(part, "reservedConcurrentExecutions")
+    if found is None and part is not None and part != {}:
+        return Misshapen("Concurrency of the configuration item has another shape than expected")
+    return found
 
 
 def table(item: Item) -> list[Resource]:
@@ -98,6 +107,24 @@ def queue(item: Item) -> list[Resource]:
     arn = field(item.configuration, "queueArn") or field(item.configuration, "arn") or item.arn
     name = field(item.configuration, "queueName") or last(arn, ":")
     return [resource(item, {**found.properties, "QueueName": name})]
+
+
+def alarm(item: Item) -> list[Resource]:
+    """An alarm, which is on one metric or on an expression of several."""
+    need(item, "alarmName", "alarmArn")
+    (found,) = as_it_is(item)
+    if (found.get("MetricName") is None or found.get("Namespace") is None) and not found.get("Metrics"):
+        return [resource(item, {**found.properties, "MetricName": misshapen(item, "MetricName", "it is on no metric")})]
+    return [found]
+
+
+def event_rule(item: Item) -> list[Resource]:
+    """A rule of EventBridge, which has a pattern or a schedule."""
+    need(item, "Name", "Arn")
+    (found,) = as_it_is(item)
+    if found.get("EventPattern") is None and found.get("ScheduleExpression") is None:
+        return [resource(item, {**found.properties, "EventPattern": misshapen(item, "EventPattern", "there is none, nor a schedule")})]
+    return [found]
 
 
 def known_by(*names: str) -> Callable[[Item], list[Resource]]:
@@ -131,7 +158,6 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::CE::AnomalySubscription": ("SubscriptionName",),
     "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig",),
     "AWS::CloudTrail::EventDataStore": ("EventDataStoreArn", "Name", "AdvancedEventSelectors"),
-    "AWS::CloudWatch::Alarm": ("alarmName", "alarmArn"),
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "AlarmRule"),
     "AWS::Cognito::IdentityPool": ("Id", "AllowUnauthenticatedIdentities"),
     "AWS::Cognito::IdentityPoolRoleAttachment": ("IdentityPoolId",),
@@ -141,7 +167,6 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::Config::ConfigurationRecorder": ("Name",),
     "AWS::Config::ConformancePack": ("ConformancePackName",),
     "AWS::Config::DeliveryChannel": ("Name", "S3BucketName"),
-    "AWS::Events::Rule": ("Name", "Arn"),
     "AWS::Lambda::EventInvokeConfig": ("FunctionName",),
     "AWS::Lambda::EventSourceMapping": ("EventSourceArn", "FunctionName"),
     "AWS::Lambda::Url": ("AuthType",),
