@@ -37,8 +37,8 @@ def activity_id(name: str) -> str:
 def scope_resource(view: View) -> Node:
     """What stands in for the system security plan: the scope, in words."""
     scope = view.report.scope
-    accounts = ", ".join(map(str, scope.get("accounts") or [])) or "not limited to listed accounts"
-    regions = ", ".join(map(str, scope.get("regions") or [])) or "not limited to listed regions"
+    accounts = ", ".join(map(str, scope.get("accounts") or [])) or "none named; each record tells its own"
+    regions = ", ".join(map(str, scope.get("regions") or [])) or "none named; each record tells its own"
     return {
         "uuid": oscal_id("scope", view.report.organisation, dict(scope)),
         "title": "Scope",

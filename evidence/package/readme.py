@@ -117,8 +117,8 @@ def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequen
 
 def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -> str:
     scope = report.scope
-    accounts = ", ".join(map(str, scope.get("accounts") or [])) or "not limited to listed accounts"
-    regions = ", ".join(map(str, scope.get("regions") or [])) or "not limited to listed regions"
+    accounts = ", ".join(map(str, scope.get("accounts") or [])) or "none named; each record tells its own"
+    regions = ", ".join(map(str, scope.get("regions") or [])) or "none named; each record tells its own"
     totals = ", ".join(f"{report.totals.get(status, 0)} {word}" for status, word in _WORDS.items())
     last_day = (report.period.end - timedelta(days=1)).date()
     rows = [

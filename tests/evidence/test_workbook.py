@@ -311,7 +311,9 @@ def test_the_summary_has_the_parameters_by_which_rules_pass() -> None:
     """That costs are watched elsewhere is taken at its word by a rule: whoever reads that it passed has to see the word."""
     scope = {"accounts": [], "regions": [], "parameters": {"inference_cost_watched_elsewhere": True, "detector_endpoints": ["scanner*"]}}
     summary = read(workbook_bytes(report(scope=scope)))["Summary"]
-    found = {name.value: value.value for name, value in summary["A1:B40"]}["Parameters of rules"]
+    told = {name.value: value.value for name, value in summary["A1:B40"]}
+    assert told["Regions in scope"] == "none named; each record tells its own", "which doesn't say that all were looked into"
+    found = told["Parameters of rules"]
     assert found == 'inference_cost_watched_elsewhere: true\ndetector_endpoints: ["scanner*"]'
 
 

@@ -57,6 +57,12 @@ def test_every_control_and_assessment_is_in_the_catalog_with_its_law(made: Any) 
         assert [part["id"] for part in objectives] == [f"{control.id}_obj.{item.id}" for item in control.assessments]
 
 
+def test_the_plan_calls_no_region_looked_into_that_nobody_named(made: Any) -> None:
+    """Without regions in averment.yaml that of the AWS settings may have been all that was asked."""
+    told = [item["description"] for item in made["assessment-plan.json"]["assessment-plan"]["back-matter"]["resources"]]
+    assert any("Accounts: 111122223333. Regions: none named; each record tells its own." in words for words in told)
+
+
 def test_what_is_not_assessed_or_waived_is_never_satisfied(make_period: Make) -> None:
     """OSCAL's two states: only what is satisfied (or doesn't apply) is; the rest says what it is in a property and in words."""
     period = make_period()
