@@ -23,8 +23,8 @@ def whatever_suffix(entry: Mapping[str, Any], bucket: Resource, graph: Graph) ->
 
 def _suffix_of(chosen: Any) -> Any:
     """The suffix to which a notification's filter limits it; None if to none."""
-    for key in ("S3Key", "Rules"):
-        chosen = chosen.get(key) if isinstance(chosen, Mapping) else chosen
+    for key, of_cdk in (("S3Key", "Key"), ("Rules", "FilterRules")):  # CDK's custom resource has the names of the API
+        chosen = chosen.get(key, chosen.get(of_cdk)) if isinstance(chosen, Mapping) else chosen
     for rule in listed(chosen):
         name, value = (rule.get("Name"), rule.get("Value")) if isinstance(rule, Mapping) else (rule, None)
         if isinstance(name, Unknown):

@@ -1075,6 +1075,21 @@ def test_a_scanner_that_hears_of_some_suffixes_alone_is_a_question(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("limit", "verdict"), [("{Name: suffix, Value: .jpg}", Verdict.UNKNOWN), ("{Name: prefix, Value: in/}", Verdict.PASS)]
+)
+def test_the_suffixes_of_what_cdk_notifies_are_read(tmp_path: Path, limit: str, verdict: Verdict):
+    """Its custom resource has them under the names of S3's API: addEventNotification with a suffix was taken for one on every object."""
+    entry = f"{{Events: ['s3:ObjectCreated:*'], LambdaFunctionArn: !GetAtt Scan.Arn, Filter: {{Key: {{FilterRules: [{limit}]}}}}}}"
+    custom = f"""\
+  Notifications:
+    Type: Custom::S3BucketNotifications
+    Properties: {{BucketName: !Ref Uploads, NotificationConfiguration: {{LambdaFunctionConfigurations: [{entry}]}}}}
+"""
+    text = SAM_SCANNER.format(told="{}", events="{}") + custom
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("limits", "verdict"),
     [
         ({"s3KeyFilter": {"filterRules": [{"name": "Suffix", "value": ".jpg"}]}}, Verdict.UNKNOWN),
