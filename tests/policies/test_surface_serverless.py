@@ -197,7 +197,7 @@ functions:
     role: arn:aws:iam::123456789012:role/scan
     url: true
     events:
-      - s3: {bucket: "${self:custom.bucket}", existing: true}
+      - s3: {bucket: "${self:custom.bucket}", existing: true, rules: [{prefix: in/}, {suffix: .jpg}]}
       - s3: {bucket: elsewhere, existing: true}
 resources:
   - Resources:
@@ -206,6 +206,8 @@ resources:
 """,
     )
     assert value(graph, "Mine", "NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
+    limits = value(graph, "Mine", "NotificationConfiguration", "LambdaConfigurations", 0, "Filter")
+    assert limits == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".jpg"}]}}
     assert value(graph, "ScanLambdaFunction", "Role") == "arn:aws:iam::123456789012:role/scan"
     assert value(graph, "ScanLambdaFunctionUrl", "AuthType") == "NONE"
     assert graph.get("IamRoleLambdaExecution") is None

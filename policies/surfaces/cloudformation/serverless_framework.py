@@ -288,6 +288,8 @@ class _Made:
         bucket = given.get("bucket") if isinstance(given, LinedMap) else given
         event = given.get("event", "s3:ObjectCreated:*") if isinstance(given, LinedMap) else "s3:ObjectCreated:*"
         entry = _map(line, {"Event": event, "Function": _arn(function)}, self.here)
+        if isinstance(given, LinedMap) and "rules" in given:
+            entry["Filter"] = _limits(given["rules"])
         owner = bucket.get("Ref") if isinstance(bucket, LinedMap) else None
         for address, body in self.resources.items():
             if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == bucket is not None):
@@ -348,6 +350,14 @@ def _own(given: Any, names: Mapping[str, str]) -> dict[str, Any]:
 def _patterns(given: Any) -> Any:
     """Filters of an event source mapping as CloudFormation has them."""
     return [{"Pattern": pattern} for pattern in given] if isinstance(given, list) else given
+
+
+def _limits(rules: Any) -> Any:
+    """The rules of an s3 event (``- suffix: .jpg``), which limit it to some keys, as CloudFormation has them."""
+    if not isinstance(rules, list):
+        return rules
+    parts = [part for rule in rules for part in (rule.items() if isinstance(rule, Mapping) else ((rule, None),))]
+    return {"S3Key": {"Rules": [{"Name": name, "Value": value} for name, value in parts]}}
 
 
 def _statements(value: Any, line: int) -> list[tuple[Any, int]]:
