@@ -49,7 +49,9 @@ COLOURS = {
 _IN_FULL = (Status.NOT_SATISFIED, Status.WAIVED)
 """States whose controls have a line each in the short table; of the others a family's share one."""
 
-_STEP = re.compile(r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)")
+_STEP = re.compile(
+    r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)"
+)
 
 Next = Callable[[AssessmentState], str]
 
