@@ -13,10 +13,14 @@ from functools import cached_property
 
 from averment.core.period import Period
 from averment.evidence.decisive import Decisive
-from averment.evidence.record import Record
+from averment.evidence.record import Kind, Record
 
 RUN = timedelta(minutes=10)
-"""Records that are collected closer together belong to one run; what held between two of its collectors is nobody's state."""
+"""Records that are collected closer together belong to one run, unless it has lasted as long and asks again what it had asked: some collect every few
+minutes, all day. What held between two collectors of a run is nobody's state."""
+
+_ONE_BY_ONE = frozenset({Kind.CLAIM, Kind.ATTESTATION, Kind.INCIDENT})
+"""Kinds of which a run brings many records, none of which asks again what another did."""
 
 _FEW = 200
 """So many records are kept without asking from how many runs they are."""
@@ -63,7 +67,7 @@ class Lately:
         if self._until is not None and record.collected_at <= self._until:
             self._decisive.add(record)
             return
-        if len(self._late) >= self._enough and record.collected_at - self._late[-1].collected_at > RUN:
+        if len(self._late) >= self._enough:
             self._fold()
         self._late.append(record)
 
@@ -100,9 +104,21 @@ class Lately:
 def _ends(records: Iterable[Record]) -> list[datetime]:
     """The last moment of each run of collection, the oldest first."""
     ends: list[datetime] = []
-    for moment in sorted({record.collected_at for record in records}):
-        if ends and moment - ends[-1] <= RUN:
+    began, asked = datetime.min, set[tuple[object, ...]]()
+    for record in sorted(records, key=lambda record: record.collected_at):
+        moment, what = record.collected_at, _asked(record)
+        if ends and (moment - ends[-1] > RUN or (moment > ends[-1] and moment - began > RUN and what in asked)):
+            began, asked = moment, set()
+            ends.append(moment)
+        elif ends:
             ends[-1] = moment
         else:
-            ends.append(moment)
+            began, ends = moment, [moment]
+        if record.kind not in _ONE_BY_ONE:
+            asked.add(what)
     return ends
+
+
+def _asked(record: Record) -> tuple[object, ...]:
+    """What was asked, of whom and where, by which one run is told from the next."""
+    return record.collector, record.source, record.account, record.region, record.period_start, record.period_end

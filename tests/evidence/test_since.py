@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from averment.core.period import from_iso, parse_period
 from averment.core.words import Method, Severity, Status
 from averment.evidence import since as module
 from averment.evidence.assess import assess
-from averment.evidence.lately import Lately
+from averment.evidence.lately import RUN, Lately
 from averment.evidence.record import Kind, Record
 from averment.evidence.since import Since, since
 
@@ -95,6 +96,21 @@ def test_a_run_is_one_moment() -> None:
     """Collectors of a run finish minutes apart; between them nobody looked."""
     _, found = held(check(2 + 5 / 1440, "one"), check(2))
     assert found["SM-UPL-01"] == Since(NOW - 2 * DAY)
+
+
+def test_who_collects_every_few_minutes_hears_since_when() -> None:
+    """All day, without a pause that would end a run: of what had failed for an hour and a half it was told since the last check, and of the rest, too."""
+    _, found = held(*(check(9 * number / 1440, *(["one"] if number <= 10 else [])) for number in range(1, 101)))
+    known, rest = found["SM-UPL-01"], found["SM-UPL-02"]
+    assert (known.at_least, abs(known.at - (NOW - timedelta(minutes=90))) <= RUN) == (False, True)
+    assert (rest.at_least, rest.at < NOW - timedelta(hours=3)) == (True, True)
+
+
+def test_a_long_run_that_asks_nothing_twice_is_one_moment() -> None:
+    """Many accounts one after the other, and claims that take their time: what was so halfway is nobody's state."""
+    accounts = [replace(check(2 - 8 * number / 1440), account=f"{number:012}", id="") for number in range(9)]
+    claims = [replace(check(2 - (64 + 8 * number) / 1440), kind=Kind.CLAIM, id="") for number in range(9)]
+    assert Lately([*accounts, *claims], None, NOW, runs=module.RUNS).runs == [claims[-1].collected_at]
 
 
 @pytest.mark.parametrize(("bound", "value"), [("MAX_WORK", 8), ("MAX_STEPS", 3)])
