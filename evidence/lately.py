@@ -103,20 +103,19 @@ class Lately:
 
 def _ends(records: Iterable[Record]) -> list[datetime]:
     """The last moment of each run of collection, the oldest first."""
-    ends: list[datetime] = []
-    began, asked = datetime.min, set[tuple[object, ...]]()
+    runs: list[tuple[datetime, datetime]] = []
+    asked: set[tuple[object, ...]] = set()
     for record in sorted(records, key=lambda record: record.collected_at):
         moment, what = record.collected_at, _asked(record)
-        if ends and (moment - ends[-1] > RUN or (moment > ends[-1] and moment - began > RUN and what in asked)):
-            began, asked = moment, set()
-            ends.append(moment)
-        elif ends:
-            ends[-1] = moment
+        first, last = runs[-1] if runs else (moment, moment)
+        if runs and moment - last <= RUN and (moment == last or moment - first <= RUN or what not in asked):
+            runs[-1] = first, moment
         else:
-            began, ends = moment, [moment]
+            asked = set()
+            runs.append((moment, moment))
         if record.kind not in _ONE_BY_ONE:
             asked.add(what)
-    return ends
+    return [last for _, last in runs]
 
 
 def _asked(record: Record) -> tuple[object, ...]:
