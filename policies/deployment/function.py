@@ -25,14 +25,16 @@ MAX_WAIT_S = 300
 
 _SETTINGS = {"Handler": HANDLER_FUNCTION, "Runtime": RUNTIME, "Timeout": TIMEOUT_S, "MemorySize": MEMORY_MB}
 _WORDS = {"Handler": "what is called in it", "Runtime": "its runtime", "Timeout": "its timeout", "MemorySize": "its memory"}
+_STOPPED = "its reserved concurrency of 0, with which it never runs"
 
 
 class FunctionAsBuilt(Step):
     """The function that the ``stack`` makes of ``archive``: its code, byte for byte, its role, and its settings; it has neither variables nor
-    layers, and is in no network of the account's, out of which it might not reach what it asks.
+    layers, is in no network of the account's, out of which it might not reach what it asks, and may run: what somebody reserved for it is left
+    to them, unless it is nothing.
 
-    Needs ``lambda:GetFunctionConfiguration``, ``lambda:UpdateFunctionCode`` and ``lambda:UpdateFunctionConfiguration``, and ``iam:PassRole`` to
-    put its role back.
+    Needs ``lambda:GetFunctionConfiguration``, ``lambda:GetFunctionConcurrency``, ``lambda:UpdateFunctionCode``,
+    ``lambda:UpdateFunctionConfiguration`` and ``lambda:DeleteFunctionConcurrency``, and ``iam:PassRole`` to put its role back.
     """
 
     def __init__(self, archive: Archive, stack: Step, *, region: str | None = None, sleep: Sleep = time.sleep) -> None:
@@ -45,7 +47,7 @@ class FunctionAsBuilt(Step):
         if found is None:
             gone = self._stack.present() and not self._stack.changes()
             return (Change(Action.UPDATE, self.name, ("it is gone, though its stack is there",)),) if gone else ()
-        details = (*(["its code"] if self._replaced(found) else []), *_differing(found))
+        details = (*(["its code"] if self._replaced(found) else []), *_differing(found), *([_STOPPED] if self._stopped() else []))
         return (Change(Action.UPDATE, self.name, details),) if details else ()
 
     def apply(self) -> None:
@@ -68,6 +70,9 @@ class FunctionAsBuilt(Step):
             with aws_errors(f"put the code of the function {FUNCTION_NAME} back"):
                 self._lambda.update_function_code(FunctionName=FUNCTION_NAME, S3Bucket=self._archive.bucket, S3Key=self._archive.key)
             self._wait()
+        if self._stopped():
+            with aws_errors(f"let the function {FUNCTION_NAME} run again"):
+                self._lambda.delete_function_concurrency(FunctionName=FUNCTION_NAME)
         if self.changes():
             raise IncompleteError(f"the function {FUNCTION_NAME} is still another than was built", fix="see who changes it")
 
@@ -84,6 +89,12 @@ class FunctionAsBuilt(Step):
             return False
         stored = self._archive.stored()
         return stored is None or not self._archive.holds(stored) or running != _digest(stored)
+
+    def _stopped(self) -> bool:
+        """Whether no call of the function is let through: as many as are reserved for it may run at a time."""
+        with aws_errors(f"read what is reserved for the function {FUNCTION_NAME}"):
+            found = self._lambda.get_function_concurrency(FunctionName=FUNCTION_NAME)
+        return found.get("ReservedConcurrentExecutions") == 0
 
     def _described(self) -> dict[str, Any] | None:
         try:

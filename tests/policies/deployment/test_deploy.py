@@ -388,17 +388,22 @@ def test_a_function_that_somebody_replaced_is_seen_and_put_back(shop: Path, caps
     assert averment("diff") == 0
 
 
-def test_a_function_with_another_role_or_network_is_seen_and_put_back(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Under a role that may do more than look, or in a network out of which it reaches nothing, the diff found nothing to change."""
+def test_a_function_with_another_role_or_network_or_that_never_runs_is_seen_and_put_back(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under a role that may do more than look, in a network out of which it reaches nothing, or stopped, the diff found nothing to change."""
     assert averment("deploy") == 0
     functions, trust = boto3.client("lambda"), {"Version": "2012-10-17", "Statement": []}
     role = boto3.client("iam").create_role(RoleName="administrator", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     network = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
     functions.update_function_configuration(FunctionName="averment-config-rules", Role=role, VpcConfig=network)
+    functions.put_function_concurrency(FunctionName="averment-config-rules", ReservedConcurrentExecutions=0)
     capsys.readouterr()
     assert averment("diff") == 1
-    assert capsys.readouterr().out.split() == ["eu-west-1:", "~", "function", "averment-config-rules", "its", "role", "its", "network"]
+    said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert said[-3:] == ["its role", "its network", "its reserved concurrency of 0, with which it never runs"]
     assert averment("deploy") == 0
+    functions.put_function_concurrency(FunctionName="averment-config-rules", ReservedConcurrentExecutions=5)  # left to whoever did so
     found = functions.get_function_configuration(FunctionName="averment-config-rules")
     assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/averment-config-rules-eu-west-1"
     assert averment("diff") == 0
