@@ -93,8 +93,8 @@ class FunctionAsBuilt(Step):
     def _stopped(self) -> bool:
         """Whether no call of the function is let through: as many as are reserved for it may run at a time."""
         with aws_errors(f"read what is reserved for the function {FUNCTION_NAME}"):
-            found = self._lambda.get_function_concurrency(FunctionName=FUNCTION_NAME)
-        return found.get("ReservedConcurrentExecutions") == 0
+            found: Mapping[str, Any] = self._lambda.get_function_concurrency(FunctionName=FUNCTION_NAME)
+        return found.get("ReservedConcurrentExecutions") is not None and not found["ReservedConcurrentExecutions"]
 
     def _described(self) -> dict[str, Any] | None:
         try:
