@@ -49,6 +49,8 @@ _ONE_SIDED = {
     (True, False): "in the code only: not deployed here, deployed under another name, or judged by no rule of AWS Config",
     (False, True): "deployed only: made by hand, or from code that is not checked here",
 }
+_NOTHING = "in the code only: as deployed the rule finds nothing to judge there"
+"""Of a resource that AWS Config speaks of: one whose policy was taken away by hand is deployed all the same."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,10 @@ class _Comparison:
     def rows(self, places: Iterable[Sequence[Record]]) -> Iterator[DriftRow]:
         code = self.code()
         matched: set[Key] = set()
+        silent: dict[Key, Record] = {}
         for history in places:
-            deployed = self.deployed(history)
+            deployed, nothing = self.deployed(history)
+            silent |= {named: nothing[key] for key, named in _linked(code.named, nothing).items()}
             links = _linked(code.named, deployed)
             matched.update(links.values())
             for key, (side, record) in deployed.items():
@@ -170,7 +174,7 @@ class _Comparison:
                 yield self.row(key, code.named[named] if named is not None else None, side, record)
         for key, side in code.named.items():
             if key not in matched:
-                yield self.row(key, side, None, None)
+                yield self.row(key, side, None, silent.get(key))
         for kind, side in code.nameless:
             yield self.row((kind, side.code or ""), side, None, None)
 
@@ -199,8 +203,8 @@ class _Comparison:
             found = [*(said for said in found if _copy(said[1]) not in again), *((check, item) for item in told)]
         return found
 
-    def deployed(self, history: Sequence[Record]) -> dict[Key, tuple[_Side, Record]]:
-        """What AWS Config said in one account and region, each with the record that said it last."""
+    def deployed(self, history: Sequence[Record]) -> tuple[dict[Key, tuple[_Side, Record]], dict[Key, Record]]:
+        """What AWS Config said in one account and region, each with the record that said it last, and of what the rule had nothing to say."""
         said: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any], Record]]] = {}
         names: dict[Key, str] = {}
         for record in history:
@@ -212,10 +216,13 @@ class _Comparison:
                     names[identity] = item.get("name") or names.get(identity) or item["id"]  # a part may lack the names that another has
             said |= here
         found: dict[Key, tuple[_Side, Record]] = {}
+        nothing: dict[Key, Record] = {}
         for identity, results in said.items():
             for rule, item, record in results:
                 verdict = _verdict(item)
                 if verdict is None:
+                    if not item.get("annotation"):  # it would say that the resource is gone
+                        nothing[item["type"], names[identity]] = record
                     continue
                 if verdict is Verdict.PASS and rule.get("failing"):
                     verdict = Verdict.UNKNOWN  # AWS Config shows what it said before its last run failed
@@ -223,14 +230,14 @@ class _Comparison:
                 side = _Side(verdict, any(self.waived(text, None, "") for text in dict.fromkeys((name, item["id"]))))
                 key = (item["type"], name)
                 found[key] = (found[key][0].worse(side) if key in found else side, record)
-        return found
+        return found, nothing
 
     def waived(self, resource: str, noted: str | None, where: str) -> bool:
         return waiver_for(self.organisation, self.control, self.policy, resource, self.moment.date(), noted=noted, where=where) is not None
 
     def row(self, key: Key, before: _Side | None, after: _Side | None, record: Record | None) -> DriftRow:
         first, second = before.word if before else NOT_SEEN, after.word if after else NOT_SEEN
-        one_sided = _ONE_SIDED.get((before is not None, after is not None))
+        one_sided = _NOTHING if after is None and record is not None else _ONE_SIDED.get((before is not None, after is not None))
         return DriftRow(
             self.control,
             self.policy,

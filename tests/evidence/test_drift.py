@@ -195,6 +195,17 @@ def test_what_stands_on_one_side_only_is_said() -> None:
     assert all(row.differs for row in found)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "says"), [(None, "as deployed the rule finds nothing"), ("the resource is gone", "not deployed here")]
+)
+def test_a_bucket_that_the_rule_has_nothing_to_say_of_is_deployed_all_the_same(annotation: str | None, says: str) -> None:
+    """Its policy was taken away by hand: of a bucket that AWS Config speaks of, that it isn't deployed here was wrong."""
+    (row,) = rows(code(("aws_s3_bucket_policy.b", "pass", "*loads")), deployed(("uploads", "NOT_APPLICABLE", None), annotation=annotation))
+    assert (row.before, row.at_run_time, row.differs) == ("pass", NOT_SEEN, True)
+    assert says in row.says
+    assert row.account == (None if annotation else "111122223333")
+
+
 def test_a_bucket_and_its_policy_are_one_resource_at_run_time() -> None:
     """AWS Config has one item for both, so the graver verdict of the two stands for the bucket."""
     both = code(("aws_s3_bucket.b", "pass", "uploads"), ("aws_s3_bucket_policy.b", "fail", "uploads"))
