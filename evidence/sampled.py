@@ -45,11 +45,15 @@ def judged(record: Record, field: str) -> int:
 
 
 def sees_as_much(later: Record, earlier: Record) -> bool:
-    """Whether the sample ``later`` would show, of every figure, what the sample or part ``earlier`` did."""
+    """Whether the sample ``later`` would show, of every figure, what the sample or part ``earlier`` did; a figure that was found without anything of
+    its kind is shown by one of the kind, at least."""
     if not is_sample(later) or earlier.gathering is Gathering.COULD_NOT or not whole_fields(earlier) <= whole_fields(later):
         return False
     told = [counts for record in (later, earlier) if isinstance(counts := record.payload.get("out_of"), Mapping)]
-    return all(judged(later, field) >= judged(earlier, field) for field in ("", *(field for counts in told for field in counts)))
+    return all(
+        judged(later, field) >= (judged(earlier, field) or bool(at(earlier.payload, field)))
+        for field in ("", *(field for counts in told for field in counts))
+    )
 
 
 def how_many(record: Record) -> str:

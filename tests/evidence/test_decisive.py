@@ -107,7 +107,7 @@ def ledger(seed: int) -> list[Record]:
     return made
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_what_was_kept_decides_what_all_of_it_decides(seed: int) -> None:
     """States with their reasons, evidence and deviations; where code and deployment part; for how long each resource complied."""
     records = ledger(seed)
