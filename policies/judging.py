@@ -179,7 +179,7 @@ def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> F
 
 def _in_form_of(resource: Resource, fix: str | None) -> str | None:
     """``fix`` as the file of ``resource`` would have it: in JSON where that is a template in JSON, else as it is."""
-    if fix is None or resource.dialect is not Dialect.CLOUDFORMATION or not (resource.source.file or "").endswith(".json"):
+    if fix is None or resource.dialect is not Dialect.CLOUDFORMATION or not (resource.source.file or "").lower().endswith(".json"):
         return fix
     from averment.policies.fixing.as_json import as_json  # reads YAML
 

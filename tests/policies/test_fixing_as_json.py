@@ -41,11 +41,12 @@ def test_every_fix_of_a_template_can_be_said_in_json(template: Path):
 def test_a_template_in_json_is_shown_json(tmp_path: Path):
     """End to end: the same flaw in YAML and in JSON, each with the fix in its own language."""
     resources = {"Uploads": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-uploads"}}}
-    for name in ("template.json", "template.yaml"):  # JSON is YAML as well: the name of the file tells
+    for name in ("template.json", "template.yaml", "Other.JSON"):  # JSON is YAML as well: the name of the file tells
         (tmp_path / name).write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}))
     result = check([tmp_path], all_rules(), Organisation(), load_catalogue())
     fixes = {Path(item.where.file or "").name: item.fix or "" for item in result.failures if item.rule == "upload-provenance-tagged"}
     assert "- Sid: RefuseWithoutProvenance" in fixes["template.yaml"]
+    assert fixes["Other.JSON"] == fixes["template.json"]
     note, _, statement = fixes["template.json"].partition("\n")
     assert note.startswith("# in the AWS::S3::BucketPolicy of Uploads")
     assert json.loads(statement)["Resource"] == {"Fn::Sub": "${Uploads.Arn}/*"}
