@@ -96,7 +96,7 @@ def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
         for reader in _outsiders(replica, context) if gate is not True else ():
             text = f"{reader.who} may read in {replica.address} what replication copies there of {subject} before it is scanned"
             doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
-            fix = f"take {replica.address} out of the replication of {bucket.address}, and let what has scanned an object copy it there"
+            fix = f"remove {replica.address} from the replication of {bucket.address}, and let what has scanned an object copy it there"
             where = bucket.where(REPLICATION)
             yield unknown(f"{text}: {doubt.reason}", where=where) if doubt is not None else fail(text, where=where, fix=fix)
 
