@@ -129,6 +129,7 @@ def _look(record: Record) -> Look:
         ways,
         figure,
         None if low is None or high is None else high - low,
+        look.get("repeats"),
     )
 
 

@@ -117,7 +117,7 @@ class Look:
 
     ``share`` is the part that it spent of the error that its claim allowed (None: nothing says so), ``within`` the stretch over which its claim
     counted looks (None: for good). ``rows`` are the labels that its statement picked rows by, ``ways`` the transforms that it named. ``figure`` is what it
-    came to and ``width`` that of its interval (None: nothing says so).
+    came to and ``width`` that of its interval (None: nothing says so). ``repeats`` is the record of the look that its own record says it was once more.
     """
 
     at: datetime
@@ -131,6 +131,7 @@ class Look:
     ways: frozenset[bytes] = frozenset()
     figure: float | None = None
     width: float | None = None
+    repeats: str | None = None
 
     @property
     def media(self) -> str | None:

@@ -67,6 +67,16 @@ def test_a_little_off_is_the_same_figure_by_what_the_bounds_leave_open(width: fl
     assert level(SPEC, 0.95, again, {"frame": "a"}, seed=1).number == number
 
 
+def test_what_a_record_calls_the_same_look_stays_that() -> None:
+    """Before figures were compared it was said of whatever came of the same data. As two looks, each with half of all error, they left nothing to any
+    later one."""
+    first = replace(look("a", number=1), figure=0.07, width=0.2, share=0.5)
+    again = replace(first, figure=0.09, record="again", repeats=first.record)
+    later = level(SPEC, 0.95, looks(first, again), {"frame": "b"}, seed=1)
+    assert (later.number, later.exhausted) == (2, False)
+    assert level(SPEC, 0.95, looks(first, replace(again, repeats=None)), {"frame": "b"}, seed=1).number == 3
+
+
 def test_looks_lapse_after_the_stretch_that_the_claim_names() -> None:
     """A budget for a year is there again when the looks are older than a year."""
     made = looks(*(replace(look(name, days), within=timedelta(days=365)) for name, days in (("a", 400), ("b", 300), ("c", 20))))
