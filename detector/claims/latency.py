@@ -27,7 +27,7 @@ as at first sight (the median over ``FIRST_CALLS`` calls at least, since the fir
 of the same run asked about is no first sight: so claims on latency come first in a run, and where one that works elsewhere was asked about nearly
 everything before, nobody can tell whether it remembers, and the claim isn't supported either. What a claim on latency found not to be remembered,
 the next one may time anew. What an earlier run asked about is no first sight to a service either; so one is sent its images with a remark of
-this run's in each (``remarks``), of JPEG, PNG and WebP.
+this run's in each (``remarks``), of JPEG, PNG, WebP, AVIF and HEIC.
 
 The kernel runs here. Where the detector works elsewhere, what keeps this machine busy slows the kernel alone, and makes the ratio as small as one
 likes: then the claim isn't supported if the kernel took more than ``BUSY`` times its own CPU time in all.

@@ -2,7 +2,8 @@
 
 A service that keeps its answers by the bytes it was sent knows those of the last run, for the same seed draws the same images. It would be timed
 looking them up, at first sight as ever after, so that nothing would tell. JPEG and PNG have a place for remarks (ITU-T T.81 section B.2.4.5; W3C
-PNG section 11.3.3.3), and readers of WebP pass over a chunk that they don't know (RFC 9649, unknown chunks); a file of another kind is sent as it is.
+PNG section 11.3.3.3), AVIF and HEIC one for what is free (ISO/IEC 14496-12 section 8.1.2), and readers of WebP pass over a chunk that they don't know
+(RFC 9649, unknown chunks); a file of another kind is sent as it is.
 """
 
 from __future__ import annotations
@@ -28,4 +29,6 @@ def remarked(image: bytes, remark: bytes) -> bytes:
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP" and (end := 8 + int.from_bytes(image[4:8], "little")) <= len(image) and not end % 2:
         chunk = b"note" + len(remark).to_bytes(4, "little") + remark + bytes(len(remark) % 2)
         return image[:4] + (end - 8 + len(chunk)).to_bytes(4, "little") + image[8:end] + chunk + image[end:]
+    if image[4:8] == b"ftyp":
+        return image + (8 + len(remark)).to_bytes(4, "big") + b"free" + remark
     return image
