@@ -532,6 +532,23 @@ def test_replication_by_tag_waits_for_nobody(tmp_path: Path, limit: str, expecte
     assert verdict(graph, "unscanned-not-readable") is expected
 
 
+@pytest.mark.parametrize(
+    ("resolved", "unresolved"),
+    [
+        ('status = "Enabled"', "status = var.it"),
+        ("rule {", 'dynamic "rule" {\n for_each = var.it\n content {'),
+        ("bucket = aws_s3_bucket.copies.arn }", "bucket = var.it }"),
+    ],
+)
+def test_replication_that_is_not_resolved_is_a_question(tmp_path: Path, resolved: str, unresolved: str):
+    """Whether S3 copies uploads to where everybody reads wasn't known, and the bucket passed."""
+    copied = COPIED % ('"s3:ObjectCreated:*"', "Enabled", "", EVERYBODY)
+    assert resolved in copied
+    copied = copied.replace(resolved, unresolved).replace("copies.arn }\n", "copies.arn }\n" + "}" * unresolved.count("content"))
+    graph = read(tmp_path, 'variable "it" {}\n' + bucket("uploads", '"acme-uploads"') + bucket("copies", '"acme-stuff"') + copied)
+    assert verdict(graph, "unscanned-not-readable") is Verdict.UNKNOWN
+
+
 GATED = '{Effect = "Deny", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.uploads.arn}/*", Condition = {StringNotEquals = {"s3:ExistingObjectTag/verdict" = "clean"}}}'
 
 

@@ -17,7 +17,7 @@ from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.looking import perhaps
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.origins import DISTRIBUTION
-from averment.policies.rules.replication import REPLICATION, replicas
+from averment.policies.rules.replication import REPLICATION, replicas, unclear
 from averment.policies.rules.scanning import direct_writers, writers_unclear
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, parts_of, refuses_throughout
 from averment.policies.rules.takers import TAKERS
@@ -91,13 +91,15 @@ def _outsiders(bucket: Resource, context: Context) -> tuple[Reader, ...]:
 
 def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
     """Where replication publishes objects: S3 copies each as it comes, whatever the bucket's own policy says of readers."""
-    for replica in replicas(bucket, context.graph):
+    where = bucket.where(REPLICATION)
+    if (why := unclear(bucket)) is not None:
+        yield unknown(f"who reads what replication copies of {subject}: {why.reason}", where=where)
+    for replica, copies in replicas(bucket, context.graph):
         gate = gated(replica, context)
         for reader in _outsiders(replica, context) if gate is not True else ():
             text = f"{reader.who} may read in {replica.address} what replication copies there of {subject} before it is scanned"
-            doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
+            doubt = next((value for value in (copies, reader.sure, gate) if isinstance(value, Unknown)), None)
             fix = f"remove {replica.address} from the replication of {bucket.address}, and let what has scanned an object copy it there"
-            where = bucket.where(REPLICATION)
             yield unknown(f"{text}: {doubt.reason}", where=where) if doubt is not None else fail(text, where=where, fix=fix)
 
 
