@@ -239,6 +239,9 @@ def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
         topic = _at(subscription.get("TopicArn"), graph)
         if topic is not None and not tells_people(subscription):
             found.setdefault(topic.address, []).append((subscription.get("Endpoint"), lets_through(subscription, graph)))
+    for topic in graph.of_type(TOPIC):  # what is subscribed where the topic itself is written has no filter
+        inline = (entry for entry in listed(topic.get("Subscription")) if isinstance(entry, Mapping) and not tells_people(entry))
+        found.setdefault(topic.address, []).extend((entry.get("Endpoint"), True) for entry in inline)
     for link in graph.of_type(MAPPING, PIPE):
         queue = _at(source_of(link), graph)
         if queue is not None:

@@ -241,7 +241,7 @@ def _readers(queue: Resource, graph: Graph, seen: frozenset[str], messages: Sequ
 def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: Sequence[Message]) -> Iterator[Idle | Unknown | None]:
     """How it stands with each subscriber of ``topic``."""
     for entry in listed(topic.get("Subscription")):
-        if isinstance(entry, Mapping) and entry.get("Protocol") in _PEOPLE:
+        if isinstance(entry, Mapping) and tells_people(entry):
             yield _no_scanner(topic, _TELLS)
         else:
             yield _subscribed(entry.get("Endpoint"), topic, None, graph, seen, messages) if isinstance(entry, Mapping) else None
@@ -259,7 +259,7 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: 
             yield _subscribed(subscription.get("Endpoint"), subscription, raw, graph, seen, messages)
 
 
-def tells_people(subscription: Resource) -> bool:
+def tells_people(subscription: Resource | Mapping[str, Any]) -> bool:
     """Whether a topic tells people by it, who scan nothing."""
     return subscription.get("Protocol") in _PEOPLE
 

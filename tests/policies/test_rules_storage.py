@@ -822,8 +822,18 @@ def test_what_hears_of_some_uploads_is_part_of_the_pipeline(tmp_path: Path):
     assert of_template(tmp_path, "upload-anomaly-alarm", HEARD.format(json.dumps(pattern)) + alarm).verdict is Verdict.PASS
 
 
-def test_a_scanner_that_cdk_notifies_is_told_before_whoever_answers_requests(tmp_path: Path):
-    """CDK writes a bucket's notifications into a resource of its own: by that nobody was told, and the reader behind a link passed."""
+@pytest.mark.parametrize(
+    "told",
+    [
+        "LambdaFunctionConfigurations: [{Events: ['s3:ObjectCreated:*'], LambdaFunctionArn: !GetAtt Scan.Arn}]",
+        "TopicConfigurations: [{Events: ['s3:ObjectCreated:*'], TopicArn: !Ref Topic}]",
+    ],
+)
+def test_a_scanner_that_cdk_notifies_is_told_before_whoever_answers_requests(tmp_path: Path, told: str):
+    """CDK writes a bucket's notifications into a resource of its own: by that nobody was told, and the reader behind a link passed.
+
+    So did it where a topic names its subscribers itself.
+    """
     trust = "AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: lambda.amazonaws.com}}]}"
     may_read = "{Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: !Sub '${Uploads.Arn}/*'}]}"
     resources = f"""\
@@ -832,7 +842,8 @@ def test_a_scanner_that_cdk_notifies_is_told_before_whoever_answers_requests(tmp
     Type: Custom::S3BucketNotifications
     Properties:
       BucketName: !Ref Uploads
-      NotificationConfiguration: {{LambdaFunctionConfigurations: [{{Events: ['s3:ObjectCreated:*'], LambdaFunctionArn: !GetAtt Scan.Arn}}]}}
+      NotificationConfiguration: {{{told}}}
+  Topic: {{Type: AWS::SNS::Topic, Properties: {{Subscription: [{{Protocol: lambda, Endpoint: !GetAtt Scan.Arn}}]}}}}
   Role:
     Type: AWS::IAM::Role
     Properties:
