@@ -77,7 +77,7 @@ class Beside(Graph):
 
 
 class Unread(Mapping[str, str]):
-    """By the name of a neighbouring type why it could not be read: whoever asks about a type makes it be fetched."""
+    """By the name of a neighbouring type why it could not be read, or not whole: whoever asks about a type makes it be fetched."""
 
     def __init__(self, graph: Beside, names: Sequence[str]) -> None:
         self._graph, self._names = graph, names
@@ -97,4 +97,4 @@ class Unread(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def _reasons(self, name: str) -> list[str]:
-        return [self._graph.failed[kind] for kind in held_in((name,)) if kind in self._graph.failed]
+        return [reasons[kind] for kind in held_in((name,)) for reasons in (self._graph.failed, self._graph.flawed) if kind in reasons]

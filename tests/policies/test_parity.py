@@ -22,7 +22,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Rule
 from averment.policies.rules.registry import rule
-from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, Evaluator, shortened, subject_types
+from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, Evaluation, Evaluator, shortened, subject_types
 from averment.policies.runtime.handler import respond
 from averment.policies.runtime.items import Deployment, recorded_alone
 from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
@@ -375,21 +375,32 @@ def misshapen(item: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name}: {other}", changed(item, place, other)
 
 
+def verdicts(subject: Rule, items: Sequence[Any]) -> dict[tuple[str, str], Evaluation]:
+    """What the rule says of each resource in ``items``."""
+    found = Evaluator(subject, MemoryNeighbours(items), SCOPE, {}, OWN).every()
+    return {(entry.resource_type, entry.resource_id): entry for entry in found}
+
+
+@pytest.mark.parametrize("folder", [case for case in cases() if str(case.id).endswith(".pass")])
+def test_an_item_that_can_not_be_read_makes_no_failure(folder: Path):
+    """Whoever listens or asks may be in it: that nobody does is no more than what could not be checked."""
+    subject = rule_of(folder)
+    items = json.loads((folder / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+    for index, item in enumerate(items):
+        unread = verdicts(subject, [*items[:index], {**item, "configuration": "text"}, *items[index + 1 :]])
+        assert not [entry for entry in unread.values() if entry.verdict is Verdict.FAIL], item["resourceId"]
+
+
 @pytest.mark.parametrize("folder", [case for case in cases() if str(case.id).endswith(".fail")])
 def test_a_part_of_another_shape_makes_no_pass(folder: Path):
     """AWS changes its items without notice: what fails does so still, or could not be checked."""
     subject = rule_of(folder)
     items = json.loads((folder / "config.json").read_text(encoding="utf-8"))["configurationItems"]
-
-    def verdicts(items: list[Any]) -> dict[tuple[str, str], Any]:
-        found = Evaluator(subject, MemoryNeighbours(items), SCOPE, {}, OWN).every()
-        return {(entry.resource_type, entry.resource_id): entry for entry in found}
-
-    failing = [key for key, entry in verdicts(items).items() if entry.verdict is Verdict.FAIL]
+    failing = [key for key, entry in verdicts(subject, items).items() if entry.verdict is Verdict.FAIL]
     assert failing
     for index, item in enumerate(items):
         for what, other in misshapen(item):
-            after = verdicts([*items[:index], other, *items[index + 1 :]])
+            after = verdicts(subject, [*items[:index], other, *items[index + 1 :]])
             for key in failing:
                 assert key in after, what
                 assert after[key].verdict in (Verdict.FAIL, Verdict.UNKNOWN), (what, after[key])
