@@ -405,3 +405,27 @@ def test_a_part_of_another_shape_makes_no_pass(folder: Path):
                 assert key in after, what
                 assert after[key].verdict in (Verdict.FAIL, Verdict.UNKNOWN), (what, after[key])
                 assert not after[key].crashed, (what, after[key])
+
+
+EDGE = ("configuration", "distributionConfig", "defaultCacheBehavior", "functionAssociations")
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "place", "other"),
+    [
+        ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items"), "text"),
+        ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items"), None),
+        ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items", 0, "eventType"), 5),
+        ("detector_endpoint_guarded/cases/guarded.pass", "AWS::SageMaker::Model", ("configuration", "EnableNetworkIsolation"), "on"),
+        ("isolation_runbook_present/cases/own_role.pass", "AWS::SSM::Document", ("configuration", "Content"), 5),
+        ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "alarmActions"), 5),
+        ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "dimensions"), 5),
+        ("upload_anomaly_alarm/cases/scan_queue_watched.pass", "AWS::SQS::Queue", ("configuration", "QueueName"), 5),
+    ],
+)
+def test_a_part_of_another_shape_is_no_part_that_is_missing(case: str, kind: str, place: tuple[Any, ...], other: Any):
+    """A distribution whose gates aren't listed has some perhaps: that it has none was said, and that an alarm tells nobody."""
+    items = json.loads((RULES / case / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+    index, item = next((index, item) for index, item in enumerate(items) if item["resourceType"] == kind)
+    found = verdicts(rule_of(RULES / case), [*items[:index], changed(item, place, other), *items[index + 1 :]])
+    assert not [entry for entry in found.values() if entry.verdict is Verdict.FAIL]

@@ -206,9 +206,9 @@ def capitalised(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         keys = {str(key).lower() for key, item in value.items() if item is not None}
-        if "items" in keys and keys <= {"quantity", "items"}:
+        if "items" in keys and keys <= {"quantity", "items"} and isinstance(field(value, "items"), list | tuple):
             return [capitalised(item) for item in items_of(value)]
-        if keys == {"quantity"}:
+        if keys == {"quantity"} and str(field(value, "quantity")) == "0":
             return []
         pairs = ((_capital(str(key)), item) for key, item in value.items() if item is not None)
         return {key: item if key in DOCUMENTS else typed(key, capitalised(item)) for key, item in pairs}

@@ -105,7 +105,7 @@ def queue(item: Item) -> list[Resource]:
     need(item, "queueName", "queueArn", "arn", "queueUrl")
     (found,) = as_it_is(item)
     arn = field(item.configuration, "queueArn") or field(item.configuration, "arn") or item.arn
-    name = field(item.configuration, "queueName") or last(arn, ":")
+    name = named(item, "queueName") if field(item.configuration, "queueName") is not None else last(arn, ":")
     return [resource(item, {**found.properties, "QueueName": name})]
 
 

@@ -122,30 +122,47 @@ PARTS: Mapping[str, Any] = {
     "BucketWebsiteConfiguration": {},
     "ObjectLockConfiguration": {"objectLockEnabled": TEXT, "rule": {"defaultRetention": {"mode": TEXT, "days": NUMBER, "years": NUMBER}}},
     "PublicAccessBlockConfiguration": {
-        "blockPublicAcls": FLAG,
-        "blockPublicPolicy": FLAG,
-        "ignorePublicAcls": FLAG,
-        "restrictPublicBuckets": FLAG,
+        "blockPublicAcls": Always(FLAG),
+        "blockPublicPolicy": Always(FLAG),
+        "ignorePublicAcls": Always(FLAG),
+        "restrictPublicBuckets": Always(FLAG),
     },
 }
 """The parts of a bucket's supplementary configuration, as AWS Config spells them."""
 
-_BEHAVIOUR = {"targetOriginId": Always(TEXT)}
+_EDGE_FUNCTIONS = [{"EventType": Always(TEXT)}]
+_BEHAVIOUR = {
+    "TargetOriginId": Always(TEXT),
+    "FunctionAssociations": _EDGE_FUNCTIONS,
+    "LambdaFunctionAssociations": _EDGE_FUNCTIONS,
+}
 DISTRIBUTION: Mapping[str, Any] = {
-    "Origins": Always([{"Id": Always(TEXT), "DomainName": Always(TEXT), "S3OriginConfig": {}}]),
+    "Origins": Always([{"Id": Always(TEXT), "DomainName": Always(TEXT), "S3OriginConfig": {}, "OriginAccessControlId": TEXT}]),
     "DefaultCacheBehavior": Always(_BEHAVIOUR),
     "CacheBehaviors": [_BEHAVIOUR],
 }
 """The configuration of a distribution, its lists unwrapped."""
 
 PROPERTIES: Mapping[str, Mapping[str, Any]] = {
-    "AWS::CloudWatch::Alarm": {"ActionsEnabled": Always(FLAG), "MetricName": TEXT, "Namespace": TEXT},
+    "AWS::CloudWatch::Alarm": {
+        "ActionsEnabled": Always(FLAG),
+        "AlarmActions": [TEXT],
+        "Dimensions": [{"Name": Always(TEXT), "Value": Always(TEXT)}],
+        "MetricName": TEXT,
+        "Namespace": TEXT,
+    },
     "AWS::Cognito::UserPool": {"LambdaConfig": {"VerifyAuthChallengeResponse": TEXT}},
-    "AWS::Events::Rule": {"State": Always(TEXT), "EventPattern": PATTERN, "Targets": [{"Arn": Always(TEXT)}]},
+    "AWS::Events::Rule": {
+        "State": Always(TEXT),
+        "EventPattern": PATTERN,
+        "Targets": [{"Arn": Always(TEXT), "DeadLetterConfig": {"Arn": TEXT}}],
+    },
     "AWS::KMS::Key": {"KeyUsage": Always(TEXT), "Description": TEXT},
     "AWS::Lambda::Function": {"FunctionName": Always(TEXT), "Role": Always(TEXT), "ReservedConcurrentExecutions": NUMBER},
     "AWS::S3::AccessPoint": {"Bucket": Always(TEXT), "Name": Always(TEXT)},
     "AWS::S3::MultiRegionAccessPoint": {"Regions": Always([{"Bucket": Always(TEXT)}])},
-    "AWS::SSM::Document": {"DocumentType": TEXT},
+    "AWS::SQS::Queue": {"RedrivePolicy": {}},
+    "AWS::SSM::Document": {"Content": Always({"mainSteps": [{"inputs": {}}]}), "DocumentType": TEXT},
+    "AWS::SageMaker::Model": {"EnableNetworkIsolation": FLAG},
 }
 """By type, the properties as CloudFormation spells them."""
