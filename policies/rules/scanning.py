@@ -99,7 +99,7 @@ def hearing(bucket: Resource, context: Context) -> dict[str, Truth]:
 
     It doesn't where a rule or an event source mapping is disabled, or a filter lets nothing of S3 through.
     """
-    found, _ = _heard(bucket, context)
+    found, _ = _heard(bucket, context, perhaps=True)
     return {address: told for address, (resource, told) in found.items() if resource.type == FUNCTION}
 
 
@@ -117,7 +117,7 @@ class Worker:
 
 def workers(bucket: Resource, context: Context) -> list[Worker]:
     """What new objects in ``bucket`` lead to, or may lead to, besides functions; of what wasn't read ``told`` is unknown."""
-    found, lost = _heard(bucket, context)
+    found, lost = _heard(bucket, context, perhaps=True)
     known = [worker for resource, told in found.values() for worker in _workers(resource, told, context.graph)]
     known += [Worker(describe(value), all_of((told, _not_read(value)))) for value, told in lost]
     return [worker for worker in known if worker.told is not False]
@@ -165,14 +165,20 @@ def pipeline(bucket: Resource, context: Context) -> list[Resource]:
     return [resource for resource, _ in found.values()]
 
 
-def _heard(bucket: Resource, context: Context) -> tuple[dict[str, tuple[Resource, Truth]], list[tuple[object, Truth]]]:
-    """What ``pipeline`` is made of, by address, and whether what is told of new objects reaches it; then the targets that weren't found."""
+def _heard(
+    bucket: Resource, context: Context, *, perhaps: bool = False
+) -> tuple[dict[str, tuple[Resource, Truth]], list[tuple[object, Truth]]]:
+    """What ``pipeline`` is made of, by address, and whether what is told of new objects reaches it; then the targets that weren't found.
+
+    With ``perhaps`` also what rules lead to of which it can't be told whether they take in the bucket's objects.
+    """
     graph = context.graph
     found: dict[str, tuple[Resource, Truth]] = {}
     lost: list[tuple[object, Truth]] = []
     todo: list[tuple[object, Truth]] = [(target, True) for target in notified(bucket, graph)]
     for rule in s3_rules(graph):
-        if takes_in(rule, bucket, graph, some=True) is True:
+        takes = takes_in(rule, bucket, graph, some=True)
+        if takes is True or (perhaps and takes is not False):
             on = all_of((enabled(rule), reaches(rule, bucket, graph, some=True)))
             found[rule.address] = (rule, on)
             entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]

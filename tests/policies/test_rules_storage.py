@@ -858,6 +858,22 @@ def test_a_scanner_that_cdk_notifies_is_told_before_whoever_answers_requests(tmp
     assert "Show, which answers its function URL, may read objects" in found.message
 
 
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("[Object Created]", Verdict.FAIL),
+        ("[Object Restore Completed]", Verdict.PASS),
+        ("[{anything-but: {prefix: Object D}}]", Verdict.UNKNOWN),
+        ("[!ImportValue which-events]", Verdict.UNKNOWN),
+    ],
+)
+def test_whether_the_scanner_is_told_may_not_be_known(tmp_path: Path, kind: str, verdict: Verdict):
+    """By a pattern that can't be told to take in uploads nobody was told of them, so that whoever answers requests passed as the scanner."""
+    case = Path(__file__).resolve().parents[2] / "policies/rules/unscanned_not_readable/cases/told_no_more.fail/template.yaml"
+    text = case.read_text(encoding="utf-8").replace("detail-type: [Object Created]", f"detail-type: {kind}", 1)
+    assert of_whole_template(tmp_path, "unscanned-not-readable", text).verdict is verdict
+
+
 SAM_SCANNER = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:

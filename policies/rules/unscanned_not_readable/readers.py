@@ -164,9 +164,9 @@ def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Ite
 def _working(role: Resource, function: Resource, told: Mapping[str, Truth], others: Sequence[Worker]) -> Iterator[Truth]:
     """Whether each worker that has ``role`` is told; why it isn't known whether anybody is, where nobody else is for sure."""
     yield from (worker.told for worker in others if role.address in worker.roles)
-    sure = (reached for address, reached in told.items() if address != function.address)
-    if others and True not in (*sure, *(worker.told for worker in others)):
-        yield any_of(worker.told for worker in others)
+    elsewhere = [reached for address, reached in told.items() if address != function.address] + [worker.told for worker in others]
+    if True not in elsewhere:
+        yield any_of(elsewhere)
 
 
 def by_guests(bucket: Resource, context: Context) -> Iterator[Reader]:
