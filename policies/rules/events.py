@@ -61,20 +61,24 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
 
 
 def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
-    """What the bucket's own notifications on new objects are sent to: links and ARNs."""
+    """What the bucket's own notifications on new objects are sent to: links and ARNs; an Unknown where that isn't known."""
+    if (hidden := notifications_unknown(bucket)) is not None:
+        yield hidden
     for configuration in _configurations(bucket, graph):
         for key, target in _DIRECT.items():
-            entries = (entry for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
-            yield from (_notified(entry, target) for entry in entries if _created(entry) is not False)
+            entries = (entry for entry in listed(configuration.get(key)) if isinstance(entry, Mapping | Unknown))
+            yield from (_notified(entry, target) for entry in entries if isinstance(entry, Unknown) or _created(entry) is not False)
 
 
-def _notified(entry: Mapping[str, Any], target: str) -> Any:
+def _notified(entry: Mapping[str, Any] | Unknown, target: str) -> Any:
+    if isinstance(entry, Unknown):
+        return entry
     return entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
 
 
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
     """Whether the bucket sends its events to EventBridge."""
-    return any_of(_eventbridge(configuration) for configuration in _configurations(bucket, graph))
+    return any_of((*map(_eventbridge, _configurations(bucket, graph)), notifications_unknown(bucket) or False))
 
 
 def notifications_unknown(bucket: Resource) -> Unknown | None:

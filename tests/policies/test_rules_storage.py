@@ -874,6 +874,21 @@ def test_whether_the_scanner_is_told_may_not_be_known(tmp_path: Path, kind: str,
     assert of_whole_template(tmp_path, "unscanned-not-readable", text).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    "notifications",
+    ["!ImportValue all", "{QueueConfigurations: !ImportValue queues}", "{QueueConfigurations: [!ImportValue one]}"],
+)
+def test_who_is_notified_may_not_be_known(tmp_path: Path, notifications: str):
+    """Notifications that couldn't be resolved were none, so that whoever answers requests passed as the scanner."""
+    case = Path(__file__).resolve().parents[2] / "policies/rules/unscanned_not_readable/cases/worker_scans.fail/template.yaml"
+    text = case.read_text(encoding="utf-8")
+    written = text[text.index("        QueueConfigurations:") : text.index("  Scan:\n")]
+    given = text.replace(f"      NotificationConfiguration:\n{written}", f"      NotificationConfiguration: {notifications}\n\n")
+    assert given != text
+    found = of_whole_template(tmp_path, "unscanned-not-readable", given)
+    assert (found.verdict, "imported from another stack" in found.message) == (Verdict.UNKNOWN, True)
+
+
 SAM_SCANNER = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:
