@@ -408,6 +408,7 @@ def test_a_part_of_another_shape_makes_no_pass(folder: Path):
 
 
 EDGE = ("configuration", "distributionConfig", "defaultCacheBehavior", "functionAssociations")
+TOLD = ("supplementaryConfiguration", "BucketNotificationConfiguration")
 
 
 @pytest.mark.parametrize(
@@ -421,6 +422,7 @@ EDGE = ("configuration", "distributionConfig", "defaultCacheBehavior", "function
         ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "alarmActions"), 5),
         ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "dimensions"), 5),
         ("upload_anomaly_alarm/cases/scan_queue_watched.pass", "AWS::SQS::Queue", ("configuration", "QueueName"), 5),
+        ("upload_anomaly_alarm/cases/scan_queue_watched.pass", "AWS::S3::Bucket", TOLD, 5),
     ],
 )
 def test_a_part_of_another_shape_is_no_part_that_is_missing(case: str, kind: str, place: tuple[Any, ...], other: Any):

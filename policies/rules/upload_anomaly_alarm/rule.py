@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.alarms import ALARM, TELLING, tells
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
-from averment.policies.rules.events import EVENT_RULE
+from averment.policies.rules.events import EVENT_RULE, notifications_unknown
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
@@ -124,7 +124,9 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
     if is_sink(bucket, context):
         return NOT_APPLICABLE
-    parts = pipeline(bucket, context)
+    parts: list[Resource | Unknown] = [*pipeline(bucket, context)]
+    if (hidden := notifications_unknown(bucket)) is not None:
+        parts.append(hidden)
     doubts: list[Unknown] = []
     deaf: Resource | None = None
     silent: list[str] = []
@@ -188,7 +190,9 @@ def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:
             yield _Metric(inner.get("Namespace"), inner.get("MetricName"), inner.get("Dimensions"), below)
 
 
-def _watches(metric: _Metric | Unknown, bucket: Resource, parts: list[Resource], context: Context, silent: list[str]) -> Truth:
+def _watches(
+    metric: _Metric | Unknown, bucket: Resource, parts: Sequence[Resource | Unknown], context: Context, silent: list[str]
+) -> Truth:
     """Whether ``metric`` moves with what is uploaded to ``bucket``; why one that seems to doesn't is added to ``silent``."""
     if isinstance(metric, Unknown):
         return Unknown(f"a metric could not be resolved: {metric.reason}")
@@ -242,7 +246,9 @@ def _dimension(metric: _Metric, name: str) -> Any:
     return None
 
 
-def _means(value: Any, part: Resource, own: tuple[str, ...]) -> Truth:
+def _means(value: Any, part: Resource | Unknown, own: tuple[str, ...]) -> Truth:
+    if isinstance(part, Unknown):
+        return part
     if isinstance(value, Reference):
         return value.address == part.address
     if isinstance(value, Unknown):
