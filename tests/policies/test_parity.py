@@ -408,6 +408,7 @@ def test_a_part_of_another_shape_makes_no_pass(folder: Path):
 
 
 EDGE = ("configuration", "distributionConfig", "defaultCacheBehavior", "functionAssociations")
+INLINE = ("configuration", "rolePolicyList", 1)
 TOLD = ("supplementaryConfiguration", "BucketNotificationConfiguration")
 
 
@@ -418,6 +419,8 @@ TOLD = ("supplementaryConfiguration", "BucketNotificationConfiguration")
         ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items"), None),
         ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items", 0, "eventType"), 5),
         ("detector_endpoint_guarded/cases/guarded.pass", "AWS::SageMaker::Model", ("configuration", "EnableNetworkIsolation"), "on"),
+        ("identity_lambda_calls_detector/cases/asks_itself.pass", "AWS::IAM::Role", (*INLINE, "policyDocument"), 5),
+        ("identity_lambda_calls_detector/cases/asks_itself.pass", "AWS::IAM::Role", INLINE, 5),
         ("isolation_runbook_present/cases/own_role.pass", "AWS::SSM::Document", ("configuration", "Content"), 5),
         ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "alarmActions"), 5),
         ("upload_anomaly_alarm/cases/requests_watched.pass", "AWS::CloudWatch::Alarm", ("configuration", "dimensions"), 5),

@@ -123,7 +123,8 @@ def _doubt(function: Resource, role: Resource, carriers: Sequence[Carrier], face
     named = next((key for key in keys if isinstance(key, str) and _ABOUT_DETECTOR.search(key)), None)
     if named is not None:
         return f"its variable {named} is about a detector, but no permission to ask one was found"
-    if (unread := next(unread_policies(role, graph), None)) is not None:
+    hidden = (reason for carrier in carriers for reason in carrier.document.unknown)
+    if (unread := next(hidden, None) or next(unread_policies(role, graph), None)) is not None:
         return unread.reason
     missing = next((kind for kind in (STATE_MACHINE, FUNCTION, ROLE) if kind in context.unread), None)
     return f"{missing} could not be read: {context.unread[missing]}" if missing is not None else _machine_doubt(function, graph)
