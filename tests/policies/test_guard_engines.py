@@ -246,10 +246,7 @@ def test_the_media_scope_is_compiled_in(name: str, tags: dict[str, str], block: 
     """A rule about media buckets asks those that the organisation's tags and name patterns name, and no others."""
     flags = [Is(("PublicAccessBlockConfiguration", flag), True) for flag in ("BlockPublicAcls", "BlockPublicPolicy")]
     rule = made_up(BUCKET, Block(("PublicAccessBlockConfiguration",)), All(tuple(flags)), asks=HoldsMedia())
-    parts = {
-        "BucketVersioningConfiguration": {"status": "Off"},
-        "PublicAccessBlockConfiguration": block,
-    }  # the first is in every bucket's item
+    parts = {"BucketVersioningConfiguration": {"status": "Off"}, "PublicAccessBlockConfiguration": block}  # the first every bucket has
     item = item_of(BUCKET, {"name": name}, tags=tags, supplementaryConfiguration=parts)
     assert guard(guard_text(rule, SCOPE).text, item) == rules_own(rule, item, {})
 
