@@ -123,9 +123,8 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
             return fail(text, where=bucket.where("NotificationConfiguration"), fix=_fix(bucket, stopped.fix))
         fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
-        awaited = any(
-            takes_in(rule, bucket, context.graph) is True for rule in s3_rules(context.graph)
-        )  # else the switch alone would mend nothing
+        # unless a rule waits for its events, the switch alone would mend nothing
+        awaited = any(takes_in(rule, bucket, context.graph) is True for rule in s3_rules(context.graph))
         return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
     return _through_eventbridge(bucket, why, doubts, context)
 

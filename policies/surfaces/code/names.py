@@ -241,9 +241,8 @@ class Names(Modules):
         if call.name in _CLIENT_MAKERS or call.receiver is not None:
             return call.name in _CLIENT_MAKERS
         origin = self.origin(function.module, call.name)
-        called = (
-            [origin.name] if origin is not None else [value.name for value in self.bound(call.name, function)]
-        )  # connect = boto3.client
+        # what is bound: connect = boto3.client
+        called = [origin.name] if origin is not None else [value.name for value in self.bound(call.name, function)]
         return any(name.rpartition(".")[2] in _CLIENT_MAKERS for name in called)
 
     def _makes_client(self, call: Call, function: Function) -> bool:
