@@ -158,6 +158,9 @@ def test_the_action_removes_nothing_of_somebodys(repository: Path, tmp_path: Pat
         (told,) = re.findall("^::error title=averment check did not come to a result::(.+)$", log, re.MULTILINE)
         assert "".join(inputs.values()).replace("%", "%25") in told, "the page of a pull request shows annotations alone"
         assert "%0A" in told, "with its fix on a line of its own"
+    code, log, outputs, _ = action(repository, tmp_path, sarif="main.tf/a.sarif")
+    assert (code, outputs) == (3, {"exit-code": "3", "markdown": "averment.md"})
+    assert re.search("^::error title=averment check did not come to a result::.*main.tf/a.sarif: could not be written", log, re.MULTILINE)
     assert (repository / "main.tf").read_text() == CLEAN
     assert action(repository, tmp_path)[2] == {"exit-code": "0", "sarif": "averment.sarif", "markdown": "averment.md"}
 
