@@ -434,3 +434,18 @@ def test_a_part_of_another_shape_is_no_part_that_is_missing(case: str, kind: str
     index, item = next((index, item) for index, item in enumerate(items) if item["resourceType"] == kind)
     found = verdicts(rule_of(RULES / case), [*items[:index], changed(item, place, other), *items[index + 1 :]])
     assert not [entry for entry in found.values() if entry.verdict is Verdict.FAIL]
+
+
+@pytest.mark.parametrize("tags", [5, "text", [5], [{"name": "data-class"}], {"data-class": {"value": "biometric"}}])
+def test_tags_of_another_shape_are_not_none(tags: Any):
+    """A bucket that is known by its tags alone concerned nobody once they couldn't be read."""
+    folder = RULES / "biometric_retention_limited/cases/moved_not_expired.fail"
+    items = json.loads((folder / "config.json").read_text(encoding="utf-8"))["configurationItems"]
+    known = [{**item, "tags": {"data-class": "biometric"}, "resourceId": "b", "configuration": {"name": "b"}} for item in items]
+    for given, verdict in (
+        ({"tags": known[0]["tags"]}, Verdict.FAIL),
+        ({"tags": tags}, Verdict.UNKNOWN),
+        ({"tags": {}}, Verdict.NOT_APPLICABLE),
+    ):
+        (found,) = verdicts(rule_of(folder), [{**known[0], **given}]).values()
+        assert found.verdict is verdict

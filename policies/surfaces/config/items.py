@@ -229,17 +229,31 @@ def typed(name: str, value: Any) -> Any:
 
 
 def tag_list(*sources: Any) -> list[dict[str, str]] | Unknown:
-    """Tags as CloudFormation lists them, from a map or from a list of key and value; the first source that has any, or that isn't known."""
+    """Tags as CloudFormation lists them, from a map or from a list of key and value; the first source that has any, or that isn't known.
+
+    What is neither is ``Misshapen``: a resource may be known by its tags alone, and without them it would be nobody's business.
+    """
     for source in sources:
         if isinstance(source, Unknown):
             return source
         plain = decoded(source)
-        if isinstance(plain, Mapping) and plain:
-            return [{"Key": str(key), "Value": str(value)} for key, value in plain.items()]
-        if isinstance(plain, list) and plain:
-            pairs = ((field(tag, "key") or field(tag, "tagKey"), field(tag, "value") or field(tag, "tagValue")) for tag in plain)
-            return [{"Key": str(key), "Value": str(value if value is not None else "")} for key, value in pairs if key is not None]
+        if plain in (None, "", {}, []):
+            continue
+        pairs = _pairs(plain)
+        if pairs is None:
+            return Misshapen("the tags of the configuration item are neither a map nor a list of keys and values")
+        return [{"Key": str(key), "Value": str(value if value is not None else "")} for key, value in pairs]
     return []
+
+
+def _pairs(tags: Any) -> list[tuple[Any, Any]] | None:
+    if isinstance(tags, Mapping):
+        pairs = list(tags.items())
+    elif isinstance(tags, list):
+        pairs = [(field(tag, "key") or field(tag, "tagKey"), field(tag, "value") or field(tag, "tagValue")) for tag in tags]
+    else:
+        return None
+    return pairs if all(isinstance(key, str) and not isinstance(value, Mapping | list) for key, value in pairs) else None
 
 
 def _capital(key: str) -> str:

@@ -220,9 +220,11 @@ def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _tags(item: Item) -> Any:
-    sets = items_of(field(item.supplementary.get("BucketTaggingConfiguration"), "tagSets"))
-    first = sets[0] if sets else None
-    return tag_list(field(first, "tags"), first, item.tags)
+    part = item.supplementary.get("BucketTaggingConfiguration")
+    fit(part, PARTS["BucketTaggingConfiguration"], "BucketTaggingConfiguration")
+    first = next(iter(items_of(field(part, "tagSets"))), None)
+    written = field(first, "tags")
+    return tag_list(first if written is None else written, item.tags)
 
 
 _PROPERTIES: Mapping[str, Callable[[Item], Any]] = {

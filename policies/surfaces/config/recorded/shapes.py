@@ -118,6 +118,7 @@ PARTS: Mapping[str, Any] = {
     },
     "BucketPolicy": {},
     "BucketReplicationConfiguration": {"rules": Always(Each({"status": Always(TEXT)}))},
+    "BucketTaggingConfiguration": {"tagSets": Always([{}])},
     "BucketVersioningConfiguration": {"status": Always(TEXT)},
     "BucketWebsiteConfiguration": {},
     "ObjectLockConfiguration": {"objectLockEnabled": TEXT, "rule": {"defaultRetention": {"mode": TEXT, "days": NUMBER, "years": NUMBER}}},
