@@ -418,7 +418,6 @@ TOLD = ("supplementaryConfiguration", "BucketNotificationConfiguration")
         ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items"), "text"),
         ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items"), None),
         ("cdn_media_gated/cases/gated.pass", "AWS::CloudFront::Distribution", (*EDGE, "items", 0, "eventType"), 5),
-        ("detector_endpoint_guarded/cases/guarded.pass", "AWS::SageMaker::Model", ("configuration", "EnableNetworkIsolation"), "on"),
         ("identity_lambda_calls_detector/cases/asks_itself.pass", "AWS::IAM::Role", (*INLINE, "policyDocument"), 5),
         ("identity_lambda_calls_detector/cases/asks_itself.pass", "AWS::IAM::Role", INLINE, 5),
         ("isolation_runbook_present/cases/own_role.pass", "AWS::SSM::Document", ("configuration", "Content"), 5),

@@ -80,13 +80,13 @@ def regions_point(item: Item) -> list[Resource]:
 def _part(item: Item, name: str, read: Any) -> Any:
     """One part of the supplementary configuration, read; ``Misshapen`` where it is missing although every bucket has it.
 
-    Of an item with nothing of what every bucket has, nobody can say that the rest isn't set.
+    Of an item in which nothing stands that is known, nobody can say that it isn't set.
 
     Raises:
         ValueError: it has another shape than expected.
     """
     value = item.supplementary.get(name)
-    if value is None and (name in _ALWAYS or not any(part in item.supplementary for part in _ALWAYS)):
+    if value is None and (name in _ALWAYS or not any(part in item.supplementary for part in PARTS)):
         return Misshapen(f"the configuration item holds no {name}")
     fit(value, PARTS[name], name)
     return read(value) if value is not None else None

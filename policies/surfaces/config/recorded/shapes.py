@@ -123,10 +123,10 @@ PARTS: Mapping[str, Any] = {
     "BucketWebsiteConfiguration": {},
     "ObjectLockConfiguration": {"objectLockEnabled": TEXT, "rule": {"defaultRetention": {"mode": TEXT, "days": NUMBER, "years": NUMBER}}},
     "PublicAccessBlockConfiguration": {
-        "blockPublicAcls": Always(FLAG),
-        "blockPublicPolicy": Always(FLAG),
-        "ignorePublicAcls": Always(FLAG),
-        "restrictPublicBuckets": Always(FLAG),
+        "blockPublicAcls": FLAG,
+        "blockPublicPolicy": FLAG,
+        "ignorePublicAcls": FLAG,
+        "restrictPublicBuckets": FLAG,
     },
 }
 """The parts of a bucket's supplementary configuration, as AWS Config spells them."""
@@ -164,6 +164,5 @@ PROPERTIES: Mapping[str, Mapping[str, Any]] = {
     "AWS::S3::MultiRegionAccessPoint": {"Regions": Always([{"Bucket": Always(TEXT)}])},
     "AWS::SQS::Queue": {"RedrivePolicy": {}},
     "AWS::SSM::Document": {"Content": Always({"mainSteps": [{"inputs": {}}]}), "DocumentType": TEXT},
-    "AWS::SageMaker::Model": {"EnableNetworkIsolation": FLAG},
 }
 """By type, the properties as CloudFormation spells them."""
