@@ -89,10 +89,8 @@ def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
     looks = context.looks
     result, trace = _traced(kind, spec, context)
     taken_for = (result.look or {}).get("repeats")
-    for media, figure in (
-        (trace.digest(), result.estimate),
-        ("", None),
-    ):  # "" is no medium's: should they change while they are read, no look is like it
+    # "" is no medium's: should they change while they are read, no look is like it.
+    for media, figure in ((trace.digest(), result.estimate), ("", None)):
         if looks is None or _as_it_says(result, trace, looks):
             break
         result, trace = _traced(kind, spec, replace(context, looks=replace(looks, media=media, figure=figure)))

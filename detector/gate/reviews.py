@@ -66,7 +66,8 @@ class Reviews:
 
     def decide(self, identifier: str, decision: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
         """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it (a takedown
-        by rejecting), and may be replaced until it is (a takedown is appealed). ``seen`` is the revision of the case that the person saw; None: the one that stands now.
+        by rejecting), and may be replaced until it is (a takedown is appealed). ``seen`` is the revision of the case that the person saw; None: the
+        one that stands now.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
