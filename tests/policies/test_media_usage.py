@@ -734,6 +734,12 @@ def test_an_api_that_asks_s3_itself_is_known_where_its_region_is_not(tmp_path: P
     assert verdict(read_template(tmp_path / "template.yaml"), "unscanned-not-readable") is Verdict.FAIL
 
 
+def test_an_api_that_asks_s3_by_a_role_that_is_not_known_is_a_question(tmp_path: Path):
+    """What the role may read stands elsewhere."""
+    (tmp_path / "template.yaml").write_text(ELSEWHERE.replace("!GetAtt Role.Arn\n", "!ImportValue Role\n"))
+    assert verdict(read_template(tmp_path / "template.yaml"), "unscanned-not-readable") is Verdict.UNKNOWN
+
+
 QUEUED = """
 resource "aws_sqs_queue" "scan" { name = "scan" }
 resource "aws_s3_bucket_notification" "uploads" {

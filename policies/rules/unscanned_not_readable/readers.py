@@ -144,13 +144,15 @@ def _straight(bucket: Resource, context: Context) -> Iterator[Reader]:
     graph = context.graph
     for resource in graph.of_type(*DOORS):
         for door in doors(resource, graph):
-            asked = asks_s3(door, "GET") and (names(door, bucket) or caller_names(door, bucket))
-            role = role_at(door.credentials, graph) if asked else None
+            if not asks_s3(door, "GET") or not (names(door, bucket) or caller_names(door, bucket)):
+                continue
+            who, where = f"whoever calls {door.label}, which asks S3 itself,", door.resource.where(*door.path)
+            role = role_at(door.credentials, graph)
+            if role is None and isinstance(door.credentials, Unknown):
+                yield Reader(who, where, Unknown(f"the role by which it asks could not be resolved: {door.credentials.reason}"))
             found = grant_of(role, ACTION, bucket, graph, anywhere=True) if role is not None else None
             if found is not None and not allows_clean_only(found[1], context):
-                yield Reader(
-                    f"whoever calls {door.label}, which asks S3 itself,", door.resource.where(*door.path), grant=found[1], role=role
-                )
+                yield Reader(who, where, grant=found[1], role=role)
 
 
 def _scanners_of(role: Resource, told: Mapping[str, Truth], graph: Graph) -> Iterator[Truth]:
