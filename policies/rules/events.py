@@ -14,7 +14,7 @@ from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_S3, BY_TRAIL, CREATIONS, OF_TRAIL, REASONS, Message, compared, whoever
 from averment.policies.rules.storage import listed
-from averment.policies.rules.suffixes import every_suffix, whatever_suffix
+from averment.policies.rules.suffixes import every_suffix, suffix_of, whatever_suffix
 from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
 from averment.policies.rules.trails import TRAIL, WRITES, recorded
 
@@ -46,28 +46,47 @@ class Listener:
 
 def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
     """Targets of the bucket's own notifications on ``s3:ObjectCreated:*`` (also as CDK writes them, in a custom resource)."""
+    found = list(_on_creation(bucket, graph))
+    there = [_there(entry, target, graph) for entry, target in found]
+    heard = {
+        suffix
+        for (entry, _), sure in zip(found, there, strict=True)
+        if sure is True and isinstance(entry, Mapping) and isinstance(suffix := suffix_of(entry), str)
+    }
+    for (entry, target), sure in zip(found, there, strict=True):
+        if isinstance(entry, Unknown):
+            yield Listener(Unknown(f"a notification: {entry.reason}"))
+            continue
+        value = _notified(entry, target)
+        told = all_of((sure, whatever_suffix(entry, heard, bucket, graph)))
+        if isinstance(told, Unknown):
+            told = Unknown(f"the notification to {describe(value)}: {told.reason}")
+        why = idle(value, graph, BY_S3)
+        yield Listener(told, _kinds(entry), why if isinstance(why, Idle) else None)
+
+
+def _on_creation(bucket: Resource, graph: Graph) -> Iterator[tuple[Mapping[str, Any] | Unknown, str]]:
+    """The bucket's own notifications that are, or may be, on new objects, each with the name under which its target stands."""
     for configuration in _configurations(bucket, graph):
         for key, target in _DIRECT.items():
             for entry in listed(configuration.get(key)):
-                if isinstance(entry, Unknown):
-                    yield Listener(Unknown(f"a notification: {entry.reason}"))
-                elif isinstance(entry, Mapping) and _created(entry) is not False:
-                    value = _notified(entry, target)
-                    why = idle(value, graph, BY_S3)
-                    there = all_of((_created(entry), exists(value, graph), takes(why), whatever_suffix(entry, bucket, graph)))
-                    if isinstance(there, Unknown):
-                        there = Unknown(f"the notification to {describe(value)}: {there.reason}")
-                    yield Listener(there, _kinds(entry), why if isinstance(why, Idle) else None)
+                if isinstance(entry, Unknown) or (isinstance(entry, Mapping) and _created(entry) is not False):
+                    yield entry, target
+
+
+def _there(entry: Mapping[str, Any] | Unknown, target: str, graph: Graph) -> Truth:
+    """Whether a notification is on new objects, and what it tells is there and takes up what it is told."""
+    if isinstance(entry, Unknown):
+        return entry
+    value = _notified(entry, target)
+    return all_of((_created(entry), exists(value, graph), takes(idle(value, graph, BY_S3))))
 
 
 def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
     """What the bucket's own notifications on new objects are sent to: links and ARNs; an Unknown where that isn't known."""
     if (hidden := notifications_unknown(bucket)) is not None:
         yield hidden
-    for configuration in _configurations(bucket, graph):
-        for key, target in _DIRECT.items():
-            entries = (entry for entry in listed(configuration.get(key)) if isinstance(entry, Mapping | Unknown))
-            yield from (_notified(entry, target) for entry in entries if isinstance(entry, Unknown) or _created(entry) is not False)
+    yield from (_notified(entry, target) for entry, target in _on_creation(bucket, graph))
 
 
 def _notified(entry: Mapping[str, Any] | Unknown, target: str) -> Any:

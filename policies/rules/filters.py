@@ -168,12 +168,18 @@ def _present(entry: Any) -> Truth:
 
 def every_key(asked: Any, hint: str = "") -> Truth:
     """Whether a pattern on keys takes in files of every kind; a doubt, which ends in ``hint``, where all that it takes in ends alike."""
-    entries = asked if isinstance(asked, list) else [asked]
-    endings = [_ending(entry) for entry in entries]
-    some = Unknown(SOME_KEYS.format(" or ".join(one for one in endings if isinstance(one, str))) + hint)
-    return any_of(
-        end if isinstance(end, Unknown) else some if end else _present(entry) for entry, end in zip(entries, endings, strict=True)
-    )
+    some = Unknown(SOME_KEYS.format(" or ".join(endings(asked))) + hint)
+    ends = ((entry, _ending(entry)) for entry in _entries(asked))
+    return any_of(end if isinstance(end, Unknown) else some if end else _present(entry) for entry, end in ends)
+
+
+def endings(asked: Any) -> list[str]:
+    """How keys end that a pattern takes in, where it says so."""
+    return [end for entry in _entries(asked) if (end := _ending(entry)) and isinstance(end, str)]
+
+
+def _entries(asked: Any) -> list[Any]:
+    return asked if isinstance(asked, list) else [asked]
 
 
 def _ending(entry: Any) -> str | Unknown | None:

@@ -1084,6 +1084,7 @@ def test_a_rule_on_records_of_cloudtrail_hangs_on_a_trail(
 
 ONLY_JPG = "Filter: {S3Key: {Rules: [{Name: suffix, Value: .jpg}]}}"
 LIMITED = "{Event: 's3:ObjectCreated:*', Function: !GetAtt Scan.Arn, %s}"
+JPG, PNG = "!Sub '${Uploads.Arn}/*.jpg'", "!Sub '${Uploads.Arn}/*.png'"
 TAKES_JPG = """\
   Policy:
     Type: AWS::S3::BucketPolicy
@@ -1108,12 +1109,28 @@ TAKES_JPG = """\
     ],
 )
 def test_a_scanner_that_hears_of_some_suffixes_alone_is_a_question(tmp_path: Path, told: str, policy: str, verdict: Verdict):
-    """Whoever called a picture .jpeg or .JPG was scanned by nobody, and the bucket passed; one that refuses other keys has said which come."""
+    """Whoever called a picture .jpeg or .JPG was scanned by nobody, and the bucket passed; one that refuses all other keys has said which come."""
     text = SAM_SCANNER.format(told=f"{{LambdaConfigurations: [{told}]}}", events="{}") + policy
     for rule_id in ("media-bucket-events-scanned", "upload-provenance-tagged"):
         found = of_whole_template(tmp_path, rule_id, text)
         assert found.verdict is verdict
         assert (": the notification to Scan: " in found.message) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("told", "policy", "verdict"),
+    [
+        (f"{LIMITED % ONLY_JPG}, {LIMITED % ONLY_JPG.replace('jpg', 'png')}", TAKES_JPG.replace(JPG, f"[{JPG}, {PNG}]"), Verdict.PASS),
+        (LIMITED % ONLY_JPG, TAKES_JPG.replace(JPG, f"[{JPG}, {PNG}]"), Verdict.UNKNOWN),
+        (LIMITED % ONLY_JPG, TAKES_JPG.replace(".jpg", ""), Verdict.UNKNOWN),
+        (LIMITED % ONLY_JPG, TAKES_JPG.replace("'}]", "', Condition: {Bool: {'aws:SecureTransport': false}}}]"), Verdict.UNKNOWN),
+        (LIMITED % ONLY_JPG, TAKES_JPG.replace("Principal: '*'", "Principal: {AWS: !GetAtt Role.Arn}"), Verdict.UNKNOWN),
+    ],
+)
+def test_what_a_bucket_takes_has_to_be_what_its_scanners_hear_of(tmp_path: Path, told: str, policy: str, verdict: Verdict):
+    """A Deny on all but a folder, on more suffixes than are told of, for some people or at some times alone says nothing of the others."""
+    text = SAM_SCANNER.format(told=f"{{LambdaConfigurations: [{told}]}}", events="{}") + policy
+    assert of_whole_template(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
 
 
 @pytest.mark.parametrize(
