@@ -20,7 +20,7 @@ from averment.core.showing import printable
 from averment.core.words import Status
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion
 from averment.evidence.cells import cell_text, row_height
-from averment.evidence.states import AssessmentState, ControlState
+from averment.evidence.judging.states import AssessmentState, ControlState
 
 QUESTIONS, ABOUT = "Questions", "About"
 """The two sheets."""

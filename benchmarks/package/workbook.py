@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 
 from averment.core.canonical import stable_id
 from averment.core.period import parse_period
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import EvidenceRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import EvidenceRow
 from averment.evidence.sinks.workbook import workbook_bytes
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)

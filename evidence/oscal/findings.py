@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from averment.core.canonical import JSON
 from averment.core.period import parse_duration
+from averment.evidence.judging.states import place_of
 from averment.evidence.oscal.components import actors, component_for, component_of, method_for
 from averment.evidence.oscal.parts import NS, Node, View, filled, line, moment, oscal_id, plain, prop, prose, token
-from averment.evidence.rows import EvidenceRow, FindingRow
-from averment.evidence.states import place_of
+from averment.evidence.reporting.rows import EvidenceRow, FindingRow
 
 
 def observation_id(record: str) -> str:

@@ -15,8 +15,8 @@ from functools import cached_property
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON, stable_id
 from averment.core.period import from_iso, iso
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import EvidenceRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import EvidenceRow
 
 OSCAL_VERSION = "1.2.1"
 """The version that the documents name: 1.2.0's schemas are defective, and tools lag behind later ones."""

@@ -6,7 +6,7 @@ from averment.core.canonical import JSON
 from averment.evidence.oscal.components import assets
 from averment.evidence.oscal.findings import by_risk, evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
 from averment.evidence.oscal.parts import Node, View, document, filled, line, metadata, organisation_party, oscal_id, prop, prose
-from averment.evidence.rows import AssessmentRow, FindingRow
+from averment.evidence.reporting.rows import AssessmentRow, FindingRow
 
 
 def plan_of_action(view: View) -> Node | None:

@@ -30,7 +30,7 @@ from averment.evidence.oscal.parts import (
     reviewed_controls,
     token,
 )
-from averment.evidence.rows import AssessmentRow, AttestationRow
+from averment.evidence.reporting.rows import AssessmentRow, AttestationRow
 
 _STATES = {
     Status.SATISFIED: ("satisfied", "pass"),

@@ -20,7 +20,7 @@ from averment.evidence.oscal.parts import CATALOG, COMPONENTS, MADE_WITH, NS, PL
 from averment.evidence.oscal.plan import assessment_plan
 from averment.evidence.oscal.poam import plan_of_action
 from averment.evidence.oscal.results import assessment_results
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Sink
 
 NAMES = (CATALOG, COMPONENTS, PLAN, RESULTS, POAM)

@@ -22,7 +22,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import Period, from_iso
 from averment.core.source import SourceRef
-from averment.evidence.decisive import Decisive
+from averment.evidence.judging.decisive import Decisive
 from averment.evidence.ledger.checkpoint import VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import open_entry
 from averment.evidence.ledger.log import Ledger
@@ -31,7 +31,7 @@ from averment.evidence.package import layout
 from averment.evidence.package.files import MAX_FILE_BYTES, read_file
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.zip_bytes import says_one_thing
-from averment.evidence.report import Compared, ComparedPackage
+from averment.evidence.reporting.report import Compared, ComparedPackage
 
 MAX_MEMBERS = 2_000_000
 """Files of a zipped package; one of a hundred thousand records has two hundred thousand."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from averment.core.signing.interface import Algorithm
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 
 _VERIFY = {
     Algorithm.ED25519: 'openssl pkeyutl -verify -pubin -inkey keys/{key}.pub.pem -rawin -in "$T/text" -sigfile "$T/signature"',

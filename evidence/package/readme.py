@@ -16,7 +16,7 @@ from averment.core.showing import visible
 from averment.core.words import Severity, Status, counted
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 
 MAX_ROWS = 500
 """Rows of a table on the page; the workbook has them all."""

@@ -37,10 +37,10 @@ from averment.evidence.package.files import digest_of
 from averment.evidence.package.folder import PackageFolder
 from averment.evidence.package.guide import Example, verification_guide
 from averment.evidence.package.readme import readme_html
-from averment.evidence.plain import plain
 from averment.evidence.plots.page import ClaimsPage
-from averment.evidence.reading import Reading, Rows
-from averment.evidence.report import Compared, PeriodReport, report_of
+from averment.evidence.reporting.plain import plain
+from averment.evidence.reporting.reading import Reading, Rows
+from averment.evidence.reporting.report import Compared, PeriodReport, report_of
 from averment.evidence.sinks.workbook import write_workbook
 
 

@@ -22,7 +22,7 @@ from averment.core.aws import Attempts, aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.evidence.ledger.log import Entry
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.sinks.audit_manager_journal import Journal, held
 from averment.evidence.sinks.audit_manager_plan import (
     CONTROL_TEXTS,

@@ -14,8 +14,8 @@ from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import stable_id
 from averment.core.period import iso
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import AssessmentRow, ControlRow, EvidenceRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import AssessmentRow, ControlRow, EvidenceRow
 
 MAX_NAME = 300
 MAX_TEXT = 1_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from averment.evidence.ledger.log import Entry
 
 if TYPE_CHECKING:
-    from averment.evidence.report import PeriodReport
+    from averment.evidence.reporting.report import PeriodReport
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from averment.core.words import counted
 from averment.evidence.ledger.log import Entry
 from averment.evidence.package import layout
 from averment.evidence.package.files import inventory, read_file
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})

@@ -18,7 +18,7 @@ from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import from_iso, iso, utc_now
 from averment.evidence.ledger.log import Entry
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 from averment.evidence.sinks.security_hub_findings import (
     JUDGED,

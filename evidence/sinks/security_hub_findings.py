@@ -15,10 +15,10 @@ from datetime import datetime
 from averment.controls.model import Catalogue
 from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
 from averment.core.period import iso
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import AssessmentRow, FindingRow
-from averment.evidence.states import Gap
-from averment.evidence.waived import named_by, stands_for
+from averment.evidence.judging.states import Gap
+from averment.evidence.judging.waived import named_by, stands_for
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import AssessmentRow, FindingRow
 
 GENERATOR = "averment"
 ORGANISATION = "averment/organisation"

@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.period import from_iso
 from averment.core.words import Status
 from averment.evidence.package.layout import record_name
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from averment.core.showing import printable, visible
 from averment.core.words import Status
 from averment.evidence.cells import LINE, cell_text, row_height
 from averment.evidence.ledger.log import Entry
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from averment.core.period import iso
 from averment.core.words import counted
-from averment.evidence.judges import spell
+from averment.evidence.judging.judges import spell
 from averment.governance.incidents.clocks import Clock
 from averment.governance.incidents.document import Block, Document, Items, Section, Text, table
 from averment.governance.incidents.duties import load_facts

@@ -14,16 +14,16 @@ from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import Status
-from averment.evidence.assess import assess
-from averment.evidence.changes import ChangeRow, changes
-from averment.evidence.drift import DriftRow
+from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.reader import Entry, LedgerReader
-from averment.evidence.operation import OperationRow
-from averment.evidence.reading import Reading, Rows
 from averment.evidence.record import DRILLS, Kind, Record
-from averment.evidence.report import PeriodReport, report_of
-from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.reporting.changes import ChangeRow, changes
+from averment.evidence.reporting.drift import DriftRow
+from averment.evidence.reporting.operation import OperationRow
+from averment.evidence.reporting.reading import Reading, Rows
+from averment.evidence.reporting.report import PeriodReport, report_of
+from averment.evidence.reporting.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.governance.incidents.state import COLLECTOR, Incident, read_incidents
 from averment.governance.incidents.words import Step
 from averment.governance.site.history import Before, History, Watch, last_quarter, look, moments

@@ -1,6 +1,6 @@
 """How the states came to be what they are: every control judged again at earlier moments, with what was known then and nothing later.
 
-Entries of the ledger go by once, and each look keeps only the few records that can decide a state at its moment (``evidence.decisive``).
+Entries of the ledger go by once, and each look keeps only the few records that can decide a state at its moment (``evidence.judging.decisive``).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from averment.controls.model import Catalogue
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period, period_before
 from averment.core.words import Status
-from averment.evidence.assess import assess, moment_of
-from averment.evidence.decisive import Decisive
+from averment.evidence.judging.assess import assess, moment_of
+from averment.evidence.judging.decisive import Decisive
+from averment.evidence.judging.states import ControlState
 from averment.evidence.record import Record
-from averment.evidence.states import ControlState
 
 LOOKS = 13
 """Earlier and present moments that are shown, at most: one a week for a quarter."""

@@ -10,7 +10,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.errors import IncompleteError
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
-from averment.evidence.report import build_report
+from averment.evidence.reporting.report import build_report
 from averment.governance.site.data import SiteData
 from averment.governance.site.names import names_in
 from averment.governance.site.pages import all_pages

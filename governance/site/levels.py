@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 from averment.core.errors import IncompleteError
-from averment.evidence.action import ActionRow
-from averment.evidence.changes import ChangeRow
-from averment.evidence.drift import DriftRow
-from averment.evidence.operation import OperationRow
-from averment.evidence.report import ComparedPackage, PeriodReport
-from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
-from averment.evidence.samples import SampleRow
+from averment.evidence.reporting.action import ActionRow
+from averment.evidence.reporting.changes import ChangeRow
+from averment.evidence.reporting.drift import DriftRow
+from averment.evidence.reporting.operation import OperationRow
+from averment.evidence.reporting.report import ComparedPackage, PeriodReport
+from averment.evidence.reporting.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.reporting.samples import SampleRow
 from averment.governance.site.data import LedgerHead, SiteData
 from averment.governance.site.scrub import WITHHELD
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from averment.core.tabular import csv_line
 from averment.core.words import Verdict
-from averment.evidence.changes import STATE, ChangeRow
-from averment.evidence.drift import DriftRow
-from averment.evidence.plain import plain
-from averment.evidence.rows import FindingRow
+from averment.evidence.reporting.changes import STATE, ChangeRow
+from averment.evidence.reporting.drift import DriftRow
+from averment.evidence.reporting.plain import plain
+from averment.evidence.reporting.rows import FindingRow
 from averment.governance.site.data import SiteData
 
 MOST = 100

@@ -13,8 +13,8 @@ from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue
 from averment.core.organisation import SCHEMA, Organisation
 from averment.core.source import SourceRef
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import EvidenceRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import EvidenceRow
 from averment.governance.incidents.state import Incident
 from averment.governance.site.data import SiteData
 from averment.governance.site.levels import Shown, fields_of, rows_in

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from averment.evidence.plots.page import drawn_of, estimate_told, is_jpeg, plot_file, worst_examples, worst_told
 from averment.evidence.record import Record
-from averment.evidence.rows import ClaimRow
+from averment.evidence.reporting.rows import ClaimRow
 from averment.governance.site.words import text
 
 _WIDTH, _HEIGHT, _MARGIN = 400, 64, 12

@@ -11,9 +11,9 @@ from averment.controls.describe import means
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.source import SourceRef
-from averment.evidence.action import ActionRow
 from averment.evidence.record import Record
-from averment.evidence.rows import AssessmentRow
+from averment.evidence.reporting.action import ActionRow
+from averment.evidence.reporting.rows import AssessmentRow
 from averment.governance.site.data import SiteData
 from averment.governance.site.levels import TOLD_FIRST, Level, Shown, fields_of, rows_in
 from averment.governance.site.names import as_shipped, names_in, shipped_strings

@@ -21,7 +21,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict, Status, Verdict
-from averment.evidence.states import Gap
+from averment.evidence.judging.states import Gap
 from averment.policies.rules.registry import all_rules
 
 CATALOGUE = load_catalogue()

@@ -20,7 +20,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import IncidentSettings, Organisation, load_organisation
 from averment.core.period import utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
+from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.governance.incidents.steps import Desk

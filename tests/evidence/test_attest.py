@@ -15,11 +15,11 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import from_iso, utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion, attest, find_question, parse_by, questions
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState, Gap
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Record
-from averment.evidence.states import AssessmentState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 

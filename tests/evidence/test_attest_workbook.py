@@ -21,8 +21,8 @@ from averment.core.period import from_iso, utc_now
 from averment.core.words import Status
 from averment.evidence import answers as module
 from averment.evidence.answers import Answers, not_yet_recorded, read_answers
-from averment.evidence.assess import assess
 from averment.evidence.attestations import questions
+from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.questionnaire import HEAD, QUESTIONS, asked, questionnaire
 from averment.evidence.record import Record

@@ -27,7 +27,7 @@ from averment.core.source import SourceRef
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Population, Record
-from averment.evidence.report import build_report
+from averment.evidence.reporting.report import build_report
 from averment.evidence.sinks import audit_manager, audit_manager_report
 from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
 from averment.evidence.sinks.audit_manager_journal import Journal, held

@@ -19,12 +19,12 @@ from averment.core.fetch import iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import iso, parse_period, utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.automation_executions import AutomationExecutions
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.run import policy
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import Gap
 from averment.evidence.record import Gathering, Record
-from averment.evidence.states import Gap
 from averment.sandbox.backends.ssm import ran
 
 pytestmark = pytest.mark.usefixtures("sandbox")

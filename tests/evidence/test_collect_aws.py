@@ -23,7 +23,6 @@ from averment.core.organisation import Organisation
 from averment.core.period import iso, utc_now
 from averment.core.scope import Scope
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
@@ -33,6 +32,7 @@ from averment.evidence.collectors.progress import Progress
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance
 from averment.evidence.collectors.registry import COLLECTORS, collectors
 from averment.evidence.collectors.run import collect, policy, whose_credentials
+from averment.evidence.judging.assess import assess
 from averment.evidence.record import Gathering, Population, Record
 
 pytestmark = pytest.mark.usefixtures("sandbox")

@@ -16,11 +16,11 @@ from averment.core.canonical import canonical_json
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.interface import CollectScope
+from averment.evidence.judging.assess import assess
 from averment.evidence.record import Gathering, Record
-from averment.evidence.report import build_report
+from averment.evidence.reporting.report import build_report
 
 NOW = "2026-11-20T12:00:00Z"
 

@@ -17,13 +17,13 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, Provenance
-from averment.evidence.states import AssessmentState
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 

@@ -13,9 +13,9 @@ import pytest
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.incidents import Incidents
 from averment.evidence.collectors.interface import CollectScope
+from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 from averment.governance.incidents.filing import Act

@@ -23,7 +23,6 @@ from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import parse_period, utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.face_calls import FaceCalls
@@ -38,9 +37,10 @@ from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
 from averment.evidence.collectors.topics import why_unheard
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState, Gap
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
-from averment.evidence.states import AssessmentState, Gap
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 

@@ -21,11 +21,11 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.prowler_report import ProwlerReport
 from averment.evidence.collectors.run import collect
+from averment.evidence.judging.assess import assess
 from averment.evidence.record import Gathering, Record
 
 NOW = "2026-11-28T12:00:00Z"

@@ -15,11 +15,11 @@ from averment.core.period import from_iso
 from averment.core.scope import Scope
 from averment.core.words import Status
 from averment.detector.credentials.log import Entry, FileLog, Head
-from averment.evidence.assess import assess
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.signing_log import SigningLog
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState, Gap
 from averment.evidence.record import Gathering, Record
-from averment.evidence.states import AssessmentState, Gap
 
 NOW = "2026-11-28T12:00:00Z"
 

@@ -22,7 +22,7 @@ from averment.core.source import SourceRef
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Kind, Record
-from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.reporting.report import PeriodReport, build_report
 from averment.evidence.sinks import security_hub as sink_module
 from averment.evidence.sinks import security_hub_findings as mapping
 from averment.evidence.sinks.security_hub import BATCH, SecurityHubSink

@@ -26,11 +26,11 @@ from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
 from averment.evidence.collectors.run import whose_credentials
-from averment.evidence.drift import NOT_SEEN, DriftRow
+from averment.evidence.judging.since import Since
+from averment.evidence.judging.states import AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS, Kind, Record
-from averment.evidence.since import Since
-from averment.evidence.states import AssessmentState, ControlState, Gap
+from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
 
 TEMPLATE = """
 Resources:

@@ -21,17 +21,17 @@ import xlsxwriter
 from averment.controls.loader import load_catalogue
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
-from averment.evidence.action import ActionRow
 from averment.evidence.cells import MAX_CELL
-from averment.evidence.changes import ChangeRow
-from averment.evidence.drift import DriftRow
-from averment.evidence.operation import OperationRow
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
-from averment.evidence.samples import SampleRow
+from averment.evidence.judging.states import Gap
+from averment.evidence.reporting.action import ActionRow
+from averment.evidence.reporting.changes import ChangeRow
+from averment.evidence.reporting.drift import DriftRow
+from averment.evidence.reporting.operation import OperationRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.reporting.samples import SampleRow
 from averment.evidence.sinks import workbook as module
 from averment.evidence.sinks.workbook import WorkbookSink, workbook_bytes, write_workbook
-from averment.evidence.states import Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 DAY = NOW.replace(hour=0, tzinfo=None)

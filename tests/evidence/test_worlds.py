@@ -20,11 +20,11 @@ from averment.core.period import Period, from_iso, parse_period
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
-from averment.evidence.assess import assess, moment_of
-from averment.evidence.decisive import Decisive
+from averment.evidence.judging.assess import assess, moment_of
+from averment.evidence.judging.decisive import Decisive
+from averment.evidence.judging.states import AssessmentState
 from averment.evidence.record import Gathering, Kind, Population, Record, stretch_of
-from averment.evidence.report import build_report
-from averment.evidence.states import AssessmentState
+from averment.evidence.reporting.report import build_report
 
 START = from_iso("2026-10-01T00:00:00Z")
 Q4 = parse_period("2026Q4")

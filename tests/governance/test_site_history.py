@@ -13,11 +13,11 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.core.period import parse_period
 from averment.core.words import Status
-from averment.evidence.assess import assess
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import Gap
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Population, Record
-from averment.evidence.report import assessment_rows
-from averment.evidence.states import Gap
+from averment.evidence.reporting.report import assessment_rows
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.history import LOOKS, History, Look, last_quarter, moments, quarter_of
 from averment.governance.site.pages.controls import control_page

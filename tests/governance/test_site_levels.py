@@ -22,14 +22,14 @@ from averment.core.errors import IncompleteError
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import parse_period
 from averment.core.words import Status
-from averment.evidence.action import ActionRow
-from averment.evidence.changes import ChangeRow
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.operation import OperationRow
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.report import PeriodReport
-from averment.evidence.rows import AttestationRow, WaiverRow
-from averment.evidence.samples import SampleRow
+from averment.evidence.reporting.action import ActionRow
+from averment.evidence.reporting.changes import ChangeRow
+from averment.evidence.reporting.operation import OperationRow
+from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import AttestationRow, WaiverRow
+from averment.evidence.reporting.samples import SampleRow
 from averment.governance.site import build, lists
 from averment.governance.site.build import MARKER, build_site, written
 from averment.governance.site.data import LedgerHead, SiteData, gather

@@ -20,8 +20,8 @@ from averment.controls.model import Catalogue, Framework, Provision, Reference
 from averment.core.organisation import Organisation
 from averment.core.period import parse_period
 from averment.core.words import Status
-from averment.evidence.changes import DEVIATION, ChangeRow
-from averment.evidence.states import Gap
+from averment.evidence.judging.states import Gap
+from averment.evidence.reporting.changes import DEVIATION, ChangeRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.history import Before

@@ -21,7 +21,7 @@ from averment.core.period import from_iso, parse_period
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.reporting.report import PeriodReport, build_report
 
 collect_ignore_glob = [] if importlib.util.find_spec("trestle") else ["test_oscal_official.py"]
 

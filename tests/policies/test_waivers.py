@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation, load_organisation
-from averment.evidence.waived import waiver_for
+from averment.evidence.judging.waived import waiver_for
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.rules.registry import all_rules
 from averment.policies.waivers import comment_waivers

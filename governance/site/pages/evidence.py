@@ -12,7 +12,7 @@ from markupsafe import Markup
 from averment.controls.model import Control
 from averment.evidence.package import layout
 from averment.evidence.plots.terms import explained
-from averment.evidence.rows import ClaimRow, EvidenceRow
+from averment.evidence.reporting.rows import ClaimRow, EvidenceRow
 from averment.governance.site.data import SiteData
 from averment.governance.site.history import quarter_of
 from averment.governance.site.package import PACKAGE, Enclosed

@@ -9,9 +9,9 @@ from itertools import groupby
 from markupsafe import Markup
 
 from averment.core.words import Status, counted
-from averment.evidence.changes import STATE, ChangeRow
-from averment.evidence.rows import AssessmentRow, FindingRow
-from averment.evidence.states import Gap
+from averment.evidence.judging.states import Gap
+from averment.evidence.reporting.changes import STATE, ChangeRow
+from averment.evidence.reporting.rows import AssessmentRow, FindingRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
 from averment.governance.site.lists import CHANGES, changes_shown

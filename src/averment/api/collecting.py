@@ -34,8 +34,8 @@ from averment.evidence.collectors.run import (
 from averment.evidence.collectors.run import (
     collect as collect_here,
 )
+from averment.evidence.judging.places import regions_of_media
 from averment.evidence.ledger.log import Ledger
-from averment.evidence.places import regions_of_media
 from averment.evidence.record import Gathering, Record
 
 PROGRESS = ".averment/collect"

@@ -18,7 +18,7 @@ from averment.evidence.package.write import write_package
 
 if TYPE_CHECKING:
     from averment.evidence.ledger.log import Ledger
-    from averment.evidence.report import Compared
+    from averment.evidence.reporting.report import Compared
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
 from averment.evidence.answers import answered_since, not_yet_recorded, read_answers
-from averment.evidence.assess import assess
 from averment.evidence.attestations import questions
-from averment.evidence.decisive import decisive
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.questionnaire import asked, questionnaire
 from averment.evidence.record import Kind

@@ -11,8 +11,8 @@ from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
-from averment.evidence.assess import assess
-from averment.evidence.decisive import decisive
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
 from averment.governance.incidents.document import Document, html, markdown
 from averment.governance.incidents.plan import Basis, plan

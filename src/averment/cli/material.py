@@ -12,7 +12,7 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.evidence.ledger.log import Entry, Ledger
-from averment.evidence.report import PeriodReport
+from averment.evidence.reporting.report import PeriodReport
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def period_material(organisation: Organisation, period: Period, doing: str) -> M
         VerificationError: the ledger doesn't verify.
     """
     from averment.controls.loader import load_catalogue
-    from averment.evidence.assess import counts_in
+    from averment.evidence.judging.assess import counts_in
     from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.report import build_report
+    from averment.evidence.reporting.report import build_report
 
     catalogue = load_catalogue(organisation)
     with open_ledger(organisation) as ledger:

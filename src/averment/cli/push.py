@@ -16,7 +16,7 @@ from averment.core.errors import ExitCode
 from averment.core.period import parse_duration, parse_period, utc_now
 
 if TYPE_CHECKING:
-    from averment.evidence.report import PeriodReport
+    from averment.evidence.reporting.report import PeriodReport
     from averment.evidence.sinks.interface import PushResult
 
 _SHOWN = 10

@@ -16,16 +16,16 @@ from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
 from averment.core.period import iso, parse_period, utc_now
 from averment.core.words import Status
-from averment.evidence.assess import Evidence, assess, moment_of
-from averment.evidence.drift import drift
-from averment.evidence.lately import Lately
+from averment.evidence.judging.assess import Evidence, assess, moment_of
+from averment.evidence.judging.lately import Lately
+from averment.evidence.judging.since import RUNS, since
+from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.operation import operation, throughout
-from averment.evidence.plain import plain
 from averment.evidence.record import DRILLS, Record
-from averment.evidence.report import assessment_rows, control_rows
-from averment.evidence.since import RUNS, since
-from averment.evidence.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
+from averment.evidence.reporting.drift import drift
+from averment.evidence.reporting.operation import operation, throughout
+from averment.evidence.reporting.plain import plain
+from averment.evidence.reporting.report import assessment_rows, control_rows
 
 
 @click.command()

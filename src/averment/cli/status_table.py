@@ -18,10 +18,10 @@ from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
 from averment.core.period import Period
 from averment.core.words import Status, counted
-from averment.evidence.drift import NOT_SEEN, DriftRow
-from averment.evidence.report import assessment_rows
-from averment.evidence.since import Since
-from averment.evidence.states import AssessmentState, ControlState
+from averment.evidence.judging.since import Since
+from averment.evidence.judging.states import AssessmentState, ControlState
+from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
+from averment.evidence.reporting.report import assessment_rows
 
 WIDE = 180
 """Columns of a table in a pipe, where nothing is gained by folding."""

@@ -22,8 +22,8 @@ from averment.evidence.ledger.merkle import leaf_hash, tree_hash, verify_consist
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
-from averment.evidence.reading import Reading, Rows
 from averment.evidence.record import Kind
+from averment.evidence.reporting.reading import Reading, Rows
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import HeldError, StoreError
 

@@ -18,7 +18,7 @@ from averment.evidence.package.readme import MAX_ROWS
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Kind, Population
-from averment.evidence.report import build_report
+from averment.evidence.reporting.report import build_report
 
 BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks" / "package" / "scale.py"
 Q4 = parse_period("2026Q4")

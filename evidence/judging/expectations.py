@@ -8,12 +8,12 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reading, cut_short, is_whole
-from averment.evidence.places import out_of
-from averment.evidence.readers import other_media
+from averment.evidence.judging.judges import Question, Reading, cut_short, is_whole
+from averment.evidence.judging.places import out_of
+from averment.evidence.judging.readers import other_media
+from averment.evidence.judging.sampled import at, how_many
+from averment.evidence.judging.states import Deviation, Gap
 from averment.evidence.record import Record
-from averment.evidence.sampled import at, how_many
-from averment.evidence.states import Deviation, Gap
 
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_most": (lambda value, bar: value <= bar, "at most"),

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from averment.controls.model import Catalogue
 from averment.core.words import Status
-from averment.evidence.judges import in_order, lasted, list_some
+from averment.evidence.judging.judges import in_order, lasted, list_some
+from averment.evidence.judging.states import AssessmentState, ControlState
 from averment.evidence.record import Gathering, Kind, Record, stretch_of
-from averment.evidence.states import AssessmentState, ControlState
 from averment.policies.runtime.history import Phase
 
 

@@ -21,18 +21,18 @@ from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import Period, iso
 from averment.core.words import Status
-from averment.evidence.action import ActionRow, plan_of_action
-from averment.evidence.assess import Evidence, assess, moment_of
-from averment.evidence.changes import ChangeRow, changes
-from averment.evidence.drift import DriftRow, drift
-from averment.evidence.operation import OperationRow, operation, throughout
-from averment.evidence.plain import plain
-from averment.evidence.reading import LedgerEntry, Reading, Rows
+from averment.evidence.judging.assess import Evidence, assess, moment_of
+from averment.evidence.judging.states import ControlState
 from averment.evidence.record import Record
-from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
-from averment.evidence.samples import SampleRow
-from averment.evidence.spool import Chosen, Completed
-from averment.evidence.states import ControlState
+from averment.evidence.reporting.action import ActionRow, plan_of_action
+from averment.evidence.reporting.changes import ChangeRow, changes
+from averment.evidence.reporting.drift import DriftRow, drift
+from averment.evidence.reporting.operation import OperationRow, operation, throughout
+from averment.evidence.reporting.plain import plain
+from averment.evidence.reporting.reading import LedgerEntry, Reading, Rows
+from averment.evidence.reporting.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.reporting.samples import SampleRow
+from averment.evidence.reporting.spool import Chosen, Completed
 
 SCHEMA = "urn:averment:schema:period-report:v1"
 _CLOCKS_DIFFER = timedelta(hours=1)

@@ -13,13 +13,13 @@ import pytest
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.core.period import Period, from_iso, parse_period
-from averment.evidence import lately as module
-from averment.evidence.assess import Evidence, assess, counts_in, moment_of
-from averment.evidence.decisive import Decisive
-from averment.evidence.drift import drift
-from averment.evidence.lately import Lately
-from averment.evidence.operation import operation
+from averment.evidence.judging import lately as module
+from averment.evidence.judging.assess import Evidence, assess, counts_in, moment_of
+from averment.evidence.judging.decisive import Decisive
+from averment.evidence.judging.lately import Lately
 from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.reporting.drift import drift
+from averment.evidence.reporting.operation import operation
 
 Q4 = parse_period("2026Q4")
 START = from_iso("2026-09-20T00:00:00Z")

@@ -11,9 +11,9 @@ from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Method, Severity, Status
-from averment.evidence.operation import operation
 from averment.evidence.record import Gathering, Kind, Record
-from averment.evidence.report import build_report
+from averment.evidence.reporting.operation import operation
+from averment.evidence.reporting.report import build_report
 
 
 class Entry(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from averment.core.canonical import JSON
 from averment.core.period import from_iso
-from averment.evidence.plain import plain
+from averment.evidence.reporting.plain import plain
 
 
 class Row(Protocol):

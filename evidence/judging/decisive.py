@@ -15,10 +15,10 @@ from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.period import Period
-from averment.evidence.assess import counts_in
-from averment.evidence.places import has_some
+from averment.evidence.judging.assess import counts_in
+from averment.evidence.judging.places import has_some
+from averment.evidence.judging.sampled import is_sample, sees_as_much
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record, stretch_of
-from averment.evidence.sampled import is_sample, sees_as_much
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
 _Place = tuple[str, Kind, str | None, str | None, str | None, tuple[datetime, datetime] | None]

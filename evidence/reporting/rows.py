@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from averment.core.canonical import JSON
 from averment.core.words import Status
-from averment.evidence.states import Gap
+from averment.evidence.judging.states import Gap
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.core.words import Status
-from averment.evidence.assess import assess
-from averment.evidence.lately import Lately
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.lately import Lately
+from averment.evidence.judging.states import ControlState
 from averment.evidence.record import Gathering
-from averment.evidence.states import ControlState
 
 MAX_STEPS = 40
 """Judgements of earlier moments, at most."""

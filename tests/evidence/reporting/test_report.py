@@ -18,7 +18,7 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.reporting.report import PeriodReport, build_report
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")

@@ -19,9 +19,9 @@ from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity
-from averment.evidence import drift as module
-from averment.evidence.drift import NOT_SEEN, DriftRow, drift
 from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.reporting import drift as module
+from averment.evidence.reporting.drift import NOT_SEEN, DriftRow, drift
 from averment.policies.engine import check
 from averment.policies.graph.physical import deployed_as
 from averment.policies.rules.registry import all_rules

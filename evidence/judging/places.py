@@ -10,10 +10,10 @@ from typing import Any
 from averment.core.period import Period
 from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
+from averment.evidence.judging.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
+from averment.evidence.judging.sampled import is_sample
+from averment.evidence.judging.states import AssessmentState, Gap, gaps_of
 from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
-from averment.evidence.sampled import is_sample
-from averment.evidence.states import AssessmentState, Gap, gaps_of
 
 LATELY = timedelta(days=92)
 """How long ago something may have been in a place for its lack to be missed: as far as a quarter looks back, where all of time is asked about."""

@@ -21,13 +21,13 @@ from averment.core.scope import MediaRole, Scope
 from averment.core.words import Status, worst
 from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
-from averment.evidence.expectations import not_scoped, read_expectation
-from averment.evidence.judges import Question, Reader, in_order, judge_history, list_some
-from averment.evidence.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media
-from averment.evidence.readers import READERS
+from averment.evidence.judging.expectations import not_scoped, read_expectation
+from averment.evidence.judging.judges import Question, Reader, in_order, judge_history, list_some
+from averment.evidence.judging.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media
+from averment.evidence.judging.readers import READERS
+from averment.evidence.judging.repositories import repository_of, source_by_repository
+from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
-from averment.evidence.repositories import repository_of, source_by_repository
-from averment.evidence.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""

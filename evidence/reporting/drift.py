@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 from averment.controls.model import Catalogue
 from averment.core.organisation import Organisation
 from averment.core.words import Verdict
-from averment.evidence.assess import in_scope
-from averment.evidence.judges import in_order
+from averment.evidence.judging.assess import in_scope
+from averment.evidence.judging.judges import in_order
+from averment.evidence.judging.repositories import source_by_repository, within
+from averment.evidence.judging.states import place_of
+from averment.evidence.judging.waived import waiver_for
 from averment.evidence.record import Gathering, Kind, Record
-from averment.evidence.repositories import source_by_repository, within
-from averment.evidence.states import place_of
-from averment.evidence.waived import waiver_for
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
 WAIVED = "waived"

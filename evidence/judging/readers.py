@@ -11,9 +11,9 @@ from averment.core.period import from_iso, parse_duration
 from averment.core.words import ClaimVerdict, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judges import Question, Reader, Reading, lasted
+from averment.evidence.judging.judges import Question, Reader, Reading, lasted
+from averment.evidence.judging.states import Gap, place_of
 from averment.evidence.record import Kind, Record
-from averment.evidence.states import Gap, place_of
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
 

@@ -11,11 +11,11 @@ from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Method, Severity, Status
-from averment.evidence import since as module
-from averment.evidence.assess import assess
-from averment.evidence.lately import RUN, Lately
+from averment.evidence.judging import since as module
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.lately import RUN, Lately
+from averment.evidence.judging.since import Since, since
 from averment.evidence.record import Kind, Record
-from averment.evidence.since import Since, since
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 DAY = timedelta(days=1)

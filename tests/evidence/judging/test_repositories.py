@@ -18,13 +18,13 @@ from averment.core.organisation import Organisation
 from averment.core.period import from_iso
 from averment.core.scope import Scope
 from averment.core.words import Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.run import already_collected
-from averment.evidence.drift import drift
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState
 from averment.evidence.record import Kind, Record
-from averment.evidence.states import AssessmentState
+from averment.evidence.reporting.drift import drift
 
 NOW = "2026-11-20T12:00:00Z"
 

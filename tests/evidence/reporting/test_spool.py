@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from averment.core.period import from_iso
-from averment.evidence.reading import Rows
-from averment.evidence.rows import EvidenceRow
-from averment.evidence.samples import SampleRow
-from averment.evidence.spool import Chosen, Completed
+from averment.evidence.reporting.reading import Rows
+from averment.evidence.reporting.rows import EvidenceRow
+from averment.evidence.reporting.samples import SampleRow
+from averment.evidence.reporting.spool import Chosen, Completed
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 

@@ -18,10 +18,10 @@ from averment.core.period import from_iso, iso, parse_period
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
-from averment.evidence.assess import assess
 from averment.evidence.collectors.interface import media_asked
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState, ControlState, Gap
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.states import AssessmentState, ControlState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")

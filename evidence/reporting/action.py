@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from averment.core.canonical import stable_id
 from averment.core.words import Severity, Status
-from averment.evidence.states import AssessmentState, ControlState
+from averment.evidence.judging.states import AssessmentState, ControlState
 
 OPEN = "open"
 WAIVED = "waived"

@@ -14,9 +14,9 @@ from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
-from averment.evidence.assess import assess
+from averment.evidence.judging.assess import assess
+from averment.evidence.judging.states import AssessmentState, Gap
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.states import AssessmentState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 KEYS = ["arn:aws:kms:eu-west-1:111122223333:key/1"]

@@ -23,11 +23,11 @@ from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import ClaimVerdict, Status
+from averment.evidence.judging.repositories import repository_of, within
+from averment.evidence.judging.sampled import at, how_many, is_sample, judged, whole_fields
+from averment.evidence.judging.states import AssessmentState, Deviation, Gap
+from averment.evidence.judging.waived import waiver_for
 from averment.evidence.record import Gathering, Kind, Record
-from averment.evidence.repositories import repository_of, within
-from averment.evidence.sampled import at, how_many, is_sample, judged, whole_fields
-from averment.evidence.states import AssessmentState, Deviation, Gap
-from averment.evidence.waived import waiver_for
 
 NAMED = 3
 """How many resources a reason names; the report lists all of them."""

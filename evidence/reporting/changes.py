@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from averment.core.words import Status
-from averment.evidence.states import AssessmentState, ControlState, Deviation, gaps_of
+from averment.evidence.judging.states import AssessmentState, ControlState, Deviation, gaps_of
 
 STATE = "state of the assessment"
 DEVIATION = "deviation"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from averment.core.period import Period, period_before
-from averment.evidence.assess import counts_in
-from averment.evidence.decisive import Decisive
+from averment.evidence.judging.assess import counts_in
+from averment.evidence.judging.decisive import Decisive
 from averment.evidence.record import Kind, Record
-from averment.evidence.rows import AttestationRow, ClaimRow, EvidenceRow
-from averment.evidence.samples import SampleRow, samples
-from averment.evidence.spool import Spool
+from averment.evidence.reporting.rows import AttestationRow, ClaimRow, EvidenceRow
+from averment.evidence.reporting.samples import SampleRow, samples
+from averment.evidence.reporting.spool import Spool
 
 T = TypeVar("T")
 

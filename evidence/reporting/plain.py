@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.period import Period, iso
 from averment.core.words import Status
-from averment.evidence.states import Gap
+from averment.evidence.judging.states import Gap
 
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
