@@ -20,9 +20,9 @@ from averment.core.aws import aws_errors
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.policies.deployment.names import given_name
+from averment.policies.deployment.place import Place
 from averment.policies.deployment.waiting import Sleep, settled
 from averment.policies.graph.model import Problem, Resource, find_unknown
-from averment.policies.runtime.deployment import Place
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 from averment.policies.surfaces.cloudformation.stacks import Stacks
 from averment.policies.surfaces.cloudformation.template import read_template

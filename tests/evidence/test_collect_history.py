@@ -20,8 +20,8 @@ from averment.core.organisation import Organisation
 from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.record import Gathering, Record
-from averment.policies.runtime.items import Deployment
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.sandbox.deployed.items import Deployment
 
 CASES = Path(__file__).resolve().parents[2] / "policies" / "rules" / "signing_key_fit" / "cases"
 START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)

@@ -24,9 +24,9 @@ from averment.policies.predicates import language as say
 from averment.policies.predicates.evaluate import Stated
 from averment.policies.rules.registry import all_rules
 from averment.policies.runtime.evaluate import Evaluator
-from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.sandbox.deployed.items import Deployment
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 CONFIG, MODEL, BUCKET = "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Model", "AWS::S3::Bucket"

@@ -17,12 +17,12 @@ from typing import Any
 
 from averment.policies.graph.model import Reference
 from averment.policies.graph.terraform_map import TerraformResource
-from averment.policies.runtime.items import Deployment
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.terraform.hints import Hints
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.resources import Reader
+from averment.sandbox.deployed.items import Deployment
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 ACCOUNT, REGION = "123456789012", "eu-west-1"

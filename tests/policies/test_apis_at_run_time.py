@@ -14,9 +14,9 @@ from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.runtime.described.apis import rest_policy
 from averment.policies.runtime.evaluate import Evaluator
-from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.sandbox.deployed.items import Deployment
 
 OWN = "123456789012"
 SCOPE = Scope(accounts=(OWN,))

@@ -15,9 +15,9 @@ from averment.core.errors import IncompleteError
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import EVERYTHING, Graph, Reference, Resource
 from averment.policies.runtime.beside import Beside, Unread
-from averment.policies.runtime.items import Deployment
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.surface import graph_from_items
+from averment.sandbox.deployed.items import Deployment
 
 CASES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 BUCKET, POLICY, ROLE = "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role"

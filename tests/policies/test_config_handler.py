@@ -27,12 +27,12 @@ from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime import handler as handler_module
 from averment.policies.runtime.evaluate import ANNOTATION_LIMIT, COULD_NOT_CHECK, Evaluator
 from averment.policies.runtime.handler import evaluate_event, report, respond
-from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import ConfigNeighbours, MemoryNeighbours
 from averment.policies.runtime.settings import scope_from_json, scope_to_json, with_account
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.items import tag_list
 from averment.policies.surfaces.registry import load_graphs
+from averment.sandbox.deployed.items import Deployment
 
 OWN = "123456789012"
 CASES = Path(__file__).resolve().parents[2] / "policies" / "rules"

@@ -41,9 +41,9 @@ from averment.policies.predicates.language import (
 )
 from averment.policies.rules.registry import all_rules
 from averment.policies.runtime.evaluate import Evaluator
-from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.sandbox.deployed.items import Deployment
 
 cfn_guard_rs = pytest.importorskip("cfn_guard_rs", reason="cfn-guard-rs has no wheel for this Python").cfn_guard_rs
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

@@ -33,8 +33,8 @@ from averment.policies.runtime.history import (
     timeline,
     totals,
 )
-from averment.policies.runtime.items import Deployment, recorded_alone
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.sandbox.deployed.items import Deployment, recorded_alone
 
 OWN = "123456789012"
 CASES = Path(__file__).resolve().parents[2] / "policies" / "rules"

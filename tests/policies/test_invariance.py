@@ -27,11 +27,11 @@ from averment.policies.interface import Context, Kind, Rule
 from averment.policies.rules.grants import about_identity, about_matching
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.evaluate import Evaluator
-from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.terraform.surface import TerraformSurface
+from averment.sandbox.deployed.items import Deployment
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")

@@ -24,13 +24,13 @@ from averment.policies.interface import Context, Rule
 from averment.policies.rules.registry import rule
 from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, Evaluation, Evaluator, shortened, subject_types
 from averment.policies.runtime.handler import respond
-from averment.policies.runtime.items import Deployment, recorded_alone
 from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
 from averment.policies.runtime.settings import scope_to_json
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.items import ADDED, WHY
 from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.config.types import asked_of_service, held_in
+from averment.sandbox.deployed.items import Deployment, recorded_alone
 
 OWN = "123456789012"
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Resource
-from averment.policies.runtime import items_asked, items_recorded
-from averment.policies.runtime.deployment import Item, Place
 from averment.policies.surfaces.config.items import ADDED
 from averment.policies.surfaces.config.types import asked_of_service
+from averment.sandbox.deployed import asked, recorded
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Deployment(Place):
         Raises:
             ValueError: something in it isn't resolved.
         """
-        recorded = items_recorded.MAKERS.get(resource.type)
-        asked = items_asked.MAKERS.get(resource.type)
-        found = [recorded(self, resource)] if recorded is not None else []
-        return [*found, *(asked(self, resource) if asked is not None else ())]
+        by_config = recorded.MAKERS.get(resource.type)
+        by_service = asked.MAKERS.get(resource.type)
+        found = [by_config(self, resource)] if by_config is not None else []
+        return [*found, *(by_service(self, resource) if by_service is not None else ())]
 
 
 def recorded_alone(items: Iterable[Mapping[str, Any]]) -> list[Item]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Reference, Resource
 from averment.policies.graph.text import parsed_json
-from averment.policies.runtime.deployment import Item, Place
-from averment.policies.runtime.items_recorded import as_written
+from averment.sandbox.deployed.recorded import as_written
 
 _VERBS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Resource
-from averment.policies.runtime.deployment import Item, Place
 
 
 def lower_camel(value: Any) -> Any:
