@@ -31,10 +31,10 @@ from averment.core.words import Severity, Verdict
 from averment.policies.cache.codec import decoded, encoded
 from averment.policies.cache.conditions import conditions
 from averment.policies.cache.memory import Cache
-from averment.policies.called import called_otherwise
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.judging import Judged, Subject, judged
+from averment.policies.remarks import called_otherwise
 from averment.policies.surfaces.registry import Inputs, beside_each_other, discover, units_of
 from averment.policies.surfaces.units import Forgetful, Memory
 from averment.policies.surfaces.unsynthesised import NOT_RUN

@@ -10,15 +10,13 @@ from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Severity
-from averment.policies.aside import aside_note
 from averment.policies.baseline import Baseline, Looked, not_looked_for, read_baseline, write_baseline
 from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
 from averment.policies.engine import CheckResult, FailOn, Options, check, select_rules
-from averment.policies.idle_waivers import idle_waivers, looked_at_all
 from averment.policies.interface import Rule
 from averment.policies.narrow import narrowed, skipping
-from averment.policies.nearer import nearer_settings
+from averment.policies.remarks import aside_note, idle_waivers, looked_at_all, nearer_settings
 
 Engine = Callable[[Sequence[Path], Sequence[Rule], Organisation, Catalogue, Options], CheckResult]
 
