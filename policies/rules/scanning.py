@@ -29,21 +29,11 @@ from averment.policies.rules.apis import (
     role_of,
     takes_uploads,
 )
-from averment.policies.rules.events import (
-    describe,
-    direct_listeners,
-    enabled,
-    eventbridge_on,
-    notifications_unknown,
-    notified,
-    reaches,
-    s3_rules,
-    takes_in,
-    targets,
-)
+from averment.policies.rules.events import enabled, reaches, s3_rules, takes_in, targets
 from averment.policies.rules.looking import Unclear, look, perhaps
 from averment.policies.rules.media import BROWSER_WRITES, media_buckets, media_role
 from averment.policies.rules.media_usage import handed_in
+from averment.policies.rules.notifications import describe, direct_listeners, eventbridge_on, notifications_unknown, notified
 from averment.policies.rules.replication import replicated_from
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 from averment.policies.rules.takers import (

@@ -14,11 +14,8 @@ from averment.policies.rules.events import (
     EVENT_RULE,
     INVOKE_CONFIG,
     dead_letters,
-    direct_listeners,
     enabled,
-    eventbridge_on,
     idle_target,
-    notifications_unknown,
     reaches,
     s3_rules,
     takes_in,
@@ -30,6 +27,7 @@ from averment.policies.rules.filters import CREATIONS
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
+from averment.policies.rules.notifications import direct_listeners, eventbridge_on, notifications_unknown
 from averment.policies.rules.scanning import direct_writers, is_sink, of_uploads, upload_role
 from averment.policies.rules.takers import TAKERS, Idle
 from averment.policies.rules.trails import TRAIL, WRITES, recorded

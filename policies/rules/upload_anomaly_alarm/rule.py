@@ -14,10 +14,11 @@ from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.alarms import ALARM, TELLING, tells
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
-from averment.policies.rules.events import EVENT_RULE, notifications_unknown
+from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
+from averment.policies.rules.notifications import notifications_unknown
 from averment.policies.rules.recipients import reached
 from averment.policies.rules.scanning import is_sink, of_uploads, pipeline
 from averment.policies.rules.storage import listed, same_bucket, setting
