@@ -22,8 +22,9 @@ from averment.policies.graph.outside import (
     listed,
     open_urls,
 )
-from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
+from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
+from averment.policies.graph.text import parsed_json
 
 _SHAPES: Mapping[str, Shape] = {
     **terraform_tables.SHAPES,
@@ -146,7 +147,7 @@ class _Build:
         kind, link, many = _OWN_POLICY[item.type]
         reference = Reference(item.address)
         place = item.places.get(("policy",), item.source)
-        properties = {link: [reference] if many else reference, "PolicyDocument": document(policy)}
+        properties = {link: [reference] if many else reference, "PolicyDocument": parsed_json(policy)}
         lines: dict[PropertyPath, SourceRef] = {("PolicyDocument",): place}
         self.add(Resource(f"{item.address}.policy", kind, properties, item.source, item.dialect, item.type, lines, item.comments))
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from averment.policies.graph.terraform_map import Fields, Shape, blocks, document, listed, to
+from averment.policies.graph.terraform_map import Fields, Shape, blocks, listed, to
+from averment.policies.graph.text import parsed_json
 
-_INLINE: Fields = {"name": to("PolicyName"), "policy": to("PolicyDocument", document)}
+_INLINE: Fields = {"name": to("PolicyName"), "policy": to("PolicyDocument", parsed_json)}
 
 SHAPES: dict[str, Shape] = {
     "aws_iam_role": Shape(
         "AWS::IAM::Role",
         {
             "name": to("RoleName"),
-            "assume_role_policy": to("AssumeRolePolicyDocument", document),
+            "assume_role_policy": to("AssumeRolePolicyDocument", parsed_json),
             "inline_policy": blocks("Policies", _INLINE),
-            "managed_policy_arns": to("ManagedPolicyArns"),
-            "permissions_boundary": to("PermissionsBoundary"),
             "force_detach_policies": None,
         },
     ),
     "aws_iam_user": Shape("AWS::IAM::User", {"name": to("UserName"), "force_destroy": None}),
     "aws_iam_group": Shape("AWS::IAM::Group", {"name": to("GroupName")}),
-    "aws_iam_policy": Shape("AWS::IAM::ManagedPolicy", {"name": to("ManagedPolicyName"), "policy": to("PolicyDocument", document)}),
+    "aws_iam_policy": Shape("AWS::IAM::ManagedPolicy", {"name": to("ManagedPolicyName"), "policy": to("PolicyDocument", parsed_json)}),
     "aws_iam_role_policy": Shape(
-        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", document), "role": to("Roles", listed)}
+        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", parsed_json), "role": to("Roles", listed)}
     ),
     "aws_iam_user_policy": Shape(
-        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", document), "user": to("Users", listed)}
+        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", parsed_json), "user": to("Users", listed)}
     ),
     "aws_iam_group_policy": Shape(
-        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", document), "group": to("Groups", listed)}
+        "AWS::IAM::Policy", {"name": to("PolicyName"), "policy": to("PolicyDocument", parsed_json), "group": to("Groups", listed)}
     ),
     "aws_iam_instance_profile": Shape("AWS::IAM::InstanceProfile", {"name": to("InstanceProfileName"), "role": to("Roles", listed)}),
 }

@@ -1,8 +1,8 @@
 """From Terraform's words to the normal form: the engine. What maps to what stands in ``terraform_tables`` and ``terraform_iam``.
 
-A mapping is a ``Shape``: the CloudFormation type and, for each attribute, where its value goes. Attributes that a shape
-doesn't name keep their name in CloudFormation's spelling (``visibility_timeout_seconds`` -> ``VisibilityTimeoutSeconds``), and
-types without a shape pass through as ``Terraform::<type>``, so that nothing is lost.
+A mapping is a ``Shape``: the CloudFormation type and, for each attribute that is called or spelled otherwise there, where its value goes. Attributes
+that a shape doesn't name keep their name in CloudFormation's spelling (``event_source_arn`` -> ``EventSourceArn``), so a table has no line for them; types
+without a shape pass through as ``Terraform::<type>``. So nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, PropertyPath, Resource, Unknown
-from averment.policies.graph.text import parsed_json
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,13 @@ def tag_list(value: Any) -> Any:
     return value if isinstance(value, Unknown) else []
 
 
-def document(value: Any) -> Any:
-    """A policy document, parsed."""
-    return parsed_json(value)
-
-
 def listed(value: Any) -> Any:
     """A single value as a list of one."""
     return value if isinstance(value, list) else [value]
 
+
+_WHOLE = (str, bool, int)
+"""Values in which nothing else stands; what ``jsonencode`` made is a text of another type."""
 
 _NO_BLOCK = "what should be a block is written as something else"
 TAGS: Fields = {"tags": to("Tags", tag_list), "tags_all": None, "id": None, "region": None}
@@ -122,24 +119,19 @@ class Mapped:
             self.put(at, values if isinstance(values, Unknown) else Unknown(_NO_BLOCK))
             return
         for name, value in values.items():
-            if value is None or (name in fields and fields[name] is None):
-                continue
-            target = fields.get(name)
-            here = (*source, name)
-            if target is not None:
-                self._field(target, value, at, here)
-            elif rest:
-                path = (*at, camel(name))
-                self.put(path, boolean(_camelised(value)), here)
+            target = fields.get(name, To((camel(name),), _spelled) if rest else None)
+            if value is not None and target is not None:
+                self._field(target, value, at, (*source, name))
 
     def _field(self, target: To, value: Any, at: PropertyPath, here: PropertyPath) -> None:
         path = (*at, *target.path)
         if target.nested is None:
             self.put(path, target.convert(value) if target.convert and not isinstance(value, Unknown) else boolean(value), here)
-            size = len(here)
-            self.lines.update(
-                {(*path, *inner[size:]): place for inner, place in self._places.items() if len(inner) > size and inner[:size] == here}
-            )
+            if type(value) not in _WHOLE:
+                size = len(here)
+                self.lines.update(
+                    {(*path, *inner[size:]): place for inner, place in self._places.items() if len(inner) > size and inner[:size] == here}
+                )
             return
         items = value if isinstance(value, list) else [value]
         if target.one:
@@ -206,6 +198,11 @@ def _camelised(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         return [{camel(key) if key.islower() else key: _camelised(item) for key, item in entry.items()} for entry in value]
     return value
+
+
+def _spelled(value: Any) -> Any:
+    """The value of what no table names."""
+    return boolean(_camelised(value))
 
 
 def mapped(resource: TerraformResource, shape: Shape) -> Resource:

@@ -7,7 +7,8 @@ from typing import Any
 
 from averment.policies.graph.acl import canned_of_terraform
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.terraform_map import Fields, Shape, TerraformResource, block, blocks, document, tag_list, to
+from averment.policies.graph.terraform_map import Fields, Shape, TerraformResource, block, blocks, tag_list, to
+from averment.policies.graph.text import parsed_json
 
 
 def _number(value: Any) -> Any:
@@ -43,7 +44,6 @@ _ENCRYPTION: Fields = {
             "apply_server_side_encryption_by_default": block(
                 "ServerSideEncryptionByDefault", {"sse_algorithm": to("SSEAlgorithm"), "kms_master_key_id": to("KMSMasterKeyID")}
             ),
-            "bucket_key_enabled": to("BucketKeyEnabled"),
         },
     ),
 }
@@ -53,11 +53,6 @@ _PUBLIC_ACCESS: Fields = {
     "block_public_policy": to("PublicAccessBlockConfiguration.BlockPublicPolicy"),
     "ignore_public_acls": to("PublicAccessBlockConfiguration.IgnorePublicAcls"),
     "restrict_public_buckets": to("PublicAccessBlockConfiguration.RestrictPublicBuckets"),
-}
-_EXPIRY: Fields = {
-    "days": to("ExpirationInDays", _number),
-    "date": to("ExpirationDate"),
-    "expired_object_delete_marker": to("ExpiredObjectDeleteMarker"),
 }
 _SIZES: Fields = {
     "object_size_greater_than": to("ObjectSizeGreaterThan", _number),
@@ -69,57 +64,27 @@ _NONCURRENT: Fields = {
     "newer_noncurrent_versions": to("NewerNoncurrentVersions", _number),
 }
 _LIFECYCLE: Fields = {
-    "id": to("Id"),
-    "status": to("Status"),
     "enabled": to("Status", _rule_status),
-    "prefix": to("Prefix"),
     "tags": to("TagFilters", tag_list),
-    "filter": block(
-        "",
-        {
-            "prefix": to("Prefix"),
-            "tag": blocks("TagFilters", {"key": to("Key"), "value": to("Value")}),
-            **_SIZES,
-            "and": block("", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list), **_SIZES}),
-        },
-    ),
-    "expiration": block("", _EXPIRY),
+    "filter": block("", {"tag": blocks("TagFilters", {}), **_SIZES, "and": block("", {"tags": to("TagFilters", tag_list), **_SIZES})}),
+    "expiration": block("", {"days": to("ExpirationInDays", _number), "date": to("ExpirationDate")}),
     "noncurrent_version_expiration": block("NoncurrentVersionExpiration", _NONCURRENT),
-    "transition": blocks("Transitions", {"days": to("TransitionInDays", _number), "storage_class": to("StorageClass")}),
-    "abort_incomplete_multipart_upload": block("AbortIncompleteMultipartUpload", {"days_after_initiation": to("DaysAfterInitiation")}),
+    "transition": blocks("Transitions", {"days": to("TransitionInDays", _number)}),
+    "abort_incomplete_multipart_upload": block("AbortIncompleteMultipartUpload", {}),
     "abort_incomplete_multipart_upload_days": to("AbortIncompleteMultipartUpload.DaysAfterInitiation"),
 }
-_LOCK_RULE: Fields = {
-    "default_retention": block("DefaultRetention", {"mode": to("Mode"), "days": to("Days"), "years": to("Years")}),
-}
-_CORS: Fields = {
-    "allowed_headers": to("AllowedHeaders"),
-    "allowed_methods": to("AllowedMethods"),
-    "allowed_origins": to("AllowedOrigins"),
-    "expose_headers": to("ExposedHeaders"),
-    "max_age_seconds": to("MaxAge"),
-}
-_WEBSITE: Fields = {
-    "index_document": to("IndexDocument"),
-    "error_document": to("ErrorDocument"),
-    "redirect_all_requests_to": to("RedirectAllRequestsTo"),
-}
-
-_TAG = {"key": to("Key"), "value": to("Value")}
+_LOCK_RULE: Fields = {"default_retention": block("DefaultRetention", {})}
+_CORS: Fields = {"expose_headers": to("ExposedHeaders"), "max_age_seconds": to("MaxAge")}
 _REPLICATION: Fields = {
-    "id": to("Id"),
-    "status": to("Status"),
-    "prefix": to("Prefix"),
     "filter": block(
         "Filter",
         {
-            "prefix": to("Prefix"),
             "tags": to("TagFilters", tag_list),
-            "tag": block("TagFilter", _TAG),
-            "and": block("And", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list)}),
+            "tag": block("TagFilter", {}),
+            "and": block("And", {"tags": to("TagFilters", tag_list)}),
         },
     ),
-    "destination": block("Destination", {"bucket": to("Bucket"), "account": to("Account"), "account_id": to("Account")}),
+    "destination": block("Destination", {"account_id": to("Account")}),
 }
 
 BUCKET = Shape(
@@ -130,8 +95,7 @@ BUCKET = Shape(
         "acl": to("AccessControl"),  # with what ``grant`` blocks give: see ``with_acl``
         "policy": None,  # becomes a bucket policy of its own
         "force_destroy": None,
-        "object_lock_enabled": to("ObjectLockEnabled"),
-        "versioning": block("VersioningConfiguration", {"enabled": to("Status", _status), "mfa_delete": to("MfaDelete")}),
+        "versioning": block("VersioningConfiguration", {"enabled": to("Status", _status)}),
         "server_side_encryption_configuration": block("", _ENCRYPTION),
         "logging": block("LoggingConfiguration", {"target_bucket": to("DestinationBucketName"), "target_prefix": to("LogFilePrefix")}),
         "lifecycle_rule": blocks("LifecycleConfiguration.Rules", _LIFECYCLE),
@@ -139,16 +103,13 @@ BUCKET = Shape(
             "", {"object_lock_enabled": to("ObjectLockEnabled", _flag), "rule": block("ObjectLockConfiguration.Rule", _LOCK_RULE)}
         ),
         "cors_rule": blocks("CorsConfiguration.CorsRules", _CORS),
-        "website": block("WebsiteConfiguration", _WEBSITE),
-        "replication_configuration": block("ReplicationConfiguration", {"role": to("Role"), "rules": blocks("Rules", _REPLICATION)}),
+        "website": block("WebsiteConfiguration", {}),
+        "replication_configuration": block("ReplicationConfiguration", {"rules": blocks("Rules", _REPLICATION)}),
     },
 )
 
 SETTINGS: dict[str, Fields] = {
-    "aws_s3_bucket_versioning": {
-        "bucket": None,
-        "versioning_configuration": block("VersioningConfiguration", {"status": to("Status"), "mfa_delete": to("MfaDelete")}),
-    },
+    "aws_s3_bucket_versioning": {"bucket": None, "versioning_configuration": block("VersioningConfiguration", {})},
     "aws_s3_bucket_public_access_block": _PUBLIC_ACCESS,
     "aws_s3_bucket_server_side_encryption_configuration": _ENCRYPTION,
     "aws_s3_bucket_logging": {
@@ -172,10 +133,7 @@ SETTINGS: dict[str, Fields] = {
         "bucket": None,
         "name": to("MetricsConfigurations", lambda name: [{"Id": name}]),
     },
-    "aws_s3_bucket_ownership_controls": {
-        "bucket": None,
-        "rule": blocks("OwnershipControls.Rules", {"object_ownership": to("ObjectOwnership")}),
-    },
+    "aws_s3_bucket_ownership_controls": {"bucket": None, "rule": blocks("OwnershipControls.Rules", {})},
     "aws_s3_bucket_acl": {"bucket": None, "acl": to("AccessControl")},
     "aws_s3_bucket_cors_configuration": {"bucket": None, "cors_rule": blocks("CorsConfiguration.CorsRules", _CORS)},
     "aws_s3_bucket_website_configuration": {
@@ -186,43 +144,26 @@ SETTINGS: dict[str, Fields] = {
 }
 """Settings of a bucket that are merged into it, by the type that holds them."""
 
-POLICY = Shape("AWS::S3::BucketPolicy", {"bucket": to("Bucket"), "policy": to("PolicyDocument", document)})
+POLICY = Shape("AWS::S3::BucketPolicy", {"policy": to("PolicyDocument", parsed_json)})
 ACCESS_POINT = Shape(
     "AWS::S3::AccessPoint",
     {
-        "bucket": to("Bucket"),
-        "name": to("Name"),
-        "policy": to("Policy", document),
-        "vpc_configuration": block("VpcConfiguration", {"vpc_id": to("VpcId")}),
+        "policy": to("Policy", parsed_json),
+        "vpc_configuration": block("VpcConfiguration", {}),
         "public_access_block_configuration": block("", _PUBLIC_ACCESS),
     },
 )
 
 REGIONS_POINT = Shape(
     "AWS::S3::MultiRegionAccessPoint",
-    {
-        "details": block(
-            "",
-            {
-                "name": to("Name"),
-                "region": blocks("Regions", {"bucket": to("Bucket"), "bucket_account_id": to("BucketAccountId")}),
-                "public_access_block": block("", _PUBLIC_ACCESS),
-            },
-        )
-    },
+    {"details": block("", {"region": blocks("Regions", {}), "public_access_block": block("", _PUBLIC_ACCESS)})},
 )
 REGIONS_POLICY = Shape(
-    "AWS::S3::MultiRegionAccessPointPolicy", {"details": block("", {"name": to("MrapName"), "policy": to("Policy", document)})}
+    "AWS::S3::MultiRegionAccessPointPolicy", {"details": block("", {"name": to("MrapName"), "policy": to("Policy", parsed_json)})}
 )
-LAMBDA_POINT = Shape(
-    "AWS::S3ObjectLambda::AccessPoint",
-    {
-        "name": to("Name"),
-        "configuration": block("ObjectLambdaConfiguration", {"supporting_access_point": to("SupportingAccessPoint")}),
-    },
-)
+LAMBDA_POINT = Shape("AWS::S3ObjectLambda::AccessPoint", {"configuration": block("ObjectLambdaConfiguration", {})})
 LAMBDA_POLICY = Shape(
-    "AWS::S3ObjectLambda::AccessPointPolicy", {"name": to("ObjectLambdaAccessPoint"), "policy": to("PolicyDocument", document)}
+    "AWS::S3ObjectLambda::AccessPointPolicy", {"name": to("ObjectLambdaAccessPoint"), "policy": to("PolicyDocument", parsed_json)}
 )
 SHAPES: dict[str, Shape] = {
     "aws_s3_bucket": BUCKET,

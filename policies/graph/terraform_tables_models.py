@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from averment.policies.graph.model import Unknown
-from averment.policies.graph.terraform_map import Shape, block, blocks, document, to
+from averment.policies.graph.terraform_map import Shape, block, blocks, to
+from averment.policies.graph.text import parsed_json
 
 
 def _cost_filters(value: Any) -> Any:
@@ -45,11 +46,9 @@ SHAPES: dict[str, Shape] = {
         "AWS::SageMaker::Model",
         {
             "name": to("ModelName"),
-            "execution_role_arn": to("ExecutionRoleArn"),
-            "primary_container": block("PrimaryContainer", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
-            "container": blocks("Containers", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
-            "vpc_config": block("VpcConfig", {"subnets": to("Subnets"), "security_group_ids": to("SecurityGroupIds")}),
-            "enable_network_isolation": to("EnableNetworkIsolation"),
+            "primary_container": block("PrimaryContainer", {}),
+            "container": blocks("Containers", {}),
+            "vpc_config": block("VpcConfig", {}),
         },
     ),
     "aws_sagemaker_endpoint_configuration": Shape(
@@ -58,60 +57,40 @@ SHAPES: dict[str, Shape] = {
             "name": to("EndpointConfigName"),
             "kms_key_arn": to("KmsKeyId"),
             "production_variants": blocks("ProductionVariants", {"serverless_config": block("ServerlessConfig", {})}),
-            "data_capture_config": block(
-                "DataCaptureConfig",
-                {
-                    "enable_capture": to("EnableCapture"),
-                    "initial_sampling_percentage": to("InitialSamplingPercentage"),
-                    "destination_s3_uri": to("DestinationS3Uri"),
-                    "kms_key_id": to("KmsKeyId"),
-                    "capture_options": blocks("CaptureOptions", {"capture_mode": to("CaptureMode")}),
-                },
-            ),
+            "data_capture_config": block("DataCaptureConfig", {"capture_options": blocks("CaptureOptions", {})}),
             "async_inference_config": block("AsyncInferenceConfig", {}),
         },
     ),
-    "aws_sagemaker_endpoint": Shape(
-        "AWS::SageMaker::Endpoint", {"name": to("EndpointName"), "endpoint_config_name": to("EndpointConfigName")}
-    ),
-    "aws_cognito_identity_pool": Shape(
-        "AWS::Cognito::IdentityPool",
-        {"identity_pool_name": to("IdentityPoolName"), "allow_unauthenticated_identities": to("AllowUnauthenticatedIdentities")},
-    ),
-    "aws_cognito_identity_pool_roles_attachment": Shape(
-        "AWS::Cognito::IdentityPoolRoleAttachment",
-        {"identity_pool_id": to("IdentityPoolId"), "roles": to("Roles"), "role_mapping": to("RoleMappings")},
-    ),
+    "aws_sagemaker_endpoint": Shape("AWS::SageMaker::Endpoint", {"name": to("EndpointName")}),
+    "aws_cognito_identity_pool": Shape("AWS::Cognito::IdentityPool", {}),
+    "aws_cognito_identity_pool_roles_attachment": Shape("AWS::Cognito::IdentityPoolRoleAttachment", {"role_mapping": to("RoleMappings")}),
     "aws_cognito_user_pool": Shape(
         "AWS::Cognito::UserPool",
         {
             "name": to("UserPoolName"),
-            "mfa_configuration": to("MfaConfiguration"),
-            "user_pool_add_ons": block("UserPoolAddOns", {"advanced_security_mode": to("AdvancedSecurityMode")}),
+            "user_pool_add_ons": block("UserPoolAddOns", {}),
             "lambda_config": block("LambdaConfig", {}),
         },
     ),
     "aws_cognito_user_pool_client": Shape(
         "AWS::Cognito::UserPoolClient",
-        {"name": to("ClientName"), "user_pool_id": to("UserPoolId"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
+        {"name": to("ClientName"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
     ),
-    "aws_appsync_graphql_api": Shape("AWS::AppSync::GraphQLApi", {"name": to("Name"), "authentication_type": to("AuthenticationType")}),
+    "aws_appsync_graphql_api": Shape("AWS::AppSync::GraphQLApi", {}),
     "aws_appsync_datasource": Shape(
         "AWS::AppSync::DataSource",
-        {"api_id": to("ApiId"), "lambda_config": block("LambdaConfig", {"function_arn": to("LambdaFunctionArn")})},
+        {"lambda_config": block("LambdaConfig", {"function_arn": to("LambdaFunctionArn")})},
     ),
     "aws_rekognition_stream_processor": Shape(
         "AWS::Rekognition::StreamProcessor",
         {
-            "name": to("Name"),
-            "role_arn": to("RoleArn"),
-            "settings": block("", {"face_search": block("FaceSearchSettings", {"collection_id": to("CollectionId")})}),
+            "settings": block("", {"face_search": block("FaceSearchSettings", {})}),
         },
     ),
-    "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {"collection_id": to("CollectionId")}),
+    "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {}),
     "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
     "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),
-    "aws_ssm_document": Shape("AWS::SSM::Document", {"name": to("Name"), "content": to("Content", document)}),
+    "aws_ssm_document": Shape("AWS::SSM::Document", {"content": to("Content", parsed_json)}),
     "aws_budgets_budget": Shape(
         "AWS::Budgets::Budget",
         {
@@ -127,10 +106,10 @@ SHAPES: dict[str, Shape] = {
         },
     ),
     "aws_ce_anomaly_monitor": Shape(
-        "AWS::CE::AnomalyMonitor", {"name": to("MonitorName"), "monitor_specification": to("MonitorSpecification", document)}
+        "AWS::CE::AnomalyMonitor", {"name": to("MonitorName"), "monitor_specification": to("MonitorSpecification", parsed_json)}
     ),
     "aws_ce_anomaly_subscription": Shape(
         "AWS::CE::AnomalySubscription",
-        {"name": to("SubscriptionName"), "subscriber": blocks("Subscribers", {"type": to("Type"), "address": to("Address")})},
+        {"name": to("SubscriptionName"), "subscriber": blocks("Subscribers", {})},
     ),
 }
