@@ -23,7 +23,7 @@ from averment.evidence.attestations import day_of, unordered
 from averment.evidence.collectors.redact import ACCOUNT_ID, hide_account, redact
 from averment.evidence.judging.expectations import not_scoped, read_expectation
 from averment.evidence.judging.judges import Question, Reader, in_order, judge_history, list_some
-from averment.evidence.judging.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media
+from averment.evidence.judging.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media, media_in
 from averment.evidence.judging.readers import READERS
 from averment.evidence.judging.repositories import repository_of, source_by_repository
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
@@ -36,6 +36,10 @@ GENERATED = "generated-media"
 """The population of the claims on what the organisation's generators write."""
 
 _NOWHERE = "a place that its record doesn't name"
+
+_MAY_HOLD_MEDIA = "of which no listing of its buckets tells whether media lie there"
+
+_NAME_ACCOUNTS = "collect there, too, or name the accounts that are yours in scope.accounts of averment.yaml"
 
 _IDENTITY, _SHIPPED = "IDV", "embedded"
 """The family of the controls on identity checks, and as what the detector that ships is opened where none is named."""
@@ -95,6 +99,15 @@ class Evidence:
         for history in (history for name in LISTED_BY for history in self.by_place(name).values()):
             found.setdefault(self.account(history[-1]) or "", {}).update(latest_regions_of_media(history))
         return found
+
+    @cached_property
+    def accounts_of_media(self) -> Mapping[str, str]:
+        """The accounts that somebody looked into, but for those whose listing shows that no media lie there; each with what is known of that."""
+        listings: dict[str, list[Sequence[Record]]] = {account: [] for record in self._all if (account := self.account(record))}
+        for history in (history for name in LISTED_BY for history in self.by_place(name).values()):
+            listings.setdefault(self.account(history[-1]) or "", []).append(history)
+        found = {account: media_in(histories) for account, histories in sorted(listings.items()) if account}
+        return {account: f"where {bucket} lies" if bucket else _MAY_HOLD_MEDIA for account, bucket in found.items() if bucket != ""}
 
     def about(self, kind: Kind, assessment_id: str) -> list[Record]:
         """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""
@@ -157,7 +170,7 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
     state = judge_places(question, places, reader)
     latest = [found[-1] for found in places.values()]
-    missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest)
+    missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest, evidence)
     if missing and state.status is Status.NOT_SATISFIED:
         return replace(state, beside=tuple(dict.fromkeys((*state.beside, Gap.MISSING))))
     if missing:
@@ -318,9 +331,13 @@ def _hidden_name(name: JSON) -> JSON:
     return redact(name, {}, accounts=ACCOUNT_ID.findall(str(name)))
 
 
-def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:
-    """The accounts, and the regions of accounts, that the organisation lists and no record is from."""
-    missing = []
+def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) -> list[str]:
+    """The accounts, and the regions of accounts, that the organisation lists and no record is from; where it lists no accounts, those in which
+    media may lie by what others looked into."""
+    seen_in = {evidence.account(record) for record in latest}
+    unlisted = {} if scope.accounts else evidence.accounts_of_media
+    unseen = [f"account {account}, {why}" for account, why in unlisted.items() if account not in seen_in]
+    missing = [f"{list_some(unseen)} ({_NAME_ACCOUNTS})"] if unseen else []
     hidden = Counter(map(hide_account, scope.accounts))
     for account in scope.accounts or tuple(dict.fromkeys(record.account for record in latest if record.account)):
         # A hidden id that may be of two accounts is of neither: nobody can tell which of them the record speaks of.

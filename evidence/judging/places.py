@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,16 +37,36 @@ LISTED_BY = ("media-states", "bucket-policies")
 
 def regions_of_media(record: Record) -> dict[str, str]:
     """The regions in which media lie by ``record``, each with a bucket there; none where it doesn't list all media buckets, or S3 didn't say."""
-    rows = record.payload.get("buckets", ()) if record.collector in LISTED_BY else ()
-    return {str(row["region"]): f"the {row['role']} bucket {row['bucket']}" for row in rows if row.get("region")}
+    return {str(row["region"]): _called(row) for row in _listed(record) if row.get("region")}
 
 
 def latest_regions_of_media(history: Sequence[Record]) -> dict[str, str]:
     """``regions_of_media`` by the last record of ``history``, and by the last whole one where that brought a part: a bucket that nobody could see
     since isn't gone."""
+    return {region: bucket for record in _latest_listings(history) for region, bucket in regions_of_media(record).items()}
+
+
+def media_in(histories: Iterable[Sequence[Record]]) -> str | None:
+    """A media bucket of the account whose listings ``histories`` are; "" where a whole one shows that it has none, None where no listing tells."""
+    latest = [record for history in histories for record in _latest_listings(history)]
+    for record in latest:
+        for row in _listed(record):
+            return _called(row)
+    return "" if any(record.gathering is Gathering.COLLECTED for record in latest) else None
+
+
+def _latest_listings(history: Sequence[Record]) -> tuple[Record, ...]:
     usable = [record for record in history if record.gathering is not Gathering.COULD_NOT]
     whole = [record for record in usable if record.gathering is Gathering.COLLECTED]
-    return {region: bucket for record in (*whole[-1:], *usable[-1:]) for region, bucket in regions_of_media(record).items()}
+    return (*whole[-1:], *usable[-1:])
+
+
+def _listed(record: Record) -> Sequence[Mapping[str, Any]]:
+    return record.payload.get("buckets", ()) if record.collector in LISTED_BY else ()
+
+
+def _called(row: Mapping[str, Any]) -> str:
+    return f"the {row['role']} bucket {row['bucket']}"
 
 
 def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:

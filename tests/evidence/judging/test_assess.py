@@ -789,7 +789,7 @@ def test_every_place_counts() -> None:
 def listing(*regions: str | None, name: str = "media-states", at: datetime = NOW - timedelta(hours=1), **more: Any) -> Record:
     """What lists all media buckets of the account, wherever they lie."""
     buckets = [{"bucket": f"uploads-{number}", "role": "upload", "region": region} for number, region in enumerate(regions)]
-    return record(Kind(name), {"buckets": buckets}, at=at, account="111122223333", **{"region": None, **more})
+    return record(Kind(name), {"buckets": buckets}, at=at, **{"account": "111122223333", "region": None, **more})
 
 
 @pytest.mark.parametrize("name", ["media-states", "bucket-policies"])
@@ -807,8 +807,34 @@ def test_media_in_a_region_that_nobody_looks_into_leave_open_what_is_asked_regio
     assert state_of(RUNTIME, both, here, config("COMPLIANT", region="eu-central-1")).status is Status.SATISFIED
     assert state_of(RUNTIME, both, here, organisation=Organisation(scope=Scope(regions=("eu-west-1",)))).status is Status.SATISFIED
     assert state_of(RUNTIME, listing("eu-west-1", None, name=name), here).status is Status.SATISFIED, "where S3 doesn't say, nobody knows"
-    assert state_of(RUNTIME, replace(both, account="999900001111"), here).status is Status.SATISFIED, "another account's"
+    empty = listing(name=name)
+    assert state_of(RUNTIME, replace(both, account="999900001111"), here, empty).gap is Gap.MISSING, (
+        "another account's, which nobody looked into"
+    )
     assert state_of(STATES, both, states(region=None, at=NOW)).status is Status.SATISFIED, "media-states look everywhere"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_without_listed_accounts_one_in_which_media_lie_is_missed_where_nobody_looked(hidden: bool) -> None:
+    """AWS Config was asked in one of two accounts alone, and its answer counted for the uploads of both."""
+    other = "********1111" if hidden else "999900001111"
+    theirs, here, empty = listing("eu-west-1", account=other), config("COMPLIANT"), listing()
+    found = state_of(RUNTIME, theirs, here, empty)
+    words = f"no evidence of config-compliance from account {other}, where the upload bucket uploads-0 lies (collect there, too, or"
+    assert (found.status, found.gap, found.reason.startswith(words)) == (Status.NOT_ASSESSED, Gap.MISSING, True)
+    wrong = state_of(RUNTIME, theirs, config("NON_COMPLIANT"), empty)
+    assert (wrong.status, wrong.beside) == (Status.NOT_SATISFIED, (Gap.MISSING,))
+    unknown = state_of(RUNTIME, record(Kind.ALARMS, {}, account=other), here)
+    assert (unknown.gap, "of which no listing of its buckets tells" in unknown.reason) == (Gap.MISSING, True)
+    part = listing(account=other, gathering=Gathering.PARTIAL, reason="could not call s3:ListBuckets")
+    assert state_of(RUNTIME, part, here).gap is Gap.MISSING
+
+    assert state_of(RUNTIME, theirs, here, config("COMPLIANT", account="999900001111")).status is Status.SATISFIED
+    assert state_of(RUNTIME, listing(account=other), record(Kind.ALARMS, {}, account=other), here).status is Status.SATISFIED, (
+        "it holds no media"
+    )
+    mine = Organisation(scope=Scope(accounts=("111122223333",)))
+    assert state_of(RUNTIME, theirs, here, organisation=mine).status is Status.SATISFIED, "averment.yaml says whose it is"
 
 
 def test_where_media_lie_is_told_by_the_latest_listing_of_all_buckets() -> None:

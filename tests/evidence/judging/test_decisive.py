@@ -121,6 +121,7 @@ def test_what_was_kept_decides_what_all_of_it_decides(seed: int) -> None:
     assert few == all_of_them
     sides = [Evidence(some, period=Q4, as_of=as_of) for some in (kept, records)]
     assert sides[0].regions_of_media == sides[1].regions_of_media != {}
+    assert sides[0].accounts_of_media == sides[1].accounts_of_media != {}
     parted = [drift(CATALOGUE, organisation, evidence, moment_of(Q4, as_of)) for evidence in sides]
     assert parted[0] == parted[1]
     assert operation(CATALOGUE, sides[0]) == operation(CATALOGUE, sides[1])
