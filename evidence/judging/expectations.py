@@ -8,7 +8,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, parameter_meaning
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judging.judges import Question, Reading, cut_short, is_whole
+from averment.evidence.judging.judges import Question, Reading, collect_again, cut_short, is_whole
 from averment.evidence.judging.places import out_of
 from averment.evidence.judging.readers import other_media
 from averment.evidence.judging.sampled import at, how_many
@@ -36,7 +36,9 @@ def read_expectation(question: Question, record: Record) -> Reading:
     """A field of the payload against ``expect``: ``{"field": "summary.published_flagged", "at_most": 0}``."""
     reading, expect = Reading(), question.assessment.expect or {}
     if changed := _asked_otherwise(question, record):
-        reading.undecided.append(f"what counts has changed since {record.effective_at.date()} ({', '.join(changed)}); collect again")
+        reading.undecided.append(
+            f"what counts has changed since {record.effective_at.date()} ({', '.join(changed)}); {collect_again(question, record)}"
+        )
         reading.gap = Gap.SUPERSEDED
         return reading
     if record.payload.get("none_exist") is True:
@@ -46,7 +48,8 @@ def read_expectation(question: Question, record: Record) -> Reading:
     bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
     if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
         since = (
-            f": it was collected by version {record.collector_version} of {record.collector}, and a later one may have it; collect again"
+            f": it was collected by version {record.collector_version} of {record.collector}, and a later one may have it; "
+            f"{collect_again(question, record)}"
         )
         reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}{since if name and value is None else ''}")
         return reading

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
@@ -27,7 +27,7 @@ from averment.evidence.judging.repositories import repository_of, within
 from averment.evidence.judging.sampled import at, how_many, is_sample, judged, whole_fields
 from averment.evidence.judging.states import AssessmentState, Deviation, Gap
 from averment.evidence.judging.waived import waiver_for
-from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record
 
 NAMED = 3
 """How many resources a reason names; the report lists all of them."""
@@ -49,6 +49,11 @@ class Question:
     def id(self) -> str:
         """``CONTROL/assessment``."""
         return f"{self.control.id}/{self.assessment.id}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a period is asked about that has ended."""
+        return self.period is not None and self.moment >= self.period.end - timedelta(seconds=1)
 
     def answer(
         self,
@@ -260,6 +265,15 @@ def cut_short(question: Question, record: Record) -> str | None:
     if population is not None and population.truncated:
         return f"the listing was cut short after {population.examined:,} {population.unit}"
     return None
+
+
+def collect_again(question: Question, record: Record) -> str:
+    """What to do where the collector of ``record`` has to be asked anew; of a period that is over, one that tells the present has nothing to say."""
+    if not question.is_over or question.period is None:
+        return "collect again"
+    if record.collector in LOOKING_BACK:
+        return f"collect again with --period {question.period.label}"
+    return f"it is over, and what is collected now is no evidence for {question.period.label}"
 
 
 def is_whole(question: Question, record: Record) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.period import Period
 from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judging.judges import NAMED, Question, Reader, and_more, cut_short, is_whole, judge_history, list_some
+from averment.evidence.judging.judges import NAMED, Question, Reader, and_more, collect_again, cut_short, is_whole, judge_history, list_some
 from averment.evidence.judging.sampled import is_sample
 from averment.evidence.judging.states import AssessmentState, Gap, gaps_of
 from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_part, stretch_of
@@ -213,14 +213,14 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
         return None
     figures = [named["figures"] for named in asked]
     record, path = latest[0], str(asked[0]["by"])
-    period, wanted = question.period, question.organisation.parameter(path)
-    if period is not None and question.moment >= period.end - timedelta(seconds=1):
+    wanted = question.organisation.parameter(path)
+    if question.is_over:
         wanted = list(dict.fromkeys(name for found in figures for name in found))  # what ran in a period that is over, was named in it
     names = {name: str(redact(name, {}, accounts=question.organisation.scope.accounts)) for name in wanted or () if isinstance(name, str)}
     best = {name: max((found[shown] for found in figures if shown in found), default=0) for name, shown in names.items()}
     lacking = [name for name in names if best[name] < bar]
     if unasked := [name for name in lacking if len(figures) < len(latest) or not all(names[name] in found for found in figures)]:
-        why = f"not every place was asked about what parameters.{path} names ({list_some(unasked)}); collect again"
+        why = f"not every place was asked about what parameters.{path} names ({list_some(unasked)}); {collect_again(question, record)}"
         return question.unassessed(Gap.SUPERSEDED, why, record)
     if not lacking or any(question.stale(item) for item in latest):
         return None

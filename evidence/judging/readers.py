@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -11,7 +10,7 @@ from averment.core.period import from_iso, parse_duration
 from averment.core.words import ClaimVerdict, Verdict, counted
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import redact
-from averment.evidence.judging.judges import Question, Reader, Reading, lasted
+from averment.evidence.judging.judges import Question, Reader, Reading, collect_again, lasted
 from averment.evidence.judging.states import Gap, place_of
 from averment.evidence.record import Kind, Record
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK
@@ -86,7 +85,9 @@ def read_history(question: Question, record: Record) -> Reading:
     """
     reading, policy = Reading(), question.assessment.policy
     if other_media(question, record):
-        reading.undecided.append(f"which buckets hold media (scope.media) has changed since {record.effective_at.date()}; collect again")
+        reading.undecided.append(
+            f"which buckets hold media (scope.media) has changed since {record.effective_at.date()}; {collect_again(question, record)}"
+        )
         reading.gap = Gap.SUPERSEDED
         return reading
     rule = next((rule for rule in record.payload.get("rules", ()) if rule["rule"] == policy), None)
@@ -113,7 +114,7 @@ def read_history(question: Question, record: Record) -> Reading:
 def other_media(question: Question, record: Record) -> bool:
     """Whether averment.yaml named other buckets as media when ``record`` was collected, as far as that says so. What it named in a period that
     is over, it named then."""
-    if question.period is not None and question.moment >= question.period.end - timedelta(seconds=1):
+    if question.is_over:
         return False
     then, accounts = record.payload.get("media_scope"), question.organisation.scope.accounts
     now: JSON = media_asked(question.organisation.scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,14 +15,14 @@ from averment.cli.status_table import show, show_checked, show_deadlines, show_d
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
-from averment.core.period import iso, parse_period, utc_now
+from averment.core.period import Period, iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.judging.assess import Evidence, assess, moment_of
 from averment.evidence.judging.lately import Lately
 from averment.evidence.judging.since import RUNS, since
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.record import DRILLS, Record
+from averment.evidence.record import DRILLS, LOOKING_BACK, Record
 from averment.evidence.reporting.drift import drift
 from averment.evidence.reporting.operation import operation, throughout
 from averment.evidence.reporting.plain import plain
@@ -80,7 +81,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         print_document(json.dumps(value, indent=2, ensure_ascii=False))
     else:
         show_scope(period, judged_at, facts)
-        show(states, next_step, everything=everything, held=held)
+        show(states, partial(next_step, over=period if judged_at < now else None), everything=everything, held=held)
         show_left_out(catalogue.left_out, everything=everything)
         if organisation.parameter("check.repositories") is None:
             show_checked(list(evidence.by_place("check")))
@@ -110,9 +111,12 @@ def exit_code(states: list[ControlState]) -> ExitCode:
     return ExitCode.CLEAN
 
 
-def next_step(state: AssessmentState) -> str:
-    """What would settle an assessment that is not assessed: a command, or what has to be mended before it."""
+def next_step(state: AssessmentState, *, over: Period | None = None) -> str:
+    """What would settle an assessment that is not assessed: a command, or what has to be mended before it. Of a period that is ``over`` only what
+    looks back can still tell."""
     assessment = state.assessment
+    if over is not None and assessment.collector not in LOOKING_BACK:
+        return f"{over.label} is over: what is obtained now is no evidence for it"
     if assessment.attestation is not None:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
@@ -122,9 +126,10 @@ def next_step(state: AssessmentState) -> str:
         return f"{first.get(state.gap, '')}averment prove{detector} {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
+    period = f" --period {over.label}" if over else ""
     if state.gap is Gap.UNSCOPED:
-        return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect"
+        return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect{period}"
     if assessment.collector == DRILLS:
         return "averment incident drill"
-    command = f"averment collect --collector {assessment.collector or 'check'}"
+    command = f"averment collect{period} --collector {assessment.collector or 'check'}"
     return command if state.gap in (Gap.MISSING, Gap.STALE) else f"mend what the reason names, then {command}"

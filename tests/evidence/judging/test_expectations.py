@@ -11,7 +11,7 @@ import pytest
 from averment.cli.status import next_step
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import from_iso
+from averment.core.period import Period, from_iso, parse_period
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.judging.assess import assess
@@ -58,9 +58,11 @@ def record(*others: str, counted: int | None = None, keys: Any = KEYS, calls: in
     )
 
 
-def state_of(*records: Record, organisation: Organisation | None = None, assessment: Assessment = SIGNED) -> AssessmentState:
+def state_of(
+    *records: Record, organisation: Organisation | None = None, assessment: Assessment = SIGNED, period: Period | None = None
+) -> AssessmentState:
     control = Control("SM-PRV-03", "Title", "Objective", Severity.HIGH, "platform", "continuous", "Because", (), (assessment,))
-    [state] = assess(Catalogue((control,), {}), organisation or named(), records, period=None, as_of=NOW)
+    [state] = assess(Catalogue((control,), {}), organisation or named(), records, period=period, as_of=NOW)
     return state.assessments[0]
 
 
@@ -86,6 +88,22 @@ def test_evidence_collected_by_other_names_is_void(keys: Any) -> None:
     state = state_of(record(keys=keys))
     assert (state.status, state.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED)
     assert "what counts has changed since 2026-11-20 (parameters.signing-calls.keys); collect again" in state.reason
+
+
+def test_of_a_period_that_is_over_only_what_looks_back_is_asked_again() -> None:
+    """Whoever closed a quarter was told to collect again by words, and by the next step, of what can tell the present alone."""
+    october = parse_period("2026-10")
+    calls = replace(record(keys=["1"]), effective_at=october.end - timedelta(seconds=1), period_start=october.start, period_end=october.end)
+    state = state_of(calls, period=october)
+    assert state.reason.endswith("(parameters.signing-calls.keys); collect again with --period 2026-10")
+    assert next_step(state, over=october) == "mend what the reason names, then averment collect --period 2026-10 --collector signing-calls"
+
+    every_rule = Assessment("all-rules", Method.EXAMINE, collector="config-compliance", expect={"field": "summary.missing", "at_most": 0})
+    older = replace(calls, kind=Kind.CONFIG_COMPLIANCE, collector="config-compliance", payload={"summary": {}})
+    state = state_of(older, assessment=every_rule, period=october)
+    assert state.reason.endswith("a later one may have it; it is over, and what is collected now is no evidence for 2026-10")
+    assert next_step(state, over=october) == "2026-10 is over: what is obtained now is no evidence for it"
+    assert state_of(older, assessment=every_rule).reason.endswith("a later one may have it; collect again")
 
 
 def test_a_record_whose_account_ids_are_hidden_is_still_known_by_its_names() -> None:
