@@ -44,12 +44,19 @@ def test_periods_include_their_last_day(text: str, start: datetime, end: datetim
     assert end not in period
 
 
-@pytest.mark.parametrize("text", ["", "2026Q5", "2026-13", "2026-02-30..2026-03-01", "2026-03-02..2026-03-01", "9999Q4", "Q4"])
+@pytest.mark.parametrize("text", ["", "2026Q5", "2026-13", "2026-02-30..2026-03-01", "9999Q4", "Q4"])
 def test_what_is_no_period_is_refused(text: str) -> None:
     """The error shows the forms that are understood."""
     with pytest.raises(BadInputError) as caught:
         parse_period(text)
     assert "2026Q4" in str(caught.value.fix)
+
+
+def test_a_period_the_wrong_way_round_says_so() -> None:
+    """Both days are days, and the form is right: that it was no period told nobody why."""
+    with pytest.raises(BadInputError, match="'2026-03-02..2026-03-01' ends before it begins") as caught:
+        parse_period("2026-03-02..2026-03-01")
+    assert caught.value.fix == "write the earlier day first: 2026-03-01..2026-03-02"
 
 
 def test_durations_and_times_round_trip() -> None:

@@ -49,6 +49,7 @@ def parse_period(text: str) -> Period:
             end = datetime.fromisoformat(match[2]).replace(tzinfo=UTC) + timedelta(days=1)
             if start < end:
                 return Period(f"{match[1]}..{match[2]}", start, end)
+            raise BadInputError(f"'{text}' ends before it begins", fix=f"write the earlier day first: {match[2]}..{match[1]}")
     except (ValueError, OverflowError) as error:
         raise BadInputError(f"'{text}' is not a period: {error}", fix=fix) from error
     raise BadInputError(f"'{text}' is not a period", fix=fix)
