@@ -15,7 +15,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -253,12 +252,15 @@ class FileLog:
         return entry, Head(before.count + 1, sha256_hex(line))
 
     def _head_of(self, line: bytes) -> Head:
-        with suppress(ValueError, TypeError, RecursionError):
+        why = ""
+        try:
             index = _parsed(line)["index"]
             if isinstance(index, int):
                 return Head(index + 1, sha256_hex(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            why = f": {error}"
         raise VerificationError(
-            "the last line is not one of a provenance log, and nothing was added",
+            f"the last line is not one of a provenance log, and nothing was added{why}",
             where=SourceRef(str(self._path)),
             fix="name another file, or restore this one",
         )
@@ -317,6 +319,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
     Raises:
         ValueError: it isn't written as the log writes.
     """
+    if line.endswith(b"\r"):
+        raise ValueError("its lines end with CR and LF, as an editor or a transfer as text leaves them; the log ends each with LF alone")
     try:
         value = json.loads(line.decode("utf-8"))
     except ValueError as error:

@@ -49,6 +49,14 @@ def test_what_is_appended_is_read_back_in_order(log: FileLog, tmp_path: Path) ->
     assert "null" not in (tmp_path / "log.jsonl").read_text()
 
 
+def test_a_log_whose_lines_an_editor_ended_otherwise_says_so(log: FileLog, tmp_path: Path) -> None:
+    """An unchanged log that came through Windows read as forged, and nothing told whoever had it what to do."""
+    (tmp_path / "log.jsonl").write_bytes((tmp_path / "log.jsonl").read_bytes().replace(b"\n", b"\r\n"))
+    for use in (log.head, lambda: log.append(entry(5))):
+        with pytest.raises(VerificationError, match="its lines end with CR and LF"):
+            use()
+
+
 def test_a_head_is_the_hash_of_the_last_line(log: FileLog, tmp_path: Path) -> None:
     """So that anybody can compute it with sha256sum; and it can be written and read as text."""
     last = (tmp_path / "log.jsonl").read_bytes().splitlines()[-1]
