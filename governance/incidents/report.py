@@ -54,10 +54,10 @@ def after_action(incident: Incident, organisation: str, head: Head) -> Document:
 
 def _summary(incident: Incident) -> tuple[Block, ...]:
     opening = incident.opening
-    steps = {step: incident.came_to_hold(step) for step in (Step.PRESERVE, Step.CONTAIN, Step.RECOVER, Step.CLOSE)}
+    steps = {step: incident.came_to_hold(step) for step in (Step.PRESERVE, Step.CONTAIN, Step.CLOSE)}
     since = [
         (f"to the first record of {word}", _after(incident, min(event.at for event in events)) if events else "not recorded")
-        for word, events in (("preserving", steps[Step.PRESERVE]), ("containing", steps[Step.CONTAIN]), ("recovery", steps[Step.RECOVER]))
+        for word, events in (("preserving", steps[Step.PRESERVE]), ("containing", steps[Step.CONTAIN]), ("recovery", incident.restored))
     ]
     rows = [
         ("What", opening["summary"]),

@@ -168,9 +168,21 @@ class Incident:
         return found
 
     @property
+    def contained_by(self) -> list[Event]:
+        """What contains it still: measures that were seen to hold and weren't taken back, what people state, and that there is nothing to contain."""
+        back = self.taken_back
+        return [event for event in self.came_to_hold(Step.CONTAIN) if event.index not in back]
+
+    @property
+    def restored(self) -> list[Event]:
+        """What people say was put back. That a measure was taken back restores nothing by itself: it may have been about the wrong object."""
+        return [event for event in self.of(Step.RECOVER) if event.payload.get("undoes") is None]
+
+    @property
     def phase(self) -> str:
-        """How far it is: the furthest of open, triaged, contained, recovered, closed. A measure that failed or is under way leads nowhere yet."""
-        steps = {event.step for event in self.came_to_hold(*Step)}
+        """How far it is: the furthest of open, triaged, contained, recovered, closed. A measure that failed or is under way leads nowhere yet, and one
+        that was taken back no more."""
+        steps = {event.step for event in (*self.of(Step.OPEN, Step.TRIAGE, Step.CLOSE), *self.contained_by, *self.restored)}
         furthest = ((Step.CLOSE, "closed"), (Step.RECOVER, "recovered"), (Step.CONTAIN, "contained"), (Step.TRIAGE, "triaged"))
         return next((word for step, word in furthest if step in steps), "open")
 

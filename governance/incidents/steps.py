@@ -223,11 +223,8 @@ def owed_before_closing(incident: Incident) -> list[str]:
     owed = [] if incident.severity else ["it was never triaged"]
     if not incident.preserved:
         owed.append("nothing was preserved, and nobody said that there is nothing to preserve")
-    if not incident.came_to_hold(Step.CONTAIN):
-        tried = (
-            f"of {len(incident.of(Step.CONTAIN))} measures none is known to hold" if incident.of(Step.CONTAIN) else "nothing was contained"
-        )
-        owed.append(f"{tried}, and nobody said that there is nothing to contain")
+    if not incident.contained_by and not incident.restored:
+        owed.append(_not_contained(incident))
     for clock in incident.running:
         decided = incident.decisions.get(clock.duty)
         may = "is due" if clock.standing is Standing.DUE else "may be due"
@@ -238,6 +235,13 @@ def owed_before_closing(incident: Incident) -> list[str]:
         else:
             owed.append(f"{clock.duty} was to be sent and wasn't yet")
     return owed
+
+
+def _not_contained(incident: Incident) -> str:
+    if incident.came_to_hold(Step.CONTAIN):
+        return "whatever held was taken back, and nobody said what was restored, or that there is nothing to contain"
+    tried = len(incident.of(Step.CONTAIN))
+    return f"{f'of {tried} measures none is known to hold' if tried else 'nothing was contained'}, and nobody said that there is nothing to contain"
 
 
 def require_open(incident: Incident, act: Act) -> None:

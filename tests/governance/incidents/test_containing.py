@@ -19,7 +19,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.stopping import Terminated
 from averment.evidence.record import Gathering
 from averment.governance.incidents import measures, runbook_measures
-from averment.governance.incidents.containing import contain, contained_elsewhere, undo, undoable
+from averment.governance.incidents.containing import contain, contained_elsewhere, nothing_to_contain, undo, undoable
 from averment.governance.incidents.custody import nothing_to_preserve, preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import LockedKeep
@@ -27,7 +27,7 @@ from averment.governance.incidents.measure import Effect, Outcome
 from averment.governance.incidents.measures import MEASURES, Invalidate, open_measure
 from averment.governance.incidents.runbook_measures import Runbook
 from averment.governance.incidents.state import Incident
-from averment.governance.incidents.steps import owed_before_closing
+from averment.governance.incidents.steps import owed_before_closing, recover
 from averment.governance.incidents.words import Step
 
 T = TypeVar("T")
@@ -357,6 +357,21 @@ def test_what_failed_contains_nothing(sandbox: Any, incident: Incident, act: By,
     assert (refused.payload["outcome"], with_record(tried, refused).phase) == ("failed", "open")
     stated = contained_elsewhere(tried, act(minutes=7), what="blocked at the proxy", target="the partner", reference=None, because=WHY)
     assert with_record(tried, stated).phase == "contained"
+
+
+def test_what_was_taken_back_contains_and_restores_nothing(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """The wrong key was disabled and enabled again: the incident went on as recovered, and could be closed, while nothing was stopped."""
+    boto3.client("iam").create_user(UserName="someone")
+    key = boto3.client("iam").create_access_key(UserName="someone")["AccessKey"]["AccessKeyId"]
+    wrong = with_record(incident, contain(incident, act(), open_measure(f"disable-key=someone/{key}"), because=WHY))
+    back = with_record(wrong, undo(wrong, act(minutes=6), 2, because="It was the wrong key."))
+    assert (wrong.phase, back.phase) == ("contained", "open")
+    assert any("whatever held was taken back" in owed for owed in owed_before_closing(back))
+    alarm = with_record(back, nothing_to_contain(back, act(minutes=7), because="It was a false alarm."))
+    restored = with_record(back, recover(back, act(minutes=7), restored="The partner has a new key."))
+    for over, phase in ((alarm, "contained"), (restored, "recovered")):
+        assert over.phase == phase
+        assert not any("taken back" in owed for owed in owed_before_closing(over))
 
 
 def test_what_people_did_elsewhere_is_recorded_as_their_word(incident: Incident, act: By, with_record: With) -> None:

@@ -131,6 +131,7 @@ def test_a_measure_that_was_taken_back_is_not_told_as_holding(sandbox: Any, open
     back = with_record(held, undo(held, act(minutes=9), 1, because=HOSTILE))
     said = html_module.unescape(markdown(after_action(back, "Larkspur", HEAD)))
     assert "| revoke-sessions | partner | holds until 2026-11-28T08:09:00Z: taken back by entry 2 |" in said
+    assert "| From awareness to the first record of recovery | not recorded |" in said
     refused = with_record(held, undo(held, act(minutes=9), 1, because=HOSTILE))  # its policy is gone already
     said = html_module.unescape(markdown(after_action(refused, "Larkspur", HEAD)))
     assert "| revoke-sessions | partner | holds |" in said
