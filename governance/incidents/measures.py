@@ -25,7 +25,7 @@ from averment.core.period import iso, utc_now
 from averment.core.stopping import STOPPED
 from averment.detector.gate.edge_cache import written_paths
 from averment.governance.incidents.measure import Effect, Measure, Outcome
-from averment.governance.incidents.originals import find_originals
+from averment.governance.incidents.originals import Original, find_originals
 from averment.governance.incidents.runbook_measures import POLL_SECONDS, Execution, Runbook
 from averment.governance.incidents.words import visible
 
@@ -103,6 +103,11 @@ class HideObject(Measure):
             latest = next((item for item in found.get("Versions", ()) if item["Key"] == place["Key"] and item["IsLatest"]), None)
             if latest is None:
                 return self._hidden_before(found)
+            if (named := self._original().version) not in (None, latest["VersionId"]):
+                raise IncompleteError(
+                    f"{visible(named)} isn't the latest version of {place['Key']}: a marker would hide the one that came later, and leave this one to whoever asks for it by its id",
+                    fix="name the object without its version, or deny every version of it by the runbook isolate-bucket, with Exact=true",
+                )
         try:
             with aws_errors(f"hide {self.target}"):
                 marker = s3.delete_object(**place).get("VersionId")
@@ -143,10 +148,14 @@ class HideObject(Measure):
         said = f"it was hidden already, by a delete marker of {iso(marker['LastModified'])} that this measure didn't put; {_NOT_HIDDEN}"
         return Effect(Outcome.HOLDS, said, str(marker["VersionId"]), {"marker": None})
 
-    def _place(self) -> dict[str, str]:
+    def _original(self) -> Original:
         (original,) = find_originals(self.target)
         if original.path is not None:
             raise BadInputError(f"'{visible(self.target)}' is no object", fix="write hide-object=s3://bucket/key")
+        return original
+
+    def _place(self) -> dict[str, str]:
+        original = self._original()
         return {"Bucket": original.bucket, "Key": original.key}
 
 

@@ -95,6 +95,17 @@ def test_showing_again_tells_of_an_upload_that_came_meanwhile(bucket: str) -> No
     )
 
 
+def test_hiding_by_a_former_version_is_refused(bucket: str) -> None:
+    """The address that preserving printed of the fake, after the genuine picture was put over it: the marker hid the genuine one, and was said to hold."""
+    s3 = boto3.client("s3")
+    fake = s3.head_object(Bucket=bucket, Key="autumn/4.jpg")["VersionId"]
+    genuine = s3.put_object(Bucket=bucket, Key="autumn/4.jpg", Body=b"genuine")["VersionId"]
+    with pytest.raises(IncompleteError, match="isn't the latest version"):
+        open_measure(f"hide-object=s3://published/autumn/4.jpg?versionId={fake}").apply()
+    assert s3.head_object(Bucket=bucket, Key="autumn/4.jpg")["VersionId"] == genuine
+    assert open_measure(f"hide-object=s3://published/autumn/4.jpg?versionId={genuine}").apply().outcome is Outcome.HOLDS
+
+
 def test_what_is_hidden_already_holds_and_is_not_this_measures_to_show_again(
     bucket: str, incident: Incident, act: By, with_record: With
 ) -> None:
