@@ -337,6 +337,9 @@ class Invalidate(Measure):
         paths = rest.split(",")
         if not (distribution and colon and rest):
             raise BadInputError(f"'{visible(self.target)}' names no paths of a distribution", fix="write invalidate=E1ABC:/path,/other/*")
+        if not re.fullmatch("[A-Z0-9]+", distribution):
+            fix = "write invalidate=E1ABC:/path, by the id: aws cloudfront list-distributions tells it beside each name and origin"
+            raise BadInputError(f"'{visible(distribution)}' is no id of a distribution", fix=fix)
         if strange := [path for path in paths if not path.startswith("/")]:
             fix = "write invalidate=E1ABC:/path,/other/*, with a slash in front of each path and %2C for a comma in one"
             raise BadInputError(f"'{visible(strange[0])}' is no path, and what it means would stay in the CDN", fix=fix)

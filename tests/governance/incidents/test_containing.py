@@ -605,6 +605,8 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
         "hide-object=https://cdn.shop.example/autumn/4.jpg",
         "hide-object=arn:aws:s3:::shop-published/autumn/4.jpg",
         "revoke-sessions=arn:aws:iam::123456789012:role/partner",
+        "invalidate=https://media.shop.example/autumn/4.jpg",
+        "invalidate=d111111abcdef8.cloudfront.net:/autumn/4.jpg",
         "invalidate=E1:nopath",
         "invalidate=E1:",
         "invalidate=E1:/autumn/4.jpg,thumbs/4.jpg",
