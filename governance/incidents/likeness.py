@@ -63,7 +63,9 @@ def look_alikes(
         raise IncompleteError(f"no preserved medium of {incident.id} can be searched for by its looks: {PLAIN}")
     if not wanted:
         raise IncompleteError(
-            f"no preserved medium of {incident.id} has a perceptual hash to compare with", fix="preserve a JPEG, PNG or WebP image first"
+            f"no preserved medium of {incident.id} has a perceptual hash to compare with",
+            fix="preserve a JPEG, PNG or WebP image first; copies of a video with the same bytes are found by its SHA-256, which "
+            f"`averment media scan {visible(place)} --format jsonl` writes of every file",
         )
     without = {
         number: PLAIN if number in hashed else item.get("perceptual_hash_reason")

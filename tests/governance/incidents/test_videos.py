@@ -127,5 +127,6 @@ def test_look_alikes_say_which_preserved_video_was_not_compared(
     record = look_alikes(keeping(picture), act(), str(stored))
     assert record.gathering is Gathering.PARTIAL
     assert sum(record.payload["unreadable"].values()) == 1
-    with pytest.raises(IncompleteError, match="no preserved medium"):
+    with pytest.raises(IncompleteError, match="no preserved medium") as refused:
         look_alikes(keeping(clip), act(), str(stored))
+    assert f"`averment media scan {stored} --format jsonl`" in str(refused.value.fix)
