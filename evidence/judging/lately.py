@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from averment.core.period import Period
+from averment.evidence.ahead import Ahead
 from averment.evidence.judging.decisive import Decisive
 from averment.evidence.record import Kind, Record
 
@@ -27,10 +28,12 @@ _FEW = 200
 
 
 class Lately:
-    """The records of ``period`` (None: of all time) that were collected by ``as_of``, handed over in the ledger's order; the last ``runs`` of them whole."""
+    """The records of ``period`` (None: of all time) that were collected by ``as_of``, handed over in the ledger's order; the last ``runs`` of them whole.
+    ``ahead`` are those that were collected later."""
 
     def __init__(self, records: Iterable[Record], period: Period | None, as_of: datetime, *, runs: int) -> None:
-        self._as_of, self._most = as_of, runs
+        self._most = runs
+        self.ahead = Ahead(period, as_of)
         self._decisive = Decisive(period)
         self._until: datetime | None = None
         self._late: list[Record] = []
@@ -62,7 +65,7 @@ class Lately:
 
     def _add(self, record: Record) -> None:
         self.count += 1
-        if record.collected_at > self._as_of:
+        if self.ahead.holds(record):
             return
         if self._until is not None and record.collected_at <= self._until:
             self._decisive.add(record)

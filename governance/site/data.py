@@ -14,6 +14,7 @@ from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import Status
+from averment.evidence.ahead import Ahead
 from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.reader import Entry, LedgerReader
@@ -52,7 +53,8 @@ class LedgerHead:
 class SiteData:
     """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected.
 
-    ``report.changes`` are those since ``before``. ``latest`` is when the youngest record of all was collected. ``own_rules`` are the folders of the
+    ``report.changes`` are those since ``before``. ``latest`` is when the youngest record of all was collected, ``ahead`` what has to be said of those that are
+    dated later than ``as_of``. ``own_rules`` are the folders of the
     organisation's own rules, by id; ``drills`` the records of drills, the newest first; ``package`` is copied into the site. ``notice`` says what
     readers don't get to see, if something was taken out for them.
     """
@@ -68,6 +70,7 @@ class SiteData:
     history: History = field(default_factory=History)
     before: Before | None = None
     latest: datetime | None = None
+    ahead: str | None = None
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     drills: tuple[Record, ...] = ()
     own_rules: Mapping[str, Path] = field(default_factory=dict)
@@ -165,10 +168,10 @@ def gather(
     earlier = last_quarter(as_of) if period is None else reading.before
     looks = Watch(moments(span, as_of), period)
     at_its_end = Watch([earlier.end - timedelta(seconds=1)], None if period is None else earlier)
-    kept = _Kept()
+    kept, ahead = _Kept(), Ahead(period, as_of)
     with open_ledger(organisation) as ledger:
         for entry in ledger.records():
-            if entry.record.collected_at > as_of:
+            if ahead.holds(entry.record):
                 continue
             reading.add(entry)
             looks.add(entry.record)
@@ -193,6 +196,7 @@ def gather(
         before=Before(earlier, {state.control.id: state.status for state in then}),
         package=None if package is None else enclosed(package, organisation),
         latest=reading.latest,
+        ahead=ahead.told,
         incidents=_incidents(kept.incidents, span),
         drills=tuple(sorted((r for r in kept.drills if r.effective_at in span), key=lambda record: record.effective_at, reverse=True)),
         own_rules=own_folders(organisation),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +20,9 @@ from averment.controls.binding import LawDate
 from averment.controls.deadlines import Deadline
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
-from averment.core.errors import IncompleteError
+from averment.core.errors import ExitCode, IncompleteError
 from averment.core.organisation import load_organisation
-from averment.core.period import from_iso
+from averment.core.period import from_iso, iso, utc_now
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
 from averment.evidence.collectors.run import whose_credentials
@@ -164,6 +164,23 @@ def test_the_moment_that_states_speak_of_is_told_beside_the_moment_of_asking(sho
     out, err = capsys.readouterr()
     assert json.loads(out)["judged_at"] == json.loads(out)["as_of"]
     assert "2199Q1 has not begun" in err
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_record_of_a_clock_that_was_ahead_is_told_and_is_no_pass(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """What is dated after now isn't counted, and may have found something wrong: it is said, and no exit code 0, unless the same was asked again since."""
+    monkeypatch.setattr("averment.cli.status.exit_code", lambda _states: ExitCode.CLEAN)
+    moments = [utc_now() - timedelta(minutes=5), utc_now() + timedelta(hours=4), utc_now()][: 3 if again else 2]
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        for at in moments:
+            ledger.append([Record(Kind.CHECK, "check", "1", "infra", {}, at, at, {"findings": []})])
+    assert run(["status"]) == (0 if again else 3)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"1 record of the ledger is dated after this machine's clock ({iso(moments[1])}) and not counted yet" in said
+    assert run(["status", "--period", "2024Q1"]) == 0
+    assert "dated after" not in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -18,6 +18,7 @@ from averment.cli.main import run
 from averment.controls.lint import lint
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
+from averment.core.period import from_iso
 from averment.core.scope import MediaRole
 from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED
 from averment.governance.known import known_parts
@@ -35,6 +36,20 @@ def test_site_build_writes_and_prints_the_index(site_data: View, organisation: O
     assert run(arguments) == 0
     assert capsys.readouterr().out == f"{output / 'index.html'}\n"
     assert "2026-11-23 07:00 UTC" in (output / "index.html").read_text()
+
+
+def test_site_build_says_what_is_dated_ahead(
+    site_data: View, organisation: Organisation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence that is dated after this machine's clock isn't on the site, which is said, but not where an earlier moment was asked for."""
+    site_data()
+    build = ["site", "build", "--output", str(organisation.root / "public"), "--config", str(organisation.file)]
+    monkeypatch.setattr("averment.governance.site.build.build_site", lambda *_arguments, **_options: Path("index.html"))
+    monkeypatch.setattr("averment.cli.site.utc_now", lambda: from_iso("2026-11-01T00:00:00Z"))
+    assert run(build) == 0
+    assert "dated after this machine's clock" in capsys.readouterr().err
+    assert run([*build, "--as-of", "2026-11-01T00:00:00Z"]) == 0
+    assert "dated after" not in capsys.readouterr().err
 
 
 def test_site_build_without_evidence_says_so(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.common import config_option, note, organisation_for, stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.extras import require
 from averment.core.period import from_iso, parse_period, utc_now
@@ -71,6 +71,8 @@ def build_command(
     """
     moment = _moment(as_of) if as_of else utc_now()
     data = _gather(config, period_text, moment, package)
+    if data.ahead and not as_of:
+        note(data.ahead)
     from averment.governance.site.build import build_site
     from averment.governance.site.levels import Level
     from averment.governance.site.snapshots import quarter_of
@@ -98,6 +100,8 @@ def serve_command(port: int, period_text: str | None, level_text: str | None, co
     import tempfile
 
     data = _gather(config, period_text, utc_now())
+    if data.ahead:
+        note(data.ahead)
     from averment.governance.site.build import build_site
     from averment.governance.site.levels import Level
     from averment.governance.site.serve import serve

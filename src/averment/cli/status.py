@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for, print_document, stderr
+from averment.cli.common import config_option, note, organisation_for, print_document, stderr
 from averment.cli.status_table import show, show_checked, show_deadlines, show_drift, show_left_out, show_scope
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
@@ -43,7 +43,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     What was found wrong has a line of its own; --all gives one to every control and every missing assessment. Where the code and what is
     deployed don't say the same of a resource, both verdicts are shown. Last comes the next day on which something in the law starts or ends that can concern this organisation.
 
-    Exit codes: 0 all satisfied, waived or not applicable; 1 something is not satisfied; 3 something is not assessed.
+    Exit codes: 0 all satisfied, waived or not applicable; 1 something is not satisfied; 3 something is not assessed, or in a record that is dated ahead.
 
     Example: averment status --period 2026Q4
     """
@@ -89,9 +89,12 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_deadlines(coming, everything=everything)
         if not lately.count:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
+    if lately.ahead.told:
+        note(lately.ahead.told)
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
-    return exit_code(states)
+    code = exit_code(states)
+    return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
 
 
 def rests_on(states: Iterable[ControlState], records: Iterable[Record]) -> tuple[datetime, datetime] | None:
