@@ -143,7 +143,7 @@ def _through_point(value: Value) -> Truth:
 def every_bucket(statement: Statement) -> str | None:
     """The pattern by which the statement reaches objects of any bucket (``*``, ``arn:*:s3:::*``), ``NotResource`` (any but some), or None."""
     for value in statement.resources or ():
-        if isinstance(value, str) and (_everywhere(plain(value)) or plain(value).replace("arn:aws:s3:::", "").strip("*/") == ""):
+        if isinstance(value, str) and _any_name(plain(value)):
             return value
     return "NotResource" if statement.not_resources is not None else None
 
@@ -160,6 +160,12 @@ def may_be_everywhere(statement: Statement) -> Unknown | None:
     return Unknown(f"its Resource could not be resolved, and may be every bucket: {bare[0].reason}")
 
 
+def _any_name(value: str) -> bool:
+    """Whether ``value`` leaves a bucket's name open by a wildcard: one with an empty name (``arn:aws:s3:::/*``) is no such."""
+    rest = value.replace("arn:aws:s3:::", "")
+    return _everywhere(value) or (rest.startswith("*") and not rest.strip("*/"))
+
+
 def _everywhere(value: str) -> bool:
     """Whether ``value`` takes in every object of every bucket. (A bucket's name has three characters or more.)"""
     return contains(value, "arn:aws:s3:::???*/?*")
@@ -173,13 +179,15 @@ def _object_pattern(value: Value, bucket: Resource) -> Truth:
         return Unknown(f"a Resource could not be resolved: {value.reason}")
     if isinstance(value, Reference):
         return value.address == bucket.address and value.suffix.startswith(("/", "*"))
-    if _everywhere(value) or not value.replace("arn:aws:s3:::", "").strip("*/"):
+    if _any_name(value):
         return value.endswith("*")
     partition, _, rest = value.partition(":::")
     if not rest:
         return overlap(value, "arn:aws:s3:::x/x") if "*" in value else False
     if "/" not in rest and not rest.endswith("*"):
         return False
+    if rest.startswith("/") and name != "":
+        return Unknown(f"which bucket {value} means: the name in it is empty, as that of a variable whose value comes with the deployment")
     if isinstance(name, Unknown):
         return Unknown(f"whether {value} is this bucket: {name.reason}")
     return name is not None and partition.startswith("arn:") and overlap(rest, f"{name}/*")

@@ -355,6 +355,13 @@ def test_the_same_unresolved_expression_is_the_same_bucket():
     assert isinstance(reaches_objects(statement(Resource=other), bucket), Unknown)
 
 
+def test_a_name_that_the_deployment_fills_in_is_not_every_bucket():
+    """``arn:aws:s3:::${var.other}/*`` with a default of "" means one bucket: this one where it has the same empty name, else who knows which."""
+    given = statement(Resource="arn:aws:s3:::/*")
+    assert isinstance(reaches_objects(given, resource("AWS::S3::Bucket", "b", BucketName="acme-uploads")), Unknown)
+    assert reaches_objects(given, resource("AWS::S3::Bucket", "b", BucketName="")) is True
+
+
 # --- access points ---
 
 

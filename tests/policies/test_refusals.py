@@ -316,6 +316,7 @@ def test_whether_an_access_point_keeps_to_a_network_has_to_be_known(
         ({"Resource": "arn:aws:s3:::???*"}, "arn:aws:s3:::???*"),
         ({"NotResource": "arn:aws:s3:::secret/*"}, "NotResource"),
         ({"Resource": "arn:aws:s3:::acme-*"}, None),
+        ({"Resource": "arn:aws:s3:::/*"}, None),
         ({"Resource": ALL}, None),
     ],
 )
