@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 
 import boto3
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.errors import BadInputError, IncompleteError, MissingExtraError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.signing.interface import Algorithm
 from averment.core.signing.kms import KmsSigner
@@ -187,6 +188,16 @@ def test_a_kms_key_of_another_kind_or_disabled_is_said_to_be(sandbox):
         KmsSigner(kms_key("RSA_2048")).sign(b"x")
     with pytest.raises(IncompleteError, match="alias/absent"):
         KmsSigner("alias/absent").sign(b"x")
+
+
+def test_what_keeps_this_machine_from_asking_kms_is_no_flaw_of_the_key(monkeypatch):
+    """Without boto3, or with an address of KMS that is none, a good key was told to be of another kind, and its owner to make a new one."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "nowhere")
+    with pytest.raises(BadInputError, match="nowhere"):
+        KmsSigner("alias/ledger").public_key()
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(MissingExtraError, match="boto3"):
+        KmsSigner("alias/ledger").sign(b"x")
 
 
 def test_a_ledger_signed_through_kms(sandbox, tmp_path, make_record):

@@ -43,9 +43,10 @@ class KmsSigner(Signer):
 
     @cached_property
     def _public_key(self) -> bytes:
+        kms = self._kms  # before the attempt: what keeps this machine from asking KMS at all says nothing of the key
         try:
             with aws_errors(f"read the public key of {self._key}"):
-                der = bytes(self._kms.get_public_key(KeyId=self._key)["PublicKey"])
+                der = bytes(kms.get_public_key(KeyId=self._key)["PublicKey"])
             usable = algorithm_of(der) is Algorithm.ECDSA_P256_SHA256
         except BadInputError:
             usable = False
