@@ -192,6 +192,7 @@ def test_a_kms_key_of_another_kind_or_disabled_is_said_to_be(sandbox):
 
 def test_what_keeps_this_machine_from_asking_kms_is_no_flaw_of_the_key(monkeypatch):
     """Without boto3, or with an address of KMS that is none, a good key was told to be of another kind, and its owner to make a new one."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "nowhere")
     with pytest.raises(BadInputError, match="nowhere"):
         KmsSigner("alias/ledger").public_key()
