@@ -165,6 +165,18 @@ def test_the_action_removes_nothing_of_somebodys(repository: Path, tmp_path: Pat
     assert action(repository, tmp_path)[2] == {"exit-code": "0", "sarif": "averment.sarif", "markdown": "averment.md"}
 
 
+def test_the_action_writes_no_report_that_nobody_wants(repository: Path, tmp_path: Path) -> None:
+    """An empty place for one was bad input, whatever the repository held; what is wrong with another input is told all the same."""
+    (repository / "main.tf").write_text(FLAW)
+    code, log, outputs, summary = action(repository, tmp_path, sarif="", markdown="")
+    assert (code, outputs, summary) == (1, {"exit-code": "1"}, "")
+    assert "::warning file=main.tf,line=1" in log
+    assert action(repository, tmp_path, sarif="")[2] == {"exit-code": "1", "markdown": "averment.md"}
+    code, log, outputs, _ = action(repository, tmp_path, sarif="", markdown="", config="nowhere.yaml")
+    assert (code, outputs) == (2, {"exit-code": "2"})
+    assert re.search("^::error title=averment check did not come to a result::.*nowhere.yaml", log, re.MULTILINE)
+
+
 def test_inputs_of_the_action_cannot_run(repository: Path, tmp_path: Path) -> None:
     """Whatever a branch's name or a path holds, it stays a value; after bad input no stale report is handed on."""
     for text in ("$(touch ran)", "`touch ran`", '"; touch ran; "', "--output=ran"):
