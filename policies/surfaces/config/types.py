@@ -9,7 +9,7 @@ marked so: what stands in its items is inferred from the other types of its kind
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 API, SCHEMA = "api", "schema"
@@ -47,12 +47,12 @@ class Recording:
     own: bool = False
 
 
-def _recorded(name: str, spelling: Spelling, *confirmed: str, lacks: str = "") -> Recording:
-    return Recording(Origin.CONFIG, (name,), spelling, confirmed or (API, SCHEMA), lacks)
+def _recorded(spelling: Spelling, *confirmed: str, lacks: str = "") -> Recording:
+    return Recording(Origin.CONFIG, (), spelling, confirmed or (API, SCHEMA), lacks)
 
 
-def _asked(name: str, why: str = "Not recorded.", *confirmed: str) -> Recording:
-    return Recording(Origin.SERVICE, (name,), Spelling.CLOUDFORMATION, confirmed, why)
+def _asked(why: str = "Not recorded.", *confirmed: str, name: str = "") -> Recording:
+    return Recording(Origin.SERVICE, (name,) if name else (), Spelling.CLOUDFORMATION, confirmed, why)
 
 
 def _part(*owners: str, lacks: str = "", own: bool = False) -> Recording:
@@ -64,105 +64,94 @@ _BOTH = (API, SCHEMA)
 _IAM = "Not in regions that AWS Config came to after February 2022; there IAM is asked."
 _HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 
-RECORDINGS: Mapping[str, Recording] = {
+_TABLE: Mapping[str, Recording] = {
     "AWS::ApiGateway::Method": _asked(
-        "AWS::ApiGateway::Method", "In the API's enumeration, but its items lack the path: asked of API Gateway with its integration.", API
+        "In the API's enumeration, but its items lack the path: asked of API Gateway with its integration.", API
     ),
     "AWS::ApiGateway::RestApi": _asked(
-        "AWS::ApiGateway::RestApi",
         "Recorded without its OpenAPI body, whose operations are methods by then: asked together with them.",
         *_BOTH,
     ),
     "AWS::ApiGatewayV2::Api": _asked(
-        "AWS::ApiGatewayV2::Api",
         "Recorded without body or quick-create target, which are routes by then: asked together with them.",
         *_BOTH,
     ),
-    "AWS::ApiGatewayV2::Integration": _asked("AWS::ApiGatewayV2::Integration", "Asked together with the routes that lead to it.", API),
-    "AWS::ApiGatewayV2::Route": _asked("AWS::ApiGatewayV2::Route"),
-    "AWS::AppSync::DataSource": _asked("AWS::AppSync::DataSource"),
-    "AWS::AppSync::GraphQLApi": _asked("AWS::AppSync::GraphQLApi", "Recorded, but asked together with its data sources.", *_BOTH),
-    "AWS::ApplicationAutoScaling::ScalableTarget": _asked("AWS::ApplicationAutoScaling::ScalableTarget"),
-    "AWS::ApplicationAutoScaling::ScalingPolicy": _asked("AWS::ApplicationAutoScaling::ScalingPolicy"),
-    "AWS::Budgets::Budget": _asked("AWS::Budgets::Budget"),
-    "AWS::CE::AnomalyMonitor": _asked("AWS::CE::AnomalyMonitor"),
-    "AWS::CE::AnomalySubscription": _asked("AWS::CE::AnomalySubscription"),
+    "AWS::ApiGatewayV2::Integration": _asked("Asked together with the routes that lead to it.", API),
+    "AWS::ApiGatewayV2::Route": _asked(),
+    "AWS::AppSync::DataSource": _asked(),
+    "AWS::AppSync::GraphQLApi": _asked("Recorded, but asked together with its data sources.", *_BOTH),
+    "AWS::ApplicationAutoScaling::ScalableTarget": _asked(),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _asked(),
+    "AWS::Budgets::Budget": _asked(),
+    "AWS::CE::AnomalyMonitor": _asked(),
+    "AWS::CE::AnomalySubscription": _asked(),
     "AWS::CloudFront::Distribution": _recorded(
-        "AWS::CloudFront::Distribution",
         _SDK,
         lacks="In us-east-1 only; in other regions CloudFront is asked. The tags of its origins' buckets: asked of S3.",
     ),
-    "AWS::CloudFront::OriginAccessControl": _asked("AWS::CloudFront::OriginAccessControl"),
-    "AWS::CloudTrail::EventDataStore": _recorded("AWS::CloudTrail::EventDataStore", _CFN, API),
-    "AWS::CloudTrail::Trail": _recorded(
-        "AWS::CloudTrail::Trail", _SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."
-    ),
-    "AWS::CloudWatch::Alarm": _recorded("AWS::CloudWatch::Alarm", _SDK),
-    "AWS::CloudWatch::CompositeAlarm": _asked("AWS::CloudWatch::CompositeAlarm"),
-    "AWS::Cognito::IdentityPool": _recorded("AWS::Cognito::IdentityPool", _CFN),
-    "AWS::Cognito::IdentityPoolRoleAttachment": _asked("AWS::Cognito::IdentityPoolRoleAttachment"),
-    "AWS::Cognito::UserPool": _recorded("AWS::Cognito::UserPool", _CFN, API),
-    "AWS::Cognito::UserPoolClient": _recorded("AWS::Cognito::UserPoolClient", _CFN),
-    "AWS::Config::ConfigRule": _asked("AWS::Config::ConfigRule"),
-    "AWS::Config::ConfigurationRecorder": _asked(
-        "AWS::Config::ConfigurationRecorder", "In the schema only, and what a recorder that is off says of itself is stale.", SCHEMA
-    ),
-    "AWS::Config::ConformancePack": _asked("AWS::Config::ConformancePack", "In the API's enumeration only.", API),
-    "AWS::Config::DeliveryChannel": _asked("AWS::Config::DeliveryChannel"),
+    "AWS::CloudFront::OriginAccessControl": _asked(),
+    "AWS::CloudTrail::EventDataStore": _recorded(_CFN, API),
+    "AWS::CloudTrail::Trail": _recorded(_SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."),
+    "AWS::CloudWatch::Alarm": _recorded(_SDK),
+    "AWS::CloudWatch::CompositeAlarm": _asked(),
+    "AWS::Cognito::IdentityPool": _recorded(_CFN),
+    "AWS::Cognito::IdentityPoolRoleAttachment": _asked(),
+    "AWS::Cognito::UserPool": _recorded(_CFN, API),
+    "AWS::Cognito::UserPoolClient": _recorded(_CFN),
+    "AWS::Config::ConfigRule": _asked(),
+    "AWS::Config::ConfigurationRecorder": _asked("In the schema only, and what a recorder that is off says of itself is stale.", SCHEMA),
+    "AWS::Config::ConformancePack": _asked("In the API's enumeration only.", API),
+    "AWS::Config::DeliveryChannel": _asked(),
     "AWS::DynamoDB::GlobalTable": _part("AWS::DynamoDB::Table", lacks="Each replica is recorded as a table."),
-    "AWS::DynamoDB::Table": _recorded("AWS::DynamoDB::Table", _SDK, lacks="Time to live: asked of DynamoDB."),
-    "AWS::Events::Rule": _recorded("AWS::Events::Rule", _CFN),
-    "AWS::IAM::Group": _recorded("AWS::IAM::Group", _SDK, lacks=_IAM),
+    "AWS::DynamoDB::Table": _recorded(_SDK, lacks="Time to live: asked of DynamoDB."),
+    "AWS::Events::Rule": _recorded(_CFN),
+    "AWS::IAM::Group": _recorded(_SDK, lacks=_IAM),
     "AWS::IAM::GroupPolicy": _part("AWS::IAM::Group", own=True),
     "AWS::IAM::ManagedPolicy": _part("AWS::IAM::Policy", lacks=f"Config's AWS::IAM::Policy is a managed policy. {_IAM}"),
     "AWS::IAM::Policy": _part(*_HOLDERS, lacks="CloudFormation's AWS::IAM::Policy is an inline policy of its holders."),
-    "AWS::IAM::Role": _recorded("AWS::IAM::Role", _SDK, lacks=_IAM),
+    "AWS::IAM::Role": _recorded(_SDK, lacks=_IAM),
     "AWS::IAM::RolePolicy": _part("AWS::IAM::Role", own=True),
-    "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK, lacks=_IAM),
+    "AWS::IAM::User": _recorded(_SDK, lacks=_IAM),
     "AWS::IAM::UserPolicy": _part("AWS::IAM::User", own=True),
-    "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
-    "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK, lacks="The grants of keys for signing: asked of KMS."),
+    "AWS::KMS::Alias": _recorded(_CFN),
+    "AWS::KMS::Key": _recorded(_SDK, lacks="The grants of keys for signing: asked of KMS."),
     "AWS::KMS::ReplicaKey": _part("AWS::KMS::Key", lacks="Config has keys, whether they are replicas or not."),
-    "AWS::Lambda::EventInvokeConfig": _asked("AWS::Lambda::EventInvokeConfig"),
-    "AWS::Lambda::EventSourceMapping": _asked("AWS::Lambda::EventSourceMapping"),
+    "AWS::Lambda::EventInvokeConfig": _asked(),
+    "AWS::Lambda::EventSourceMapping": _asked(),
     "AWS::Lambda::Function": _recorded(
-        "AWS::Lambda::Function",
         _SDK,
         lacks="Environment variables aren't in the published schema: asked of Lambda where the item has none.",
     ),
-    "AWS::Lambda::Url": _asked("AWS::Lambda::Url"),
-    "AWS::Pipes::Pipe": _asked("AWS::Pipes::Pipe"),
-    "AWS::Rekognition::Collection": _asked("AWS::Rekognition::Collection"),
-    "AWS::Rekognition::StreamProcessor": _asked("AWS::Rekognition::StreamProcessor"),
-    "AWS::S3::AccessPoint": _recorded(
-        "AWS::S3::AccessPoint", _CFN, lacks="The policy isn't in the published schema: asked of S3 where the item has none."
-    ),
-    "AWS::S3::Bucket": _recorded("AWS::S3::Bucket", _SDK, lacks="Metrics configurations: asked of S3."),
+    "AWS::Lambda::Url": _asked(),
+    "AWS::Pipes::Pipe": _asked(),
+    "AWS::Rekognition::Collection": _asked(),
+    "AWS::Rekognition::StreamProcessor": _asked(),
+    "AWS::S3::AccessPoint": _recorded(_CFN, lacks="The policy isn't in the published schema: asked of S3 where the item has none."),
+    "AWS::S3::Bucket": _recorded(_SDK, lacks="Metrics configurations: asked of S3."),
     "AWS::S3::BucketPolicy": _part("AWS::S3::Bucket", own=True),
     "AWS::S3::MultiRegionAccessPoint": _recorded(
-        "AWS::S3::MultiRegionAccessPoint",
         _CFN,
         API,
         lacks="The policy: asked of S3. AWS doesn't say in which region's Config its items are.",
     ),
     "AWS::S3::MultiRegionAccessPointPolicy": _part("AWS::S3::MultiRegionAccessPoint", own=True),
-    "AWS::S3ObjectLambda::AccessPoint": _asked("AWS::S3ObjectLambda::AccessPoint"),
-    "AWS::S3ObjectLambda::AccessPointPolicy": _asked("AWS::S3ObjectLambda::AccessPointPolicy"),
-    "AWS::SNS::Subscription": _asked("AWS::SNS::Subscription"),
-    "AWS::SNS::Topic": _recorded("AWS::SNS::Topic", _CFN, lacks="The topic's name, which is the end of its ARN, and its subscriptions."),
-    "AWS::SQS::Queue": _recorded("AWS::SQS::Queue", _CFN),
-    "AWS::SSM::Document": _recorded("AWS::SSM::Document", _CFN),
-    "AWS::SageMaker::Endpoint": _asked("AWS::SageMaker::Endpoint"),
-    "AWS::SageMaker::EndpointConfig": _asked(
-        "AWS::SageMaker::EndpointConfig", "In the schema, but not in the API's enumeration: asked of SageMaker.", SCHEMA
-    ),
-    "AWS::SageMaker::InferenceComponent": _asked("AWS::SageMaker::InferenceComponent"),
-    "AWS::SageMaker::Model": _recorded("AWS::SageMaker::Model", _CFN),
-    "AWS::StepFunctions::StateMachine": _recorded("AWS::StepFunctions::StateMachine", _CFN),
+    "AWS::S3ObjectLambda::AccessPoint": _asked(),
+    "AWS::S3ObjectLambda::AccessPointPolicy": _asked(),
+    "AWS::SNS::Subscription": _asked(),
+    "AWS::SNS::Topic": _recorded(_CFN, lacks="The topic's name, which is the end of its ARN, and its subscriptions."),
+    "AWS::SQS::Queue": _recorded(_CFN),
+    "AWS::SSM::Document": _recorded(_CFN),
+    "AWS::SageMaker::Endpoint": _asked(),
+    "AWS::SageMaker::EndpointConfig": _asked("In the schema, but not in the API's enumeration: asked of SageMaker.", SCHEMA),
+    "AWS::SageMaker::InferenceComponent": _asked(),
+    "AWS::SageMaker::Model": _recorded(_CFN),
+    "AWS::StepFunctions::StateMachine": _recorded(_CFN),
     "Terraform::aws_bedrock_provisioned_model_throughput": _asked(
-        "AWS::Bedrock::ProvisionedModelThroughput", "Not recorded, and not a type of CloudFormation."
+        "Not recorded, and not a type of CloudFormation.", name="AWS::Bedrock::ProvisionedModelThroughput"
     ),
 }
+
+RECORDINGS: Mapping[str, Recording] = {name: replace(entry, held_in=entry.held_in or (name,)) for name, entry in _TABLE.items()}
 """By the type's name in the normal form. A type that isn't here is taken for one that Config records under its own name."""
 
 
