@@ -7,27 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.surfaces.config.items import ADDED
+from averment.policies.graph.physical import NAMES
 
-Item = dict[str, Any]
-
-_NAMES = {
-    "AWS::S3::Bucket": "BucketName",
-    "AWS::IAM::Role": "RoleName",
-    "AWS::IAM::User": "UserName",
-    "AWS::IAM::Group": "GroupName",
-    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
-    "AWS::Lambda::Function": "FunctionName",
+NAMED_BY = {
+    **NAMES,
     "AWS::CloudTrail::Trail": "TrailName",
-    "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::Events::Rule": "Name",
-    "AWS::SageMaker::Model": "ModelName",
-    "AWS::SageMaker::EndpointConfig": "EndpointConfigName",
-    "AWS::SageMaker::Endpoint": "EndpointName",
-    "AWS::Cognito::UserPool": "UserPoolName",
     "AWS::Cognito::UserPoolClient": "ClientName",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
@@ -39,13 +27,13 @@ _NAMES = {
     "AWS::Config::ConfigRule": "ConfigRuleName",
     "AWS::Config::ConformancePack": "ConformancePackName",
     "AWS::DynamoDB::GlobalTable": "TableName",
-    "AWS::DynamoDB::Table": "TableName",
     "AWS::KMS::Alias": "AliasName",
     "AWS::Rekognition::Collection": "CollectionId",
     "AWS::S3::AccessPoint": "Name",
     "AWS::S3ObjectLambda::AccessPoint": "Name",
     "AWS::SageMaker::InferenceComponent": "InferenceComponentName",
 }
+"""The property that holds a resource's physical name."""
 _ARNS = {
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
@@ -99,29 +87,23 @@ _ARN_IS_REF = frozenset(
         "AWS::StepFunctions::StateMachine",
     }
 )
-_UNNAMED = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api", "AWS::AppSync::GraphQLApi", "AWS::Cognito::IdentityPool"})
+BY_ID = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api", "AWS::AppSync::GraphQLApi", "AWS::Cognito::IdentityPool"})
 """Types that go by an id that AWS makes up; a name they have is another thing."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A graph as if deployed to ``account`` and ``region`` at ``moment`` (RFC 3339): names, ARNs, and what links come to."""
+    """A graph as if deployed to ``account`` and ``region``: names, ARNs, and what links come to."""
 
     graph: Graph
     account: str = "123456789012"
     region: str = "eu-west-1"
-    moment: str = "2026-11-23T08:00:00.000Z"
 
     def name(self, resource: Resource) -> str:
         """The physical name: as given, or made up from the address."""
-        path = ("Budget", "BudgetName") if resource.type == "AWS::Budgets::Budget" else (_NAMES.get(resource.type, "Name"),)
-        given = resource.get(*path) if resource.type not in _UNNAMED else None
+        path = ("Budget", "BudgetName") if resource.type == "AWS::Budgets::Budget" else (NAMED_BY.get(resource.type, "Name"),)
+        given = resource.get(*path) if resource.type not in BY_ID else None
         return str(self.value(given)) if given is not None else resource.address.rsplit(".", 1)[-1].lower().replace("_", "-")
-
-    def name_key(self, resource: Resource) -> str | None:
-        """The property that holds the physical name; None for a type that goes by an id."""
-        held = resource.type in _NAMES and resource.type not in _UNNAMED and resource.type != "AWS::Budgets::Budget"
-        return _NAMES[resource.type] if held else None
 
     def arn(self, resource: Resource) -> str:
         """The ARN that the resource would have."""
@@ -145,39 +127,6 @@ class Place:
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         return value
-
-    def envelope(
-        self,
-        resource: Resource,
-        configuration: Mapping[str, Any],
-        supplementary: Mapping[str, Any] | None = None,
-        *,
-        added: Mapping[str, Any] | None = None,
-        kind: str = "",
-        part: str = "",
-    ) -> Item:
-        """The item around a configuration.
-
-        ``added`` are the facts that the function behind the rules asks of the service, ``kind`` is Config's name of the type where it
-        is another, and ``part`` tells apart several items that one resource of a template comes to.
-        """
-        name = self.name(resource)
-        beside = {**(supplementary or {}), **({ADDED: dict(added)} if added is not None else {})}
-        return {
-            "version": "1.3",
-            "accountId": self.account,
-            "configurationItemCaptureTime": self.moment,
-            "configurationItemStatus": "OK",
-            "arn": f"{self.arn(resource)}{part}",
-            "resourceType": kind or resource.type,
-            "resourceId": f"{name}{part}",
-            "resourceName": f"{name}{part}",
-            "awsRegion": self.region,
-            "tags": {tag["Key"]: tag["Value"] for tag in self.value(resource.get("Tags") or [])},
-            "relationships": [],
-            "configuration": {key: value for key, value in configuration.items() if value is not None},
-            "supplementaryConfiguration": beside,
-        }
 
     def _attribute(self, link: Reference) -> str:
         target = self.graph.get(link.address)

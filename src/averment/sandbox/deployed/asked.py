@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Reference, Resource
 from averment.policies.graph.text import parsed_json
+from averment.sandbox.deployed.base import Item, Recorded
 from averment.sandbox.deployed.recorded import as_written
 
 _VERBS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
 
 
-def _rest_api(place: Place, api: Resource) -> Iterator[Item]:
+def _rest_api(place: Recorded, api: Resource) -> Iterator[Item]:
     """The API, and a method for each operation of the description that it was made from."""
     settings = {key: place.value(api.get(key)) for key in ("Name", "Policy", "EndpointConfiguration")}
     yield place.envelope(api, {"Id": place.name(api), **settings})
@@ -55,7 +55,7 @@ def _authorised(operation: Mapping[str, Any], security: Any) -> str:
     return "CUSTOM" if schemes else "NONE"
 
 
-def _method(place: Place, method: Resource) -> Iterator[Item]:
+def _method(place: Recorded, method: Resource) -> Iterator[Item]:
     integration = place.value(method.get("Integration") or {})
     configuration = {
         **{key: place.value(method.get(key)) for key in ("RestApiId", "HttpMethod", "AuthorizationType", "AuthorizerId", "ApiKeyRequired")},
@@ -75,7 +75,7 @@ def _parameters(given: Any) -> dict[str, Any]:
     return {"RequestParameters": given} if given else {}
 
 
-def _path(place: Place, method: Resource) -> str:
+def _path(place: Recorded, method: Resource) -> str:
     parts: list[str] = []
     value = method.get("ResourceId")
     while (
@@ -86,7 +86,7 @@ def _path(place: Place, method: Resource) -> str:
     return "/" + "/".join(reversed(parts))
 
 
-def _http_api(place: Place, api: Resource) -> Iterator[Item]:
+def _http_api(place: Recorded, api: Resource) -> Iterator[Item]:
     """The API, and a route with its integration for each operation, or for the target, that it was made from."""
     yield place.envelope(
         api,
@@ -100,20 +100,20 @@ def _http_api(place: Place, api: Resource) -> Iterator[Item]:
         yield from _quick(place, api, "target", str(api.get("RouteKey") or "$default"), place.value(api.get("Target")), "NONE")
 
 
-def _quick(place: Place, api: Resource, identity: str, key: str, to: Any, kind: str) -> Iterator[Item]:
+def _quick(place: Recorded, api: Resource, identity: str, key: str, to: Any, kind: str) -> Iterator[Item]:
     integration = {"ApiId": place.name(api), "IntegrationId": identity, "IntegrationType": "AWS_PROXY", "IntegrationUri": to}
     yield place.envelope(api, integration, kind="AWS::ApiGatewayV2::Integration", part=f"/integrations/{identity}")
     route = {"ApiId": place.name(api), "RouteKey": key, "AuthorizationType": kind, "Target": f"integrations/{identity}"}
     yield place.envelope(api, route, kind="AWS::ApiGatewayV2::Route", part=f"/routes/{identity}")
 
 
-def _integration(place: Place, integration: Resource) -> Iterator[Item]:
+def _integration(place: Recorded, integration: Resource) -> Iterator[Item]:
     wanted = ("ApiId", "IntegrationType", "IntegrationUri", "IntegrationMethod", "IntegrationSubtype", "CredentialsArn")
     configuration = {key: place.value(integration.get(key)) for key in wanted}
     yield place.envelope(integration, {**configuration, "IntegrationId": place.name(integration)})
 
 
-def _route(place: Place, route: Resource) -> Iterator[Item]:
+def _route(place: Recorded, route: Resource) -> Iterator[Item]:
     """A route; one that SAM leads straight to a function has an integration of its own by then."""
     wanted = ("ApiId", "RouteKey", "AuthorizationType", "AuthorizerId", "ApiKeyRequired")
     configuration = {key: place.value(route.get(key)) for key in wanted}
@@ -126,24 +126,24 @@ def _route(place: Place, route: Resource) -> Iterator[Item]:
     yield place.envelope(route, {**configuration, "Target": target})
 
 
-def _graphql_api(place: Place, api: Resource) -> Iterator[Item]:
+def _graphql_api(place: Recorded, api: Resource) -> Iterator[Item]:
     wanted = ("Name", "AuthenticationType", "AdditionalAuthenticationProviders")
     yield place.envelope(api, {"ApiId": place.name(api), **{key: place.value(api.get(key)) for key in wanted}})
 
 
-def _invoke_config(place: Place, config: Resource) -> Iterator[Item]:
+def _invoke_config(place: Recorded, config: Resource) -> Iterator[Item]:
     name = str(place.value(config.get("FunctionName"))).rsplit(":", 1)[-1]
     arn = f"arn:aws:lambda:{place.region}:{place.account}:function:{name}:$LATEST"
     yield place.envelope(config, {"FunctionName": arn, "DestinationConfig": place.value(config.get("DestinationConfig"))})
 
 
-def _scalable_target(place: Place, target: Resource) -> Iterator[Item]:
+def _scalable_target(place: Recorded, target: Resource) -> Iterator[Item]:
     """Those of SageMaker only: no rule asks about the scaling of anything else."""
     if place.value(target.get("ServiceNamespace")) in (None, "sagemaker"):
         yield as_written(place, target)
 
 
-def _scaling_policy(place: Place, policy: Resource) -> Iterator[Item]:
+def _scaling_policy(place: Recorded, policy: Resource) -> Iterator[Item]:
     configuration = {key: value for key, value in place.value(policy.properties).items() if key != "Tags"}
     parts = str(configuration.get("ScalingTargetId") or "").split("|")
     if len(parts) == 3:
@@ -152,25 +152,25 @@ def _scaling_policy(place: Place, policy: Resource) -> Iterator[Item]:
         yield place.envelope(policy, configuration)
 
 
-def _recorder(place: Place, recorder: Resource) -> Iterator[Item]:
+def _recorder(place: Recorded, recorder: Resource) -> Iterator[Item]:
     """CloudFormation starts a recorder once there is a delivery channel."""
     configuration = {key: place.value(recorder.get(key)) for key in ("RoleARN", "RecordingGroup", "RecordingMode")}
     on = next(place.graph.of_type("AWS::Config::DeliveryChannel"), None) is not None
     yield place.envelope(recorder, {"Name": place.name(recorder), **configuration, "Recording": on})
 
 
-def _subscriptions(place: Place, topic: Resource) -> Iterator[Item]:
+def _subscriptions(place: Recorded, topic: Resource) -> Iterator[Item]:
     """The subscriptions that a topic's template lists, which are resources of their own by then."""
     for index, entry in enumerate(place.value(topic.get("Subscription")) or ()):
         configuration = {"TopicArn": place.arn(topic), "Protocol": entry.get("Protocol"), "Endpoint": entry.get("Endpoint")}
         yield place.envelope(topic, configuration, kind="AWS::SNS::Subscription", part=f":{index}")
 
 
-def _same(place: Place, resource: Resource) -> Iterator[Item]:
+def _same(place: Recorded, resource: Resource) -> Iterator[Item]:
     yield as_written(place, resource)
 
 
-MAKERS: Mapping[str, Callable[[Place, Resource], Iterator[Item]]] = {
+MAKERS: Mapping[str, Callable[[Recorded, Resource], Iterator[Item]]] = {
     "AWS::ApiGateway::Method": _method,
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGatewayV2::Api": _http_api,

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Resource
 from averment.policies.surfaces.config.items import ADDED
 from averment.policies.surfaces.config.types import asked_of_service
 from averment.sandbox.deployed import asked, recorded
+from averment.sandbox.deployed.base import Item, Recorded
 
 
 @dataclass(frozen=True)
-class Deployment(Place):
-    """A graph as if deployed to ``account`` and ``region`` at ``moment`` (RFC 3339)."""
+class Deployment(Recorded):
+    """A graph as if deployed, resource by resource."""
 
     def items(self) -> list[Item]:
         """The items of every resource; inline policies and bucket policies stand in their owners' items.

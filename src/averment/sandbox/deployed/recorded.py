@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from averment.policies.deployment.place import Item, Place
 from averment.policies.graph.model import Resource
+from averment.sandbox.deployed.base import Item, Recorded
 
 
 def lower_camel(value: Any) -> Any:
@@ -20,7 +20,7 @@ def lower_camel(value: Any) -> Any:
     return value
 
 
-def _bucket(deployment: Place, bucket: Resource) -> Item:
+def _bucket(deployment: Recorded, bucket: Resource) -> Item:
     graph = deployment.graph
     policies = [p for p in graph.of_type("AWS::S3::BucketPolicy") if deployment.value(p.get("Bucket")) == deployment.name(bucket)]
     text = json.dumps(deployment.value(policies[0].get("PolicyDocument"))) if policies else None
@@ -55,7 +55,7 @@ def _bucket(deployment: Place, bucket: Resource) -> Item:
     return deployment.envelope(bucket, configuration, supplementary, added={"MetricsConfigurations": metrics})
 
 
-def _lock(deployment: Place, bucket: Resource, supplementary: Item) -> None:
+def _lock(deployment: Recorded, bucket: Resource, supplementary: Item) -> None:
     """Object Lock, which switches versioning on."""
     if bucket.get("ObjectLockEnabled") is not True:
         return
@@ -101,7 +101,7 @@ def _notifications(value: Mapping[str, Any]) -> Item:
     return {"configurations": found, "eventBridgeConfiguration": {} if on else None}
 
 
-def _identity(deployment: Place, holder: Resource) -> Item:
+def _identity(deployment: Recorded, holder: Resource) -> Item:
     kind = holder.type.rsplit("::", 1)[-1]
     small = kind.lower()
     inline = [(entry.get("PolicyName"), entry.get("PolicyDocument")) for entry in holder.get("Policies") or ()]
@@ -123,7 +123,7 @@ def _identity(deployment: Place, holder: Resource) -> Item:
     return deployment.envelope(holder, configuration)
 
 
-def _attached(deployment: Place, holder: Resource, *, inline: bool) -> Iterable[Resource]:
+def _attached(deployment: Recorded, holder: Resource, *, inline: bool) -> Iterable[Resource]:
     inline_types = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy")
     name = deployment.name(holder)
     for policy in deployment.graph.of_type(*(inline_types if inline else ("AWS::IAM::ManagedPolicy",))):
@@ -135,7 +135,7 @@ def _attached(deployment: Place, holder: Resource, *, inline: bool) -> Iterable[
             yield policy
 
 
-def _managed_policy(deployment: Place, policy: Resource) -> Item:
+def _managed_policy(deployment: Recorded, policy: Resource) -> Item:
     version = {"versionId": "v1", "isDefaultVersion": True, "document": _encoded(deployment, policy.get("PolicyDocument"))}
     configuration = {
         "policyName": deployment.name(policy),
@@ -146,7 +146,7 @@ def _managed_policy(deployment: Place, policy: Resource) -> Item:
     return deployment.envelope(policy, configuration, kind="AWS::IAM::Policy")
 
 
-def _distribution(deployment: Place, distribution: Resource) -> Item:
+def _distribution(deployment: Recorded, distribution: Resource) -> Item:
     config = deployment.value(distribution.get("DistributionConfig"))
     for behaviour in [config.get("DefaultCacheBehavior"), *(config.get("CacheBehaviors") or [])]:
         if behaviour and "TrustedKeyGroups" in behaviour:
@@ -155,7 +155,7 @@ def _distribution(deployment: Place, distribution: Resource) -> Item:
     return deployment.envelope(distribution, configuration)
 
 
-def _key(deployment: Place, key: Resource) -> Item:
+def _key(deployment: Recorded, key: Resource) -> Item:
     default = {
         "Version": "2012-10-17",
         "Statement": [
@@ -175,12 +175,12 @@ def _key(deployment: Place, key: Resource) -> Item:
     return deployment.envelope(key, configuration, {"Policy": json.dumps(json.dumps(policy))}, added=added)
 
 
-def _alias(deployment: Place, alias: Resource) -> Item:
+def _alias(deployment: Recorded, alias: Resource) -> Item:
     target = str(deployment.value(alias.get("TargetKeyId"))).rsplit("/", 1)[-1]
     return deployment.envelope(alias, {"AliasName": deployment.name(alias), "TargetKeyId": target})
 
 
-def _function(deployment: Place, function: Resource) -> Item:
+def _function(deployment: Recorded, function: Resource) -> Item:
     """Lambda's own spelling; the environment isn't recorded."""
     wanted = ("Role", "Runtime", "Handler", "Timeout", "MemorySize", "Description", "DeadLetterConfig")
     configuration = {
@@ -193,7 +193,7 @@ def _function(deployment: Place, function: Resource) -> Item:
     return deployment.envelope(function, configuration, beside, added={"Environment": deployment.value(function.get("Environment"))})
 
 
-def _trail(deployment: Place, trail: Resource) -> Item:
+def _trail(deployment: Recorded, trail: Resource) -> Item:
     chosen = {key: deployment.value(trail.get(key)) for key in ("EventSelectors", "AdvancedEventSelectors")}
     configuration = {
         "name": deployment.name(trail),
@@ -206,7 +206,7 @@ def _trail(deployment: Place, trail: Resource) -> Item:
     return deployment.envelope(trail, configuration, added={"IsLogging": True if on is None else deployment.value(on), **chosen})
 
 
-def _table(deployment: Place, table: Resource) -> Item:
+def _table(deployment: Recorded, table: Resource) -> Item:
     """DynamoDB's own spelling; a global table is a table in each of its regions."""
     configuration = {
         "tableName": deployment.name(table),
@@ -218,7 +218,7 @@ def _table(deployment: Place, table: Resource) -> Item:
     return deployment.envelope(table, configuration, added={"TimeToLiveSpecification": expiry}, kind="AWS::DynamoDB::Table")
 
 
-def _alarm(deployment: Place, alarm: Resource) -> Item:
+def _alarm(deployment: Recorded, alarm: Resource) -> Item:
     """CloudWatch's own spelling, in which ``OKActions`` comes out as ``okactions``."""
     written = {key: value for key, value in deployment.value(alarm.properties).items() if key not in ("Tags", "AlarmName", "OKActions")}
     configuration = {
@@ -231,13 +231,13 @@ def _alarm(deployment: Place, alarm: Resource) -> Item:
     return deployment.envelope(alarm, configuration)
 
 
-def _topic(deployment: Place, topic: Resource) -> Item:
+def _topic(deployment: Recorded, topic: Resource) -> Item:
     """The attributes that SNS gives: neither a name nor subscriptions are among them."""
     configuration = {"TopicArn": deployment.arn(topic), "Owner": deployment.account, "DisplayName": ""}
     return deployment.envelope(topic, configuration)
 
 
-def _queue(deployment: Place, queue: Resource) -> Item:
+def _queue(deployment: Recorded, queue: Resource) -> Item:
     """The attributes that SQS gives, which are all text."""
     written = {key: value for key, value in deployment.value(queue.properties).items() if key != "Tags"}
     configuration = {
@@ -249,7 +249,7 @@ def _queue(deployment: Place, queue: Resource) -> Item:
     return deployment.envelope(queue, configuration)
 
 
-def _state_machine(deployment: Place, machine: Resource) -> Item:
+def _state_machine(deployment: Recorded, machine: Resource) -> Item:
     """CloudFormation's spelling; the definition is text by then, its substitutions made."""
     written = deployment.value(machine.get("DefinitionString") or machine.get("Definition") or {})
     text = written if isinstance(written, str) else json.dumps(written)
@@ -264,7 +264,7 @@ def _state_machine(deployment: Place, machine: Resource) -> Item:
     return deployment.envelope(machine, configuration)
 
 
-def _access_point(deployment: Place, point: Resource) -> Item:
+def _access_point(deployment: Recorded, point: Resource) -> Item:
     """CloudFormation's spelling, without the policy, which is asked of S3."""
     written = deployment.value(point.get("Policy"))
     text = json.dumps(written) if isinstance(written, Mapping) else written
@@ -272,7 +272,7 @@ def _access_point(deployment: Place, point: Resource) -> Item:
     return deployment.envelope(point, configuration, added={"Policy": text})
 
 
-def _regions_point(deployment: Place, point: Resource) -> Item:
+def _regions_point(deployment: Recorded, point: Resource) -> Item:
     """CloudFormation's spelling, with the policy that is asked of S3."""
     name = deployment.name(point)
     policies = deployment.graph.of_type("AWS::S3::MultiRegionAccessPointPolicy")
@@ -281,7 +281,7 @@ def _regions_point(deployment: Place, point: Resource) -> Item:
     return deployment.envelope(point, configuration, added={"Policy": json.dumps(written) if written is not None else None})
 
 
-def as_written(deployment: Place, resource: Resource) -> Item:
+def as_written(deployment: Recorded, resource: Resource) -> Item:
     """Types that Config keeps in CloudFormation's own shape."""
     configuration = {**deployment.value(resource.properties), "Arn": deployment.arn(resource)}
     if (key := deployment.name_key(resource)) is not None:
@@ -300,7 +300,7 @@ _IDS = {
 }
 
 
-def _encoded(deployment: Place, document: Any) -> str:
+def _encoded(deployment: Recorded, document: Any) -> str:
     return quote(json.dumps(deployment.value(document)))
 
 
@@ -316,7 +316,7 @@ def sdk(value: Any) -> Any:
     return [sdk(item) for item in value] if isinstance(value, list) else value
 
 
-MAKERS: Mapping[str, Callable[[Place, Resource], Item]] = {
+MAKERS: Mapping[str, Callable[[Recorded, Resource], Item]] = {
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::CloudTrail::EventDataStore": as_written,
     "AWS::CloudTrail::Trail": _trail,
