@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from averment.core.period import Period
-from averment.evidence.ahead import Ahead
+from averment.evidence.judging.ahead import Ahead
 from averment.evidence.judging.decisive import Decisive
 from averment.evidence.record import Kind, Record
 

@@ -14,7 +14,7 @@ from averment.controls.model import Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import Status
-from averment.evidence.ahead import Ahead
+from averment.evidence.judging.ahead import Ahead
 from averment.evidence.judging.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.reader import Entry, LedgerReader

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from averment.core.period import Period, iso
 from averment.core.words import counted
-from averment.evidence.assess import counts_in
+from averment.evidence.judging.assess import counts_in
 from averment.evidence.record import Record
 
 
