@@ -271,7 +271,14 @@ def test_home_gathers_gaps_by_owner_and_a_days_provisions_in_a_line(site_data: V
     dates = page.split("Next dates")[1].splitlines()
     (line,) = [line for line in dates if line.startswith("| 2027-12-02 |")]
     assert "[EU AI Act Art 15](frameworks/eu-ai-act.md#art-15)" in line
-    assert "provisions start to apply" in line
+    assert "| 11 provisions start to apply; 2 provisions first bind somebody |" in line
+
+
+def test_a_later_milestone_of_many_provisions_is_no_start_of_theirs(site_data: View) -> None:
+    """Those that apply since December 2027 are not said to start in August 2028, when they reach further systems."""
+    page = read(home_page(replace(site_data(filled=False), as_of=datetime(2027, 12, 3, tzinfo=UTC))))
+    (line,) = [line for line in page.splitlines() if line.startswith("| 2028-08-02 |")]
+    assert "| 10 provisions: applies to high-risk systems under Annex I |" in line
 
 
 def test_law_page_asks_for_facts_that_are_not_stated(site_data: View) -> None:

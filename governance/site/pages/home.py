@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
 from markupsafe import Markup
 
+from averment.controls.binding import LawDate
 from averment.core.words import Status, counted
 from averment.evidence.judging.states import Gap
 from averment.evidence.reporting.changes import STATE, ChangeRow
@@ -21,6 +24,8 @@ from averment.governance.site.pages.rendering import render
 _SHOWN = (Status.SATISFIED, Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.NOT_APPLICABLE)
 _SEVERITIES = ("critical", "high", "medium", "low")
 _LINES_A_DAY = 4
+_MANY = {"applies": ("starts to apply", "start to apply"), "first binds somebody": ("first binds somebody", "first bind somebody")}
+"""How the law register begins what happens to a provision, and what is said of one and of several."""
 _GONE_STALE = frozenset({Gap.STALE, Gap.EXPIRED})
 
 
@@ -148,9 +153,20 @@ def _next_dates(data: SiteData) -> list[tuple[date, int, Markup, str]]:
         law = data.catalogue.frameworks[framework]
         places = [words.link(item.label, f"frameworks/{framework}.md#{words.place(law, item.ref)}") for item in items]
         if len(items) > _LINES_A_DAY:
-            lines.append((day, left, Markup(", ").join(places), f"{len(items)} provisions start to apply"))
+            lines.append((day, left, Markup(", ").join(places), _in_short(items)))
             continue
         for item, place in zip(items, places, strict=True):
             unsure = "" if item.confirmed or "unconfirmed" in item.what else " (unconfirmed)"
             lines.append((day, left, place, item.what + unsure))
     return lines
+
+
+def _in_short(items: Sequence[LawDate]) -> str:
+    """What happens on one day to many provisions: a later milestone of some that apply already is no start of theirs."""
+    parts = []
+    for what, times in Counter(
+        item.what.partition(": ")[0] if item.what.startswith(tuple(f"{word}: " for word in _MANY)) else item.what for item in items
+    ).items():
+        several = counted(times, "provision")
+        parts.append(f"{several} {_MANY[what][times > 1]}" if what in _MANY else f"{several}: {what}")
+    return "; ".join(parts)
