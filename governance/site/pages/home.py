@@ -164,9 +164,8 @@ def _next_dates(data: SiteData) -> list[tuple[date, int, Markup, str]]:
 def _in_short(items: Sequence[LawDate]) -> str:
     """What happens on one day to many provisions: a later milestone of some that apply already is no start of theirs."""
     parts = []
-    for what, times in Counter(
-        item.what.partition(": ")[0] if item.what.startswith(tuple(f"{word}: " for word in _MANY)) else item.what for item in items
-    ).items():
+    heads = ((item.what.partition(": ")[0], item.what) for item in items)
+    for what, times in Counter(head if head in _MANY else whole for head, whole in heads).items():
         several = counted(times, "provision")
         parts.append(f"{several} {_MANY[what][times > 1]}" if what in _MANY else f"{several}: {what}")
     return "; ".join(parts)
