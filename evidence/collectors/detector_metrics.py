@@ -43,12 +43,12 @@ class DetectorMetrics(Collector):
 
     Payload: ``{"detectors": [{"detector", "series": {metric: [{"at", "value"}]}, "totals": {...}}], "summary": {"detectors",
     "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "named", "out_of", "whole", "granularity_seconds"}``.
-    ``scanned_last_week`` counts the days of the period that lie in the week before its end, or before now (``LATELY``); a detector that scanned
-    a lot and fell silent since isn't running.
+    ``scanned_last_week`` counts the week before the period's end, or before now (``LATELY``), also where the period began within it; a detector that
+    scanned a lot and fell silent since isn't running.
     """
 
     name = "detector-metrics"
-    version = "3"
+    version = "4"
     kind = Kind.DETECTOR_METRICS
     permissions = ("cloudwatch:ListMetrics", "cloudwatch:GetMetricData")
     looks_back = True
@@ -68,8 +68,12 @@ class DetectorMetrics(Collector):
         detectors = sorted({*named, *listed})
         end = end_of_history(scope)
         silent = scope.clock() - LISTED_FOR > scope.period.start and not named
-        rows = _ask(fetch, detectors, scope.period.start, end) if scope.period.start < end else {}
-        payload = _payload(detectors, rows, end - LATELY)
+        start, since = scope.period.start, end - LATELY
+        asked_from = min(
+            start, since.replace(hour=0, minute=0, second=0)
+        )  # days are those of the calendar: from another hour on they may be shifted
+        rows = _ask(fetch, detectors, asked_from, end) if start < end else {}
+        payload = _payload(detectors, rows, start, since)
         if named:
             payload["named"] = _each_named(named, payload["detectors"])
         notes: list[JSON] = []
@@ -81,7 +85,7 @@ class DetectorMetrics(Collector):
             scope,
             Gathered(
                 source=f"CloudWatch {NAMESPACE}",
-                query={"calls": fetch.calls, "start": iso(scope.period.start), "end": iso(end)},
+                query={"calls": fetch.calls, "start": iso(start), "end": iso(end)},
                 payload=None if refused else {**payload, "notes": notes},
                 problems=fetch.problems,
                 population=None if refused else Population("scanned images", total if not fetch.problems else None, total),
@@ -147,7 +151,8 @@ def _query(name: str, detector: str, metric: str, statistic: str) -> dict[str, A
     return {"Id": name, "MetricStat": stat, "ReturnData": True}
 
 
-def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]], since: datetime) -> dict[str, Any]:
+def _payload(detectors: list[str], every: dict[str, list[tuple[datetime, float]]], start: datetime, since: datetime) -> dict[str, Any]:
+    rows = {name: [(at, value) for at, value in points if at >= start] for name, points in every.items()}
     lately_of_all = 0
     found, totals = [], dict.fromkeys(COUNTERS.values(), 0)
     days: set[str] = set()
@@ -160,7 +165,7 @@ def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]
             series[metric] = [{"at": iso(at), "value": _number(value)} for at, value in points]
             own[name] = sum(int(value) for _, value in points)
             if name == "scanned":
-                lately = sum(int(value) for at, value in points if at + timedelta(seconds=DAY) > since)
+                lately = sum(int(value) for at, value in every.get(f"{number}/{metric}/Sum", []) if at + timedelta(seconds=DAY) > since)
             totals[name] += own[name]
             days.update(iso(at) for at, _ in points)
         averages = rows.get(f"{number}/{SCORE}/Average", [])

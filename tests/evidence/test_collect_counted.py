@@ -139,3 +139,14 @@ def test_a_detector_that_fell_silent_is_not_running(scope_of: Scopes) -> None:
         )
         period = f"{(now - timedelta(days=30)).date()}..{(now + timedelta(days=1)).date()}"
         assert statuses(DetectorMetrics(), scope_of(period=period), "SM-DET-03/running") == [wanted]
+
+
+def test_a_quarter_that_begins_does_not_make_a_detector_silent(scope_of: Scopes) -> None:
+    """In its first hours nothing may have been scanned in it, and a lot in the week that is asked about; of the period itself that is no scan."""
+    now, today = utc_now(), utc_now().date()
+    data = {"MetricName": "Scanned", "Dimensions": [{"Name": "Detector", "Value": "reference"}], "Value": 5.0}
+    boto3.client("cloudwatch").put_metric_data(Namespace="Averment/Detector", MetricData=[{**data, "Timestamp": now - timedelta(days=2)}])
+    scope = scope_of(period=f"{today}..{today + timedelta(days=1)}")
+    assert statuses(DetectorMetrics(), scope, "SM-DET-03/running") == [Status.SATISFIED]
+    [record] = DetectorMetrics().collect(scope)
+    assert (record.payload["summary"]["scanned"], record.payload["summary"]["scanned_last_week"]) == (0, 5)
