@@ -66,8 +66,8 @@ class Reviews:
 
     def decide(self, identifier: str, decision: str, *, by: str, reason: str, seen: int | None = None, now: datetime | None = None) -> Case:
         """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it (a takedown
-        by rejecting), and may be replaced until it is (a takedown is appealed). ``seen`` is the revision of the case that the person saw; None: the
-        one that stands now.
+        by rejecting); until it is, a release may be replaced by a rejection, and nothing else. ``seen`` is the revision of the case that the person
+        saw; None: the one that stands now.
 
         Raises:
             BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
@@ -79,11 +79,13 @@ class Reviews:
             raise BadInputError(f"'{decision}' is no decision", fix="write release or reject")
         case, state = self._seen(identifier, seen), _STATES[decision]
         if case.state in {CaseState.RELEASED, CaseState.REJECTED}:
-            if case.applied or (state is CaseState.RELEASED and _decision(case).did == TAKEDOWN):
-                fix = "appeal it, if it was wrong: averment review appeal"
-                raise BadInputError(f"the case was decided: {case.state} by {_decision(case).by}", fix=fix)
-            if case.state is state:
+            if case.state is state and not case.applied:
                 return self._apply(case, unfinished=True)
+            # A rejection isn't replaced while it is applied: what a release published meanwhile, it would withdraw, or forbid again.
+            if case.applied or state is CaseState.RELEASED:
+                undone = "" if case.applied else ", which is still to be applied"
+                fix = f"{undone and 'reject the case, which finishes it; then '}appeal it, if it was wrong: averment review appeal"
+                raise BadInputError(f"the case was decided: {case.state} by {_decision(case).by}{undone}", fix=fix)
         if decision == RELEASE:
             self._check_releasable(case)
         judge = _appealed_judge(case)

@@ -251,6 +251,29 @@ def test_a_rejection_that_crosses_with_a_release_wins(
     assert (site.published("x.jpg"), site.published("again.jpg")) == (None, None)
 
 
+@pytest.mark.parametrize("at", ["hold", "withdraw_if_served"])
+def test_a_release_does_not_cross_with_a_rejection(
+    site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """A rejection is being applied while somebody else releases the case: the case said released, the medium stayed withheld, and whoever released it was
+    told that it is published. The rejection stands, and the way out is an appeal."""
+    _, case = held(site, reviews, b"odd")
+    other, place = Reviews(site.gate(double)), reviews.cases if at == "hold" else reviews.gate.withholding
+    real, crossing = getattr(place, at), [other]
+
+    def slow(*arguments: Any, **more: Any) -> Any:
+        if crossing:
+            with pytest.raises(BadInputError, match=f"rejected by {ADA}, which is still to be applied") as refused:
+                crossing.pop().decide(case.id, "release", by=BOB, reason="harmless")
+            assert "then appeal" in str(refused.value.fix)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(place, at, slow)
+    assert reviews.decide(case.id, "reject", by=ADA, reason="it shows a child").applied
+    after = reviews.cases.get(case.id)
+    assert (site.published("x.jpg"), after.state, after.applied) == (None, CaseState.REJECTED, True)
+
+
 def test_a_rejection_that_is_filed_holds_before_it_is_applied(
     site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
