@@ -58,10 +58,7 @@ class Judgement:
         Which detector it was (name, version, model) is part of it, its score and threshold are not: another model's opinion is news to a
         person who released the version, the same model's isn't. That nobody could say is no finding.
         """
-        if self.verdict in {GateVerdict.CLEAN, GateVerdict.RELEASED}:
-            return ()
-        found, origin = [], self.provenance
-        highest = self.score.highest if self.score.cannot_say is None else None
+        found, origin, highest = [], self.provenance, self.score.highest
         if highest is not None and highest >= self.detector.threshold:
             found.append(f"flagged by {self.detector.name}:{self.detector.version} ({(self.detector.sha256 or 'model unknown')[:16]})")
         if origin.ai_generated and origin.credential in {"trusted", "untrusted"}:
