@@ -89,12 +89,12 @@ class Withholding:
         return served is not None and served.is_of(target)
 
     def withdraw_if_served(self, target: ObjectVersion) -> bool:
-        """Take ``target`` out of the published bucket, if it is what stands there."""
+        """Take ``target`` out of the published bucket, if it is what stands there. Whether anything stood there: if that was a newer version, the edge
+        may have copies of this one."""
         served = self._store.served(self._settings.published_bucket, target.key)
-        if served is None or not served.is_of(target):
-            return False
-        self._store.withdraw(self._settings.published_bucket, target.key, etag=str(served.head["ETag"]))
-        return True
+        if served is not None and served.is_of(target):
+            self._store.withdraw(self._settings.published_bucket, target.key, etag=str(served.head["ETag"]))
+        return served is not None
 
     def forget(self, target: ObjectVersion, occasion: str) -> str | None:
         """Drop the edge's copies of the key; returns the invalidation's id. The same ``occasion`` again begins no second one."""

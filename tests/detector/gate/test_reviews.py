@@ -154,6 +154,19 @@ def test_a_rejection_that_stopped_half_way_drops_the_edges_copies_when_it_is_rep
     assert site.invalidated(where) == [["/x.jpg*"]]
 
 
+def test_a_rejection_drops_the_edges_copies_of_what_a_newer_version_replaced(site: Any, double: Any) -> None:
+    """It was served before the newer one was, and CloudFront keeps what it has for as long as a day: that it isn't in the published bucket any more doesn't
+    mean that nobody gets it. The newer one stays."""
+    where = site.distribution()
+    reviews = Reviews(site.gate(double, distribution=where))
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))
+    reviews.appeal(case.id, by="support/Dee", reason="that is me")
+    reviews.decide(case.id, "reject", by=BOB, reason="the complaint is right")
+    assert (site.published("x.jpg"), site.invalidated(where)) == (JPEG + b"clean", [["/x.jpg*"]])
+
+
 @pytest.mark.parametrize(
     ("decision", "by", "reason", "wrong"),
     [
