@@ -180,6 +180,7 @@ def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
 
 _REASONS: dict[str, tuple[str, ...]] = {
     "AWS::CloudFront::OriginAccessControl": (
+        "cdn_media_gated/function_refuses.pass",
         "cdn_media_gated/gated.pass",
         "cdn_media_gated/gated_at_origin.pass",
         "cdn_media_gated/never_signed.fail",

@@ -10,13 +10,12 @@ from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Dialect, Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.cdn_media_gated.edge import gate_of
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
 from averment.policies.rules.origins import DISTRIBUTION, Origin, is_open, name_of, origins
 
 CONTROL = "AWS::CloudFront::OriginAccessControl"
-_FUNCTION_EVENTS = ("viewer-request",)
-_LAMBDA_EVENTS = ("viewer-request", "origin-request", "origin-response")
 _GATE = "# a function that refuses what isn't cleared; averment blueprints write edge has one"
 _TERRAFORM_GATE = f"""\
 {_GATE}
@@ -69,7 +68,7 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
             if media:
                 outcomes.append(unknown(f"a cache behaviour could not be resolved: {behaviour.reason}", where=distribution.where(*path)))
             continue
-        outcomes.extend(_gate(behaviour, path, media, distribution))
+        outcomes.extend(_gate(behaviour, path, media, distribution, context.graph))
     return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
 
 
@@ -158,7 +157,9 @@ def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Un
             yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
 
 
-def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Sequence[_Media], distribution: Resource) -> Iterator[Outcome]:
+def _gate(
+    behaviour: Mapping[str, Any], path: PropertyPath, media: Sequence[_Media], distribution: Resource, graph: Graph
+) -> Iterator[Outcome]:
     target = behaviour.get("TargetOriginId")
     where = distribution.where(*path)
     label = f"behaviour '{behaviour['PathPattern']}'" if isinstance(behaviour.get("PathPattern"), str) else "the default behaviour"
@@ -171,14 +172,15 @@ def _gate(behaviour: Mapping[str, Any], path: PropertyPath, media: Sequence[_Med
     first = min(reached, key=lambda entry: entry.doubt is not None, default=None)
     if first is None:
         return
-    gated = _gated(behaviour)
+    gated = gate_of(behaviour, graph)
     if gated is True:
         yield first.judged(PASS)
     elif isinstance(gated, Unknown):
         yield first.judged(unknown(f"the edge functions of {label} could not be resolved: {gated.reason}", where=where))
     else:
         fix = fix_for(distribution, terraform=_TERRAFORM_GATE, cloudformation=_CLOUDFORMATION_GATE, command=_COMMAND)
-        message = f"{label} serves whatever lies there, with no edge gate on the verdict: {first.subject}"
+        idle = f" ({gated.address} only passes requests on)" if isinstance(gated, Resource) else ""
+        message = f"{label} serves whatever lies there, with no edge gate on the verdict{idle}: {first.subject}"
         yield first.judged(fail(message, where=where, fix=fix))
 
 
@@ -206,29 +208,6 @@ def _members(target: Any, distribution: Resource) -> list[str]:
             items = members.get("Items") if isinstance(members, Mapping) else None
             return [name_of(item.get("OriginId")) for item in items or () if isinstance(item, Mapping)]
     return [name]
-
-
-def _gated(behaviour: Mapping[str, Any]) -> bool | Unknown:
-    """A function that can refuse: a CloudFront function on viewer-request, Lambda@Edge before or on the origin's answer.
-
-    A viewer-response function can't change the status. Signed URLs are a gate too: whoever signs them decides.
-    """
-    doubt: Unknown | None = None
-    for key, events in (("FunctionAssociations", _FUNCTION_EVENTS), ("LambdaFunctionAssociations", _LAMBDA_EVENTS)):
-        listed = behaviour.get(key)
-        for entry in [listed] if isinstance(listed, Unknown) else listed if isinstance(listed, list) else ():
-            event = entry.get("EventType") if isinstance(entry, Mapping) else entry
-            if isinstance(event, Unknown):
-                doubt = event
-            elif event in events:
-                return True
-    for key in ("TrustedKeyGroups", "TrustedSigners"):
-        listed = behaviour.get(key)
-        if isinstance(listed, Unknown):
-            doubt = listed
-        elif listed:
-            return True
-    return doubt if doubt is not None else False
 
 
 def _fix_access(distribution: Resource) -> str:

@@ -230,7 +230,7 @@ def test_a_distribution_of_the_module_is_judged(tmp_path: Path, origin: str, ver
         resource "aws_cloudfront_function" "gate" {{
           name    = "gate"
           runtime = "cloudfront-js-2.0"
-          code    = "function handler(event) {{ return event.request }}"
+          code    = "function handler(event) {{ return {{ statusCode: 403 }}; }}"
         }}
         module "cdn" {{
           source                = "terraform-aws-modules/cloudfront/aws"
