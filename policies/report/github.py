@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Problem
-from averment.policies.report.interface import Format, Report
+from averment.policies.report.interface import Format, Report, heading
 from averment.policies.report.table import summary
 
 _LEVEL = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "notice"}
@@ -44,7 +44,7 @@ class GitHubFormat(Format):
 
 def _problem(report: Report, problem: Problem) -> str:
     level = "error" if problem.blocking else "warning"
-    return _command(level, report.path(problem.where.file), problem.where.line, None, "could not check", problem.reason)
+    return _command(level, report.path(problem.where.file), problem.where.line, None, heading(problem), problem.reason)
 
 
 def _command(level: str, file: str, line: int | None, end: int | None, title: str, message: str) -> str:

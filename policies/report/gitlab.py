@@ -14,7 +14,7 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
-from averment.policies.report.interface import Format, Report
+from averment.policies.report.interface import Format, Report, heading
 
 _SEVERITY = {Severity.CRITICAL: "blocker", Severity.HIGH: "critical", Severity.MEDIUM: "major", Severity.LOW: "minor"}
 
@@ -54,7 +54,8 @@ def _problem(report: Report, problem: Problem) -> dict[str, Any]:
     path = report.path(problem.where.file)
     mark = hashlib.sha256(f"{path}\0{problem.reason}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
     severity = "blocker" if problem.blocking else "info"
-    return _entry(path, problem.where.line, "could-not-check", severity, f"could not check: {problem.reason}") | {"fingerprint": mark}
+    title = heading(problem)
+    return _entry(path, problem.where.line, title.replace(" ", "-"), severity, f"{title}: {problem.reason}") | {"fingerprint": mark}
 
 
 def _entry(path: str, line: int | None, name: str, severity: str, description: str) -> dict[str, Any]:

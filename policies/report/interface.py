@@ -15,6 +15,7 @@ from averment.controls.model import Catalogue, Reference
 from averment.core.files import relative_posix
 from averment.core.period import utc_now
 from averment.policies.engine import CheckResult
+from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Rule, in_its_file
 
 
@@ -100,6 +101,11 @@ class Report:
 
 
 _STANDING = {Standing.BINDS: "binds you", Standing.OPEN: "may bind you", Standing.LATER: "may bind you"}
+
+
+def heading(problem: Problem) -> str:
+    """What reports call ``problem``: what makes the check incomplete could not be checked, the rest was not read, or not in full."""
+    return "could not check" if problem.blocking else "not read"
 
 
 def _weight(judgement: Judgement) -> tuple[int, date]:

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree as Tree
 
 from averment.core.words import Verdict
-from averment.policies.report.interface import Format, Report
+from averment.policies.report.interface import Format, Report, heading
 from averment.policies.report.table import place
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,7 +37,7 @@ class JUnitFormat(Format):
             elif finding.verdict is Verdict.UNKNOWN:
                 Tree.SubElement(case, "skipped", message=_clean(f"could not tell: {finding.message}"))
         for problem in report.result.problems:
-            title = "could not check" if problem.blocking else "not read"
+            title = heading(problem)
             suite = by_rule.get(title)
             if suite is None:
                 suite = by_rule[title] = Tree.SubElement(root, "testsuite", name=title)

@@ -15,7 +15,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict, counted
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Rule
-from averment.policies.report.interface import Format, Report
+from averment.policies.report.interface import Format, Report, heading
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_RESULTS = 25_000
@@ -136,7 +136,7 @@ def _physical(report: Report, where: SourceRef) -> dict[str, Any]:
 def _notification(report: Report, problem: Problem) -> dict[str, Any]:
     notification: dict[str, Any] = {
         "level": "error" if problem.blocking else "warning",
-        "message": {"text": f"Could not check: {problem.reason}"},
+        "message": {"text": f"{heading(problem).capitalize()}: {problem.reason}"},
     }
     if problem.where.file:
         notification["locations"] = [_location(report, problem.where)]

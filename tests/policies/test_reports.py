@@ -246,6 +246,16 @@ def test_github_annotations_escape_what_the_runner_parses(report: Report):
     assert [line for line in lines if line.startswith("::notice")][1:] == ["::notice title=note::a note"]
 
 
+def test_what_was_not_read_is_nowhere_called_unchecked(report: Report):
+    """A module of the registry leaves the check complete: as many annotations say so as there are modules, beside what nobody could look at."""
+    shown = {name: format_named(name).render(report) for name in ("github", "gitlab", "sarif")}
+    assert "::warning file=y.tf,line=1,title=not read::module 'm' is not read" in shown["github"]
+    listed = {entry["description"]: entry["check_name"] for entry in json.loads(shown["gitlab"])}
+    assert (listed["not read: module 'm' is not read"], listed["could not check: is not valid HCL"]) == ("not-read", "could-not-check")
+    assert "\"Not read: module 'm' is not read\"" in shown["sarif"]
+    assert '"Could not check: is not valid HCL"' in shown["sarif"]
+
+
 def test_every_format_renders_nothing_found(tmp_path: Path):
     """A clean result renders in each format, and the table says on how much it rests."""
     empty = Report(CheckResult((), (), Counts(files=2, resources=5, rules=7)), {}, load_catalogue(), tmp_path)
