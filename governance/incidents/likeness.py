@@ -62,10 +62,14 @@ def look_alikes(
     if hashed and not wanted:
         raise IncompleteError(f"no preserved medium of {incident.id} can be searched for by its looks: {PLAIN}")
     if not wanted:
+        reasons = dict.fromkeys(
+            str(item["perceptual_hash_reason"]) for item in incident.items.values() if item.get("perceptual_hash_reason")
+        )
+        told = f": {'; '.join([*reasons][:_REASONS])}" if reasons else ""
         raise IncompleteError(
-            f"no preserved medium of {incident.id} has a perceptual hash to compare with",
-            fix="preserve a JPEG, PNG or WebP image first; copies of a video with the same bytes are found by its SHA-256, which "
-            f"`averment media scan {visible(place)} --format jsonl` writes of every file",
+            f"no preserved medium of {incident.id} has a perceptual hash to compare with{told}",
+            fix="preserve a JPEG, PNG or WebP image first, with averment[detector] installed; copies of a video with the same bytes are "
+            f"found by its SHA-256, which `averment media scan {visible(place)} --format jsonl` writes of every file",
         )
     without = {
         number: PLAIN if number in hashed else item.get("perceptual_hash_reason")

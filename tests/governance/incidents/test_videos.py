@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,18 @@ def test_look_alikes_say_which_preserved_video_was_not_compared(
     record = look_alikes(keeping(picture), act(), str(stored))
     assert record.gathering is Gathering.PARTIAL
     assert sum(record.payload["unreadable"].values()) == 1
-    with pytest.raises(IncompleteError, match="no preserved medium") as refused:
+    with pytest.raises(IncompleteError, match=r"no preserved medium .*: video/mp4: perceptual hashes are of images") as refused:
         look_alikes(keeping(clip), act(), str(stored))
     assert f"`averment media scan {stored} --format jsonl`" in str(refused.value.fix)
+
+
+def test_a_picture_preserved_without_the_packages_for_its_hash_is_not_told_to_be_none(
+    keeping: Callable[..., Incident], picture: Path, act: By, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever preserved a JPEG without averment[detector] was told to preserve a JPEG first."""
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "imagehash", None)
+        incident = keeping(picture)
+    with pytest.raises(IncompleteError, match="needs the package 'imagehash', which is not installed") as caught:
+        look_alikes(incident, act(), str(tmp_path))
+    assert "averment[detector]" in str(caught.value.fix)
