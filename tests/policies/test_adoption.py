@@ -333,6 +333,10 @@ def test_a_range_of_commits_that_pre_commit_looks_at_is_what_changed(repository:
     monkeypatch.setenv("PRE_COMMIT_FROM_REF", "main")
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.fresh": "fail"}
     assert findings("--changed-since", "feature") == {}, "what somebody names is what they mean"
+    monkeypatch.delenv("PRE_COMMIT_FROM_REF")
+    monkeypatch.setenv("PRE_COMMIT_REMOTE_NAME", "origin")
+    everything = {"aws_sagemaker_model.a": "fail", "aws_sagemaker_model.b": "fail", "aws_sagemaker_model.fresh": "fail"}
+    assert findings("--changed-since", "HEAD") == everything, "the first push of a repository has no beginning, and passed whole"
 
 
 def test_changed_values_and_deleted_files_concern_their_folder(repository: Path) -> None:

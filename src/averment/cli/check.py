@@ -187,9 +187,13 @@ def _prepared(given: _Given) -> PreparedCheck:
 def _since(rev: str | None) -> str | None:
     """The revision to compare with: where pre-commit looks at a range of commits (``--from-ref``, a push), what the range began at.
 
-    All of it is committed, so that a hook which compares with HEAD would find nothing changed.
+    All of it is committed, so that a hook which compares with HEAD would find nothing changed. A push to where nothing of it is yet begins at
+    nothing, and all counts.
     """
-    return os.environ.get("PRE_COMMIT_FROM_REF") or rev if rev == "HEAD" else rev
+    if rev != "HEAD":
+        return rev
+    begun = os.environ.get("PRE_COMMIT_FROM_REF")
+    return begun or (None if os.environ.get("PRE_COMMIT_REMOTE_NAME") else rev)
 
 
 _CONTRADICTIONS = (
