@@ -53,7 +53,9 @@ def test_pre_commit_takes_the_hooks() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for hook in load(".pre-commit-hooks.yaml"):
-        assert hook["stages"] == ["pre-commit", "pre-push", "manual"], "where somebody checks before pushes alone, a hook for commits never ran"
+        assert hook["stages"] == ["pre-commit", "pre-push", "manual"], (
+            "where somebody checks before pushes alone, a hook for commits never ran"
+        )
         words = hook["entry"].split()
         shown = subprocess.run([sys.executable, "-m", "averment", *words[1:2], "--help"], capture_output=True, text=True, check=True).stdout
         assert all(word in shown for word in words[2:] if word.startswith("--"))
