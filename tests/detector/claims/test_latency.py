@@ -20,11 +20,11 @@ from scipy.stats import quantile_test
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import latency
 from averment.detector.claims import run as run_module
+from averment.detector.claims import timing
 from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimResult
-from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
+from averment.detector.claims.latency import LatencyClaim, quantile_bounds
 from averment.detector.claims.remarks import remarked
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.trace import Trace, TracedDetector
@@ -65,14 +65,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock on which the reference kernel takes a hundredth of a second."""
     made = Clock()
 
-    class Fixed(Kernel):
+    class Fixed(timing.Kernel):
         def __init__(self) -> None:
             pass
 
         def __call__(self) -> None:
             made.now += 0.01
 
-    monkeypatch.setattr(latency, "Kernel", Fixed)
+    monkeypatch.setattr(timing, "Kernel", Fixed)
     return made
 
 
@@ -109,7 +109,7 @@ def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, cloc
     assert result.estimate == pytest.approx(3.0)
     assert (result.verdict, result.clusters, result.samples) == (ClaimVerdict.SUPPORTED, 30, 120)
     assert result.details["seconds_per_image"] == pytest.approx(0.03)
-    assert result.inputs["kernel"] == latency.KERNEL
+    assert result.inputs["kernel"] == timing.KERNEL
     canonical_json(result.to_json())
 
 
@@ -385,7 +385,7 @@ def test_images_that_can_not_be_read_are_replaced_and_counted(tmp_path: Path, cl
 
 def test_a_clock_that_stands_still_measures_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a ratio to nothing, but an error."""
-    monkeypatch.setattr(latency.Kernel, "__call__", lambda _: None)
+    monkeypatch.setattr(timing.Kernel, "__call__", lambda _: None)
     with pytest.raises(IncompleteError, match="doesn't resolve"):
         run(tmp_path, clock, lambda _: 0.03)
 
