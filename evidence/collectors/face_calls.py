@@ -42,7 +42,7 @@ class FaceCalls(CallCollector):
     version = "5"
     kind = Kind.FACE_CALLS
     goes_by = (*CallCollector.goes_by, "face-calls.within_seconds")
-    summary = "Face matches against readings of liveness results, from CloudTrail."
+    summary = "Face matches by Rekognition against readings of liveness results, from CloudTrail."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         within = scope.number(self.name, "within_seconds", WITHIN_SECONDS)

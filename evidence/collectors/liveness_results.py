@@ -50,7 +50,7 @@ class LivenessResults(Collector):
     kind = Kind.LIVENESS_RESULTS
     permissions = ("logs:DescribeLogGroups", "logs:FilterLogEvents")
     looks_back = True
-    summary = "Results of face liveness sessions as the application logged them, from CloudWatch Logs."
+    summary = "Results of Rekognition's face liveness sessions as the application logged them, from CloudWatch Logs."
 
     def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
         group = organisation.parameter(GROUP) if organisation is not None else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from averment.controls.model import Control
+from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED
 from averment.policies.interface import Rule
 
 _NAMES = {
@@ -32,47 +33,17 @@ _NAMES = {
 }
 """What people call the services whose resources rules look at, by the second part of a resource type; others go by that part."""
 
-_SPOKEN = (
-    "Bedrock",
-    "CloudFront",
-    "CloudTrail",
-    "CloudWatch",
-    "EventBridge",
-    "KMS",
-    "Lambda",
-    "Rekognition",
-    "S3",
-    "SageMaker",
-    "Security Hub",
-)
-_COLLECTORS = {
-    "alarms": "CloudWatch",
-    "automation-executions": "Systems Manager",
-    "bucket-policies": "S3",
-    "config-compliance": "AWS Config",
-    "config-history": "AWS Config",
-    "detector-metrics": "CloudWatch",
-    "face-calls": "Rekognition",
-    "inference-cost": "Cost Explorer",
-    "inference-roles": "IAM",
-    "liveness-results": "Rekognition",
-    "media-states": "S3",
-    "sagemaker-endpoints": "SageMaker",
-    "scan-pipeline": "Lambda",
-    "security-hub": "Security Hub",
-    "signing-calls": "KMS",
-    "signing-log": "S3",
-}
-"""The service that a collector asks before all others."""
+_SPOKEN = sorted({*_NAMES.values(), "Bedrock", "Security Hub"})
 
 
 def services_of(control: Control | None, rules: Iterable[Rule]) -> list[str]:
-    """The services that ``rules`` look at, and of a ``control`` those that its collectors ask and its own words name; in alphabetical order."""
+    """The services that ``rules`` look at, and of a ``control`` those that its own words and its collectors' summaries name; in alphabetical order."""
     found = {_NAMES.get(part, part) for rule in rules for kind in rule.types if (part := _service(kind))}
     if control is not None:
-        found |= {_COLLECTORS[item.collector] for item in control.assessments if item.collector in _COLLECTORS}
+        asked = {item.collector for item in control.assessments}
+        told = (kind.summary for kind in (*COLLECTORS, *CONFIGURED) if kind.name in asked)
         said = " ".join(
-            (control.title, control.objective, control.rationale, *control.steps, *(item.title for item in control.assessments))
+            (control.title, control.objective, control.rationale, *control.steps, *(item.title for item in control.assessments), *told)
         )
         found |= {name for name in _SPOKEN if re.search(rf"\b{name}\b", said)}
     return sorted(found, key=str.lower)

@@ -126,14 +126,21 @@ def test_a_control_is_found_by_id_article_and_service(site_data: View) -> None:
 
 
 def test_services_are_those_of_rules_collectors_and_words() -> None:
-    """A resource type of a rule, a collector, or a service's name in the control's own words; source code is no service."""
+    """A resource type of a rule, or a service's name in the control's own words or in what its collectors say that they ask; source code is no service."""
     catalogue = load_catalogue()
     rules = {rule.id: rule for rule in all_rules()}
     assert services_of(None, [rules["cdn-media-gated"]]) == ["CloudFront"]
     assert services_of(None, [rule for rule in rules.values() if rule.kind is Kind.CODE]) == []
-    monitored = catalogue.get("SM-MON-02")
-    assert monitored is not None
-    assert "CloudWatch" in services_of(monitored, [])
+    about = {control.id: services_of(control, []) for control in catalogue}
+    assert about["SM-DET-01"] == [
+        "AWS Config",
+        "CloudWatch",
+        "EventBridge",
+        "S3",
+        "SQS",
+    ]  # its pipeline is asked of EventBridge, not of Lambda
+    assert about["SM-PRV-04"] == ["CloudWatch", "S3"]
+    assert "CloudWatch" in about["SM-MON-02"]
 
 
 def test_claims_have_a_page_of_their_own(site_data: View) -> None:
