@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from averment.cli.main import COMMANDS, run
+from averment.controls.loader import load_catalogue
+from averment.policies.rules.registry import all_rules
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 SHOWN = [
@@ -46,6 +48,15 @@ def test_each_shown_command_and_option_exists(arguments: list[str], capsys: pyte
     assert run([*words[:depth], "--help"]) == 0
     text = capsys.readouterr().out
     assert all(option in text for option in arguments if option.startswith("-"))
+
+
+def test_the_readme_counts_what_there_is() -> None:
+    """How many controls, laws and rules it says that there are, so that none is lost and none is added without a word there."""
+    catalogue = load_catalogue()
+    counted = (len(catalogue.controls), len(catalogue.frameworks), len(all_rules()))
+    told = re.search(r"(\d+) controls as YAML.* to (\d+) laws and standards.*?(\d+) rules written once", README, re.DOTALL)
+    assert told is not None
+    assert tuple(map(int, told.groups())) == counted, "write these figures into the table of README.md"
 
 
 def test_the_five_lines_work_in_somebodys_repository(
