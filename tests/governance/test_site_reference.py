@@ -132,13 +132,8 @@ def test_services_are_those_of_rules_collectors_and_words() -> None:
     assert services_of(None, [rules["cdn-media-gated"]]) == ["CloudFront"]
     assert services_of(None, [rule for rule in rules.values() if rule.kind is Kind.CODE]) == []
     about = {control.id: services_of(control, []) for control in catalogue}
-    assert about["SM-DET-01"] == [
-        "AWS Config",
-        "CloudWatch",
-        "EventBridge",
-        "S3",
-        "SQS",
-    ]  # its pipeline is asked of EventBridge, not of Lambda
+    # Its pipeline is asked of EventBridge, not of Lambda.
+    assert about["SM-DET-01"] == ["AWS Config", "CloudWatch", "EventBridge", "S3", "SQS"]
     assert about["SM-PRV-04"] == ["CloudWatch", "S3"]
     assert "CloudWatch" in about["SM-MON-02"]
 
