@@ -19,8 +19,6 @@ from averment.detector.interface import Clip, DetectorInfo
 from averment.detector.scanning import Finding, Identity, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
 
-FORMATS = ("table", "json", "jsonl", "csv")
-
 _COLUMNS = (
     "name",
     "finding",
@@ -130,6 +128,7 @@ class CsvWriter(Writer):
 
 
 WRITERS: dict[str, type[Writer]] = {"table": TableWriter, "json": JsonWriter, "jsonl": JsonLinesWriter, "csv": CsvWriter}
+"""The formats, in the order in which they are listed."""
 
 
 def json_line(result: Scanned, info: DetectorInfo) -> str:

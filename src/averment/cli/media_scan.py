@@ -24,7 +24,7 @@ from averment.core.period import parse_duration, utc_now
 from averment.core.showing import printable
 from averment.core.words import counted
 from averment.detector.bulk.memory import ScanMemory
-from averment.detector.bulk.output import FORMATS, WRITERS, Writer, for_terminal, to_bytes, written
+from averment.detector.bulk.output import WRITERS, Writer, for_terminal, to_bytes, written
 from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
 from averment.detector.interface import DetectorInfo
 from averment.detector.scanning import Finding, Scanned, exit_code
@@ -44,7 +44,7 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
 
 @click.command()
 @click.argument("place", metavar="PATH|s3://BUCKET/PREFIX")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True, help="How results are written.")
+@click.option("--format", "style", type=click.Choice(tuple(WRITERS)), default="table", show_default=True, help="How results are written.")
 @click.option(
     "--detector",
     default="embedded",
