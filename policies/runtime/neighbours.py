@@ -17,9 +17,9 @@ from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
 from averment.core.regions import partition_of
 from averment.policies.graph.model import Unknown
-from averment.policies.runtime.described import access_points, account, apis, elsewhere, inference
 from averment.policies.runtime.described.added import with_added
-from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item, answer_or_none
+from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, answer_or_none
+from averment.policies.runtime.described.table import DESCRIBED, ELSEWHERE
 from averment.policies.surfaces.config.items import field
 
 BATCH = 100
@@ -65,51 +65,6 @@ _WITH_GLOBAL = frozenset(
 )
 """Regions that AWS Config had before February 2022. In those that came later it records no global types, whatever a recorder is told
 (botocore's model of ``RecordingStrategy``), so this list never grows."""
-
-DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
-    "AWS::ApiGateway::Method": apis.rest_methods,
-    "AWS::ApiGateway::RestApi": apis.rest_apis,
-    "AWS::ApiGatewayV2::Api": apis.http_apis,
-    "AWS::ApiGatewayV2::Integration": apis.integrations,
-    "AWS::ApiGatewayV2::Route": apis.routes,
-    "AWS::AppSync::DataSource": apis.graphql_sources,
-    "AWS::AppSync::GraphQLApi": apis.graphql_apis,
-    "AWS::ApplicationAutoScaling::ScalableTarget": inference.scalable_targets,
-    "AWS::ApplicationAutoScaling::ScalingPolicy": inference.scaling_policies,
-    "AWS::Bedrock::ProvisionedModelThroughput": inference.throughputs,
-    "AWS::Budgets::Budget": inference.budgets,
-    "AWS::CE::AnomalyMonitor": inference.anomaly_monitors,
-    "AWS::CE::AnomalySubscription": inference.anomaly_subscriptions,
-    "AWS::CloudFront::OriginAccessControl": account.origin_access_controls,
-    "AWS::CloudWatch::CompositeAlarm": account.composite_alarms,
-    "AWS::Cognito::IdentityPoolRoleAttachment": account.identity_pool_roles,
-    "AWS::Config::ConfigRule": account.config_rules,
-    "AWS::Config::ConfigurationRecorder": account.recorders,
-    "AWS::Config::ConformancePack": account.conformance_packs,
-    "AWS::Config::DeliveryChannel": account.delivery_channels,
-    "AWS::Lambda::EventInvokeConfig": apis.invoke_configs,
-    "AWS::Lambda::EventSourceMapping": apis.event_sources,
-    "AWS::Lambda::Url": apis.function_urls,
-    "AWS::Pipes::Pipe": apis.pipes,
-    "AWS::Rekognition::Collection": inference.collections,
-    "AWS::Rekognition::StreamProcessor": inference.stream_processors,
-    "AWS::S3ObjectLambda::AccessPoint": access_points.object_lambda_points,
-    "AWS::S3ObjectLambda::AccessPointPolicy": access_points.object_lambda_policies,
-    "AWS::SNS::Subscription": account.subscriptions,
-    "AWS::SageMaker::Endpoint": inference.endpoints,
-    "AWS::SageMaker::EndpointConfig": inference.endpoint_configs,
-    "AWS::SageMaker::InferenceComponent": inference.components,
-}
-"""Types that are asked of their service, with what asks. The actions that each takes stand in ``permissions``."""
-
-ELSEWHERE: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
-    "AWS::CloudFront::Distribution": elsewhere.distributions,
-    "AWS::IAM::Group": elsewhere.groups,
-    "AWS::IAM::Policy": elsewhere.policies,
-    "AWS::IAM::Role": elsewhere.roles,
-    "AWS::IAM::User": elsewhere.users,
-}
-"""Types that are asked of their service where AWS Config has no items of them in the region (``recorded_elsewhere``)."""
 
 
 class NeighbourSource(Protocol):
@@ -211,8 +166,8 @@ class ConfigNeighbours:
     def items(self, resource_type: str) -> Sequence[Mapping[str, Any]]:
         if resource_type not in self._known:
             with aws_errors(f"list {resource_type}"):
-                describe = DESCRIBED.get(resource_type)
-                self._known[resource_type] = list(describe(self._ask)) if describe is not None else self._recorded(resource_type)
+                described = DESCRIBED.get(resource_type)
+                self._known[resource_type] = list(described.ask(self._ask)) if described is not None else self._recorded(resource_type)
         return self._known[resource_type]
 
     def complete(self, item: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
@@ -232,7 +187,7 @@ class ConfigNeighbours:
         """
         found = list(self._inventory(resource_type))
         if not found and recorded_elsewhere(resource_type, self._config.meta.region_name) is not None:
-            return list(ELSEWHERE[resource_type](self._ask))
+            return list(ELSEWHERE[resource_type].ask(self._ask))
         self._require_recorded(resource_type)
         tags = self._tags(resource_type) if found else {}
         return [{**item, "tags": tags.get(str(item.get("resourceId")), _UNTAGGED)} for item in found]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, INVENTORY, REPORTING
+from averment.policies.runtime.described.added import ADDITIONS
+from averment.policies.runtime.described.table import DESCRIBED
+from averment.policies.runtime.permissions import INVENTORY, REPORTING
 
 querying = pytest.importorskip("policy_sentry.querying.actions")
 
-ACTIONS = sorted({action for listed in (*ASKED.values(), *ADDED_ACTIONS.values()) for action in listed} | INVENTORY | REPORTING)
+ACTIONS = sorted({action for known in (*DESCRIBED.values(), *ADDITIONS.values()) for action in known.actions} | INVENTORY | REPORTING)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, ELSEWHERE_ACTIONS
+from averment.policies.runtime.described.added import ADDITIONS
+from averment.policies.runtime.described.table import DESCRIBED, ELSEWHERE
 from averment.policies.surfaces.config.types import RECORDINGS, Origin, Recording, Spelling
 
 PAGE = Path(__file__).resolve().parents[2] / "governance" / "docs" / "run-time.md"
@@ -29,8 +30,8 @@ def _row(name: str, entry: Recording) -> str:
         Origin.PART: f"AWS Config, in {', '.join(f'`{owner}`' for owner in entry.held_in)}",
         Origin.SERVICE: "the service",
     }[entry.origin]
-    tables = (ASKED, ELSEWHERE_ACTIONS, ADDED_ACTIONS)
-    actions = [action for owner in entry.held_in for table in tables for action in table.get(owner, ())]
+    tables = (DESCRIBED, ELSEWHERE, ADDITIONS)
+    actions = [action for owner in entry.held_in for table in tables if owner in table for action in table[owner].actions]
     if entry.origin is Origin.PART:
         actions = []
     cells = (f"`{name}`", came, spelling, _CONFIRMED[entry.confirmed], entry.lacks, ", ".join(f"`{action}`" for action in actions))

@@ -27,9 +27,10 @@ from averment.policies.rules.takers import reads
 from averment.policies.runtime.described import ask as ask_module
 from averment.policies.runtime.described.added import ADDITIONS
 from averment.policies.runtime.described.ask import Ask
+from averment.policies.runtime.described.table import DESCRIBED, ELSEWHERE
 from averment.policies.runtime.evaluate import Evaluator
-from averment.policies.runtime.neighbours import DESCRIBED, ELSEWHERE, ConfigNeighbours, MemoryNeighbours
-from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, ELSEWHERE_ACTIONS, INVENTORY, REPORTING, permissions
+from averment.policies.runtime.neighbours import ConfigNeighbours, MemoryNeighbours
+from averment.policies.runtime.permissions import INVENTORY, REPORTING, permissions
 from averment.policies.surfaces.config.surface import graph_from_items
 from averment.policies.surfaces.config.types import RECORDINGS, Origin
 
@@ -573,7 +574,7 @@ def test_a_type_is_asked_of_its_service_with_the_permissions_of_the_table(kind: 
     (resource,) = graph
     for path, value in EXPECTED[kind].items():
         assert resource.get(*path) == value, path
-    assert actions(services.called) == set(ASKED[kind])
+    assert actions(services.called) == set(DESCRIBED[kind].actions)
     name = next(name for name, entry in RECORDINGS.items() if kind in entry.held_in)
     assert resource.type == name
 
@@ -581,8 +582,7 @@ def test_a_type_is_asked_of_its_service_with_the_permissions_of_the_table(kind: 
 def test_every_type_that_is_asked_for_is_in_the_tables():
     """The describers, their permissions and the table of types speak of the same types."""
     asked = {owner for entry in RECORDINGS.values() if entry.origin is Origin.SERVICE for owner in entry.held_in}
-    assert asked == set(DESCRIBED) == set(ASKED) == set(EXPECTED)
-    assert set(ADDITIONS) == set(ADDED_ACTIONS)
+    assert asked == set(DESCRIBED) == set(EXPECTED)
 
 
 def _behaviour(**more: Any) -> dict[str, Any]:
@@ -724,8 +724,8 @@ def test_what_is_recorded_in_other_regions_is_asked_of_its_service(kind: str):
     (resource,) = graph
     for path, value in READ_ELSEWHERE[kind].items():
         assert resource.get(*path) == value, path
-    assert {f"{service}:{name}" for service, name in services.called if service != "config"} == set(ELSEWHERE_ACTIONS[kind])
-    assert set(ELSEWHERE) == set(ELSEWHERE_ACTIONS) == set(READ_ELSEWHERE)
+    assert {f"{service}:{name}" for service, name in services.called if service != "config"} == set(ELSEWHERE[kind].actions)
+    assert set(ELSEWHERE) == set(READ_ELSEWHERE)
 
 
 def _refused(_sent: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -788,7 +788,7 @@ def test_iam_is_everywhere(place: str):
     gone = EndpointConnectionError(endpoint_url="https://iam.example")
     _, source = _at(place, {"iam": {"GetAccountAuthorizationDetails": gone}})
     with pytest.raises(EndpointConnectionError):
-        list(ELSEWHERE["AWS::IAM::Role"](source._ask))
+        list(ELSEWHERE["AWS::IAM::Role"].ask(source._ask))
 
 
 @pytest.mark.parametrize(
@@ -1065,7 +1065,7 @@ def test_facts_are_added_to_an_item_with_the_permissions_of_the_table(kind: str)
     *_, resource = graph_from_items([complete])  # a policy that is a resource of its own comes last
     for path, value in expected.items():
         assert resource.get(*path) == value, path
-    assert actions(services.called) == set(ADDED_ACTIONS[kind])
+    assert actions(services.called) == set(ADDITIONS[kind].actions)
 
 
 @pytest.mark.parametrize("kind", ADDED_TO)

@@ -22,9 +22,10 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Rule
 from averment.policies.rules.registry import rule
+from averment.policies.runtime.described.table import DESCRIBED
 from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, Evaluation, Evaluator, shortened, subject_types
 from averment.policies.runtime.handler import respond
-from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
+from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.runtime.settings import scope_to_json
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.items import ADDED, WHY

@@ -20,14 +20,19 @@ Facts = dict[str, Any]
 class Addition:
     """What is asked about resources of one type.
 
-    ``rules`` are the only rules that read it (None: any), ``subjects``: only of the resource that is judged, not of its neighbours.
-    ``missing`` says of an item whether the fact is missing there.
+    ``actions`` are the IAM actions that this takes. ``rules`` are the only rules that read it (None: any), ``subjects``: only of the resource that is
+    judged, not of its neighbours. ``missing`` says of an item whether the fact is missing there.
     """
 
     ask: Callable[[Ask, Item], Facts]
+    actions: tuple[str, ...]
     missing: Callable[[Item], bool] = lambda _item: True
     rules: frozenset[str] | None = None
     subjects: bool = False
+
+    def concerns(self, rule: str, *, subject: bool) -> bool:
+        """Whether ``rule`` reads it of a resource, which is the one that is judged (``subject``) or a neighbour."""
+        return (subject or not self.subjects) and (self.rules is None or rule in self.rules)
 
 
 def with_added(ask: Ask, raw: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
@@ -37,7 +42,7 @@ def with_added(ask: Ask, raw: Mapping[str, Any], rule: str, *, subject: bool) ->
         ValueError: ``raw`` is not a configuration item.
     """
     addition = ADDITIONS.get(str(raw.get("resourceType")))
-    if addition is None or (addition.subjects and not subject) or (addition.rules is not None and rule not in addition.rules):
+    if addition is None or not addition.concerns(rule, subject=subject):
         return raw
     item = read_item(raw)
     if item.deleted or not item.recorded or not addition.missing(item):
@@ -157,19 +162,24 @@ def _distribution(ask: Ask, item: Item) -> Facts:
 
 
 ADDITIONS: Mapping[str, Addition] = {
-    "AWS::CloudFront::Distribution": Addition(_distribution, rules=frozenset({"cdn-media-gated"}), subjects=True),
-    "AWS::CloudTrail::Trail": Addition(_trail),
-    "AWS::DynamoDB::Table": Addition(_table),
+    "AWS::CloudFront::Distribution": Addition(_distribution, ("s3:GetBucketTagging",), rules=frozenset({"cdn-media-gated"}), subjects=True),
+    "AWS::CloudTrail::Trail": Addition(_trail, ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus")),
+    "AWS::DynamoDB::Table": Addition(_table, ("dynamodb:DescribeTimeToLive",)),
     "AWS::KMS::Key": Addition(
         _key,
+        ("kms:ListGrants",),
         missing=lambda item: field(item.configuration, "keyUsage") == "SIGN_VERIFY",
         rules=frozenset({"signing-key-fit"}),
         subjects=True,
     ),
-    "AWS::Lambda::Function": Addition(_function, missing=lambda item: field(item.configuration, "environment") is None),
-    "AWS::S3::AccessPoint": Addition(_access_point, missing=lambda item: field(item.configuration, "policy") is None),
-    "AWS::S3::MultiRegionAccessPoint": Addition(_regions_point),
-    "AWS::S3::Bucket": Addition(_bucket, rules=frozenset({"upload-anomaly-alarm"}), subjects=True),
+    "AWS::Lambda::Function": Addition(
+        _function, ("lambda:ListFunctions",), missing=lambda item: field(item.configuration, "environment") is None
+    ),
+    "AWS::S3::AccessPoint": Addition(
+        _access_point, ("s3:GetAccessPointPolicy",), missing=lambda item: field(item.configuration, "policy") is None
+    ),
+    "AWS::S3::MultiRegionAccessPoint": Addition(_regions_point, ("s3:GetMultiRegionAccessPointPolicy",)),
+    "AWS::S3::Bucket": Addition(_bucket, ("s3:GetMetricsConfiguration",), rules=frozenset({"upload-anomaly-alarm"}), subjects=True),
 }
 """By Config's name of the type. Metrics configurations are one call a bucket, and grants one a key, so they are asked for the one rule that
 reads them."""
