@@ -18,7 +18,7 @@ from typing import Any
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import OUTSIDE, Dialect, Graph, Resource
+from averment.policies.graph.model import OUTSIDE, Dialect, Graph, Resource, Unknown
 from averment.policies.graph.physical import Deployed
 
 
@@ -34,6 +34,10 @@ class Context:
     scope: Scope = field(default_factory=Scope)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+
+    def not_read(self, *types: str) -> Unknown | None:
+        """That the first of ``types`` that could not be fetched wasn't, and why; None if all were."""
+        return next((Unknown(f"{name} could not be read: {self.unread[name]}") for name in types if name in self.unread), None)
 
 
 @dataclass(frozen=True)

@@ -255,9 +255,8 @@ def _deletable(resource: Resource, subject: str, context: Context) -> Outcome:
         doubt = doubt or f"{grant.name} of {grant.carrier.resource.address} allows {grant.text}"
     if doubt is not None:
         return unknown(f"{subject}; whether anybody deletes faces can't be told: {doubt}", where=resource.source)
-    missing = next((kind for kind in IDENTITY_NEIGHBOURS if kind in context.unread), None)
-    if missing is not None:
-        return unknown(f"{subject}; who may delete faces: {missing} could not be read: {context.unread[missing]}", where=resource.source)
+    if (missing := context.not_read(*IDENTITY_NEIGHBOURS)) is not None:
+        return unknown(f"{subject}; who may delete faces: {missing.reason}", where=resource.source)
     terraform, cloudformation, command = _DELETE_FIX
     message = f"{subject}, but nothing that was read may delete them (rekognition:DeleteFaces, DeleteCollection)"
     if resource.type == COLLECTION:

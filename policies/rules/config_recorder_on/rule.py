@@ -78,8 +78,8 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
         return _expected(resource, context)
     if resource.type not in RULE_TYPES or _first(context.graph.of_type(*RULE_TYPES)) is not resource:
         return NOT_APPLICABLE
-    if RECORDER in context.unread:
-        return unknown(f"whether a recorder is on: {RECORDER} could not be read: {context.unread[RECORDER]}", where=resource.source)
+    if (missing := context.not_read(RECORDER)) is not None:
+        return unknown(f"whether a recorder is on: {missing.reason}", where=resource.source)
     return unknown(
         f"{resource.address} is evaluated on what a recorder delivers, but none is part of what was read (it may stand in another"
         " repository: say config_recorder_expected: true if it should stand here)",
@@ -92,8 +92,8 @@ def _expected(resource: Resource, context: Context) -> Outcome:
     media = (bucket for bucket in context.graph.of_type(BUCKET) if media_role(bucket, context.scope, context.graph) is not None)
     if (_first(context.graph.of_type(*RULE_TYPES)) or _first(media)) is not resource:
         return NOT_APPLICABLE
-    if RECORDER in context.unread:
-        return unknown(f"whether a recorder is on: {RECORDER} could not be read: {context.unread[RECORDER]}", where=resource.source)
+    if (missing := context.not_read(RECORDER)) is not None:
+        return unknown(f"whether a recorder is on: {missing.reason}", where=resource.source)
     fix = fix_for(resource, terraform=_RECORDER[0], cloudformation=_RECORDER[1], command=_RECORDER[2])
     return fail("config_recorder_expected is true, but no AWS Config recorder is part of this code", where=resource.source, fix=fix)
 

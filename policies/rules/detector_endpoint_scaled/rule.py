@@ -73,9 +73,9 @@ def evaluate(endpoint: Resource, context: Context) -> Outcome:
     if not is_detector(endpoint, context):
         return NOT_APPLICABLE
     outcome = _verdict(endpoint, context)
-    missing = next((kind for kind in (CONFIG, TARGET, POLICY, COMPONENT) if kind in context.unread), None)
+    missing = context.not_read(CONFIG, TARGET, POLICY, COMPONENT)
     if outcome.verdict is Verdict.FAIL and missing is not None:
-        return unknown(f"whether this endpoint is scaled: {missing} could not be read: {context.unread[missing]}", where=endpoint.source)
+        return unknown(f"whether this endpoint is scaled: {missing.reason}", where=endpoint.source)
     return outcome
 
 

@@ -126,8 +126,8 @@ def _doubt(function: Resource, role: Resource, carriers: Sequence[Carrier], face
     hidden = (reason for carrier in carriers for reason in carrier.document.unknown)
     if (unread := next(hidden, None) or next(unread_policies(role, graph), None)) is not None:
         return unread.reason
-    missing = next((kind for kind in (STATE_MACHINE, FUNCTION, ROLE) if kind in context.unread), None)
-    return f"{missing} could not be read: {context.unread[missing]}" if missing is not None else _machine_doubt(function, graph)
+    missing = context.not_read(STATE_MACHINE, FUNCTION, ROLE)
+    return missing.reason if missing is not None else _machine_doubt(function, graph)
 
 
 def _machine_doubt(function: Resource, graph: Graph) -> str | None:

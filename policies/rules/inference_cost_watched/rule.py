@@ -121,8 +121,8 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
     if not _about_inference(resource, context.graph):
         return NOT_APPLICABLE
     verdict = _heard(resource, context.graph)
-    if verdict is False and resource.type == ALARM and COMPOSITE in context.unread:
-        verdict = Unknown(f"{COMPOSITE} could not be read: {context.unread[COMPOSITE]}")
+    if verdict is False and resource.type == ALARM:
+        verdict = context.not_read(COMPOSITE) or False
     if verdict is True:
         return PASS
     if isinstance(verdict, Unknown):
@@ -148,9 +148,8 @@ def _spender(resource: Resource, context: Context) -> Outcome:
         return unknown(f"whether anybody hears of what this costs can't be told: {verdict.reason}", where=resource.source)
     if watches or next(graph.of_type(MONITOR), None) is not None:
         return NOT_APPLICABLE  # there is a watch that nobody hears of: the finding is on it
-    missing = next((kind for kind in (*_WATCHES, MONITOR) if kind in context.unread), None)
-    if missing is not None:
-        return unknown(f"{missing} could not be read: {context.unread[missing]}", where=resource.source)
+    if (missing := context.not_read(*_WATCHES, MONITOR)) is not None:
+        return unknown(missing.reason, where=resource.source)
     what = "this endpoint" if resource.type == ENDPOINT else "this provisioned throughput"
     fix = fix_for(
         resource,

@@ -163,9 +163,7 @@ def _signs(context: Context) -> bool | Unknown:
     usages = [key.get("KeyUsage") for key in context.graph.of_type(_KEY) if not key.outside]
     if "SIGN_VERIFY" in usages:
         return True
-    if _KEY in context.unread:
-        return Unknown(f"{_KEY} could not be read: {context.unread[_KEY]}")
-    return next((usage for usage in usages if isinstance(usage, Unknown)), False)
+    return context.not_read(_KEY) or next((usage for usage in usages if isinstance(usage, Unknown)), False)
 
 
 def _reach(value: Value, action: str) -> str | Unknown | None:

@@ -113,8 +113,8 @@ def _absent(bucket: Resource, context: Context) -> Outcome:
         return NOT_APPLICABLE  # so may be its runbook
     if any(_candidate(document) for document in context.graph.of_type(DOCUMENT)):
         return NOT_APPLICABLE  # judged itself
-    if DOCUMENT in context.unread:
-        return unknown(f"{DOCUMENT} could not be read: {context.unread[DOCUMENT]}", where=bucket.source)
+    if (missing := context.not_read(DOCUMENT)) is not None:
+        return unknown(missing.reason, where=bucket.source)
     fix = fix_for(
         bucket,
         terraform='resource "aws_ssm_document" "isolate_bucket" {\n  document_type = "Automation"\n  # ... steps that close the bucket\n}',

@@ -77,7 +77,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     verdict = all_of(covered.values())
     if verdict is True:
         return PASS
-    doubts = [logging, *covered.values(), _unread(context)] if False not in covered.values() else [logging, _unread(context)]
+    unread = context.not_read(TRAIL, STORE)
+    doubts = [logging, *covered.values(), unread] if False not in covered.values() else [logging, unread]
     doubt = next((value for value in doubts if isinstance(value, Unknown)), None)
     if doubt is not None:
         return unknown(f"whether access to objects of {subject} is logged: {doubt.reason}", where=bucket.where("LoggingConfiguration"))
@@ -104,11 +105,6 @@ def _subject(bucket: Resource, context: Context) -> str | None:
         return f"this evidence bucket ({why})"
     found = media_role(bucket, context.scope, context.graph)
     return f"this {found[0]} bucket ({found[1]})" if found is not None else None
-
-
-def _unread(context: Context) -> Unknown | None:
-    missing = (f"{name} could not be read: {context.unread[name]}" for name in (TRAIL, STORE) if name in context.unread)
-    return next(map(Unknown, missing), None)
 
 
 def _near_miss(context: Context) -> str:

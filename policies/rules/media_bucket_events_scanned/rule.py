@@ -156,7 +156,7 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
             return PASS
         doubts.append(unclear)
     wanted = (EVENT_RULE, TRAIL) if trails_matter(bucket, context.graph) else (EVENT_RULE,)
-    doubts += [Unknown(f"{name} could not be read: {context.unread[name]}") for name in wanted if name in context.unread]
+    doubts += filter(None, [context.not_read(*wanted)])
     if doubts:
         return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=where)
     if not missed and bucket.dialect is not Dialect.CONFIG:

@@ -196,10 +196,7 @@ def _tls(bucket: Resource, context: Context) -> _Part:
         where = policy.where("PolicyDocument")
         verdicts.extend(_refuses_http(statement, bucket) for statement in document.of_effect("Deny"))
         near = near or _near_miss(document, bucket)
-    if (doubt := policies_unclear(bucket, context.graph)) is not None:
-        verdicts.append(doubt)
-    if BUCKET_POLICY in context.unread:
-        verdicts.append(Unknown(f"{BUCKET_POLICY} could not be read: {context.unread[BUCKET_POLICY]}"))
+    verdicts += filter(None, (policies_unclear(bucket, context.graph), context.not_read(BUCKET_POLICY)))
     part = _Part(any_of(verdicts), f"doesn't refuse plain HTTP{near}", where, _TLS)
     if bucket.get("WebsiteConfiguration") is None:
         return part

@@ -37,8 +37,8 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
 
 
 def _served_by_cdn(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
-    if DISTRIBUTION in context.unread:
-        yield unknown(f"whether {subject} is served: {DISTRIBUTION} could not be read: {context.unread[DISTRIBUTION]}")
+    if (missing := context.not_read(DISTRIBUTION)) is not None:
+        yield unknown(f"whether {subject} is served: {missing.reason}")
     for distribution in context.graph.of_type(DISTRIBUTION):
         for origin in origins(distribution, context.graph):
             if isinstance(origin, Unknown):

@@ -259,8 +259,8 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         allowed = all_of((_applies(statement), statement.covers_action(ACTION)))
         if allowed is False:
             continue
-        if BUCKET in context.unread:
-            text = f"{statement.name} allows {ACTION}; whether to media buckets: {BUCKET} could not be read: {context.unread[BUCKET]}"
+        if (missing := context.not_read(BUCKET)) is not None:
+            text = f"{statement.name} allows {ACTION}; whether to media buckets: {missing.reason}"
             yield unknown(text, where=carrier.resource.where(*statement.path))
         outcomes = [
             _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)

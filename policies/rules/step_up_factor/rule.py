@@ -122,10 +122,7 @@ def _stake(pool: Resource, context: Context) -> str | Unknown | None:
     certain = next((one for one in found if isinstance(one, str)), None)
     if certain is not None:
         return certain
-    unread = next((name for name in NEIGHBOURING_POLICIES if name in context.unread), None)
-    if unread is not None:
-        return Unknown(f"{unread} could not be read: {context.unread[unread]}")
-    return next((one for one in found if one is not None), None)
+    return context.not_read(*NEIGHBOURING_POLICIES) or next((one for one in found if one is not None), None)
 
 
 @per_graph

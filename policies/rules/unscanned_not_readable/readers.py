@@ -121,8 +121,7 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[Reader]:
     told = hearing(bucket, context) if behind else {}
     others = workers(bucket, context) if behind else []
     trails = (TRAIL,) if trails_matter(bucket, context.graph) else ()
-    unread = next((name for name in (EVENT_RULE, MAPPING, PIPE, SUBSCRIPTION, *trails) if name in context.unread), None)
-    doubt: Truth = Unknown(f"{unread} could not be read: {context.unread[unread]}") if unread is not None else False
+    doubt: Truth = context.not_read(EVENT_RULE, MAPPING, PIPE, SUBSCRIPTION, *trails) or False
     for function in context.graph.of_type(FUNCTION) if told or others or doubt is not False else ():
         own = told.get(function.address, False)
         alone = doubt is False and not told.keys() - {function.address} and not others

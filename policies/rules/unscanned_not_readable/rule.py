@@ -52,9 +52,9 @@ def _judged(bucket: Resource, role: MediaRole, subject: str, gate: Truth, contex
     readers = [*from_outside(bucket, context), *by_role(bucket, role, context)]
     outcomes = [_judge(reader, subject, gate, bucket, context) for reader in readers]
     outcomes += [
-        unknown(f"who reads {subject}: {name} could not be read: {context.unread[name]}")
+        unknown(f"who reads {subject}: {missing.reason}")
         for name in (BUCKET_POLICY, DISTRIBUTION)
-        if name in context.unread
+        if (missing := context.not_read(name)) is not None
     ]
     outcomes += [
         unknown(f"who reads {subject} through {door.label}: {reason.reason}", where=door.resource.where(*door.path))

@@ -142,7 +142,7 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
             return PASS
         elif isinstance(both, Unknown):
             doubts.append(Unknown(f"{alarm.address}: {both.reason}"))
-    doubts += [Unknown(f"{name} could not be read: {context.unread[name]}") for name in _WATCHED if name in context.unread]
+    doubts += filter(None, [context.not_read(*_WATCHED)])
     if doubts:
         return unknown(f"whether somebody hears of unusual uploads to {subject}: {doubts[0].reason}", where=bucket.source)
     if deaf is not None:

@@ -62,8 +62,7 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
 
 def _unread(bucket: Resource, context: Context) -> Truth:
     trails = (TRAIL,) if trails_matter(bucket, context.graph) else ()
-    missing = (name for name in (BUCKET_POLICY, EVENT_RULE, *trails) if name in context.unread)
-    return next((Unknown(f"{name} could not be read: {context.unread[name]}") for name in missing), False)
+    return context.not_read(BUCKET_POLICY, EVENT_RULE, *trails) or False
 
 
 def _demanded(bucket: Resource, context: Context) -> Truth:
