@@ -26,7 +26,7 @@ from averment.evidence.judging.judges import Question, Reader, in_order, judge_h
 from averment.evidence.judging.places import LATELY, LISTED_BY, judge_places, latest_regions_of_media, media_in
 from averment.evidence.judging.readers import READERS
 from averment.evidence.judging.repositories import repository_of, source_by_repository
-from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
+from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap, also_lacking
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
 
 _NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
@@ -132,8 +132,15 @@ def _control_state(
     control: Control, organisation: Organisation, evidence: Evidence, moment: datetime, period: Period | None
 ) -> ControlState:
     found = [_assessment_state(Question(control, item, organisation, moment, period), evidence) for item in control.assessments]
-    states = tuple(_beside_others(state, found) for state in found)
+    states = tuple(_with_lacking(_beside_others(state, found)) for state in found)
     return ControlState(control, worst(state.status for state in states), states)
+
+
+def _with_lacking(state: AssessmentState) -> AssessmentState:
+    """``state`` with what isn't known beside what is wrong told in its reason: whoever mends that alone isn't done."""
+    if not state.lacking or state.lacking in state.reason:
+        return state
+    return replace(state, reason=f"{state.reason}; not all is known: {state.lacking}")
 
 
 def _beside_others(state: AssessmentState, others: Sequence[AssessmentState]) -> AssessmentState:
@@ -171,10 +178,10 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     state = judge_places(question, places, reader)
     latest = [found[-1] for found in places.values()]
     missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest, evidence)
+    reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
     if missing and state.status is Status.NOT_SATISFIED:
-        return replace(state, beside=tuple(dict.fromkeys((*state.beside, Gap.MISSING))))
+        return also_lacking(state, Gap.MISSING, reason)
     if missing:
-        reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
         open_ = question.unassessed(Gap.MISSING, reason, *latest, accepted=state.deviations)
         return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))))
     return state if scope.regions else _where_media_lie(state, latest, evidence)
@@ -195,9 +202,9 @@ def _where_media_lie(state: AssessmentState, latest: Sequence[Record], evidence:
     ]
     if not lacking or state.status is Status.NOT_ASSESSED:
         return state
-    if state.status is Status.NOT_SATISFIED:
-        return replace(state, beside=tuple(dict.fromkeys((*state.beside, Gap.PARTIAL))))
     reason = f"{FROM_NOWHERE} {latest[0].collector} from {list_some(lacking)}: name every region in scope.regions of averment.yaml"
+    if state.status is Status.NOT_SATISFIED:
+        return also_lacking(state, Gap.PARTIAL, reason)
     return replace(state, status=Status.NOT_ASSESSED, reason=reason, gap=Gap.PARTIAL)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from averment.controls.model import Assessment, Control
@@ -25,7 +25,7 @@ from averment.core.period import Period, iso
 from averment.core.words import ClaimVerdict, Status
 from averment.evidence.judging.repositories import repository_of, within
 from averment.evidence.judging.sampled import at, how_many, is_sample, judged, whole_fields
-from averment.evidence.judging.states import AssessmentState, Deviation, Gap
+from averment.evidence.judging.states import AssessmentState, Deviation, Gap, also_lacking
 from averment.evidence.judging.waived import waiver_for
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record
 
@@ -131,7 +131,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
             when = f"seen {iso(min(item.effective_at for item in seen))}, and not shown otherwise since: {short}"
             told.append(f"{_list_deviations(question, _open(deviation for _, deviation in standing))} ({when})")
         state = question.answer(Status.NOT_SATISFIED, "; ".join(told) + also, *rests_on, deviations=deviations)
-        return state if lacking is None else replace(state, beside=(lacking[0],))
+        return state if lacking is None else also_lacking(state, *lacking)
     if lacking is not None:
         return question.unassessed(*lacking, *rests_on, last, accepted=deviations)
     if deviations:

@@ -93,6 +93,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         return states[0][1]
     status = worst(state.status for _, state in states)
     deciding = [(place, state) for place, state in states if state.status is status]
+    lacking = [f"{place}: {why}" for place, state in states if (why := state.lacking or (state.reason if state.gap else ""))]
     return AssessmentState(
         question.control.id,
         question.assessment,
@@ -103,6 +104,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         deciding[0][1].gap,
         tuple(deviation for _, state in states for deviation in state.deviations),
         tuple(dict.fromkeys(gap for _, state in states for gap in gaps_of(state))) if status is Status.NOT_SATISFIED else (),
+        list_some(lacking) if status is Status.NOT_SATISFIED else "",
     )
 
 

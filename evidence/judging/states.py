@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -65,7 +65,7 @@ class AssessmentState:
 
     ``records`` are the ids of the evidence that it rests on (also for a failure or a gap); ``effective_at`` is when the oldest
     decisive fact among them held. ``gap`` is set exactly when the status is ``NOT_ASSESSED``. ``beside`` are the gaps beside what is not
-    satisfied: of what isn't listed among the deviations there, nobody can say that it is gone.
+    satisfied: of what isn't listed among the deviations there, nobody can say that it is gone; ``lacking`` says in words what isn't known.
     """
 
     control: str
@@ -77,11 +77,17 @@ class AssessmentState:
     gap: Gap | None = None
     deviations: tuple[Deviation, ...] = ()
     beside: tuple[Gap, ...] = ()
+    lacking: str = ""
 
     @property
     def id(self) -> str:
         """``CONTROL/assessment``, as records name it."""
         return f"{self.control}/{self.assessment.id}"
+
+
+def also_lacking(state: AssessmentState, gap: Gap, why: str) -> AssessmentState:
+    """``state``, which is not satisfied, where because of ``gap`` something isn't known beside it."""
+    return replace(state, beside=tuple(dict.fromkeys((*state.beside, gap))), lacking="; ".join(filter(None, (state.lacking, why))))
 
 
 def gaps_of(state: AssessmentState) -> tuple[Gap, ...]:

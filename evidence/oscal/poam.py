@@ -1,4 +1,5 @@
-"""The plan of action and milestones: an item for each deviation, waived or not, and for each assessment that came to no decision."""
+"""The plan of action and milestones: an item for each deviation, waived or not, and for each assessment that came to no decision, or of which
+something isn't known beside what is wrong."""
 
 from __future__ import annotations
 
@@ -16,11 +17,12 @@ def plan_of_action(view: View) -> Node | None:
     items: dict[str, Node] = {}
     for group in by_risk(view, report.findings):
         items[risk_id(view, group[0])] = _deviation(view, group[0], tuple(dict.fromkeys(row.record for row in group)), known)
-    for gap in report.gaps:
+    gaps = [row for row in report.assessments if row.gap or row.beside]
+    for gap in gaps:
         items[gap.id] = _gap(view, gap, known)
     if not items:
         return None
-    named = {row.record for row in report.findings} | {name for gap in report.gaps for name in gap.records}
+    named = {row.record for row in report.findings} | {name for gap in gaps for name in gap.records}
     evidence = [row for row in view.evidence if row.record in named]
     about: dict[str, list[str]] = {}
     for row in report.findings:
@@ -52,13 +54,13 @@ def _deviation(view: View, row: FindingRow, records: tuple[str, ...], known: set
 def _gap(view: View, row: AssessmentRow, known: set[str]) -> Node:
     return filled(
         uuid=oscal_id("poam-item", view.report.organisation, row.id),
-        title=line(f"{row.id} is not assessed"),
+        title=line(f"{row.id} is not {'wholly ' if row.beside else ''}assessed"),
         description=prose(row.reason or str(row.gap)),
         props=[
             prop("control", row.control),
             prop("assessment", row.id),
             prop("owner", row.owner),
-            prop("state", row.gap or "not-assessed"),
+            prop("state", row.gap or row.beside[0]),
         ],
         related_observations=_observations(row.records, known),
     )

@@ -38,7 +38,8 @@ class ActionRow:
 
 
 def plan_of_action(states: Iterable[ControlState]) -> tuple[ActionRow, ...]:
-    """Every open or waived deviation and every assessment without a decision, the gravest first."""
+    """Every open or waived deviation and every assessment without a decision, or of which something isn't known beside what is wrong, the gravest
+    first."""
     rows = [row for state in states for item in state.assessments for row in _rows(state, item)]
     return tuple(sorted(rows, key=lambda row: (Severity(row.severity).rank, row.control, row.assessment, row.resource, row.where or "")))
 
@@ -62,7 +63,7 @@ def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:
             deviation.record,
             deviation.where,
         )
-    if item.status is Status.NOT_ASSESSED:
+    if item.status is Status.NOT_ASSESSED or item.lacking:
         asked = item.assessment.attestation or {}
         yield ActionRow(
             stable_id("action", [item.id]),
@@ -70,10 +71,10 @@ def _rows(state: ControlState, item: AssessmentState) -> Iterator[ActionRow]:
             item.id,
             str(control.severity),
             item.id,
-            f"not assessed: {item.reason}",
+            f"not assessed: {item.lacking or item.reason}",
             ("Obtain the evidence, or mend what the reason names.",),
             str(asked.get("role") or control.owner),
-            str(item.gap),
+            str(item.gap or item.beside[0]),
             None,
             item.effective_at,
             item.records[0] if item.records else None,

@@ -22,6 +22,7 @@ from averment.evidence.collectors.interface import media_asked
 from averment.evidence.judging.assess import assess
 from averment.evidence.judging.states import AssessmentState, ControlState, Gap
 from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.reporting.action import plan_of_action
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")
@@ -356,7 +357,8 @@ def test_what_stands_is_listed_beside_what_a_part_shows() -> None:
     accepted = Organisation(waivers=(waiver("2026-12-01", resource="bucket-1"),))
     state = state_of(RUNTIME, both, partial("NON_COMPLIANT"), organisation=accepted)
     assert [item.waiver is None for item in state.deviations] == [True, False]
-    assert state.reason == "bucket-0: non-compliant"  # what is accepted is nothing that still has to be shown otherwise
+    # What is accepted is nothing that still has to be shown otherwise.
+    assert state.reason == "bucket-0: non-compliant; not all is known: only part was collected: page 2 was refused"
 
 
 def test_what_is_not_satisfied_says_what_else_is_not_known() -> None:
@@ -371,6 +373,14 @@ def test_what_is_not_satisfied_says_what_else_is_not_known() -> None:
     silent = config(**COULD_NOT, region="us-east-1")
     assert state_of(RUNTIME, partial("NON_COMPLIANT"), silent).beside == (Gap.PARTIAL, Gap.COULD_NOT)
     assert state_of(RUNTIME, config("COMPLIANT"), silent).beside == ()
+    told = state_of(RUNTIME, config("NON_COMPLIANT"), silent)
+    lacking = f"111122223333 us-east-1: {COULD_NOT['reason']}"
+    assert (told.lacking, told.reason) == (lacking, f"111122223333 eu-west-1: bucket-0: non-compliant; not all is known: {lacking}")
+    rows = plan_of_action([whole(control(RUNTIME), config("NON_COMPLIANT"), silent)])
+    assert [(row.resource, row.state, row.what) for row in rows] == [
+        ("SM-UPL-03/runtime", "could-not-collect", f"not assessed: {lacking}"),
+        ("bucket-0", "open", "non-compliant"),
+    ], "whoever put the bucket right had done all that the plan named, and the control was open"
     two = Organisation(scope=Scope(accounts=("111122223333", "444455556666")))
     assert state_of(RUNTIME, partial("NON_COMPLIANT"), organisation=two).beside == (Gap.PARTIAL, Gap.MISSING)
 
