@@ -30,6 +30,12 @@ def documented() -> list[dict[str, Any]]:
     return next(block["claims"] for block in BLOCKS if "claims" in block)
 
 
+def test_the_page_has_a_row_for_every_kind() -> None:
+    """Whoever looks for a claim to make sees all kinds that there are, in the registry's order."""
+    rows = re.findall(r"^\| \[?`([a-z-]+)`", PAGE.read_text(encoding="utf-8"), re.MULTILINE)[1:]
+    assert rows == [kind.name for kind in CLAIM_TYPES], f"give every kind of the registry a row under Kinds in {PAGE.name}"
+
+
 @pytest.mark.parametrize("spec", documented(), ids=lambda spec: spec["type"])
 def test_the_claims_of_the_documentation_can_be_tested(spec: dict[str, Any]) -> None:
     """Each passes the check, has a plan, and takes looks."""
