@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from averment.core.aws import client
+from averment.core.aws import client, s3_prefix
 from averment.core.canonical import JSON
 from averment.core.database import TEMPORARY, connect
 from averment.core.errors import BadInputError, IncompleteError
@@ -167,10 +167,7 @@ def place_of(text: str, *, every: bool = False) -> Place:
     if not text:
         raise BadInputError("the place to scan is empty", fix="name a file, a folder (. is this one), or s3://bucket/prefix")
     if text.startswith("s3://"):
-        bucket, _, prefix = text.removeprefix("s3://").partition("/")
-        if not bucket:
-            raise BadInputError(f"'{text}' names no bucket", fix="write s3://bucket/prefix")
-        return Place(text, bucket, prefix, every)
+        return Place(text, *s3_prefix(text), every)
     try:
         kind = Path(text).stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:

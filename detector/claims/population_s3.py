@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from averment.core.aws import aws_errors, client, error_code, missing_permission
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.aws import aws_errors, client, error_code, missing_permission, s3_prefix
+from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.core.period import iso
 from averment.detector.claims.frame import MAX_FRAME, SUFFIXES, Item, Population, RefusedError, most_bytes, too_large
@@ -72,9 +72,7 @@ def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None 
         IncompleteError: S3 is out of reach, the prefix holds more than ``MAX_FRAME`` images, or ``as_of`` is asked of a
             bucket without versions.
     """
-    bucket, _, prefix = where.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise BadInputError(f"'{where}' names no bucket", fix="write s3://bucket/prefix")
+    bucket, prefix = s3_prefix(where)
     s3 = s3 or client("s3")
     with aws_errors(f"list {where}"):
         suffixes = SUFFIXES | CLIP_SUFFIXES if clips else SUFFIXES

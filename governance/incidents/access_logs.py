@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, unquote_plus
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, s3_prefix
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.source import SourceRef
 
@@ -194,9 +194,7 @@ def _files(place: str) -> Iterator[tuple[str, Any]]:
 
 
 def _objects(place: str) -> Iterator[tuple[str, Any]]:
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise BadInputError(f"'{place}' names no bucket", fix="write s3://bucket/prefix")
+    bucket, prefix = s3_prefix(place)
     s3 = client("s3")
     with aws_errors(f"list {place}"):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):

@@ -209,6 +209,18 @@ MAX_METADATA_BYTES = 2048
 """Bytes of user metadata that S3 keeps with an object, names and values together."""
 
 
+def s3_prefix(place: str) -> tuple[str, str]:
+    """The bucket and the prefix (which may be empty) in ``s3://bucket/prefix``.
+
+    Raises:
+        BadInputError: no bucket is named.
+    """
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise BadInputError(f"'{place}' names no bucket", fix="write s3://bucket/prefix")
+    return bucket, prefix
+
+
 def metadata_bytes(metadata: Mapping[str, str]) -> int:
     """How many bytes S3 counts for ``metadata``, names without ``x-amz-meta-``."""
     return sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
