@@ -40,7 +40,7 @@ class Row:
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules by which its controls are assessed, by name."""
-        return tuple(sorted({item.policy for entry in self.mapped for item in entry.control.assessments if item.policy}))
+        return tuple(sorted({rule for entry in self.mapped for rule in entry.control.rules}))
 
     @property
     def gap(self) -> str | None:
@@ -138,5 +138,4 @@ def _control_json(catalogue: Catalogue, control: Control, frameworks: set[str], 
             references.append(
                 {"framework": reference.framework, "ref": reference.ref, "citation": cited, "standing": str(judgement.standing)}
             )
-    rules = sorted({item.policy for item in control.assessments if item.policy})
-    return {"id": control.id, "title": control.title, "references": references, "rules": list(rules)}
+    return {"id": control.id, "title": control.title, "references": references, "rules": list(control.rules)}

@@ -145,6 +145,11 @@ class Control:
         """``UPL`` of ``SM-UPL-03``."""
         return self.id.split("-")[1]
 
+    @property
+    def rules(self) -> list[str]:
+        """The ids of the rules that its assessments rest on, in alphabetical order."""
+        return sorted({item.policy for item in self.assessments if item.policy})
+
 
 @dataclass(frozen=True)
 class Catalogue:

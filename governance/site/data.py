@@ -119,7 +119,7 @@ class SiteData:
     def waivers(self, control_id: str) -> list[WaiverRow]:
         """The waivers of the control, also those that name one of its rules; those in force first."""
         control = self.catalogue.get(control_id)
-        rules = [item.policy for item in control.assessments if item.policy] if control else []
+        rules = control.rules if control else []
         names = {control_id, *rules, *map(checkov_id, rules)}
         rows = [row for row in self.report.waivers if row.control in names]
         return sorted(rows, key=lambda row: (row.state == "expired", row.until, row.resource))

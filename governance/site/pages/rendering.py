@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from averment.controls.model import Control, Framework, Provision
+from averment.controls.model import Framework, Provision
 from averment.core.extras import require
 from averment.core.words import Status
 from averment.governance.site import words
@@ -58,16 +58,10 @@ def _environment() -> Any:
         "strip": strip,
         "in_words": in_words,
         "provision": _provision,
-        "rules_of": rules_of,
         "plain": words.plain,
     }
     environment.globals.update(helpers, withheld=WITHHELD)
     return environment
-
-
-def rules_of(control: Control) -> list[str]:
-    """The ids of the rules that the control's assessments rest on."""
-    return sorted({item.policy for item in control.assessments if item.policy})
 
 
 def strip(states: list[Status | None], runs: list[Run]) -> Markup:

@@ -15,7 +15,7 @@ from rich.table import Table
 from averment.cli.common import config_option, day_option, organisation_for, print_document, stderr, stdout
 from averment.controls.crosswalk import Row, crosswalk, crosswalk_json
 from averment.controls.loader import load_catalogue
-from averment.controls.model import Catalogue, Control, Framework
+from averment.controls.model import Catalogue, Framework
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.period import utc_now
 
@@ -95,7 +95,7 @@ def _by_provision(framework: Framework, rows: list[Row]) -> None:
             control = item.control
             first = (escape(_label(row)), str(row.standing)) if index == 0 else ("", "")
             kinds = ", ".join(assessment.id for assessment in control.assessments)
-            table.add_row(*first, control.id, kinds, ", ".join(_rules(control)))
+            table.add_row(*first, control.id, kinds, ", ".join(control.rules))
     _print(table)
 
 
@@ -117,9 +117,5 @@ def _by_control(catalogue: Catalogue, rows: list[Row]) -> None:
                 if item.control.id == control.id:
                     cited.setdefault(row.framework.title, []).append(f"{row.provision.label} {item.judgement.standing}")
         words = "\n".join(f"{title}: {', '.join(items)}" for title, items in cited.items())
-        table.add_row(control.id, escape(control.title), escape(words) or "none", "\n".join(_rules(control)))
+        table.add_row(control.id, escape(control.title), escape(words) or "none", "\n".join(control.rules))
     _print(table)
-
-
-def _rules(control: Control) -> list[str]:
-    return sorted({item.policy for item in control.assessments if item.policy})
