@@ -39,7 +39,7 @@ class PushResult:
 
 
 class Sink(ABC):
-    """A receiver: a workbook, OSCAL documents, a bucket, Audit Manager, Security Hub. Pushing twice changes nothing the second time."""
+    """A receiver: OSCAL documents, a bucket, Audit Manager, Security Hub. Pushing twice changes nothing the second time."""
 
     name: str
     """How the command line calls it."""

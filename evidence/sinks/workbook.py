@@ -11,21 +11,18 @@ import io
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from averment.core.extras import require
-from averment.core.files import write_atomic
 from averment.core.period import iso
 from averment.core.showing import printable, visible
 from averment.core.words import Status
 from averment.evidence.cells import LINE, cell_text, row_height
-from averment.evidence.ledger.log import Entry
 from averment.evidence.reporting.report import PeriodReport
-from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
 
 MAX_ROWS = 1_048_575
@@ -128,27 +125,6 @@ class _Nowhere(io.BytesIO):
     def write(self, data: Any) -> int:
         self.seek(len(data), io.SEEK_CUR)
         return len(data)
-
-
-class WorkbookSink(Sink):
-    """Hands a report over as a workbook at ``path``; nothing is written when the same bytes stand there."""
-
-    name = "workbook"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:  # noqa: ARG002 - the report holds the index of them
-        data = workbook_bytes(report)
-        if self.path.is_file() and self.path.read_bytes() == data:
-            return PushResult(self.name, str(self.path), unchanged=1)
-        write_atomic(self.path, data)
-        cut = tuple(
-            Refusal(f"{len(table.rows(report)) - MAX_ROWS:,} rows of '{table.name}'", f"a sheet holds {MAX_ROWS:,}; all are in report.json")
-            for table in TABLES
-            if len(table.rows(report)) > MAX_ROWS
-        )
-        return PushResult(self.name, str(self.path), created=1, refused=cut)
 
 
 class _Writer:

@@ -31,7 +31,7 @@ from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.reporting.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.reporting.samples import SampleRow
 from averment.evidence.sinks import workbook as module
-from averment.evidence.sinks.workbook import WorkbookSink, workbook_bytes, write_workbook
+from averment.evidence.sinks.workbook import workbook_bytes, write_workbook
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 DAY = NOW.replace(hour=0, tzinfo=None)
@@ -433,26 +433,18 @@ def test_many_rows_stay_within_memory_and_links_within_excels_limit(monkeypatch:
     assert (sheet.max_row, sheet["A51"].hyperlink is None, sheet["A52"].hyperlink is None) == (1_001, False, True)
 
 
-def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Rows beyond a sheet's capacity are reported, not dropped in silence."""
+def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows beyond a sheet's capacity are told of, not dropped in silence."""
     monkeypatch.setattr(module, "MAX_ROWS", 3)
-    crowded = report(evidence=tuple(evidence(number, unit=None) for number in range(5)))
-    result = WorkbookSink(tmp_path / "w.xlsx").push(crowded, ())
-    assert [(refusal.what, refusal.reason) for refusal in result.refused] == [
-        ("2 rows of 'Evidence'", "a sheet holds 3; all are in report.json")
-    ]
-    book = openpyxl.load_workbook(tmp_path / "w.xlsx")
+    book = read(workbook_bytes(report(evidence=tuple(evidence(number, unit=None) for number in range(5)))))
     assert book["Evidence"].max_row == 4
     assert any("of which the sheet holds 3" in str(cell.value) for (cell,) in book["Summary"]["B1:B40"])
 
 
-def test_pushing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
-    """The sink is idempotent, and what it writes is what ``write_workbook`` writes."""
-    sink = WorkbookSink(tmp_path / "w.xlsx")
-    first, second = sink.push(report(), ()), sink.push(report(), ())
-    assert (first.created, second.created, second.unchanged, second.complete) == (1, 0, 1, True)
-    write_workbook(report(), tmp_path / "other.xlsx")
-    assert (tmp_path / "other.xlsx").read_bytes() == (tmp_path / "w.xlsx").read_bytes()
+def test_a_workbook_on_disk_has_the_bytes_of_one_in_memory(tmp_path: Path) -> None:
+    """Rows pass through files beside it, and the same report gives the same bytes all the same."""
+    write_workbook(report(), tmp_path / "w.xlsx")
+    assert (tmp_path / "w.xlsx").read_bytes() == workbook_bytes(report())
 
 
 def test_memory_grows_by_less_than_the_rows_are_worth() -> None:
