@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from averment.policies.graph.model import Unknown, find_unknown
+from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate, short
 from averment.policies.surfaces.terraform.evaluation.files import FILE_FUNCTIONS, call_file_function
 from averment.policies.surfaces.terraform.evaluation.shaped import kept, template_of
 from averment.policies.surfaces.terraform.functions.table import AT_DEPLOYMENT, ERRORS, STRICT, TOLERANT
 from averment.policies.surfaces.terraform.syntax.native import text_of
-from averment.policies.surfaces.terraform.values import MAX_LENGTH, Env, EvaluationLimitError, Failed, Unevaluated, known, weighed
+from averment.policies.surfaces.terraform.values import MAX_LENGTH, Env, EvaluationLimitError, Failed, Handle, Unevaluated, known, weighed
 
 
 def function_call(node: Any, env: Env) -> Any:
@@ -44,11 +44,9 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
     if function is None:
         function = STRICT.get(name)
         if function is None:
-            return (
-                Unknown(f"{name} is known only at deployment")
-                if name in AT_DEPLOYMENT
-                else Unevaluated(f"the function {name} is not evaluated")
-            )
+            if name in AT_DEPLOYMENT:
+                return Unknown(f"{name} is known only at deployment")
+            return _left_over(f"the function {name} is not evaluated", arguments)
         if not known(*arguments):
             return _at_deployment(name, arguments, node)
     try:
@@ -57,7 +55,20 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
             raise EvaluationLimitError
         return weighed(value)
     except ERRORS:
-        return Unevaluated(f"`{short(node)}` could not be evaluated")
+        return _left_over(f"`{short(node)}` could not be evaluated", arguments)
+
+
+def _left_over(reason: str, arguments: list[Any]) -> Unknown:
+    """What isn't evaluated here. Of a value that only the deployment knows nobody is asked more: tfparse makes one up, another each time, and what
+    hides it (a digest, a date) looks like a value."""
+    return Unevaluated(reason) if all(map(_settled, arguments)) else Unknown(reason)
+
+
+def _settled(value: Any) -> bool:
+    """Whether nothing in ``value`` is known only at deployment."""
+    if isinstance(value, dict | list):
+        return all(map(_settled, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Unevaluated) or not isinstance(value, Unknown | Reference | Handle)
 
 
 def _at_deployment(name: str, arguments: list[Any], node: Any) -> Any:

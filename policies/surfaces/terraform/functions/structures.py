@@ -11,7 +11,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import JsonText, join_parts, plain
 from averment.policies.surfaces.terraform.functions.numbers import tonumber
 from averment.policies.surfaces.terraform.functions.text import graphemes, json_text
-from averment.policies.surfaces.terraform.values import Failed, SetValue, known
+from averment.policies.surfaces.terraform.values import Failed, Handle, SetValue, known
 
 MAX_ITEMS = 10_000
 """Items that a function makes out of few (combinations, ranges)."""
@@ -23,6 +23,8 @@ def json_default(value: Any) -> Any:
 
 
 def _jsonencode(value: Any) -> Any:
+    if isinstance(value, Handle):
+        return Unknown(f"all that there is of {value.address} is known only after apply")
     try:
         return JsonText(json_text(value, json_default), value)
     except (TypeError, ValueError):
