@@ -59,8 +59,8 @@ def _power(base: float, exponent: float) -> Any:
     return _whole(base**exponent)
 
 
-def _cidr(prefix: str, *, address: str = "") -> Any:
-    return ipaddress.ip_network(prefix, strict=False) if not address else ipaddress.ip_address(address)
+def _cidr(prefix: str) -> Any:
+    return ipaddress.ip_network(prefix, strict=False)
 
 
 def _cidrsubnet(prefix: str, bits: int, number: int) -> Any:
