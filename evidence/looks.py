@@ -22,12 +22,12 @@ from averment.evidence.record import Gathering, Kind, Record
 class LookBook:
     """The claims that were tested, as ``records`` tell (oldest first; other kinds of records are passed over).
 
-    A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same
-    figure of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
-    and so is timing one round more. Looks at the same figure of a population with another name, of other rows or under other transforms are handed over as
-    well: whether they put the same question, the claim knows once it has opened the population (``sequential``). What could not be tested, showed nothing to infer from, or was a census is
-    no look; a verdict without an interval is one, and so is a figure that is bounded on one side only. ``root`` is the folder from which places
-    are told that aren't absolute.
+    A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same figure
+    of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
+    and so is timing one round more. Looks at the same figure of a population with another name, of other rows or under other transforms are
+    handed over as well: whether they put the same question, the claim knows once it has opened the population (``sequential``). What could
+    not be tested, showed nothing to infer from, or was a census is no look; a verdict without an interval is one, and so is a figure that
+    is bounded on one side only. ``root`` is the folder from which places are told that aren't absolute.
     """
 
     def __init__(self, records: Iterable[Record], *, now: datetime, root: Path = Path()) -> None:
@@ -58,8 +58,8 @@ class LookBook:
 
 @dataclass(frozen=True)
 class _Made:
-    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations; ``loosely`` is that without the
-    statement's labels and transforms as well."""
+    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations; ``loosely`` is that
+    without the statement's labels and transforms as well."""
 
     figure: bytes
     measure: bytes

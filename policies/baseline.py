@@ -205,8 +205,8 @@ def not_looked_for(lost: Sequence[Entry], baseline: Path, looked: Looked) -> Ite
 
 
 def _called_elsewhere(entry: Entry, called: Set[str] | None) -> bool:
-    """Whether ``entry`` is of a module or nested stack as it is called by something that wasn't looked at: its file was, but not as it is called there.
-    ``called`` are the calls that were looked at; None: all that there are."""
+    """Whether ``entry`` is of a module or nested stack as it is called by something that wasn't looked at: its file was, but not as it is
+    called there. ``called`` are the calls that were looked at; None: all that there are."""
     of_template = entry.file.lower().endswith(TEMPLATE_SUFFIXES) and not entry.file.endswith(".tf.json")
     nested = entry.resource.startswith("module.") or (of_template and "." in entry.resource)
     return called is not None and nested and _call(entry.resource) not in called

@@ -152,7 +152,8 @@ def check(
     """Check everything under ``paths``.
 
     Raises:
-        BadInputError: a path doesn't exist, nothing under the paths is infrastructure code (or source code about faces), or a rule pattern matches nothing.
+        BadInputError: a path doesn't exist, nothing under the paths is infrastructure code (or source code about faces), or a rule pattern
+        matches nothing.
     """
     options = options or Options()
     started = time.monotonic()

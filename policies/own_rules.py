@@ -253,7 +253,8 @@ def _amiss(rule: Rule) -> tuple[str, str] | None:
 
 
 def _proper(kind: str) -> str | None:
-    """``kind`` as a resource has it: CloudFormation's name of a type, in its spelling; None for a name that isn't of that form (``aws_s3_bucket``)."""
+    """``kind`` as a resource has it: CloudFormation's name of a type, in its spelling; None for a name that isn't of that form
+    (``aws_s3_bucket``)."""
     if "::" not in kind:
         return None
     return next((known for known in RECORDINGS if known.lower() == kind.lower()), kind)

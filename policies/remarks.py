@@ -96,7 +96,8 @@ def _meant(near: Sequence[str]) -> str:
 
 
 def nearer_settings(findings: Sequence[Finding], roots: Sequence[Path], organisation: Organisation) -> Iterator[str]:
-    """A line that names each ``averment.yaml`` between one of ``roots`` and a file that was judged, and isn't the one that counts; none if there is none."""
+    """A line that names each ``averment.yaml`` between one of ``roots`` and a file that was judged, and isn't the one that counts; none if
+    there is none."""
     tops = {os.path.realpath(root) for root in roots}
     own = os.path.realpath(organisation.file) if organisation.file is not None else None
     looked: set[Path] = set()
@@ -118,8 +119,8 @@ def nearer_settings(findings: Sequence[Finding], roots: Sequence[Path], organisa
 def called_otherwise(rules: Iterable[Rule], *, templates_alone: bool = False) -> Iterator[str]:
     """For each type of a rule that doesn't ship, and that no resource of Terraform or AWS Config has here, a note that says so.
 
-    One that isn't nearly another's name may be of templates. It is no matter where a rule looks at a type by Terraform's name as well, nor in a run of
-    ``templates_alone``.
+    One that isn't nearly another's name may be of templates. It is no matter where a rule looks at a type by Terraform's name as well, nor
+    in a run of ``templates_alone``.
     """
     known = {*RECORDINGS, *kinds()}
     for rule in rules:

@@ -27,11 +27,11 @@ class ConfigCompliance(Collector):
     """The present compliance of every resource under every rule of ours, with annotations. Present state only.
 
     Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
-    "recorded_at"}], "failing": {"since", "why"} or None}], "missing": [{"resource", "message"}], "out_of", "summary": {"rules", "evaluated",
-    "resources", "compliant", "non_compliant", "other", "missing"}}``. ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the
-    verdicts of before. ``evaluated`` counts the rules that have a verdict and aren't failing; ``missing`` are rules by which a selected
-    control wants to know what is deployed, and that aren't here or fail (null where not all rules could be listed); that there is none of them is
-    one thing that is missing.
+    "recorded_at"}], "failing": {"since", "why"} or None}], "missing": [{"resource", "message"}], "out_of", "summary": {"rules",
+    "evaluated", "resources", "compliant", "non_compliant", "other", "missing"}}``. ``failing`` is a rule whose last run failed, or that
+    judges what a recorder records that is off: AWS Config goes on showing the verdicts of before. ``evaluated`` counts the rules that have
+    a verdict and aren't failing; ``missing`` are rules by which a selected control wants to know what is deployed, and that aren't here or
+    fail (null where not all rules could be listed); that there is none of them is one thing that is missing.
     """
 
     name = "config-compliance"

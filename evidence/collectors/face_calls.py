@@ -24,7 +24,8 @@ WITHIN_SECONDS = 300
 
 
 class FaceCalls(CallCollector):
-    """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and as far back as CloudTrail's sources go (``cloudtrail``).
+    """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and as far back as CloudTrail's sources
+    go (``cloudtrail``).
 
     A match is ``alone`` when its caller read no liveness result in the time before it (``WITHIN_SECONDS``), each result standing for one
     match: each match that isn't alone names it as its ``liveness``. CloudTrail tells neither the session nor the picture, so that such a match
@@ -32,10 +33,10 @@ class FaceCalls(CallCollector):
     matched nothing, and is neither. Whether a match is alone is open (null) where something was refused, and in the minutes of which CloudTrail
     may not have told everything: its result may still come.
 
-    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller: {"matches",
-    "alone", "after_liveness", "results"}}, "within_seconds", "told_with", "history_from", "sources": [...], "notes": [text], "out_of", "summary": {"matches", "alone",
-    "after_liveness", "open", "results", "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results``
-    were read without a match after.
+    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller:
+    {"matches", "alone", "after_liveness", "results"}}, "within_seconds", "told_with", "history_from", "sources": [...], "notes": [text],
+    "out_of", "summary": {"matches", "alone", "after_liveness", "open", "results", "unused_results", "failed", "callers"}}``. ``liveness``
+    is null for a match that is alone; ``unused_results`` were read without a match after.
     """
 
     name = "face-calls"

@@ -51,14 +51,15 @@ class MediaStates(Collector):
 
     Which buckets hold media, and in which role, is the organisation's scope (``Scope.media_role``). Present state only.
 
-    Payload: ``{"buckets": [{"bucket", "role", "why", "region", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
-    "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
-    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "whole", "sampling": {...}}``; of the
-    summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
-    hour (``VERDICT_WITHIN``) without a verdict, and ``..._without_provenance`` what has no metadata ``provenance``, or one that tells no origin
-    ("undeclared"); ``whole`` are the figures of a role of which everything was examined. A tag that says another word than the gate's is no
-    verdict; nor is one that waits for a person, of what is published. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
-    weren't there any more. The facts are as old as the run that began the listing, or as the oldest inventory.
+    Payload: ``{"buckets": [{"bucket", "role", "why", "region", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key",
+    "version", "size", "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
+    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "whole", "sampling":
+    {...}}``; of the summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for
+    over an hour (``VERDICT_WITHIN``) without a verdict, and ``..._without_provenance`` what has no metadata ``provenance``, or one that
+    tells no origin ("undeclared"); ``whole`` are the figures of a role of which everything was examined. A tag that says another word than
+    the gate's is no verdict; nor is one that waits for a person, of what is published. ``frame`` is what a bucket's objects were counted
+    from, ``gone`` how many of the chosen ones weren't there any more. The facts are as old as the run that began the listing, or as the
+    oldest inventory.
     """
 
     name = "media-states"

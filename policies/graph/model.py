@@ -183,9 +183,9 @@ class Problem:
 class MediaCode:
     """What the source of a function shows of pictures, video or sound.
 
-    ``uses`` is the library or service that works on them, as the source names it; ``looks``: it only looks at them or listens
-    (Rekognition, Transcribe), and what it writes needn't be media; ``generates``: a model makes pictures or video. ``variables`` are the environment variables among the
-    function's that the source mentions.
+    ``uses`` is the library or service that works on them, as the source names it; ``looks``: it only looks at them or listens (Rekognition,
+    Transcribe), and what it writes needn't be media; ``generates``: a model makes pictures or video. ``variables`` are the environment
+    variables among the function's that the source mentions.
     """
 
     uses: str

@@ -1,8 +1,8 @@
 """From Terraform's words to the normal form: the engine. What maps to what stands in ``terraform_tables`` and ``terraform_iam``.
 
-A mapping is a ``Shape``: the CloudFormation type and, for each attribute that is called or spelled otherwise there, where its value goes. Attributes
-that a shape doesn't name keep their name in CloudFormation's spelling (``event_source_arn`` -> ``EventSourceArn``), so a table has no line for them; types
-without a shape pass through as ``Terraform::<type>``. So nothing is lost.
+A mapping is a ``Shape``: the CloudFormation type and, for each attribute that is called or spelled otherwise there, where its value goes.
+Attributes that a shape doesn't name keep their name in CloudFormation's spelling (``event_source_arn`` -> ``EventSourceArn``), so a table
+has no line for them; types without a shape pass through as ``Terraform::<type>``. So nothing is lost.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def perhaps_given_to_guests(role: Resource, graph: Graph) -> Unknown | None:
 
 
 def _may_be_taken(role: Resource) -> bool:
-    """Whether the trust policy of ``role`` lets in people of an identity pool who aren't signed in, or may: not where all of it is known, and none does."""
+    """Whether the trust policy of ``role`` lets in people of an identity pool who aren't signed in, or may: not where all of it is known,
+    and none does."""
     document = trust(role)
     return bool(document.unknown) or any(
         statement.conditions_unknown is not None

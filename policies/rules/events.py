@@ -21,7 +21,8 @@ from averment.policies.rules.trails import TRAIL, WRITES, recorded
 EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
-"""The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message structure".)"""
+"""The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message
+structure".)"""
 
 _CALLS = {"PutObject": "Put", "CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload"}
 """The calls by which an object comes, as CloudTrail names them, in the words of ``CREATIONS``."""

@@ -200,7 +200,8 @@ def _at(value: object, graph: Graph) -> Resource | None:
 
 
 def _onward(resource: Resource, graph: Graph) -> Iterator[tuple[object, Truth]]:
-    """Where ``resource`` passes on what it is told (subscribers, readers of a queue, what a state machine runs, dead-letter queues), and whether it does."""
+    """Where ``resource`` passes on what it is told (subscribers, readers of a queue, what a state machine runs, dead-letter queues), and
+    whether it does."""
     yield from _fed(graph).get(resource.address, ())
     for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
         value = resource.get(key)

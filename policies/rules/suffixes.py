@@ -14,7 +14,8 @@ _WAY_OUT = " (a Deny on s3:PutObject with a NotResource in its policy says which
 
 
 def whatever_suffix(entry: Mapping[str, Any], heard: Collection[str], bucket: Resource, graph: Graph) -> Truth:
-    """Whether a notification is on objects of every suffix, or the bucket's policy takes no others than those that are ``heard`` of by all of them."""
+    """Whether a notification is on objects of every suffix, or the bucket's policy takes no others than those that are ``heard`` of by all
+    of them."""
     suffix = suffix_of(entry)
     if isinstance(suffix, Unknown):
         return Unknown(f"the suffix that it is limited to could not be resolved: {suffix.reason}")

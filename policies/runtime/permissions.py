@@ -30,7 +30,8 @@ to date."""
 
 
 def permissions(rules: Iterable[Rule], scope: Scope) -> frozenset[str]:
-    """The IAM actions that the function needs to run ``rules`` in an organisation with this ``scope``. Rules about source code need none: they don't run there."""
+    """The IAM actions that the function needs to run ``rules`` in an organisation with this ``scope``. Rules about source code need none:
+    they don't run there."""
     actions: set[str] = set(REPORTING)
     for rule in rules:
         if rule.kind is Kind.INFRASTRUCTURE:

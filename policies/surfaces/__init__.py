@@ -3,7 +3,9 @@
 - Terraform: ``terraform`` (configurations), ``plan`` with ``plan_computed`` and ``plan_configuration``.
 - ``cloudformation``, and what deploys as such a template: SAM, the Serverless Framework, Amplify.
 - ``config``: what AWS Config recorded.
-- Source code: ``code``; ``function_code``, ``service_calls`` and ``states`` (Step Functions) add to the other graphs what functions, APIs and state machines do.
+- Source code: ``code``; ``function_code``, ``service_calls`` and ``states`` (Step Functions) add to the other graphs what functions, APIs
+  and state machines do.
 - ``checkov``: the same rules inside Checkov.
-- Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``, ``submodules``, ``sparse``. Places in files: ``lined``, ``comments``.
+- Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``, ``submodules``, ``sparse``. Places in files:
+  ``lined``, ``comments``.
 """

@@ -52,7 +52,8 @@ def _is_document_of_ssm(data: bytes) -> bool:
 
 
 def is_template(data: bytes, path: Path) -> bool:
-    """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``, in whatever encoding."""
+    """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``, in
+    whatever encoding."""
     data = _unescaped(in_utf8(data))
     if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
         return True

@@ -93,7 +93,8 @@ _TLS = (
 
 @dataclass(frozen=True)
 class _Part:
-    """One of the three demands: whether it is met, what is missing, where, the fix in three dialects and for public modules, and what of it is mechanical."""
+    """One of the three demands: whether it is met, what is missing, where, the fix in three dialects and for public modules, and what of it
+    is mechanical."""
 
     met: Truth
     lacks: str

@@ -55,7 +55,8 @@ _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[str, Any] | None = None) -> Graph:
     """The graph of one template, with the stacks that are nested in it as far as their templates are files below ``stacks.top``.
 
-    ``given`` are arguments of its parameters; without any, those that stand beside the template of an Amplify app. A file that can't be read or isn't a template gives an empty graph with its problem.
+    ``given`` are arguments of its parameters; without any, those that stand beside the template of an Amplify app. A file that can't be
+    read or isn't a template gives an empty graph with its problem.
     """
     name = str(path)
     stacks = stacks or Stacks(repository_around(path))

@@ -18,8 +18,8 @@ def template_units(
     """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others, and
     are not all among them. ``found_out`` is what is known of parents by then, and gets what is found out here.
 
-    The checkout around ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
-    whom unchanged parents call, so that only those have to be read for it that changed.
+    The checkout around ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost.
+    ``memory`` knows whom unchanged parents call, so that only those have to be read for it that changed.
     """
     top = repository_around(root)
     known_by_now = {} if found_out is None else found_out

@@ -206,7 +206,8 @@ def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
 
 
 def _add_imported(asking: list[Path], found: Sources, others: dict[Path, bytes]) -> None:
-    """Add what the files that ask take from beside them, and so on: the constants that they ask with, and the checks that they call, may stand there."""
+    """Add what the files that ask take from beside them, and so on: the constants that they ask with, and the checks that they call, may
+    stand there."""
     fresh = asking
     for _ in range(ROUNDS):
         places = (place for path in fresh for place in _imported(path, found.parsed[path]) if place in others)

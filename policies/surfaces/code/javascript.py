@@ -231,7 +231,8 @@ class _Reader(ValueReader):
         return [*found]
 
     def from_namespace(self, targets: list[tuple[str, str]], held: str) -> None:
-        """Note what of an SDK gets another name here: ``const { CompareFacesCommand: Compare } = sdk``, ``const Compare = sdk.CompareFacesCommand``."""
+        """Note what of an SDK gets another name here: ``const { CompareFacesCommand: Compare } = sdk``, ``const Compare =
+        sdk.CompareFacesCommand``."""
         head, _, member = held.partition(".")
         whole = self.module.imports.get(head)
         if whole is None or whole.name:

@@ -86,10 +86,11 @@ class Value:
 
 @dataclass(slots=True)
 class Call:
-    """``receiver.name(args, keyword=...)``. ``name`` is empty where it is computed (``client[operation]()``); ``chosen_by`` then
-    says by what. ``awaited`` tells whether its answer is waited for where it is made, ``floating`` whether it ends a chain of promises for
-    which nothing waits, ``rejects`` whether it is handed what lets the promise around it fail (``.catch(reject)``). ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``). ``hinges`` are
-    the conditional expressions around it that may leave it out."""
+    """``receiver.name(args, keyword=...)``. ``name`` is empty where it is computed (``client[operation]()``); ``chosen_by`` then says by
+    what. ``awaited`` tells whether its answer is waited for where it is made, ``floating`` whether it ends a chain of promises for which
+    nothing waits, ``rejects`` whether it is handed what lets the promise around it fail (``.catch(reject)``). ``inline`` are function
+    literals among the arguments that run as part of the call (``.then(x => ...)``). ``hinges`` are the conditional expressions around it
+    that may leave it out."""
 
     name: str
     line: int

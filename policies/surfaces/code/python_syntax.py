@@ -50,7 +50,8 @@ def settles(value: ast.expr) -> bool:
 
 
 def all_done(node: ast.Assign) -> str:
-    """The name of what is done after ``done, pending = await asyncio.wait(tasks)``; "" where that may not be all of it: time is limited, or one counts."""
+    """The name of what is done after ``done, pending = await asyncio.wait(tasks)``; "" where that may not be all of it: time is limited, or
+    one counts."""
     value, target = node.value.value if isinstance(node.value, ast.Await) else node.value, node.targets[0]
     if (
         not isinstance(value, ast.Call)

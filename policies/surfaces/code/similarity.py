@@ -1,7 +1,7 @@
 """From which similarity on two faces count as one: what a request asks for, and what the program then compares the ``Similarity`` with.
 
-The answer is followed by names, without regard to order: through variables, parameters, entries of maps and what functions return, in the function that
-asks, in those that lead to it, and in those that they call.
+The answer is followed by names, without regard to order: through variables, parameters, entries of maps and what functions return, in the
+function that asks, in those that lead to it, and in those that they call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FIELD = "Similarity"
 _ROUNDS = 4
 _MAX_FUNCTIONS = 200
 MAX_VALUES = 300_000
-"""How many expressions are looked at for what answers are compared with, in a project. What lies around a request of the programs that were looked at has at most a few hundred."""
+"""How many expressions are looked at for what answers are compared with, in a project. What lies around a request of the programs that were
+looked at has at most a few hundred."""
 _TOO_MUCH = Unknown(f"there is more code around it than is followed, so that what the {FIELD} is compared with can't be told")
 _CALLED_ALIKE = re.compile(r"(?:(?:face|match|best|max|top|raw)_?)*similarity(?:_?(?:score|value|pct|percent(?:age)?))?", re.IGNORECASE)
 """What people call the similarity of faces; that of names, texts and addresses is called after those."""

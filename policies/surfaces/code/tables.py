@@ -12,8 +12,9 @@ from averment.policies.surfaces.code.telling import HANDLERS, registers, registe
 def registered(project: Project, function: Function) -> Iterator[tuple[Function, str]]:
     """The functions of the project that ``function`` hands to a framework by their names (``app.post("/match", match)``), and to what.
 
-    In a module's own code that is whatever is handed to a call that is made for its effect, or that stands in a list (``urlpatterns``), and what is
-    wrapped under a name that is a way in (``handler = with_auth(match)``) or by what makes one (``task = app.task(match)``); elsewhere what is handed to a call that says so.
+    In a module's own code that is whatever is handed to a call that is made for its effect, or that stands in a list (``urlpatterns``), and
+    what is wrapped under a name that is a way in (``handler = with_auth(match)``) or by what makes one (``task = app.task(match)``);
+    elsewhere what is handed to a call that says so.
     """
     for statement in statements_of(function.body):
         value = statement.value if isinstance(statement, Bind | Do | Return) else None

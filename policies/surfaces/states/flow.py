@@ -32,7 +32,8 @@ _MAX_DEPTH = 30
 
 @dataclass(frozen=True)
 class Seen:
-    """What was done about liveness on the way to a state: ``read`` and ``opened`` are the states that did it, ``looked`` what of the result decided."""
+    """What was done about liveness on the way to a state: ``read`` and ``opened`` are the states that did it, ``looked`` what of the result
+    decided."""
 
     read: str = ""
     opened: str = ""

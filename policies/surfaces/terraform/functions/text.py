@@ -51,9 +51,9 @@ def _pattern(source: str, text: str) -> re.Pattern[str]:
 
 
 def _work(source: str, length: int) -> float:
-    """How many ways there may be to try the pattern ``source`` on a text of ``length`` signs: from each place, a loop may end anywhere, and what may be
-    left out or has alternatives goes two ways. One that holds on to the beginning is tried there alone. There is no bound where a group repeats that
-    holds one of these."""
+    """How many ways there may be to try the pattern ``source`` on a text of ``length`` signs: from each place, a loop may end anywhere, and
+    what may be left out or has alternatives goes two ways. One that holds on to the beginning is tried there alone. There is no bound where
+    a group repeats that holds one of these."""
     places, work, length = max(1, length), 1.0, max(2, length)
     anchored = source.startswith("^") and re.search(r"\(\?[is]*m", source) is None
     groups, closed = [False], False

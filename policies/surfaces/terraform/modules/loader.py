@@ -26,7 +26,8 @@ KEPT = 1_000
 
 
 class Modules:
-    """Module folders below ``top`` and around it. One that many root modules call is read once; of others than the last ``KEPT``, again when asked for.
+    """Module folders below ``top`` and around it. One that many root modules call is read once; of others than the last ``KEPT``, again
+    when asked for.
 
     ``boundary`` is the checkout that ``top`` belongs to, beyond which nothing is read.
     """
