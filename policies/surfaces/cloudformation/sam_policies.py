@@ -21,43 +21,44 @@ _S3_FULL = (
 )
 _POLL = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 
-_TEMPLATES: dict[str, tuple[str, tuple[str, ...], str | None, str]] = {
-    "S3ReadPolicy": ("s3", _S3_READ, "BucketName", "bucket"),
-    "S3WritePolicy": ("s3", _S3_WRITE, "BucketName", "bucket"),
-    "S3CrudPolicy": ("s3", (*_S3_READ, *_S3_WRITE, "DeleteObject"), "BucketName", "bucket"),
-    "S3FullAccessPolicy": ("s3", _S3_FULL, "BucketName", "bucket"),
-    "RekognitionFacesPolicy": ("rekognition", ("CompareFaces", "DetectFaces"), None, "*"),
-    "RekognitionDetectOnlyPolicy": ("rekognition", ("DetectFaces", "DetectLabels", "DetectModerationLabels", "DetectText"), None, "*"),
+_TEMPLATES: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "S3ReadPolicy": ("s3", _S3_READ, "BucketName"),
+    "S3WritePolicy": ("s3", _S3_WRITE, "BucketName"),
+    "S3CrudPolicy": ("s3", (*_S3_READ, *_S3_WRITE, "DeleteObject"), "BucketName"),
+    "S3FullAccessPolicy": ("s3", _S3_FULL, "BucketName"),
+    "RekognitionFacesPolicy": ("rekognition", ("CompareFaces", "DetectFaces"), ""),
+    "RekognitionDetectOnlyPolicy": ("rekognition", ("DetectFaces", "DetectLabels", "DetectModerationLabels", "DetectText"), ""),
     "RekognitionNoDataAccessPolicy": (
         "rekognition",
         ("CompareFaces", "DetectFaces", "DetectLabels", "DetectModerationLabels"),
         "CollectionId",
-        "collection",
     ),
-    "RekognitionReadPolicy": (
-        "rekognition",
-        ("ListCollections", "ListFaces", "SearchFaces", "SearchFacesByImage"),
-        "CollectionId",
-        "collection",
-    ),
-    "RekognitionWriteOnlyAccessPolicy": ("rekognition", ("CreateCollection", "IndexFaces"), "CollectionId", "collection"),
+    "RekognitionReadPolicy": ("rekognition", ("ListCollections", "ListFaces", "SearchFaces", "SearchFacesByImage"), "CollectionId"),
+    "RekognitionWriteOnlyAccessPolicy": ("rekognition", ("CreateCollection", "IndexFaces"), "CollectionId"),
     "RekognitionFacesManagementPolicy": (
         "rekognition",
         ("IndexFaces", "DeleteFaces", "SearchFaces", "SearchFacesByImage", "ListFaces"),
         "CollectionId",
-        "collection",
     ),
-    "SQSPollerPolicy": ("sqs", _POLL, "QueueName", "queue"),
-    "SQSSendMessagePolicy": ("sqs", ("SendMessage*",), "QueueName", "queue"),
-    "LambdaInvokePolicy": ("lambda", ("InvokeFunction",), "FunctionName", "function"),
-    "LambdaInvokeFunctionPolicy": ("lambda", ("InvokeFunction",), "FunctionName", "function"),
-    "SageMakerCreateEndpointPolicy": ("sagemaker", ("CreateEndpoint",), None, "*"),
-    "SageMakerCreateEndpointConfigPolicy": ("sagemaker", ("CreateEndpointConfig",), None, "*"),
-    "RekognitionLabelsPolicy": ("rekognition", ("DetectLabels", "DetectModerationLabels"), None, "*"),
-    "KMSDecryptPolicy": ("kms", ("Decrypt",), "KeyId", "key"),
-    "KMSEncryptPolicy": ("kms", ("Encrypt", "GenerateDataKey"), "KeyId", "key"),
+    "SQSPollerPolicy": ("sqs", _POLL, "QueueName"),
+    "SQSSendMessagePolicy": ("sqs", ("SendMessage*",), "QueueName"),
+    "LambdaInvokePolicy": ("lambda", ("InvokeFunction",), "FunctionName"),
+    "LambdaInvokeFunctionPolicy": ("lambda", ("InvokeFunction",), "FunctionName"),
+    "SageMakerCreateEndpointPolicy": ("sagemaker", ("CreateEndpoint",), ""),
+    "SageMakerCreateEndpointConfigPolicy": ("sagemaker", ("CreateEndpointConfig",), ""),
+    "RekognitionLabelsPolicy": ("rekognition", ("DetectLabels", "DetectModerationLabels"), ""),
+    "KMSDecryptPolicy": ("kms", ("Decrypt",), "KeyId"),
+    "KMSEncryptPolicy": ("kms", ("Encrypt", "GenerateDataKey"), "KeyId"),
 }
-"""Template -> (service, actions, the parameter that names the resource, its kind)."""
+"""Template -> (service, actions, the parameter that names the resource, if one does)."""
+
+_ARNS = {
+    "CollectionId": f"arn:aws:rekognition:{_ACCOUNT}:collection/",
+    "FunctionName": f"arn:aws:lambda:{_ACCOUNT}:function:",
+    "KeyId": f"arn:aws:kms:{_ACCOUNT}:key/",
+    "QueueName": f"arn:aws:sqs:{_ACCOUNT}:",
+}
+"""How the ARN of what a parameter names begins."""
 
 _ELSEWHERE = {
     "dynamodb": (
@@ -118,28 +119,20 @@ def policy_template(policy: Mapping[str, Any]) -> Any:
         return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [f"{_SERVICE_OF[name]}:*"], "Resource": ["*"]}]}
     if name not in _TEMPLATES:
         return {"Version": "2012-10-17", "Statement": [Unknown(f"SAM policy template '{name}' is not expanded")]}
-    service, actions, parameter, kind = _TEMPLATES[name]
-    given = parameters.get(parameter) if isinstance(parameters, dict) and parameter else None
-    resources = _resources(kind, given if given is not None else Unknown(f"{name} has no {parameter}"))
+    service, actions, parameter = _TEMPLATES[name]
+    given = parameters.get(parameter) if isinstance(parameters, dict) else None
+    resources = _resources(parameter, given if given is not None else Unknown(f"{name} has no {parameter}")) if parameter else ["*"]
     return {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": [f"{service}:{action}" for action in actions], "Resource": resources}],
     }
 
 
-def _resources(kind: str, given: Any) -> list[Any]:
-    if kind == "*":
-        return ["*"]
-    if kind == "bucket":
-        if isinstance(given, Reference):
-            return [Reference(given.address, "Arn"), Reference(given.address, "Arn", "/*")]
+def _resources(parameter: str, given: Any) -> list[Any]:
+    if isinstance(given, Reference) and parameter == "BucketName":
+        return [Reference(given.address, "Arn"), Reference(given.address, "Arn", "/*")]
+    if parameter == "BucketName":
         return [join_parts(["arn:aws:s3:::", given]), join_parts(["arn:aws:s3:::", given, "/*"])]
-    if kind == "collection":
-        return [join_parts([f"arn:aws:rekognition:{_ACCOUNT}:collection/", given])]
-    if kind == "key":
-        return [Reference(given.address, "Arn") if isinstance(given, Reference) else join_parts([f"arn:aws:kms:{_ACCOUNT}:key/", given])]
-    if kind == "queue":
-        return [Reference(given.address, "Arn") if isinstance(given, Reference) else join_parts([f"arn:aws:sqs:{_ACCOUNT}:", given])]
-    return [
-        Reference(given.address, "Arn") if isinstance(given, Reference) else join_parts([f"arn:aws:lambda:{_ACCOUNT}:function:", given])
-    ]
+    if isinstance(given, Reference) and parameter != "CollectionId":
+        return [Reference(given.address, "Arn")]
+    return [join_parts([_ARNS[parameter], given])]
