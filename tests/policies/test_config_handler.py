@@ -342,6 +342,34 @@ def test_that_a_rule_does_not_apply_needs_what_it_looked_for():
     assert (entry.verdict, "AccessDenied" in entry.annotation) == (Verdict.UNKNOWN, True)
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "case", "kind", "denied", "said"),
+    [
+        (
+            "isolation-runbook-present",
+            "s3_put_object_gated/cases/access_point.fail",
+            "AWS::S3::Bucket",
+            "AWS::SSM::Document",
+            "whether a runbook isolates this upload bucket",
+        ),
+        (
+            "inference-cost-watched",
+            "inference_cost_watched/cases/nobody_watches.fail",
+            "AWS::SageMaker::Endpoint",
+            "AWS::Budgets::Budget",
+            "whether anybody watches what this costs",
+        ),
+    ],
+)
+def test_what_could_not_be_told_is_said_with_what_could_not_be_read(rule_id: str, case: str, kind: str, denied: str, said: str):
+    """Whoever reads that AWS::Budgets::Budget could not be read has to know what for."""
+    items = items_of(case)
+    parameters = {"isolation_runbook_expected": True}
+    evaluator = Evaluator(rule(rule_id), MemoryNeighbours(items, {denied: "AccessDenied"}), Scope(), parameters, OWN)
+    entry = evaluator.one(next(item for item in items if item["resourceType"] == kind))
+    assert (entry.verdict, said in entry.annotation) == (Verdict.UNKNOWN, True), entry.annotation
+
+
 def test_a_pass_stands_without_neighbours_that_the_rule_never_looked_for():
     """An endpoint that SageMaker scales itself hangs on no scaling policy."""
     items = items_of("detector_endpoint_scaled/cases/managed_scaling.pass")

@@ -149,7 +149,7 @@ def _spender(resource: Resource, context: Context) -> Outcome:
     if watches or next(graph.of_type(MONITOR), None) is not None:
         return NOT_APPLICABLE  # there is a watch that nobody hears of: the finding is on it
     if (missing := context.not_read(*_WATCHES, MONITOR)) is not None:
-        return unknown(missing.reason, where=resource.source)
+        return unknown(f"whether anybody watches what this costs: {missing.reason}", where=resource.source)
     what = "this endpoint" if resource.type == ENDPOINT else "this provisioned throughput"
     fix = fix_for(
         resource,

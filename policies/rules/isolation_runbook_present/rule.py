@@ -114,7 +114,7 @@ def _absent(bucket: Resource, context: Context) -> Outcome:
     if any(_candidate(document) for document in context.graph.of_type(DOCUMENT)):
         return NOT_APPLICABLE  # judged itself
     if (missing := context.not_read(DOCUMENT)) is not None:
-        return unknown(missing.reason, where=bucket.source)
+        return unknown(f"whether a runbook isolates this upload bucket ({found[1]}): {missing.reason}", where=bucket.source)
     fix = fix_for(
         bucket,
         terraform='resource "aws_ssm_document" "isolate_bucket" {\n  document_type = "Automation"\n  # ... steps that close the bucket\n}',
