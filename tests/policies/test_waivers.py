@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def result_of(folder: Path) -> CheckResult:
         ('reason="first" owner=a until=2026-12-31 approver="Ada Byron"', None),
         ("until=2026-11-23 owner=a reason=its last day counts", None),
         ("until=2026-11-22 owner=a reason=b", "it expired on 2026-11-22"),
+        ("until=2026-11-22 until=2026-12-31 owner=a reason=b", "it expired on 2026-11-22"),
         ("reason=b owner=a until=2026-12-31", "it has no until and no owner"),
         ("until=2026-12-31 owner=a reason=", "it has no reason"),
         ('until=2026-12-31 owner="" reason="  "', "it has no owner and no reason"),
@@ -63,6 +65,17 @@ def test_what_stands_before_a_waiver_is_no_part_of_it(tmp_path: Path) -> None:
     found = [waiver_for(Organisation(), name, rule, finding.resource, TODAY, noted=finding.waived_by) for name in controls]
     assert len(controls) > 1
     assert [item and item.reason for item in found] == [line.partition(", ")[2] for line in comments.split("\n")]
+    [skip] = comment_waivers(["# legacy, checkov:skip=AVERMENT_X:moves in January"], TODAY)
+    assert skip.text == "checkov:skip=AVERMENT_X:moves in January"
+
+
+def test_what_no_control_asks_for_is_accepted_by_its_rules_own_name_alone(tmp_path: Path) -> None:
+    """An organisation may have left out each control that a rule serves: that none of them is left to be waived accepts nothing."""
+    catalogue = load_catalogue()
+    without = replace(catalogue, controls=tuple(control for control in catalogue if control.id != "SM-DET-03"))
+    (tmp_path / "main.tf").write_text(TERRAFORM.format(comment=""))
+    result = check([tmp_path], all_rules(), Organisation(), without, Options(rules=(RULE,), today=TODAY))
+    assert (result.counts.waived, result.counts.failed) == (0, 1)
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=80))

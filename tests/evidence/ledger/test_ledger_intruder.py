@@ -139,6 +139,13 @@ def test_an_intent_that_was_put_back_is_named(three, make_record):
     refused(three, make_record, "was put back: it is of 3 entries, and the checkpoint has 4")
 
 
+def test_an_intent_of_another_log_of_that_size_is_named(three, make_record):
+    """Of two histories one was put in place of the other: what is appended would make it the log's own, signed anew."""
+    other = Intent(2, 3, bytes(32), STAGED, "", "a writer of another log")
+    (three.path(three.evidence.ledger) / INTENT).write_bytes(other.encode())
+    refused(three, make_record, "'intent' is of another log than the checkpoint")
+
+
 def test_what_another_process_added_meanwhile_is_no_roll_back(three, make_record):
     """Processes of one machine share the index: who read the log before another added to it accused the ledger of a roll-back."""
     with open_ledger(three) as reader:
