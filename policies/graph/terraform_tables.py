@@ -221,6 +221,16 @@ TARGET: Fields = {
 """An ``aws_cloudwatch_event_target`` as an entry of its rule's ``Targets``."""
 
 
+SHAPES["aws_guardduty_malware_protection_plan"] = Shape(
+    "AWS::GuardDuty::MalwareProtectionPlan",
+    {
+        "role": to("Role"),
+        "protected_resource": block(
+            "ProtectedResource",
+            {"s3_bucket": block("S3Bucket", {"bucket_name": to("BucketName"), "object_prefixes": to("ObjectPrefixes")})},
+        ),
+    },
+)
 SHAPES["aws_cloudtrail_event_data_store"] = Shape(
     "AWS::CloudTrail::EventDataStore",
     {

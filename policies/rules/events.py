@@ -12,14 +12,14 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_TRAIL, OF_TRAIL, REASONS, Message, compared, whoever
-from averment.policies.rules.notifications import describe, eventbridge_on
+from averment.policies.rules.malware import BY_MALWARE, CLEAN, OF_RESULTS, RESULT, SOURCE, protected
+from averment.policies.rules.notifications import eventbridge_on
 from averment.policies.rules.storage import listed
 from averment.policies.rules.suffixes import every_suffix
-from averment.policies.rules.takers import Idle, exists, idle, named_by, takes
+from averment.policies.rules.takers import Idle, exists, idle, takes
 from averment.policies.rules.trails import TRAIL, WRITES, recorded
 
 EVENT_RULE = "AWS::Events::Rule"
-INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 _OF_EVENTS = frozenset({"version", "bucket", "object", "request-id", "requester", "source-ip-address", "reason"})
 """The fields of an "Object Created" event's detail: a pattern on another one never matches it. (User Guide, "EventBridge event message
 structure".)"""
@@ -31,14 +31,21 @@ _ONLY_OF_EVENTS = frozenset({"bucket", "object", "reason", "requester", "source-
 """Those of them that CloudTrail's records don't have."""
 
 
+_Ways = tuple[Truth, Truth, Truth]
+"""Whether a pattern takes in S3's own events, CloudTrail's records of calls, and GuardDuty's results."""
+
+
 @per_graph
 def s3_rules(graph: Graph) -> tuple[Resource, ...]:
-    """EventBridge rules that are about S3 at all, or may be."""
+    """EventBridge rules that are about S3 at all, or may be, also by what GuardDuty says of objects in it."""
     return tuple(rule for rule in graph.of_type(EVENT_RULE) if _about_s3(event_pattern(rule)))
 
 
 def _about_s3(pattern: Any) -> bool:
-    return isinstance(pattern, Unknown) or (isinstance(pattern, Mapping) and _matches(pattern.get("source"), "aws.s3") is not False)
+    if not isinstance(pattern, Mapping):
+        return isinstance(pattern, Unknown)
+    by_result = _matches(pattern.get("source"), SOURCE) is not False and _matches(pattern.get("detail-type"), RESULT) is True
+    return by_result or _matches(pattern.get("source"), "aws.s3") is not False
 
 
 def event_pattern(rule: Resource) -> Any:
@@ -47,27 +54,35 @@ def event_pattern(rule: Resource) -> Any:
 
 
 def takes_in(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = False) -> Truth:
-    """Whether the rule's pattern matches "Object Created" events of ``bucket``, or CloudTrail's records of new objects in it.
+    """Whether the rule's pattern matches "Object Created" events of ``bucket``, or records or results on new objects in it.
 
+    Records are CloudTrail's, results those of GuardDuty's malware protection.
     A pattern on some ways only in which an object comes is a doubt, unless ``some`` of them are enough.
     """
     return any_of(_ways(rule, bucket, graph, some))
 
 
 def reaches(rule: Resource, bucket: Resource, graph: Graph, *, some: bool = False) -> Truth:
-    """Whether what the rule's pattern takes in is sent: by the bucket, whose EventBridge is on, or by a trail that records its objects."""
-    by_event, by_trail = _ways(rule, bucket, graph, some)
+    """Whether what the rule's pattern takes in is sent: by the bucket, whose EventBridge is on, a trail that records its objects, or GuardDuty."""
+    by_event, by_trail, by_result = _ways(rule, bucket, graph, some)
     on = eventbridge_on(bucket, graph)
     doubt = Unknown(f"whether EventBridge is on could not be resolved: {on.reason}") if isinstance(on, Unknown) else on
     sent: list[Truth] = [all_of((by_event, doubt))]
     if by_trail is not False:
         sent.append(all_of((by_trail, _on_trail(rule, bucket, graph))))
+    if by_result is not False:
+        sent.append(all_of((by_result, protected(rule, bucket, graph))))
     return any_of(sent)
 
 
 def waits_for_trail(rule: Resource, bucket: Resource, graph: Graph) -> bool:
     """Whether the rule takes in CloudTrail's records of new objects in ``bucket``."""
     return _ways(rule, bucket, graph, some=True)[1] is True
+
+
+def waits_for_results(rule: Resource, bucket: Resource, graph: Graph) -> bool:
+    """Whether the rule takes in what GuardDuty says of new objects in ``bucket``."""
+    return _ways(rule, bucket, graph, some=True)[2] is True
 
 
 def trails_matter(bucket: Resource, graph: Graph) -> bool:
@@ -81,37 +96,38 @@ def _on_trail(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
     return recorded(bucket, WRITES, graph, TRAIL)
 
 
-def _ways(rule: Resource, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
-    """Whether the rule takes in what S3 tells of new objects in ``bucket``, and what CloudTrail does."""
+def _ways(rule: Resource, bucket: Resource, graph: Graph, some: bool) -> _Ways:
+    """Whether the rule takes in what S3 tells of new objects in ``bucket``, what CloudTrail does, and what GuardDuty does."""
     every, part = _taking(bucket, None, graph).get(rule.address, _NEITHER)
     return part if some else every
 
 
 @per_resource_and
-def _taking(bucket: Resource, _: None, graph: Graph) -> dict[str, tuple[tuple[Truth, Truth], tuple[Truth, Truth]]]:
+def _taking(bucket: Resource, _: None, graph: Graph) -> dict[str, tuple[_Ways, _Ways]]:
     """The rules that take in something of ``bucket``, or may, by address, each with its ways for every object and for some.
 
     Asked once of all rules: there may be as many as buckets.
     """
-    found: dict[str, tuple[tuple[Truth, Truth], tuple[Truth, Truth]]] = {}
+    found: dict[str, tuple[_Ways, _Ways]] = {}
     for rule in s3_rules(graph):
-        if (part := _ways_of(rule, bucket, graph, some=True)) != (False, False):
+        if (part := _ways_of(rule, bucket, graph, some=True)) != _NO_WAY:
             found[rule.address] = (_ways_of(rule, bucket, graph, some=False), part)
     return found
 
 
-_NEITHER = ((False, False), (False, False))
+_NO_WAY: _Ways = (False, False, False)
+_NEITHER = (_NO_WAY, _NO_WAY)
 
 
-def _ways_of(rule: Resource, bucket: Resource, graph: Graph, *, some: bool) -> tuple[Truth, Truth]:
+def _ways_of(rule: Resource, bucket: Resource, graph: Graph, *, some: bool) -> _Ways:
     pattern = event_pattern(rule)
     if isinstance(pattern, Unknown):
-        return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}"), False
+        return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}"), False, False
     if not isinstance(pattern, Mapping):
-        return False, False
+        return _NO_WAY
     bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, graph, some) for alternative in _alternatives(pattern)]
-    by_event, by_trail = (all_of((any_of(way[index] for way in alternatives), bus)) for index in (0, 1))
-    return by_event, by_trail
+    by_event, by_trail, by_result = (all_of((any_of(way[index] for way in alternatives), bus)) for index in range(3))
+    return by_event, by_trail, by_result
 
 
 def _alternatives(pattern: Mapping[str, Any]) -> list[Any]:
@@ -136,17 +152,26 @@ def _either(part: Mapping[str, Any]) -> list[Any]:
     return [{**rest, **one} if isinstance(one, Mapping) and not rest.keys() & one.keys() else doubt for one in listed(options)]
 
 
-def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Truth, Truth]:
-    """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3, and as they come from CloudTrail."""
+def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> _Ways:
+    """Whether a pattern without alternatives matches events of ``bucket``, as they come from S3, from CloudTrail, and from GuardDuty."""
     if isinstance(pattern, Unknown):
-        return pattern, False
+        return pattern, False, False
     detail = pattern.get("detail")
     if isinstance(detail, Unknown):
-        return detail, False
+        return detail, False, False
     inner: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
     kind = pattern.get("detail-type")
+
+    def by_result() -> Iterator[Truth]:
+        yield kind is not None and _matches(kind, RESULT)
+        yield _matches(pattern.get("source"), SOURCE)
+        yield OF_RESULTS.issuperset(inner)
+        yield _names_bucket(_child(inner.get("s3ObjectDetails"), "bucketName"), bucket)
+        yield _matches(_child(inner.get("scanResultDetails"), "scanResultStatus"), CLEAN)
+        yield every_suffix(_child(inner.get("s3ObjectDetails"), "objectKey"), bucket, graph, some)
+
     if _matches(pattern.get("source"), "aws.s3") is False:
-        return False, False
+        return False, False, all_of(by_result())
 
     def by_event() -> Iterator[Truth]:
         yield _names_bucket(_child(inner.get("bucket"), "name"), bucket)
@@ -167,7 +192,7 @@ def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> tuple[Tr
         yield _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket)
         yield every_suffix(_child(inner.get("requestParameters"), "key"), bucket, graph, some)
 
-    return all_of(by_event()), all_of(by_trail())
+    return all_of(by_event()), all_of(by_trail()), all_of(by_result())
 
 
 def _every_kind(asked: Any, kinds: Mapping[str, str], enough: bool) -> Truth:
@@ -212,8 +237,10 @@ def enabled(rule: Resource) -> Truth:
 
 
 def _told_by(rule: Resource) -> tuple[Message, ...]:
-    """How the rule tells of new objects: by S3's events, and by CloudTrail's records where it asks for them."""
+    """How the rule tells of new objects: by S3's events, by CloudTrail's records where it asks for them, or by GuardDuty's results."""
     pattern = event_pattern(rule)
+    if isinstance(pattern, Mapping) and _matches(pattern.get("source"), "aws.s3") is False:
+        return (BY_MALWARE,)
     asked = [one.get("detail-type") for one in _alternatives(pattern) if isinstance(one, Mapping)] if isinstance(pattern, Mapping) else []
     by_trail = any(kind is not None and _matches(kind, OF_TRAIL) is not False for kind in asked)
     return (BY_EVENTBRIDGE, BY_TRAIL) if by_trail else (BY_EVENTBRIDGE,)
@@ -234,41 +261,6 @@ def idle_target(rule: Resource, graph: Graph) -> Idle | None:
     """Why a target of the rule takes up nothing, if one is there of which that is known."""
     found = (idle(_child(entry, "Arn"), graph, *_told_by(rule)) for entry in listed(rule.get("Targets")))
     return next((why for why in found if isinstance(why, Idle)), None)
-
-
-def dead_letters(rule: Resource, graph: Graph) -> Truth:
-    """Whether what a target of the rule fails to take is kept: by the rule, or by the queue or function that is the target."""
-    entries = rule.get("Targets")
-    if isinstance(entries, Unknown):
-        return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
-    return any_of(_kept(entry, graph) for entry in listed(entries))
-
-
-def _kept(entry: Any, graph: Graph) -> Truth:
-    if not isinstance(entry, Mapping):
-        return entry if isinstance(entry, Unknown) else False
-    own = _child(entry.get("DeadLetterConfig"), "Arn")
-    if own not in (None, ""):
-        return own if isinstance(own, Unknown) else True
-    arn = entry.get("Arn")
-    target = graph.target(arn) or (named_by(arn, graph) if isinstance(arn, str) else None)
-    if target is None or isinstance(target, Unknown):
-        return Unknown(f"whether {describe(arn)} has a dead-letter queue: it is not part of what was read")
-    return any_of((*(_set(target.get(key)) for key in _KEEPING), *_on_failure(target, graph)))
-
-
-_KEEPING = ("RedrivePolicy", "DeadLetterConfig", "EventInvokeConfig")
-
-
-def _set(value: Any) -> Truth:
-    return value if isinstance(value, Unknown) else value not in (None, "", {})
-
-
-def _on_failure(function: Resource, graph: Graph) -> Iterator[Truth]:
-    """Destinations of asynchronous invocations that stand in a resource of their own."""
-    for config in graph.of_type(INVOKE_CONFIG, "Terraform::aws_lambda_function_event_invoke_config"):
-        if graph.target(config.get("FunctionName") or config.get("function_name")) is function:
-            yield True
 
 
 def _default_bus(rule: Resource) -> Truth:

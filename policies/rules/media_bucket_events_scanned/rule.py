@@ -10,10 +10,9 @@ from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.truth import Truth
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
+from averment.policies.rules.dead_letters import INVOKE_CONFIG, dead_letters
 from averment.policies.rules.events import (
     EVENT_RULE,
-    INVOKE_CONFIG,
-    dead_letters,
     enabled,
     idle_target,
     reaches,
@@ -21,10 +20,12 @@ from averment.policies.rules.events import (
     takes_in,
     targets,
     trails_matter,
+    waits_for_results,
     waits_for_trail,
 )
 from averment.policies.rules.filters import CREATIONS
 from averment.policies.rules.judge import fix_for, short_name
+from averment.policies.rules.malware import plan_for
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.notifications import direct_listeners, eventbridge_on, notifications_unknown
@@ -113,7 +114,7 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
             Unknown(f"its notifications are on s3:ObjectCreated:{some} alone, and whether objects come by {others} can't be told")
         )
     on = eventbridge_on(bucket, context.graph)
-    if on is False and not _may_wait_for_trail(bucket, context):
+    if on is False and not _may_wait(bucket, context):
         if doubts:
             return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
         if stopped is not None:
@@ -121,14 +122,21 @@ def _judged(bucket: Resource, why: str, context: Context) -> Outcome:
             return fail(text, where=bucket.where("NotificationConfiguration"), fix=_fix(bucket, stopped.fix))
         fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
+        if (plan := plan_for(bucket, context.graph)) is not None:
+            text = f"GuardDuty alone is told of new objects in this upload bucket ({why}), and looks for malware in them ({plan.address}), not at media"
         # unless a rule waits for its events, the switch alone would mend nothing
         awaited = any(takes_in(rule, bucket, context.graph) is True for rule in s3_rules(context.graph))
         return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
     return _through_eventbridge(bucket, why, doubts, context)
 
 
-def _may_wait_for_trail(bucket: Resource, context: Context) -> bool:
-    """Whether a rule waits for CloudTrail's records of new objects; where rules couldn't be read, whether there may be any such record."""
+def _may_wait(bucket: Resource, context: Context) -> bool:
+    """Whether a rule waits for CloudTrail's records of new objects, or for what GuardDuty says of them.
+
+    Where rules couldn't be read, whether there may be any such record.
+    """
+    if any(waits_for_results(rule, bucket, context.graph) for rule in s3_rules(context.graph)):
+        return True
     if EVENT_RULE in context.unread and (TRAIL in context.unread or recorded(bucket, WRITES, context.graph, TRAIL) is not False):
         return True
     return trails_matter(bucket, context.graph)
