@@ -31,11 +31,11 @@ def gate_of(behaviour: Mapping[str, Any], graph: Graph) -> bool | Unknown | Reso
     for key, events in _EVENTS.items():
         listed = behaviour.get(key)
         for entry in [listed] if isinstance(listed, Unknown) else listed if isinstance(listed, list) else ():
-            event = entry.get("EventType") if isinstance(entry, Mapping) else entry
+            event, arn = (entry.get("EventType"), entry.get("FunctionARN")) if isinstance(entry, Mapping) else (entry, None)
             if isinstance(event, Unknown):
                 doubt = event
             elif event in events:
-                idle = _passing_on(entry.get("FunctionARN"), graph) if key == _FUNCTIONS else None
+                idle = _passing_on(arn, graph)
                 if idle is None:
                     return True
     for key in ("TrustedKeyGroups", "TrustedSigners"):
