@@ -211,14 +211,18 @@ class ModuleInstance:
         return [(None, self.env)] if on else []
 
     def env_of_any(self, block: Block) -> Env:
-        """Where an instance of a block stands whose instances aren't known: over another block's, ``each.value`` is that one."""
+        """Where an instance of a block stands whose instances aren't known: over another block's, ``each.value`` is that one.
+
+        Else why they aren't is why nothing of ``each`` is: whoever reads that can give the variable a value.
+        """
         each = block.attributes.get("for_each")
         over = evaluate(each.node, self.env) if each is not None else None
-        return (
-            self.env.bind(each={"key": Unknown("'each' is known only for each instance"), "value": over})
-            if isinstance(over, Handle)
-            else self.env
-        )
+        key = Unknown("'each' is known only for each instance")
+        if isinstance(over, Handle):
+            return self.env.bind(each={"key": key, "value": over})
+        if isinstance(over, Unknown):
+            return self.env.bind(each=Unknown(f"{key.reason}, and what for_each goes over is not: {over.reason}"))
+        return self.env
 
     def hinges_of(self, block: Block, reason: Unknown) -> Mapping[str, str]:
         """What it hangs on that a block has any instance, where that isn't known: conditions of its own, and those of this module."""
@@ -253,7 +257,7 @@ class ModuleInstance:
             return folder
         module = self.loader.read(folder)
         found = self.instances(block)
-        keyed = [(None, self.env)] if isinstance(found, Unknown) else found
+        keyed = [(None, self.env_of_any(block))] if isinstance(found, Unknown) else found
         hinges = self.hinges_of(block, found) if isinstance(found, Unknown) else self.hinges
         return {
             key: ModuleInstance(

@@ -148,3 +148,33 @@ def test_an_ephemeral_value_is_not_known_and_no_error(tmp_path: Path):
     bucket = graph.get("aws_s3_bucket.b")
     assert bucket is not None
     assert isinstance(bucket.get("BucketName"), Unknown)
+
+
+def test_a_value_of_each_says_what_for_each_waits_for(tmp_path: Path):
+    """That ``each`` is known only for each instance helps nobody: a variable without a value is why there are no instances."""
+    text = """
+        variable "keys" {
+          type = map(object({ usage = string }))
+        }
+
+        locals {
+          keys = { for name, key in var.keys : name => key }
+        }
+
+        resource "aws_kms_key" "signing" {
+          for_each  = local.keys
+          key_usage = each.value.usage
+        }
+    """
+    called = """
+        module "signing" {
+          source   = "./signing"
+          for_each = local.keys
+          usage    = each.value.usage
+        }
+    """
+    module = 'variable "usage" {}\nresource "aws_kms_key" "of_module" {\n  key_usage = var.usage\n}\n'
+    graph = graph_of(tmp_path, {"main.tf": text + called, "signing/main.tf": module})
+    usages = [key.get("KeyUsage") for key in graph.of_type("AWS::KMS::Key")]
+    assert len(usages) == 2
+    assert all("variable 'keys' has no default" in usage.reason for usage in usages)
