@@ -239,6 +239,29 @@ def test_credentials_that_ended_are_told_from_other_refusals(error: Exception) -
     assert not isinstance(refused.value, SignedOutError)
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        (
+            "InvalidSignatureException",
+            "Signature expired: 20261201T100000Z is now earlier than 20261201T103000Z (20261201T103500Z - 5 min.)",
+        ),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20261201T110000Z is still later than 20261201T103500Z"),
+        ("RequestExpired", "Request has expired."),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_from_other_refusals(code: str, message: str) -> None:
+    """Services refuse what is signed some minutes off; what they say of it is told from a signature that is wrong, and from credentials that ended."""
+    with pytest.raises(IncompleteError) as caught, aws_errors("list alarms"):
+        raise botocore.exceptions.ClientError({"Error": {"Code": code, "Message": message}}, "DescribeAlarms")
+    assert "set this machine's clock" in str(caught.value.fix)
+    other = botocore.exceptions.ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": "Check your key."}}, "DescribeAlarms")
+    with pytest.raises(IncompleteError) as refused, aws_errors("list alarms"):
+        raise other
+    assert refused.value.fix is None
+
+
 def test_credentials_of_the_environment_that_are_past_their_end_are_told_as_that(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the AWS CLI exports them; botocore's word for it is a bare RuntimeError, which passed for a flaw of the program."""
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z")

@@ -58,6 +58,11 @@ HELD_ELSEWHERE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId
 reference guide)."""
 
 _SIGN_IN = "the credentials have expired: sign in again, then run this again"
+_EITHER = "set this machine's clock if it is wrong; else the credentials have expired: sign in again, then run this again"
+"""Of ``RequestExpired``, which some services say for either."""
+
+_SKEWED = ("RequestTimeTooSkewed", "Signature expired:", "Signature not yet current:")
+"""S3's code, and what other services say whose code tells of any wrong signature, where a request was signed by a clock that is wrong."""
 
 
 def client(
@@ -275,6 +280,8 @@ def _after_refusal(error: Exception, code: str | None) -> str | None:
     denied = missing_permission(error)
     if denied:
         return f"allow {_ACTIONS.get(denied, denied)} for this identity"
+    if any(told in str(error) for told in _SKEWED):
+        return "set this machine's clock, which differs from that of AWS by minutes or more"
     if code in HELD_ELSEWHERE:
         return "correct the region or the profile: credentials hold in one partition alone, and in regions that the account has enabled"
     return "check the bucket's name: none is called this, or no longer" if code == "NoSuchBucket" else None
@@ -310,7 +317,7 @@ def aws_errors(doing: str) -> Iterator[None]:
     except exceptions.ClientError as error:
         code = error.response.get("Error", {}).get("Code")
         if code in _EXPIRED:
-            raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
+            raise SignedOutError(f"could not {doing}: {error}", fix=_EITHER if code == "RequestExpired" else _SIGN_IN) from error
         if code == _ARCHIVED:
             kind = error.response["Error"].get("StorageClass")
             told = f"it is archived{f' ({kind})' if kind else ''}, and can't be read before it is restored"
