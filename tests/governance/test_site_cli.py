@@ -38,10 +38,10 @@ def test_site_build_writes_and_prints_the_index(site_data: View, organisation: O
     assert "2026-11-23 07:00 UTC" in (output / "index.html").read_text()
 
 
-def test_site_build_says_what_is_dated_ahead(
+def test_the_site_and_the_plan_say_what_is_dated_ahead(
     site_data: View, organisation: Organisation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Evidence that is dated after this machine's clock isn't on the site, which is said, but not where an earlier moment was asked for."""
+    """Evidence that is dated after this machine's clock is neither on the site nor in the plan, which is said, but not where an earlier moment was asked for."""
     site_data()
     build = ["site", "build", "--output", str(organisation.root / "public"), "--config", str(organisation.file)]
     monkeypatch.setattr("averment.governance.site.build.build_site", lambda *_arguments, **_options: Path("index.html"))
@@ -50,6 +50,9 @@ def test_site_build_says_what_is_dated_ahead(
     assert "dated after this machine's clock" in capsys.readouterr().err
     assert run([*build, "--as-of", "2026-11-01T00:00:00Z"]) == 0
     assert "dated after" not in capsys.readouterr().err
+    monkeypatch.setattr("averment.cli.incident_report.utc_now", lambda: from_iso("2026-11-01T00:00:00Z"))
+    assert run(["incident", "plan", "--config", str(organisation.file)]) == 0
+    assert "dated after this machine's clock" in capsys.readouterr().err
 
 
 def test_site_build_without_evidence_says_so(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for, print_document
+from averment.cli.common import config_option, note, organisation_for, print_document
 from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
+from averment.evidence.ahead import Ahead
 from averment.evidence.judging.assess import assess
 from averment.evidence.judging.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
@@ -63,11 +64,13 @@ def plan_command(form: str, output: Path | None, without_evidence: bool, config:
 
     organisation = organisation_for(config)
     catalogue, now = load_catalogue(organisation), utc_now()
-    states = None
+    states, ahead = None, Ahead(None, now)
     if not without_evidence:
         with open_ledger(organisation) as ledger:
-            records = decisive((entry.record for entry in ledger.records()), None, now)
+            records = decisive((entry.record for entry in ledger.records() if not ahead.holds(entry.record)), None, now)
         states = {state.control.id: state.status for state in assess(catalogue, organisation, records, period=None, as_of=now)}
+    if ahead.told:
+        note(ahead.told)
     write(plan(Basis(organisation, catalogue, now.date(), states)), form, output)
     return ExitCode.CLEAN
 
