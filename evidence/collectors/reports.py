@@ -7,17 +7,20 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON, is_canonical, sha256_hex
 from averment.core.errors import BadInputError
+from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 MAX_BYTES = 256 * 1024 * 1024
+_WALLS_DIFFER = timedelta(days=1)
+"""How far a right clock on the wall elsewhere may be ahead, and more."""
 STATUSES = ("passed", "failed", "skipped", "muted", "manual", "error")
 """What a result can be. Only ``passed`` is good news: what was skipped, muted, left to people or went wrong was not found right."""
 
@@ -78,7 +81,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
     ``not_passed`` are the results of these checks that are anything else than passed (null where none are named). A check that is named by
     its id, and of which the report has no result, makes the record partial.
 
-    Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which.
+    Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which. Of what is dated ahead nobody knows.
     """
     query: dict[str, JSON] = {"file": name}
     path = scope.organisation.path(name)
@@ -97,7 +100,10 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             scope, Gathered(name, query, None, [f"{name} is not a report of this kind: {type(error).__name__}: {error}"])
         )
     payload, absent = _payload(collector, scope, results)
+    dated, now = results.made_at or changed, scope.clock()
     problems = [*results.problems, *(f"{name} has no result of the check {check}" for check in absent)]
+    if dated > now + _WALLS_DIFFER:
+        problems.append(f"{name} is dated {iso(dated)}, which is yet to come: how old its results are can't be told")
     number = len(results.rows)
     return collector.record(
         scope,
@@ -107,7 +113,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             payload={**payload, "sha256": sha256_hex(data), "dated_by": "report" if results.made_at else "file"},
             problems=problems,
             population=Population("results", None if results.problems else number, number, bool(results.problems)),
-            effective_at=min(results.made_at or changed, scope.clock()),
+            effective_at=min(dated, now),
             accounts=results.accounts,
         ),
     )

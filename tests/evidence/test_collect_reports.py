@@ -112,7 +112,7 @@ def test_a_report_that_no_record_can_hold_takes_no_other_with_it(odd: str, tmp_p
     (tmp_path / "a.json").write_text(json.dumps(checkov()).replace('"check_name": "n"', f'"check_name": {odd}'), encoding="utf-8")
     (tmp_path / "b.json").write_text(json.dumps(checkov()), encoding="utf-8")
     organisation = Organisation(parameters={"checkov-report": {"files": ["a.json", "b.json"]}}, root=tmp_path)
-    first, second = collect([CheckovReport()], scope_of(organisation=organisation, now=NOW), [None])
+    first, second = collect([CheckovReport()], scope_of(organisation=organisation), [None])
     assert (first.source, first.gathering, second.gathering) == ("a.json", Gathering.COULD_NOT, Gathering.COLLECTED)
     assert "what no record can" in str(first.reason)
 
@@ -121,6 +121,19 @@ def test_a_moment_before_all_time_is_no_moment(tmp_path: Path, scope_of: Callabl
     """In the first year of all, an hour east of Greenwich: there is no such time in UTC, and the report is as old as its file."""
     record = import_of(ProwlerReport(), [ocsf("PASS", at="0001-01-01T00:00:00+01:00")], tmp_path, scope_of)
     assert (record.payload["dated_by"], record.gathering) == ("file", Gathering.COLLECTED)
+
+
+@pytest.mark.parametrize(("by", "whole"), [("2026-11-29T02:00:00", True), ("2030-01-01T00:00:00", False)])
+def test_how_old_a_report_is_that_is_dated_ahead_nobody_can_tell(
+    by: str, tmp_path: Path, scope_of: Callable[..., CollectScope], *, whole: bool
+) -> None:
+    """It was of now whenever it was collected, and so never grew stale. Some hours are another clock on the wall."""
+    record = import_of(ProwlerReport(), [ocsf("PASS", at=by)], tmp_path, scope_of)
+    assert record.effective_at == from_iso(NOW)
+    assert record.gathering is (Gathering.COLLECTED if whole else Gathering.PARTIAL)
+    assert record.reason == (
+        None if whole else "r.json is dated 2030-01-01T00:00:00Z, which is yet to come: how old its results are can't be told"
+    )
 
 
 def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
