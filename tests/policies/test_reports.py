@@ -273,9 +273,10 @@ def test_a_report_that_cannot_be_written_costs_no_other(
     (tmp_path / "main.tf").write_text(POLICY)
     (tmp_path / "full").write_text("no folder")
     monkeypatch.chdir(tmp_path)
-    assert averment(["check", "-o", "table=full/a.txt", "-o", "sarif=b.sarif"]) == 3
+    assert averment(["check", "-o", "table=full/a.txt", "-o", "sarif=b.sarif", "-o", "json=full/c.json"]) == 3
     said = capsys.readouterr()
     assert "full/a.txt: could not be written" in said.err
+    assert "full/c.json: could not be written" in said.err, "who mends the first alone looks for the others in vain"
     assert "main.tf:" in said.out
     assert json.loads((tmp_path / "b.sarif").read_text())["runs"]
 

@@ -284,13 +284,13 @@ def _write_baseline(job: Job, path: Path) -> CheckResult:
 
 def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]], *, verbose: bool, screen: bool) -> None:
     """Write the files, and show the rest unless the screen is taken (by a diff). A file that can't be written costs neither the others nor the screen."""
-    refused: IncompleteError | None = None
+    refused: list[IncompleteError] = []
     for name, file in files:
         text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
         try:  # a name that is no text comes out as \udcff, which in JSON is what it was
             write_atomic(file, text.encode("utf-8", "backslashreplace"))
         except IncompleteError as error:
-            refused = refused or error
+            refused.append(error)
             continue
         stderr.print(f"wrote {file}", style="dim", markup=False)  # a name may hold brackets
         if (lacking := format_named(name).left_out(report)) is not None:
@@ -300,8 +300,10 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
             click.echo(_on_screen(verbose).render(report), nl=False)
         else:
             print_document(format_named(format_name).render(report), nl=False)
-    if refused is not None:
-        raise refused
+    for error in refused[:-1]:  # the last ends the run, and is told by it
+        click.echo(f"averment: {error.diagnostics()}", err=True)
+    if refused:
+        raise refused[-1]
 
 
 def _exit_code(checked: Checked) -> int:
