@@ -300,8 +300,8 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
             click.echo(_on_screen(verbose).render(report), nl=False)
         else:
             print_document(format_named(format_name).render(report), nl=False)
-    for error in refused[:-1]:  # the last ends the run, and is told by it
-        click.echo(f"averment: {error.diagnostics()}", err=True)
+    for earlier in refused[:-1]:  # the last ends the run, and is told by it
+        click.echo(f"averment: {earlier.diagnostics()}", err=True)
     if refused:
         raise refused[-1]
 

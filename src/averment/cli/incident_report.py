@@ -11,7 +11,7 @@ from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
-from averment.evidence.ahead import Ahead
+from averment.evidence.judging.ahead import Ahead
 from averment.evidence.judging.assess import assess
 from averment.evidence.judging.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
