@@ -64,14 +64,14 @@ def lower(figures: Any, units: float, confidence: float, least: float = 0.0) -> 
     return -upper(-np.asarray(figures, dtype=float), units, confidence, -least)
 
 
-def reach(truth: float, spread: float, size: float, confidence: float, most: float = 1.0) -> float:
+def reach(truth: float, spread: float, size: float, confidence: float) -> float:
     """How far above the sampled mean the upper bound lies on ``size`` units, for plans, if one unit has the variance ``spread``.
 
-    The unit that joins adds ``(most - truth) / size`` to the mean, and as much to the deviation.
+    The unit that joins adds ``(1 - truth) / size`` to the mean, and as much to the deviation.
     """
     from scipy.special import ndtri
 
-    joins = (most - truth) / size
+    joins = (1 - truth) / size
     return joins + float(ndtri(confidence)) * math.sqrt(spread / size + joins**2)
 
 

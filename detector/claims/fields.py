@@ -154,13 +154,13 @@ def sample_size(spec: Mapping[str, Any]) -> int | None:
     return whole(spec, "sample", 1, MAX_SAMPLE)
 
 
-def whole(spec: Mapping[str, Any], key: str, least: int, most: int, default: int | None = None) -> int | None:
+def whole(spec: Mapping[str, Any], key: str, least: int, most: int) -> int | None:
     """The optional whole number ``key`` from ``least`` to ``most``.
 
     Raises:
         BadInputError: something else.
     """
-    value = spec.get(key, default)
+    value = spec.get(key)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
