@@ -22,7 +22,7 @@ from datetime import date, datetime, timedelta
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
-from averment.core.words import ClaimVerdict, Status
+from averment.core.words import ClaimVerdict, Status, counted
 from averment.evidence.judging.repositories import repository_of, within
 from averment.evidence.judging.sampled import at, how_many, is_sample, judged, whole_fields
 from averment.evidence.judging.states import AssessmentState, Deviation, Gap, also_lacking
@@ -140,7 +140,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
             Status.WAIVED, f"{_list_deviations(question, deviations)}; waived until {until}", record, deviations=deviations
         )
     if reading.passed:
-        return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
+        return question.answer(Status.SATISFIED, reading.passed_because or f"{counted(reading.passed, 'resource')} passed", record)
     nothing = reading.nothing_because or "all was looked at, and nothing that it applies to exists"
     return question.answer(Status.NOT_APPLICABLE, nothing, record)
 
@@ -241,18 +241,13 @@ def spell(seconds: float) -> str:
     """A length of time for people: "3 days", "26 hours", "40 minutes"."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length or (unit == "minute"):
-            return count(int(seconds // length), unit)
+            return counted(int(seconds // length), unit)
     return ""
 
 
 def lasted(seconds: int) -> str:
     """``spell`` of what may be shorter than a minute."""
-    return spell(seconds) if seconds >= 120 else count(seconds, "second")
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 bucket", "2 buckets"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return spell(seconds) if seconds >= 120 else counted(seconds, "second")
 
 
 def cut_short(question: Question, record: Record) -> str | None:
