@@ -32,6 +32,16 @@ def write(folder: Path, text: str) -> Path:
     [
         ("version: 2\n", 1, "1 was expected"),
         ("version: 1\nscoope: {}\n", 2, "unknown key 'scoope'"),
+        *(
+            (f"version: 1\nparameters:\n  {collector}: {{{wrong}: {value}}}\n", 3, f"unknown key '{wrong}'")
+            for collector, wrong, value in (
+                ("automation-executions", "runbook", "[isolate-bucket]"),
+                ("config-aggregate", "regions", "eu-west-1"),
+                ("config-history", "rule", "[cdn-media-gated]"),
+                ("detector-metrics", "detector", "[portrait]"),
+                ("face-calls", "within_second", "60"),
+            )
+        ),
         ("version: 1\nscope:\n  accounts: [123]\n", 3, "123 is not of type 'string'"),
         ("version: 1\nscope:\n  media:\n    - role: uploads\n", 4, "'uploads' is not one of"),
         (WAIVER.format(until="soon"), 8, "does not match"),

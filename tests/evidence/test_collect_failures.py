@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
-from averment.core.organisation import Organisation
+from averment.core.organisation import Organisation, parameter_meaning
 from averment.core.period import from_iso
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.alarms import Alarms
@@ -429,6 +429,8 @@ def test_the_registry_is_consistent() -> None:
     assert all(kind.summary and kind.version for kind in (*COLLECTORS, *CONFIGURED))
     looking = {kind.name for kind in (*COLLECTORS, *CONFIGURED) if kind.looks_back}
     assert looking == LOOKING_BACK, "name in record.LOOKING_BACK the collectors with looks_back, and no others"
+    own = [path for kind in (*COLLECTORS, *CONFIGURED) for path in kind.goes_by if path.startswith(f"{kind.name}.")]
+    assert [path for path in own if not parameter_meaning(path)] == [], "describe these parameters in averment.schema.json"
     with pytest.raises(BadInputError, match="no collector 'configg'") as caught:
         collectors(("configg",))
     assert "config-compliance" in str(caught.value.fix)
