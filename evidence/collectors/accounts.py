@@ -48,8 +48,13 @@ def role_to_assume(organisation: Organisation, name: str | None) -> RoleToAssume
     """
     given = organisation.parameters.get(SETTINGS, {})
     where = SourceRef(organisation.file)
-    if not isinstance(given, Mapping) or not all(isinstance(given.get(key, ""), str) for key in ("role", "external_id")):
-        raise BadInputError(f"parameters.{SETTINGS} is not a role and an external id", where=where, fix="write {role: AvermentCollect}")
+    if (
+        not isinstance(given, Mapping)
+        or set(given) - {"role", "external_id"}
+        or not all(isinstance(value, str) for value in given.values())
+    ):
+        fix = "write {role: AvermentCollect, external_id: shop-evidence}"
+        raise BadInputError(f"parameters.{SETTINGS} takes a role and an external_id", where=where, fix=fix)
     role = name or given.get("role")
     if role is None:
         return None

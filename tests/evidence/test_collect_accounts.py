@@ -344,8 +344,9 @@ def test_the_role_comes_from_the_file_or_the_command_line() -> None:
     assert role_to_assume(Organisation(), None) is None
     assert RoleToAssume("audit/Reader").arn("1" * 12) == "arn:aws:iam::111111111111:role/audit/Reader"
     assert check_accounts((OTHERS[0], OTHERS[0])) == (OTHERS[0],)
-    with pytest.raises(BadInputError, match=r"parameters\.collect"):
-        role_to_assume(Organisation(parameters={"collect": "AvermentCollect"}), None)
+    for wrong in ("AvermentCollect", {"rol": "AvermentCollect"}, {"role": 1}):
+        with pytest.raises(BadInputError, match=r"parameters\.collect"):
+            role_to_assume(Organisation(parameters={"collect": wrong}), None)
 
 
 def test_calls_are_spaced_evenly() -> None:
