@@ -90,7 +90,9 @@ def look_alikes(
             unread[str(reason)] += 1
             continue
         matches += [row for number, hashed in wanted.items() if (row := _match(number, hashed, item.name, digest))]
-    return _record(incident, act, place, matches, unread, seen, cut, sorted(wanted), without)
+    compared = seen - unread.total()
+    searched = Population("images", None if cut else seen, compared, cut or bool(unread))
+    return _record(incident, act, place, matches, unread, searched, without)
 
 
 def _match(number: str, wanted: str, name: str, digest: str) -> dict[str, JSON] | None:
@@ -111,28 +113,25 @@ def _record(
     place: str,
     matches: Sequence[Mapping[str, Any]],
     unread: Counter[str],
-    seen: int,
-    cut: bool,
-    wanted: Sequence[str],
+    searched: Population,
     without: Mapping[str, JSON],
 ) -> Record:
-    unreadable = sum(unread.values())
-    problems = [f"{times} images or videos there could not be hashed" for times in ([unreadable] if unreadable else [])]
-    problems += [f"the search was ended after {seen:,} images"] if cut else []
+    """The record of a search that came to ``matches``, without the items that nothing could be compared with."""
+    problems = [f"{unread.total()} images or videos there could not be hashed"] if unread else []
+    problems += [f"the search was ended after {searched.examined + unread.total():,} images"] if searched.total is None else []
     problems += [f"nothing was compared with item {number}: {reason}" for number, reason in without.items()]
     listed = sorted(matches, key=lambda row: (row["distance"], row["name"]))
     payload: dict[str, JSON] = {
         "kind": "look-alikes",
         "place": visible(place),
-        "because": f"{len(listed)} images look like a preserved one, of {seen - unreadable} that were compared",
-        "items": list(wanted),
+        "because": f"{len(listed)} images look like a preserved one, of {searched.examined} that were compared",
+        "items": sorted(incident.items.keys() - without.keys()),
         "not_compared": dict(without),
         "matches": [dict(row) for row in listed[:MAX_MATCHES]],
         "not_listed": max(0, len(listed) - MAX_MATCHES),
         "method": f"pHash of {BITS} bits, at most {DISTANCE} differ; finds what was recompressed or scaled, not what was cropped",
         "unreadable": dict(unread.most_common(_REASONS)),
     }
-    population = Population("images", None if cut else seen, seen - unreadable, cut or bool(unreadable))
     return file_step(
-        incident.id, Step.ANALYSE, act, payload, population=population, problems=tuple(problems), query={"place": place, "limit": DISTANCE}
+        incident.id, Step.ANALYSE, act, payload, population=searched, problems=tuple(problems), query={"place": place, "limit": DISTANCE}
     )
