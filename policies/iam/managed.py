@@ -26,12 +26,11 @@ _GRANTS: dict[str, dict[str, list[str]]] = {
             "rekognition:CompareFaces",
             "rekognition:Detect*",
             "rekognition:List*",
-            "rekognition:SearchFaces",
-            "rekognition:SearchFacesByImage",
             "rekognition:GetFaceSearch",
+            "rekognition:Search*",
         ]
     },
-    "ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*"]},
+    "ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*"]},  # matching faces, too, by which whoever looks around isn't meant
     "ViewOnlyAccess": {"Action": ["s3:ListAllMyBuckets", "s3:ListBucket"]},
     "SecurityAudit": {"Action": ["s3:GetBucket*"]},
     "AmazonSSMManagedInstanceCore": {"Action": ["ssm:*"]},
@@ -50,12 +49,27 @@ _GRANTS: dict[str, dict[str, list[str]]] = {
     "AmazonRekognitionServiceRole": {"Action": ["sns:Publish", "kinesis:PutRecord", "kinesis:PutRecords"]},
     "AWSKeyManagementServicePowerUser": {"Action": ["kms:CreateKey", "kms:List*", "kms:Describe*"]},
     "CloudWatchAgentAdminPolicy": {"Action": ["cloudwatch:PutMetricData"]},
-}
-
-_GRANTS |= {
     "AmazonBedrockFullAccess": {"Action": ["bedrock:*"]},
     "AmazonBedrockLimitedAccess": {"Action": ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]},
     "AmazonBedrockReadOnly": {"Action": ["bedrock:Get*", "bedrock:List*"]},
+    # by whose names nobody would think that they are about S3 or models
+    "AIDevOpsAgentActionsPolicy": {"NotAction": ["iam:*", "organizations:*", "account:*", "sts:*"]},
+    "AWSCodeDeployRoleForECS": {"Action": ["s3:GetObject", "s3:GetObjectVersion"]},
+    "AWSDeepRacerServiceRolePolicy": {"Action": ["sagemaker:*"]},
+    "AWSElasticBeanstalkService": {"Action": ["s3:GetObject", "s3:ListBucket"]},
+    "AWSIoTRuleActions": {"Action": ["s3:PutObject"]},
+    "AWSLambdaExecute": {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::*"]},
+    "AmazonAugmentedAIIntegratedAPIAccess": {"Action": ["rekognition:DetectModerationLabels"]},
+    "AmazonDynamoDBFullAccesswithDataPipeline": {"Action": ["s3:DeleteObject", "s3:Get*", "s3:List*", "s3:Put*"]},
+    "AmazonEC2RoleforAWSCodeDeploy": {"Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"]},
+    "AmazonEC2RoleforDataPipelineRole": {"Action": ["s3:*"]},
+    "AmazonElasticMapReduceFullAccess": {"Action": ["s3:*"]},
+    "AmazonElasticMapReduceReadOnlyAccess": {"Action": ["s3:GetObject", "s3:ListBucket"]},
+    "AmazonElasticMapReduceRole": {"Action": ["s3:Get*", "s3:List*"]},
+    "AmazonElasticMapReduceforEC2Role": {"Action": ["s3:*"]},
+    "AmazonElasticTranscoderRole": {"Action": ["s3:Get*", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"]},
+    "AmazonMacieServiceRole": {"Action": ["s3:Get*", "s3:List*"]},
+    "ResourceGroupsTaggingAPITagUntagSupportedResources": {"Action": ["s3:PutObjectTagging"]},
 }
 _MORE: dict[str, list[dict[str, Any]]] = {"AmazonSageMakerFullAccess": [{"Action": ["sagemaker:*"], "Resource": ["*"]}]}
 """Further statements of policies whose actions differ in the resources that they reach."""
