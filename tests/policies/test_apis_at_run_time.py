@@ -65,6 +65,45 @@ def test_an_api_that_writes_to_s3_by_a_role_of_its_own_is_judged_alike_on_both_s
     assert after == {verdict, Verdict.NOT_APPLICABLE}  # the method, and the API itself
 
 
+INTEGRATION = {
+    "type": "aws",
+    "httpMethod": "PUT",
+    "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:s3:path/{bucket}/{key}"},
+    "credentials": {"Fn::GetAtt": ["Writer", "Arn"]},
+}
+PEOPLE: dict[str, object] = {"security": [{"people": []}]}
+BY_IAM, BY_NOBODY = ({"x-amazon-apigateway-auth": {"type": kind}} for kind in ("AWS_IAM", "NONE"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "of_all", "verdict"),
+    [
+        ("put", {}, {}, Verdict.FAIL),
+        ("put", {"security": [{"api_key": []}]}, {}, Verdict.FAIL),
+        ("put", PEOPLE, {}, Verdict.PASS),
+        ("put", BY_IAM, {}, Verdict.PASS),
+        ("put", BY_NOBODY, PEOPLE, Verdict.FAIL),
+        ("put", {}, PEOPLE, Verdict.PASS),
+        ("put", {"security": []}, PEOPLE, Verdict.FAIL),
+        ("x-amazon-apigateway-any-method", {}, {}, Verdict.FAIL),
+        ("parameters", {}, {}, Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_an_api_is_judged_by_the_description_that_it_is_made_of(
+    tmp_path: Path, verb: str, said: dict[str, object], of_all: dict[str, object], verdict: Verdict
+):
+    """An OpenAPI description has the operations, what each leads to, and what asks who is calling; once it is deployed they are methods."""
+    operation = {**said, "x-amazon-apigateway-integration": INTEGRATION}
+    body = {"openapi": "3.0.1", **of_all, "paths": {"/{bucket}/{key}": {verb: operation}}}
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE.partition("  Method:")[0].replace("SETTINGS", f"Body: {json.dumps(body)}"), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    assert graph.problems == []
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    after = {entry.verdict for entry in Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()}
+    assert (before.verdict, after - {Verdict.NOT_APPLICABLE}) == (verdict, {verdict} - {Verdict.NOT_APPLICABLE})
+
+
 EVERYWHERE = ('Resource: !Sub "${Uploads.Arn}/*"', "Resource: '*'")
 ROLE_ELSEWHERE = ("!GetAtt Writer.Arn", "arn:aws:iam::123456789012:role/elsewhere")
 NO_ROLE = ("        Credentials: !GetAtt Writer.Arn\n", "")
