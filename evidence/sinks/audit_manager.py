@@ -113,7 +113,8 @@ class AuditManagerSink(Sink):
             _require_active(service)
             run = _Run()
             assessment = self._found(service, plan) or self._made(service, plan, run)
-            self._evidence(service, plan, assessment, entries, run)
+            records = frozenset(row.record for row in report.evidence)
+            self._evidence(service, plan, assessment, records, entries, run)
             self._report(service, assessment, run)
             where = f"{service.meta.region_name}, assessment '{plan.assessment}'"
             if assessment is not None:
@@ -242,7 +243,7 @@ class AuditManagerSink(Sink):
             raise BadInputError("Audit Manager has no default audit owner", fix="pass --owner-role with the ARN of the audit owner's role")
         return [{"roleType": str(item["roleType"]), "roleArn": str(item["roleArn"])} for item in found]
 
-    def _evidence(self, service: Any, plan: Plan, assessment: Any, entries: Iterable[Entry], run: _Run) -> None:
+    def _evidence(self, service: Any, plan: Plan, assessment: Any, records: frozenset[str], entries: Iterable[Entry], run: _Run) -> None:
         groups = by_control(plan.evidence)
         if assessment is None:
             run.created += len(plan.evidence)
@@ -253,9 +254,7 @@ class AuditManagerSink(Sink):
             for entry in assessment["framework"]["controlSets"]
             for control in entry["controls"]
         }
-        period = tuple(entries)
-        envelopes = self._envelopes(plan, period)
-        records = frozenset(entry.record.id for entry in period)
+        envelopes = self._envelopes(plan, entries)
         importer = _Importer(service, assessment["metadata"]["id"], Journal(self._journal_path), run, self._settings, records)
         for control, items in groups.items():
             place = places.get(control)

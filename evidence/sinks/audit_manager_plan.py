@@ -96,7 +96,8 @@ class Plan:
 def make_plan(report: PeriodReport, catalogue: Catalogue, *, assessment: str | None, checkpoint: str | None) -> Plan:
     """The plan for ``report``. ``checkpoint`` is the ledger's head in one line, named in every text that leads to a record."""
     rows = {row.id: row for row in report.assessments}
-    records = {row.record: row for row in report.evidence}
+    used = {name for row in report.assessments for name in row.records}
+    records = {row.record: row for row in report.evidence if row.record in used}  # there may be a hundred thousand others
     evidence: list[WantedEvidence] = []
     for row in report.controls:
         own = [item for item in rows.values() if item.control == row.id]

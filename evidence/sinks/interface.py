@@ -46,7 +46,7 @@ class Sink(ABC):
 
     @abstractmethod
     def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:
-        """Hand over ``report`` and the period's ``entries`` (each verified against the ledger's checkpoint).
+        """Hand over ``report`` and the ``entries`` that its states and findings rest on (each verified against the ledger's checkpoint).
 
         Raises:
             IncompleteError: the receiver is out of reach or refused everything.

@@ -6,14 +6,16 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from averment.cli.main import run
+from averment.cli.material import period_material
 from averment.core.organisation import load_organisation
-from averment.core.period import iso, utc_now
+from averment.core.period import iso, parse_period, utc_now
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.write import NAMES
@@ -118,6 +120,17 @@ def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the period was not over when the latest evidence was collected" in said.err
     assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
     assert "0 documents written, 5 unchanged" in capsys.readouterr().out
+
+
+def test_of_a_long_ledger_only_what_states_rest_on_is_handed_over(shop: Path) -> None:
+    """Who pushes a quarter of two hundred thousand records held all of them in memory, with their signatures: two gigabytes."""
+    organisation = load_organisation(shop / "averment.yaml")
+    with open_ledger(organisation, write=True) as ledger:
+        last = ledger.entry(0).record
+        ledger.append(replace(last, id="", effective_at=AT - timedelta(days=day)) for day in range(1, 6))
+    with period_material(organisation, parse_period("2026Q4"), "push") as material:
+        assert [entry.record for entry in material.entries] == [last]
+        assert len(material.report.evidence) == 6
 
 
 @pytest.mark.parametrize("theirs", ['{"catalog": {"metadata": {"title": "Policy of ours"}}}', "", "not JSON"])

@@ -68,9 +68,9 @@ def command(period_text: str, form: str, output: Path | None, earlier: Path | No
 def _oscal(organisation: Organisation, period: Period, folder: Path) -> int:
     from averment.evidence.oscal.write import OscalSink
 
-    material = period_material(organisation, period, "export")
-    result = OscalSink(material.catalogue, folder).push(material.report, material.entries)
-    for text in (*result.notes, *material.report.cautions(utc_now())):
-        note(text)
+    with period_material(organisation, period, "export") as material:
+        result = OscalSink(material.catalogue, folder).push(material.report, material.entries)
+        for text in (*result.notes, *material.report.cautions(utc_now())):
+            note(text)
     stdout().print(f"{escape(result.location)}: {result.created} documents written, {result.unchanged} unchanged")
     return ExitCode.CLEAN

@@ -1,11 +1,13 @@
-"""What is handed to a receiver of evidence: the report of a period, and the ledger's entries that belong to it."""
+"""What is handed to a receiver of evidence: the report of a period, and the ledger's entries that its states rest on."""
 
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError
@@ -17,7 +19,7 @@ from averment.evidence.reporting.report import PeriodReport
 
 @dataclass(frozen=True)
 class Material:
-    """A period's report with the entries behind it. ``checkpoint`` is the ledger's head in one line."""
+    """A period's report with the entries that its states and findings rest on. ``checkpoint`` is the ledger's head in one line."""
 
     catalogue: Catalogue
     report: PeriodReport
@@ -25,29 +27,37 @@ class Material:
     checkpoint: str | None
 
 
-def period_material(organisation: Organisation, period: Period, doing: str) -> Material:
+@contextmanager
+def period_material(organisation: Organisation, period: Period, doing: str) -> Iterator[Material]:
     """Read and verify the ledger, and judge ``period`` by it. ``doing`` is what an empty ledger leaves nothing for.
 
-    The moment of the report is the latest collection in the ledger, as in the package: asking later doesn't change what is said.
+    The moment of the report is the latest collection in the ledger, as in the package: asking later doesn't change what is said. What there is
+    one of for each record lies on disk, as long as the material is used.
 
     Raises:
         BadInputError: the ledger is empty.
         VerificationError: the ledger doesn't verify.
     """
     from averment.controls.loader import load_catalogue
-    from averment.evidence.judging.assess import counts_in
     from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.reporting.report import build_report
+    from averment.evidence.reporting.reading import Reading, Rows
+    from averment.evidence.reporting.report import report_of
 
     catalogue = load_catalogue(organisation)
-    with open_ledger(organisation) as ledger:
-        entries = tuple(ledger.records())
-        if not entries:
+    with (
+        open_ledger(organisation) as ledger,
+        tempfile.TemporaryDirectory(prefix="averment-") as temporary,
+        closing(Rows.on_disk(Path(temporary))) as rows,
+    ):
+        reading = Reading(period, rows)
+        for entry in ledger.records():
+            reading.add(entry)
+        if reading.latest is None:
             raise BadInputError(f"the ledger is empty: there is nothing to {doing}", fix="run averment collect, prove and attest first")
-        as_of = max(entry.record.collected_at for entry in entries)
-        report = build_report(catalogue, organisation, entries, period, as_of)
-        own = tuple(entry for entry in entries if counts_in(entry.record, period))
-        return Material(catalogue, report, own, checkpoint_line(ledger))
+        report = report_of(catalogue, organisation, reading, reading.latest)
+        named = {row.record for row in report.findings}
+        used = [row.index for row in report.evidence if row.used_by or row.record in named]
+        yield Material(catalogue, report, tuple(map(ledger.entry, used)), checkpoint_line(ledger))
 
 
 @contextmanager

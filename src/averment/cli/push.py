@@ -65,10 +65,10 @@ def audit_manager(
 
     organisation = organisation_for(config)
     settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run, report)
-    material = period_material(organisation, parse_period(period_text), "push")
-    sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
-    result = sink.push(material.report, material.entries)
-    _show(result, material.report, dry_run)
+    with period_material(organisation, parse_period(period_text), "push") as material:
+        sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
+        result = sink.push(material.report, material.entries)
+        _show(result, material.report, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
@@ -92,9 +92,9 @@ def security_hub(period_text: str, dry_run: bool, region: str | None, config: Pa
     """
     from averment.evidence.sinks.security_hub import SecurityHubSink
 
-    material = period_material(organisation_for(config), parse_period(period_text), "push")
-    result = SecurityHubSink(material.catalogue, region=region, dry_run=dry_run).push(material.report, material.entries)
-    _show(result, material.report, dry_run)
+    with period_material(organisation_for(config), parse_period(period_text), "push") as material:
+        result = SecurityHubSink(material.catalogue, region=region, dry_run=dry_run).push(material.report, material.entries)
+        _show(result, material.report, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
