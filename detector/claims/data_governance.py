@@ -346,7 +346,7 @@ def _subgroups(subject: Subject) -> Check:
         for item in subject.items:
             units[called(item.labels[column]) or _UNSTATED].add(subject.group(item))
         figures[column] = {value: len(members) for value, members in sorted(units.items())}
-        broken += [f"{column} {value}: {count} units, at least {bar}" for value, count in figures[column].items() if count < bar]
+        broken += [f"{column} {value}: {counted(count, 'unit')}, at least {bar}" for value, count in figures[column].items() if count < bar]
         undecided += _absent(column, Counter(called(item.labels[column]) or _UNSTATED for item in subject.items))
     group = subject.statement.group
     blank = sum(not item.labels.get(group, item.name).strip() for item in subject.items)

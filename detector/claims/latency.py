@@ -226,7 +226,8 @@ def _verdict(statement: Statement, values: Sequence[float], bounds: Bounds, draw
         )
     if not values:
         return ClaimVerdict.INCONCLUSIVE, "fewer than half of the images drawn could be scored, so nothing was timed"
-    timed = f"{len(values)} {statement.unit} were timed"
+    one = "image" if statement.batch == 1 else f"call of {statement.batch} different images"
+    timed = f"1 {one} was timed" if len(values) == 1 else f"{len(values)} {statement.unit} were timed"
     if bounds.high == float("inf") and bounds.low <= statement.bar:
         return ClaimVerdict.INCONCLUSIVE, f"{timed}, too few to bound the {fields.percent(statement.quantile)} quantile"
     verdict = statistics.decide(bounds, statement.bar, at_least=False)

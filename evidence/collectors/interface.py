@@ -21,6 +21,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.collectors.pace import keep_pace
 from averment.evidence.collectors.progress import Progress, ProgressFolder, names
 from averment.evidence.collectors.redact import hide_account, redact
@@ -249,7 +250,7 @@ def media_asked(scope: Scope) -> list[JSON]:
 
 
 def _join(problems: list[str]) -> str:
-    more = f"; and {len(problems) - MAX_REASONS:,} further reasons" if len(problems) > MAX_REASONS else ""
+    more = f"; and {counted(len(problems) - MAX_REASONS, 'further reason')}" if len(problems) > MAX_REASONS else ""
     return "; ".join(problem[:MAX_REASON] for problem in problems[:MAX_REASONS]) + more
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from averment.core.canonical import JSON
-from averment.core.words import Status
+from averment.core.words import Status, counted
 from averment.evidence.oscal.components import actors, assets, component_of
 from averment.evidence.oscal.findings import evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
 from averment.evidence.oscal.parts import (
@@ -75,11 +75,11 @@ def assessment_results(view: View) -> Node:
 
 def _description(view: View) -> str:
     report = view.report
-    counted = ", ".join(f"{number} {status}" for status, number in report.totals.items())
+    controls = ", ".join(f"{number} {status}" for status, number in report.totals.items())
     others = len(report.evidence) - len(view.evidence)
-    index = f"\n{others} further records of the period, on which no state rests, are in the index of report.json." if others else ""
+    index = f"\nThe index of report.json has {counted(others, 'further record')} of the period, on which no state rests." if others else ""
     return (
-        f"Controls: {counted}. {len(report.gaps)} assessments were not run, are stale or undecided; none of them counts as satisfied.\n"
+        f"Controls: {controls}. Not run, stale or undecided: {counted(len(report.gaps), 'assessment')}; none of them counts as satisfied.\n"
         "Unchanged is not complete: the populations that were counted, and listings that were cut short, stand with each observation."
         f"{index}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from averment.core.signing.interface import Algorithm
+from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.reporting.report import PeriodReport
 
@@ -139,7 +140,7 @@ def _opening(report: PeriodReport, checkpoint: SignedCheckpoint, key: VerifierKe
     return f"""\
 # How to verify this package
 
-Evidence of {report.organisation}, {report.period.label}, from the log `{checkpoint.checkpoint.origin}` with {checkpoint.size} entries.
+Evidence of {report.organisation}, {report.period.label}, from the log `{checkpoint.checkpoint.origin}` with {counted(checkpoint.size, "entry")}.
 
 First, whose key is it? The package is signed by the key with the SHA-256 fingerprint (of the DER public key)
 

@@ -228,7 +228,7 @@ class _Examination:
         head = self._checkpoint.checkpoint
         self._require((head.size, head.root.hex()) == (log["size"], log["root"]), "is not the checkpoint that the manifest names")
         signers = ", ".join(f"{key.name} (key {key.id.hex()})" for key in self._checkpoint.signed_by)
-        self._step.finding = f"{head.size} entries, signed by {signers}"
+        self._step.finding = f"{counted(head.size, 'entry')}, signed by {signers}"
 
     # 5
     def _log(self) -> None:
@@ -335,7 +335,7 @@ class _Examination:
     def _covered(self) -> list[str]:
         size = self._checkpoint.size if self._checkpoint else 0
         return [
-            f"{len(self._records)} records of the period stand in a log of {size} entries, and nothing in the package was changed since it was signed.",
+            f"{counted(len(self._records), 'record')} of the period {'stands' if len(self._records) == 1 else 'stand'} in a log of {counted(size, 'entry')}, and nothing in the package was changed since it was signed.",
             *(["The log has only grown since the earlier checkpoint."] if self._earlier else []),
         ]
 

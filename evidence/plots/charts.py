@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from averment.core.words import counted
 from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, LETTER, OTHER, TOP, Canvas, linear, probit, round_up
 
 TENTHS = tuple((place / 5, f"{place / 5:g}") for place in range(6))
@@ -82,7 +83,7 @@ def _left_out(plot: Mapping[str, Any]) -> Iterator[str]:
     if few:
         yield f"Errors are not shown by {', '.join(few)}: no two values to compare."
     if plot["more"]:
-        yield f"Nor by {int(plot['more']):,} more columns."
+        yield f"Nor by {counted(int(plot['more']), 'more column')}."
 
 
 def _named_apart(drawn: Iterable[Chart]) -> list[Chart]:

@@ -119,9 +119,9 @@ def worst_told(payload: Mapping[str, Any]) -> str:
     shown, threshold = len(worst_examples(payload)), worst.get("threshold")
     if "without_score" in worst:
         sides = f"{wrong:,} with a score on its wrong side, and {silent:,} of which the detector can't say, which count as errors too"
-        told = [f"{wrong + silent:,} errors at the threshold {threshold}: {sides}."]
+        told = [f"{counted(wrong + silent, 'error')} at the threshold {threshold}: {sides}."]
     else:  # an older record
-        told = [f"{wrong:,} errors among the images with a score, at the threshold {threshold}; how many had none was not kept."]
+        told = [f"{counted(wrong, 'error')} among the images with a score, at the threshold {threshold}; how many had none was not kept."]
     if shown:
         told.append(f"Shown are the {shown:,} worst with a score that may be.")
     if hidden:

@@ -20,7 +20,7 @@ from averment.controls.model import Catalogue, Control
 from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import Period, iso
-from averment.core.words import Status
+from averment.core.words import Status, counted
 from averment.evidence.judging.assess import Evidence, assess, moment_of
 from averment.evidence.judging.states import ControlState
 from averment.evidence.record import Record
@@ -131,7 +131,7 @@ class PeriodReport:
         if package is None:
             none = "" if self.before_known else ", which holds no evidence from then: all that is known now is told as a change"
             return f"{self.before.label}, by the same ledger{none}"
-        whose = f"{package.organisation}'s log {package.origin} with {package.size:,} entries"
+        whose = f"{package.organisation}'s log {package.origin} with {counted(package.size, 'entry')}"
         return f"{self.before.label}, by the package of {whose}, verified; SHA-256 of its manifest {package.manifest_sha256}"
 
     @cached_property

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, VerificationError
 from averment.core.progress import followed
+from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import verify_envelope
 from averment.evidence.ledger.merkle import verify_consistency
@@ -115,7 +116,7 @@ class _Audit:
     def _checkpoint(self) -> None:
         note = self._note()
         self._head = open_checkpoint(note, self._ledger.origin, self._trusted)
-        self._step.finding = f"{self._head.size} entries, root {self._head.root.hex()}"
+        self._step.finding = f"{counted(self._head.size, 'entry')}, root {self._head.root.hex()}"
 
     def _history(self) -> None:
         if not self._earlier:
@@ -147,7 +148,7 @@ class _Audit:
                 self._unsigned += 1
             self._read += 1
             self._progress(self._read)
-        self._step.finding = f"{self._read} entries"
+        self._step.finding = counted(self._read, "entry")
 
     def _signatures(self) -> None:
         self._open += signed_by_others(self._by_others, "lie beside the log")

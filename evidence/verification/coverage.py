@@ -51,7 +51,9 @@ class OpenQuestions:
         lines: list[str] = []
         for gathering, words in ((Gathering.COULD_NOT, "could not be collected"), (Gathering.PARTIAL, "were collected in part")):
             if self._gathered[gathering]:
-                lines.append(f"{self._gathered[gathering]} records say that their facts {words}.")
+                lines.append(
+                    f"{counted(self._gathered[gathering], 'record')} {'says' if self._gathered[gathering] == 1 else 'say'} that facts {words}."
+                )
         if self._cut or self._unknown or self._sampled:
             lines.append(
                 f"Populations: {self._cut} listings were cut short, {self._unknown} were not counted, {self._sampled} were examined in part."

@@ -14,6 +14,7 @@ from averment.core.errors import BadInputError, VerificationError
 from averment.core.files import read_bounded
 from averment.core.period import iso
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
 from averment.evidence.ledger.envelope import open_entry, read_payload, verify_envelope
 from averment.evidence.ledger.proof import HEADER, InclusionProof, carried
@@ -59,7 +60,7 @@ def verify_proof(
         trusted = [make(origin) for make in keys]
         entry, payload = carried(proof.extra)
         checkpoint = proof.verify(entry, origin, trusted)
-        step.finding = f"{origin}, {checkpoint.size} entries, by {', '.join(key.id.hex() for key in checkpoint.signed_by)}"
+        step.finding = f"{origin}, {counted(checkpoint.size, 'entry')}, by {', '.join(key.id.hex() for key in checkpoint.signed_by)}"
         steps.append(step)
         step = Step("The record stands in that log", f"entry {proof.index}")
         steps.append(step)

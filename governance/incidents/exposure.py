@@ -18,6 +18,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import IncompleteError
 from averment.core.period import iso
+from averment.core.words import counted
 from averment.evidence.record import Population, Record
 from averment.governance.incidents.access_logs import SERVED, Access, LogReading, accesses, require_some
 from averment.governance.incidents.filing import Act, file_step
@@ -162,7 +163,7 @@ def exposure(
         else:
             elsewhere[visible(access.bucket)] += 1
     require_some(reading, place)
-    said = f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read{_elsewhere(elsewhere)}"
+    said = f"served {counted(total, 'time')} by {counted(reading.lines - reading.unreadable, 'log line')} read{_elsewhere(elsewhere)}"
     return _record(incident, act, place, span, path_prefix, reading, keys, found, said)
 
 
@@ -182,7 +183,7 @@ def _record(
     said: str,
 ) -> Record:
     rows: list[dict[str, JSON]] = [{"item": number, "key": visible(keys[number]), **served.to_json()} for number, served in found.items()]
-    problems = tuple(reading.problems) + ((f"{reading.unreadable:,} lines could not be read",) if reading.unreadable else ())
+    problems = tuple(reading.problems) + ((f"{counted(reading.unreadable, 'line')} could not be read",) if reading.unreadable else ())
     problems += tuple(
         f"item {number} can't be found in logs: its key holds an address, which the record leaves out"
         for number in sorted(incident.cut_items)

@@ -103,7 +103,7 @@ def _said(event: Event) -> str:
     }.get(event.step, "")
     kind = f"{payload['kind']}: " if payload.get("kind") else ""
     words = next((payload[key] for key in ("summary", "restored", "cause", "because") if payload.get(key)), "")
-    checked = f"{len(payload['checked'])} copies were checked. " if isinstance(payload.get("checked"), list) else ""
+    checked = f"Checked: {counted(len(payload['checked']), 'copy')}. " if isinstance(payload.get("checked"), list) else ""
     return f"{lead}{kind}{checked}{words}"
 
 
@@ -305,7 +305,7 @@ def _proof(incident: Incident, head: Head) -> tuple[Block, ...]:
     removed = sorted({text for event in incident.events for text in event.record.redactions})
     return (
         Text(
-            f"The ledger {head.origin} with {head.size} entries and the root {head.root}. One entry is proven by: averment ledger prove RECORD."
+            f"The ledger {head.origin} with {counted(head.size, 'entry')} and the root {head.root}. One entry is proven by: averment ledger prove RECORD."
         ),
         table(("Entry", "Record", "Step", "Written down at"), rows, ""),
         Text(f"Removed from the records: {', '.join(removed)}." if removed else "Nothing was removed from the records."),

@@ -51,7 +51,7 @@ def _head(proposal: Proposal) -> Iterator[str]:
     survey = proposal.survey
     yield f"# Proposed by averment init on {proposal.day} from {counted(survey.files, 'file')} with {counted(survey.resources, 'resource')}. Correct what is wrong."
     if survey.problems:
-        yield f"# {survey.problems} places could not be read or resolved, so something may be missing here; averment check names them."
+        yield f"# {counted(survey.problems, 'place')} could not be read or resolved, so something may be missing here; averment check names them."
     for app in unmade(survey):
         yield f"# Not seen: {comment(app)}"
     for note in survey.traces.unread[:5]:

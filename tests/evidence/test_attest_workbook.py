@@ -283,7 +283,7 @@ def test_out_and_back_by_the_command(shop: Path, capsys: pytest.CaptureFixture[s
     assert out.strip() == record.id
     assert f"{number - 1} questions left open" in err
     assert run(["attest", "--import", "q.xlsx"]) == 0
-    assert "0 answers recorded, 1 were recorded before" in capsys.readouterr().err
+    assert "0 answers recorded, 1 recorded before" in capsys.readouterr().err
     assert [item.id for item in ledger_records(shop)] == [record.id]
     assert run(["attest", "--workbook", "next.xlsx"]) == 0
     assert f"{number - 1} questions to answer; 1 has a valid answer already" in capsys.readouterr().err

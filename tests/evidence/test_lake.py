@@ -223,7 +223,7 @@ def test_from_the_ledger_to_an_answer_by_commands(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     assert run(["attest", "SM-UPL-03/terms", "--answer", "yes", "--by", "procurement/Ada Byron"]) == 0
     assert run(["ledger", "lake", "lake"]) == 0
-    assert "1 records in 1 partitions" in capsys.readouterr().out
+    assert "1 record in 1 partition" in capsys.readouterr().out
     assert run(["ledger", "query", "lake", "SELECT kind, count(*) AS n FROM records GROUP BY kind"]) == 0
     assert capsys.readouterr().out == "kind\tn\nattestation\t1\n"
     assert run(["ledger", "query", "lake", "days"]) == 0

@@ -262,7 +262,7 @@ def test_columns_without_a_plot_are_named_with_the_reason() -> None:
             {"errors": 9, "without_score": 0},
             "2 can't be shown: nothing states a licence, or a ground to show the person. 7 more are nearer",
         ),
-        ({"errors": "x", "without_score": 1}, "1 errors at the threshold"),
+        ({"errors": "x", "without_score": 1}, "1 error at the threshold"),
         ({"errors": 0, "without_score": 0}, ""),
     ],
 )

@@ -15,6 +15,7 @@ from averment.core.files import write_atomic
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.answers import answered_since, not_yet_recorded, read_answers
 from averment.evidence.attestations import questions
 from averment.evidence.judging.assess import assess
@@ -44,7 +45,7 @@ def write_questions(organisation: Organisation, catalogue: Catalogue, path: Path
     write_atomic(path, questionnaire(chosen, organisation=organisation.name, made=now))
     left = len(rows) - len(chosen)
     stderr.print(
-        f"{len(chosen)} questions to answer"
+        f"{counted(len(chosen), 'question')} to answer"
         + (f"; {left} {'has' if left == 1 else 'have'} a valid answer already (--all adds them)" if left else "")
     )
     click.echo(path)
@@ -72,7 +73,7 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
             return _refuse(overtaken)
         ledger.append(new)
     stderr.print(
-        f"{len(new)} answers recorded, {len(found.records) - len(new)} were recorded before, {len(found.open)} questions left open"
+        f"{counted(len(new), 'answer')} recorded, {len(found.records) - len(new)} recorded before, {counted(len(found.open), 'question')} left open"
     )
     if found.open:
         stderr.print(f"left open: {escape(', '.join(found.open))}")
@@ -84,5 +85,5 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
 def _refuse(errors: Sequence[BadInputError]) -> int:
     for error in errors:
         click.echo(f"averment: {error.diagnostics()}", err=True)
-    stderr.print(f"nothing was recorded: {len(errors)} rows can't be taken")
+    stderr.print(f"nothing was recorded: {counted(len(errors), 'row')} can't be taken")
     return ExitCode.USAGE

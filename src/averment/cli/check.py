@@ -21,7 +21,7 @@ from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.files import MAX_TEXT_BYTES, real, relative_posix, write_atomic
 from averment.core.source import SourceRef
-from averment.core.words import Severity
+from averment.core.words import Severity, counted
 from averment.policies.engine import CheckResult, FailOn
 from averment.policies.job import Asked, Job
 from averment.policies.report.interface import Report
@@ -277,7 +277,8 @@ def _write_baseline(job: Job, path: Path) -> CheckResult:
     result, number = job.write_baseline(path)
     named = relative_posix(real(path), real(job.organisation.root))
     stderr.print(
-        f"wrote {path} with {number} findings; name it in averment.yaml (check: {{baseline: {named}}}) or with --baseline", markup=False
+        f"wrote {path} with {counted(number, 'finding')}; name it in averment.yaml (check: {{baseline: {named}}}) or with --baseline",
+        markup=False,
     )
     return result
 
@@ -309,7 +310,10 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
 def _exit_code(checked: Checked) -> int:
     code = checked.conclusion.exit_code
     if checked.fail_on is FailOn.NEVER and code is ExitCode.CLEAN and checked.failures:
-        stderr.print(f"{len(checked.failures)} open findings do not fail this run (fail_on: never)", style="yellow")
+        stderr.print(
+            f"{counted(len(checked.failures), 'open finding')} {'does' if len(checked.failures) == 1 else 'do'} not fail this run (fail_on: never)",
+            style="yellow",
+        )
     return int(code)
 
 

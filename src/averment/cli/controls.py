@@ -22,6 +22,7 @@ from averment.controls.model import Catalogue, Control
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.period import utc_now
 from averment.core.showing import printable
+from averment.core.words import counted
 
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -233,6 +234,8 @@ def lint_command(form: str, config: Path | None) -> int:
             if item.fix and not item.advice:
                 click.echo(printable(f"  fix: {item.fix}"))
         assessments = sum(len(control.assessments) for control in catalogue)
-        notes = f", {len(problems) - len(wrong)} notes" if len(problems) > len(wrong) else ""
-        stderr.print(f"{len(catalogue.controls)} controls, {assessments} assessments, {len(wrong)} problems{notes}")
+        notes = f", {counted(len(problems) - len(wrong), 'note')}" if len(problems) > len(wrong) else ""
+        stderr.print(
+            f"{counted(len(catalogue.controls), 'control')}, {counted(assessments, 'assessment')}, {counted(len(wrong), 'problem')}{notes}"
+        )
     return ExitCode.FINDINGS if wrong else ExitCode.CLEAN

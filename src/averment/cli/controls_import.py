@@ -12,6 +12,7 @@ from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
+from averment.core.words import counted
 
 KINDS = ("law", "standard", "guideline", "threat-catalogue")
 
@@ -45,6 +46,6 @@ def command(file: Path, framework_id: str, title: str | None, kind: str, source:
     write_atomic(path, text.encode("utf-8"))
     withdrawn = sum(1 for control in found.controls if control.withdrawn)
     left = f"; {withdrawn} withdrawn ones left out" if withdrawn else ""
-    stdout().print(escape(f"{path}: {len(found.controls) - withdrawn} provisions{left}"))
+    stdout().print(escape(f"{path}: {counted(len(found.controls) - withdrawn, 'provision')}{left}"))
     stderr.print(f"next: frameworks: [{output}] in averment.yaml, and references: in the overlay of a control", markup=False)
     return ExitCode.CLEAN

@@ -14,6 +14,7 @@ from averment.cli.material import period_material
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period, utc_now
+from averment.core.words import counted
 
 
 @click.command()
@@ -59,8 +60,10 @@ def command(period_text: str, form: str, output: Path | None, earlier: Path | No
         written = export(period_text, organisation=config, output=output, compare=earlier, compare_keys=keys, on_note=note)
     out = stdout()
     totals = ", ".join(f"{count} {status}" for status, count in written.totals.items() if count)
-    out.print(f"{escape(str(written.path))}: {written.records} records of {written.entries} in the ledger, {written.files} files")
-    out.print(f"controls: {totals or 'none'}; not run, stale or undecided: {written.open_assessments} assessments")
+    out.print(
+        f"{escape(str(written.path))}: {counted(written.records, 'record')} of {written.entries:,} in the ledger, {written.files} files"
+    )
+    out.print(f"controls: {totals or 'none'}; not run, stale or undecided: {counted(written.open_assessments, 'assessment')}")
     out.print(f"read {escape(str(written.path / 'README.html'))}; check it with: averment verify {escape(shlex.quote(str(written.path)))}")
     return ExitCode.CLEAN
 

@@ -127,7 +127,9 @@ def _print(out: Console, incident: Incident, everything: bool, questions: Sequen
             out.print(f"{clock.duty} does not apply ({clock.source}): {clock.reason}", markup=False)
         out.print()
     elif rest:
-        out.print(f"{len(rest)} duties don't apply; each with its reason: averment incident show {incident.id} --all\n", style="dim")
+        out.print(
+            f"not applicable: {counted(len(rest), 'duty')}; each with its reason: averment incident show {incident.id} --all\n", style="dim"
+        )
     for line in (*questions, "") if questions else ():
         out.print(line, markup=False)
     for made in incident.decisions.values():

@@ -20,6 +20,7 @@ from averment.core.organisation import FILE_NAME
 from averment.core.repository import git_root
 from averment.core.showing import printable
 from averment.core.source import SourceRef
+from averment.core.words import counted
 
 if TYPE_CHECKING:
     from averment.governance.onboarding.account import AccountSurvey
@@ -169,7 +170,6 @@ def _to_write(wanted: dict[Path, str]) -> dict[Path, str]:
 
 def _tell(proposal: Proposal) -> None:
     """The findings in short, for somebody who watches: what was seen, and what follows."""
-    from averment.core.words import counted
     from averment.governance.onboarding.file import comment, law_line
     from averment.governance.onboarding.proposal import grouped, shown, unmade
 
@@ -177,7 +177,7 @@ def _tell(proposal: Proposal) -> None:
     read, held = counted(found.files, "file"), counted(found.resources, "resource")
     click.echo(f"\nLooked at {read} of infrastructure code with {held}, and {found.traces.files} in all.")
     if found.problems:
-        click.echo(f"{found.problems} places could not be read or resolved; averment check names them.")
+        click.echo(f"{counted(found.problems, 'place')} could not be read or resolved; averment check names them.")
     for app in unmade(found):
         click.echo(f"Not seen: {printable(app)}.")
     lines = [f"  {item.role:<10} {item.address}, {where}: {item.why}" for item, where in grouped(found, found.buckets)]

@@ -14,6 +14,7 @@ from averment.cli.common import config_option, note, organisation_for, stderr, s
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.package.handed_over import read_checkpoint, read_key
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show_command(place: str | None, config: Path | None) -> int:
 
     with open_ledger(_organisation(place, config)) as ledger:
         out = stdout()
-        out.print(f"{escape(ledger.origin)} in {escape(ledger.store.location)}: {ledger.size} entries")
+        out.print(f"{escape(ledger.origin)} in {escape(ledger.store.location)}: {counted(ledger.size, 'entry')}")
         for key in ledger.keys:
             out.print(f"key {key.id.hex()} ({key.algorithm}), sha256 {key.fingerprint}")
         if ledger.checkpoint is None:
@@ -225,7 +226,7 @@ def cosign_command(
             ledger.attach(line)
     click.echo(str(line))
     stderr.print(
-        f"cosigned {head.size} entries of {escape(ledger.origin)}, {old.size} when last seen; verify with the key {witness.key}",
+        f"cosigned {counted(head.size, 'entry')} of {escape(ledger.origin)}, {old.size} when last seen; verify with the key {witness.key}",
         markup=False,
     )
     return ExitCode.CLEAN
@@ -246,7 +247,7 @@ def lake_command(output: Path, place: str | None, config: Path | None) -> int:
     with open_ledger(_organisation(place, config)) as ledger, stderr.status("reading and verifying the ledger"):
         written = write_lake(ledger.records(), output)
     stdout().print(
-        f"{escape(str(output))}: {written.records} records in {written.partitions} partitions; ask it with: averment ledger query"
+        f"{escape(str(output))}: {counted(written.records, 'record')} in {counted(written.partitions, 'partition')}; ask it with: averment ledger query"
     )
     return ExitCode.CLEAN
 

@@ -157,7 +157,7 @@ def test_the_package_holds_the_periods_records_and_says_what_it_leaves_out(origi
         "2 entries of the log are not",
         "one that was left out looks the same",
         "what the signer made of them",
-        "1 records say that their facts could not be collected",
+        "1 record says that facts could not be collected",
         "1 listings were cut short",
     ):
         assert words in text

@@ -105,7 +105,7 @@ def test_each_place_is_a_series_of_its_own():
 def test_what_could_not_be_collected_closes_no_gap():
     """A record that says why there is nothing is counted, and the time stays open."""
     text = sentences(record("2026-10-01", "2027-01-01", gathering=Gathering.COULD_NOT, reason="AccessDenied"))
-    assert "1 records say that their facts could not be collected." in text
+    assert "1 record says that facts could not be collected." in text
     assert "says nothing of 2026-10-01 00:00 to 2027-01-01 00:00" in text
 
 

@@ -165,7 +165,7 @@ def test_the_same_key_in_another_bucket_is_another_object(in_s3: Incident, act: 
     record = exposure(in_s3, act(), "s3://logs/s3/")
     (row,) = record.payload["items"]
     assert (row["served"], row["addresses"], row["elsewhere"]) == (1, 1, {"quarantine": 2})
-    said = "served 1 times by 3 log lines that were read; not counted: requests for the same keys in other buckets, quarantine (2)"
+    said = "served 1 time by 3 log lines read; not counted: requests for the same keys in other buckets, quarantine (2)"
     assert record.payload["because"] == said
 
 
@@ -180,7 +180,7 @@ def test_a_request_counts_once_of_however_many_versions_of_its_key(in_s3: Incide
     boto3.client("s3").put_object(Bucket="logs", Key="s3/2026-11-28", Body="\n".join(lines).encode())
     record = exposure(several, act(), "s3://logs/s3/")
     assert [row["served"] for row in record.payload["items"]] == [2, 2, 2]
-    said = "served 2 times by 4 log lines that were read; not counted: requests for the same keys in other buckets, quarantine (1)"
+    said = "served 2 times by 4 log lines read; not counted: requests for the same keys in other buckets, quarantine (1)"
     assert record.payload["because"] == said
 
 
