@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import marshal
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +97,19 @@ def sandbox(_sandbox_server: Sandbox) -> Iterator[Sandbox]:
     _sandbox_server.reset()
     with _sandbox_server.applied():
         yield _sandbox_server
+
+
+@pytest.fixture
+def pages_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A governance site's pages are copied and not rendered, which takes seconds a site: for tests of where they lie, and of the command. The tests of
+    the build render them."""
+    from averment.governance.site import build
+
+    def copied(config: Path, built: Path, _epoch: int) -> None:
+        shutil.copytree(config.parent / "docs", built)
+        (built / "index.html").write_text((built / "index.md").read_text())
+
+    monkeypatch.setattr(build, "_run_mkdocs", copied)
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ class World:
 
     ``prepare`` makes what the reader has already, in the current folder and the embedded AWS. ``before`` does something ahead of the
     first command that begins so. ``codes`` are the exit codes of commands that don't leave with 0, by their beginning. ``tries`` takes a
-    block that no general rule covers, and says whether it was its. ``bash``: all commands are typed into one shell.
+    block that no general rule covers, and says whether it was its. ``bash``: all commands are typed into one shell. ``copied``: the pages of
+    sites are copied and not rendered (``pages_are_copied``).
     """
 
     prepare: Callable[[pytest.MonkeyPatch], None] = lambda _: None
@@ -74,6 +75,7 @@ class World:
     codes: Mapping[str, int] = field(default_factory=dict)
     tries: Callable[[Block], bool] = lambda _: False
     bash: bool = False
+    copied: bool = False
 
 
 def blocks_of(path: Path) -> Iterator[Block]:
@@ -307,6 +309,8 @@ def follow(
         world = World(**of_the_page)
         if not world.bash:
             request.getfixturevalue("sandbox")
+        if world.copied:
+            request.getfixturevalue("pages_are_copied")
         Reader(page, world, capsys, monkeypatch).follow()
 
     return go

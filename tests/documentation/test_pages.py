@@ -30,8 +30,10 @@ from averment.detector import corpus
 from averment.detector.claims.run import check_claim
 from averment.detector.opening import open_detector
 from averment.evidence.collectors import registry
+from averment.governance.site import build
 
 ALL = registry.COLLECTORS
+RENDER = build._run_mkdocs
 FEW = tuple(kind for kind in ALL if kind.name in ("check", "bucket-policies", "alarms", "face-calls"))
 DOCS = Path(__file__).parents[2] / "governance" / "docs"
 PLACE = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
@@ -400,6 +402,11 @@ def served() -> None:
     raise AssertionError("nothing answers on port 8080")
 
 
+def rendered() -> None:
+    """Pages of sites are rendered again; the test's patch puts back the same in the end."""
+    build._run_mkdocs = RENDER
+
+
 def guard() -> None:
     write("own-rules/media_bucket_closed/rule.py", block("guard.md", "python"))
 
@@ -409,6 +416,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         "prepare": readme,
         "before": {"averment collect --print-policy": settings},
         "codes": {"averment check": 1, "averment status": 3, "averment incident drill": 1},
+        "copied": True,
     },
     "adding-a-rule.md": {"tries": try_adding_a_rule},
     "adopting.md": {
@@ -428,6 +436,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         "prepare": getting_started,
         "before": {"averment collect --print-policy": lambda: settings(scope={"accounts": ["123456789012"]})},
         "codes": {"averment check": 1, "averment status": 3, "averment init --dry-run --account": 3},  # the embedded AWS has no Rekognition
+        "copied": True,
     },
     "guard.md": {"before": {"averment rules guard media-bucket-closed": guard}},
     "handing-over.md": {"prepare": handing_over},
@@ -455,7 +464,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     },
     "scanning.md": {"prepare": scanning},
     "serving.md": {"prepare": serving, "before": {"curl": served}, "bash": True},
-    "site.md": {"prepare": facts},
+    "site.md": {"prepare": facts, "copied": True, "before": {"averment site build --output public --snapshot": rendered}},
     "testing-claims.md": {
         "prepare": reviewed_media,
         "before": {"averment prove claims.yaml": first_claim},

@@ -28,16 +28,6 @@ from averment.governance.site.serve import serve
 View = Callable[..., SiteData]
 
 
-def test_site_build_writes_and_prints_the_index(site_data: View, organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints the page to open, on stdout alone, and exits with 0."""
-    site_data()
-    output = organisation.root / "public"
-    arguments = ["site", "build", "--output", str(output), "--config", str(organisation.file), "--as-of", "2026-11-23T07:00:00Z"]
-    assert run(arguments) == 0
-    assert capsys.readouterr().out == f"{output / 'index.html'}\n"
-    assert "2026-11-23 07:00 UTC" in (output / "index.html").read_text()
-
-
 def test_the_site_and_the_plan_say_what_is_dated_ahead(
     site_data: View, organisation: Organisation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,11 +61,13 @@ def test_a_record_of_another_time_is_said_not_to_be_in_it(package: Path, organis
 def test_the_package_in_the_site_can_be_verified_again(
     package: Path, organisation: Organisation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the site holds is the package and nothing else, byte for byte; a file that lay beside it isn't taken along."""
+    """What the site holds is the package and nothing else, byte for byte; a file that lay beside it isn't taken along. The command prints the page to
+    open, on stdout alone, and the page says of which moment it is."""
     output = tmp_path / "public"
     arguments = ["site", "build", "--output", str(output), "--config", str(organisation.file), "--package", str(package)]
     assert run([*arguments, "--as-of", "2026-11-23T07:00:00Z"]) == 0
-    capsys.readouterr()
+    assert capsys.readouterr().out == f"{output / 'index.html'}\n"
+    assert "2026-11-23 07:00 UTC" in (output / "index.html").read_text()
     assert verify_package(output / "package").genuine
     files = {path.relative_to(package): path.read_bytes() for path in package.rglob("*") if path.is_file()}
     assert {path.relative_to(output / "package"): path.read_bytes() for path in (output / "package").rglob("*") if path.is_file()} == files

@@ -28,15 +28,8 @@ View = Callable[..., SiteData]
 LATER = datetime(2027, 4, 2, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages are copied and not rendered: what is tested here is where they lie. The real thing is built in the tests of the build."""
-
-    def copied(config: Path, built: Path, _epoch: int) -> None:
-        shutil.copytree(config.parent / "docs", built)
-        (built / "index.html").write_text((built / "index.md").read_text())
-
-    monkeypatch.setattr(build, "_run_mkdocs", copied)
+pytestmark = pytest.mark.usefixtures("pages_are_copied")
+"""What is tested here is where pages lie."""
 
 
 @pytest.fixture
