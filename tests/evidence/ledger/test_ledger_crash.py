@@ -12,6 +12,7 @@ import pytest
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.signing.opening import open_signer
 from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.stores.directory import DirectoryStore
@@ -363,3 +364,29 @@ def test_of_two_writers_one_wins_and_the_other_starts_over(tmp_path, make_record
     reader = open_on(store, shop, signer)
     assert [entry.record.id for entry in reader.records()] == [record.id for record in (theirs if same else [*theirs, *ours])]
     assert list(store.list("staging/")) == []
+
+
+@pytest.mark.parametrize("tidied", [True, False], ids=["before it is read", "after it was read"])
+def test_of_two_writers_who_finish_for_a_killed_one_neither_is_told_of_a_forgery(tmp_path, make_record, tidied):
+    """Two processes of one machine, which have one index: one of them is faster, and the other finds what was staged gone, or in the log already."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    signer = open_signer(shop.evidence.signing_key, shop.root, create=True)
+    store, faster = DirectoryStore(tmp_path / "ledger"), [make_record(1)]
+    with pytest.raises(KilledError):  # once it has decided
+        open_on(MortalStore(store, dies_at=2, after=True), shop, signer).append([make_record(0)])
+    [staged] = store.list("staging/")
+    slower, keys = MortalStore(store, dies_at=0), [VerifierKey(shop.evidence.origin, signer.public_key())]
+
+    def append(to, record):
+        with Ledger(to, shop.evidence.origin, keys, signer=signer, index=RecordIndex(tmp_path / "index.sqlite")) as ledger:
+            ledger.append([record])
+
+    def get(name):
+        found = store.get(name) if name != staged or not tidied else None
+        if name == staged and faster:
+            append(store, faster.pop())
+        return found or store.get(name)
+
+    slower.get = get
+    append(slower, make_record(2))
+    assert [entry.record.query["number"] for entry in open_on(store, shop, signer).records()] == [0, 1, 2]
