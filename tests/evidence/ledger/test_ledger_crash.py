@@ -302,6 +302,7 @@ store = DirectoryStore(shop.path(shop.evidence.ledger))
 two = len(list(store.list("staging/")))
 store.put_new("staging/not-ours", b"")
 store.put_new("staging/99-" + "0" * 32, b"")   # of a log that is larger: a writer of a ledger that was rolled back here
+store.put_new("staging/3-" + "0" * 32, b"")    # of a log of three: a writer that has come to stage since the last one decided
 killed("discard", "staging/", 3)    # published, not tidied up
 after = append()                    # nothing new: nothing is decided, and nothing removed
 print(json.dumps([two, len(after[0]), after[1], *append(4)]))
@@ -311,7 +312,13 @@ print(json.dumps([two, len(after[0]), after[1], *append(4)]))
 def test_what_killed_writers_staged_is_removed_by_the_next(tmp_path):
     """kill -9 after staging and before deciding, and after publishing: the next writer that adds something removes what nobody can need
     any more, and nothing else."""
-    assert run_script(KILLED_AT, str(tmp_path)) == [2, 5, 2, ["staging/99-" + "0" * 32, "staging/not-ours"], 3]
+    assert run_script(KILLED_AT, str(tmp_path)) == [
+        2,
+        6,
+        2,
+        ["staging/3-" + "0" * 32, "staging/99-" + "0" * 32, "staging/not-ours"],
+        3,
+    ]
 
 
 def test_what_may_not_be_removed_stays_and_is_said_once(tmp_path, make_record):

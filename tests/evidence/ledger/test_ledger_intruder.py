@@ -13,6 +13,7 @@ from averment.core.errors import VerificationError
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
 from averment.evidence.ledger.checkpoint import VerifierKey, sign_note
+from averment.evidence.ledger.envelope import seal
 from averment.evidence.ledger.intent import INTENT, Intent
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger, put_key
@@ -82,6 +83,14 @@ def test_no_head_is_signed_of_another_number_of_entries_than_there_are(three, fo
     with open_ledger(three) as ledger:
         decide(ledger, [fourth], more=996)
     refused(three, make_record, "does not give the number of entries")
+
+
+def test_no_entry_of_another_key_is_put_into_the_log(three, make_record, tmp_path):
+    """Neither the intent nor what is staged is signed as a whole: an entry that an intruder sealed would have been signed for by the next writer."""
+    entry = seal(make_record(3), LocalSigner.create(tmp_path / "evil.pem")).entry
+    with open_ledger(three) as ledger:
+        decide(ledger, [entry])
+    refused(three, make_record, "not what a writer of this log staged")
 
 
 @pytest.mark.parametrize("twice", [False, True])
