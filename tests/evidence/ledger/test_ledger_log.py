@@ -16,7 +16,9 @@ from averment.core.errors import BadInputError, IncompleteError, VerificationErr
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
+from averment.evidence.ledger import committing
 from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.log import BATCH, Ledger
 from averment.evidence.ledger.merkle import leaf_hash, tree_hash, verify_consistency
 from averment.evidence.ledger.opening import open_ledger
@@ -251,6 +253,33 @@ def test_a_lost_or_stale_index_is_rebuilt_and_a_wrong_one_found(shop, make_recor
     index.write_bytes(b"not a database, but long enough to be one" * 100)
     with pytest.raises(IncompleteError, match="delete it"):
         raise_with_fix(lambda: open_ledger(shop, write=True))
+
+
+def test_an_index_that_is_behind_makes_no_record_stand_twice(shop, make_record, tmp_path, monkeypatch):
+    """It knows all up to some entry, or whoever caught up was killed on the way: the next one goes on there and leaves nothing out."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number) for number in range(255)])
+    index = folder(shop) / ".index.sqlite"
+    shutil.copy(index, tmp_path / "behind")
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number) for number in range(255, 258)])
+    shutil.copy(tmp_path / "behind", index)
+    with open_ledger(shop, write=True) as ledger:
+        assert all(item.duplicate for item in ledger.append([make_record(255), make_record(256), make_record(257)]))
+    index.unlink()
+    monkeypatch.setattr(committing, "_CATCH_UP_BUNDLES", 1)
+    extend = RecordIndex.extend
+
+    def killed(*arguments):
+        extend(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, open_ledger(shop, write=True) as ledger:
+        patch.setattr(RecordIndex, "extend", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.append([make_record(257)])
+    with open_ledger(shop, write=True) as ledger:
+        assert ledger.append([make_record(257)])[0].duplicate
 
 
 def raise_with_fix(function):
