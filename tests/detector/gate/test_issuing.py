@@ -127,8 +127,11 @@ def test_a_permission_ends_when_it_says(site: Any) -> None:
         ({"size": -1}, "bytes are not taken"),
         ({"size": 32 * 1024 * 1024 + 1}, "bytes are not taken"),
         ({"sha256": "x" * 64}, "64 hexadecimal digits"),
+        ({"sha256": f"{DIGEST}00"}, "64 hexadecimal digits"),
         ({"origin": "trust me"}, "is no origin"),
         ({"uploader": "../published"}, "can't stand in a key"),
+        ({"uploader": "seller-7/../seller-8"}, "can't stand in a key"),
+        ({"uploader": "x" * 129}, "can't stand in a key"),
     ],
 )
 def test_what_the_terms_do_not_allow_is_refused_with_the_reason(change: dict[str, Any], wrong: str) -> None:
@@ -156,7 +159,8 @@ SIGNED_IN = {"authorizer": {"jwt": {"claims": {"sub": "seller-7"}}}}
         ({"body": REQUEST, "headers": {"x-user": "seller-7"}}, 401),
         ({"requestContext": SIGNED_IN, "body": "{"}, 400),
         ({"requestContext": SIGNED_IN, "body": "[]"}, 400),
-        ({"requestContext": SIGNED_IN, "body": '{"media_type": "image/jpeg", "size": true}'}, 400),
+        ({"requestContext": SIGNED_IN, "body": REQUEST.replace(f'"size": {len(BODY)}', '"size": true')}, 400),
+        ({"requestContext": SIGNED_IN, "body": "[" * 100_000}, 400),
         ({"requestContext": SIGNED_IN}, 400),
     ],
 )
