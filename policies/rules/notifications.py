@@ -68,11 +68,15 @@ def _there(entry: Mapping[str, Any] | Unknown, target: str, graph: Graph) -> Tru
     return all_of((_created(entry), exists(value, graph), takes(idle(value, graph, BY_S3))))
 
 
-def notified(bucket: Resource, graph: Graph) -> Iterator[Any]:
-    """What the bucket's own notifications on new objects are sent to: links and ARNs; an Unknown where that isn't known."""
+def notified(bucket: Resource, graph: Graph) -> Iterator[tuple[Any, Truth]]:
+    """What the bucket's own notifications are sent to (links and ARNs; an Unknown where that isn't known), and whether they are on new objects."""
     if (hidden := notifications_unknown(bucket)) is not None:
-        yield hidden
-    yield from (_notified(entry, target) for entry, target in _on_creation(bucket, graph))
+        yield hidden, True
+    for entry, target in _on_creation(bucket, graph):
+        value, created = _notified(entry, target), True if isinstance(entry, Unknown) else _created(entry)
+        if isinstance(created, Unknown):
+            created = Unknown(f"which events the notification to {describe(value)} is on could not be resolved: {created.reason}")
+        yield value, created
 
 
 def _notified(entry: Mapping[str, Any] | Unknown, target: str) -> Any:

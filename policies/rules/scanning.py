@@ -165,7 +165,7 @@ def _heard(
     graph = context.graph
     found: dict[str, tuple[Resource, Truth]] = {}
     lost: list[tuple[object, Truth]] = []
-    todo: list[tuple[object, Truth]] = [(target, True) for target in notified(bucket, graph)]
+    todo: list[tuple[object, Truth]] = list(notified(bucket, graph))
     for rule in s3_rules(graph):
         takes = takes_in(rule, bucket, graph, some=True)
         if takes is True or (perhaps and takes is not False):

@@ -889,6 +889,18 @@ def test_who_is_notified_may_not_be_known(tmp_path: Path, notifications: str):
     assert (found.verdict, "imported from another stack" in found.message) == (Verdict.UNKNOWN, True)
 
 
+@pytest.mark.parametrize(
+    ("event", "verdict"),
+    [("s3:ObjectCreated:*", Verdict.FAIL), ("s3:ObjectRemoved:*", Verdict.PASS), ("!ImportValue event", Verdict.UNKNOWN)],
+)
+def test_what_a_notification_is_on_may_not_be_known(tmp_path: Path, event: str, verdict: Verdict):
+    """One on events that aren't resolved counted as one on uploads, and what it tells as a scanner."""
+    case = Path(__file__).resolve().parents[2] / "policies/rules/unscanned_not_readable/cases/worker_scans.fail/template.yaml"
+    given = case.read_text(encoding="utf-8").replace("Event: s3:ObjectCreated:*", f"Event: {event}")
+    found = of_whole_template(tmp_path, "unscanned-not-readable", given)
+    assert (found.verdict, "which events the notification to" in found.message) == (verdict, verdict is Verdict.UNKNOWN)
+
+
 SAM_SCANNER = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:
