@@ -16,35 +16,54 @@ STORE = "AWS::CloudTrail::EventDataStore"
 READS, WRITES = "reads", "writes"
 """The halves of the accesses to objects."""
 
+_CALLS = {READS: ("GetObject",), WRITES: ("PutObject", "CopyObject", "CompleteMultipartUpload")}
+"""The calls by which objects are read, and by which they come: a large file comes in parts, and one from another bucket as a copy."""
+
 _OBJECTS = "AWS::S3::Object"
 _S3 = "arn:aws:s3"
 
 
 def recorded(bucket: Resource, half: str, graph: Graph, *types: str) -> Truth:
-    """Whether some trail (or event data store; of ``types`` only, if some are given) records ``half`` of the accesses to objects of ``bucket``."""
-    return any_of(_records(trail, bucket, half) for trail in graph.of_type(*(types or (TRAIL, STORE))))
+    """Whether some trail (or event data store; of ``types`` only, if some are given) records ``half`` of the accesses to objects of ``bucket``.
+
+    One that records some of the calls alone is a doubt: whether the others come can't be told.
+    """
+    trails = list(graph.of_type(*(types or (TRAIL, STORE))))
+    return _together({call: any_of(_records(trail, bucket, half, call) for trail in trails) for call in _CALLS[half]})
 
 
-def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
+def _records(trail: Resource, bucket: Resource, half: str, call: str) -> Truth:
     on = trail.get("IsLogging" if trail.type == TRAIL else "IngestionEnabled")
     if on is False:
         return False
-    return all_of((on if isinstance(on, Unknown) else True, selected(trail, bucket, half)))
+    return all_of((on if isinstance(on, Unknown) else True, _selected(trail, bucket, half, call)))
 
 
 def selected(trail: Resource, bucket: Resource, half: str) -> Truth:
     """Whether the selectors of ``trail`` take in ``half`` of the accesses to objects of ``bucket``."""
+    return _together({call: _selected(trail, bucket, half, call) for call in _CALLS[half]})
+
+
+def _together(taken: Mapping[str, Truth]) -> Truth:
+    whole, some = all_of(taken.values()), any_of(taken.values())
+    if some is not True or whole is not False:
+        return some if some is not True else whole
+    missed = " and ".join(call for call, truth in taken.items() if truth is False)
+    return Unknown(f"trails record some of the calls by which objects come, but not {missed}, and whether any come so can't be told")
+
+
+def _selected(trail: Resource, bucket: Resource, half: str, call: str) -> Truth:
     found: list[Truth] = []
     for key, judge in (("EventSelectors", _basic), ("AdvancedEventSelectors", _advanced)):
         for selector in listed(trail.get(key)):
             if isinstance(selector, Unknown):
                 found.append(Unknown(f"the selectors of {trail.address} could not be resolved: {selector.reason}"))
             elif isinstance(selector, Mapping):
-                found.append(judge(selector, bucket, half))
+                found.append(judge(selector, bucket, half, call))
     return any_of(found)
 
 
-def _basic(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:
+def _basic(selector: Mapping[str, Any], bucket: Resource, half: str, call: str) -> Truth:  # noqa: ARG001 - one of a pair: it knows no calls
     kind = selector.get("ReadWriteType")
     wanted: Truth = kind if isinstance(kind, Unknown) else kind in (None, "All", "ReadOnly" if half == READS else "WriteOnly")
     resources = listed(selector.get("DataResources"))
@@ -60,8 +79,8 @@ def _data_resource(entry: Any, bucket: Resource) -> Truth:
     return all_of((about, any_of(_prefix_of_all(value, bucket) for value in listed(values))))
 
 
-def _advanced(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:
-    return all_of(_field(entry, bucket, half) for entry in _fields(selector))
+def _advanced(selector: Mapping[str, Any], bucket: Resource, half: str, call: str) -> Truth:
+    return all_of(_field(entry, bucket, half, call) for entry in _fields(selector))
 
 
 def _fields(selector: Mapping[str, Any]) -> Iterator[Any]:
@@ -76,7 +95,7 @@ def _fields(selector: Mapping[str, Any]) -> Iterator[Any]:
         yield False
 
 
-def _field(entry: Any, bucket: Resource, half: str) -> Truth:
+def _field(entry: Any, bucket: Resource, half: str, call: str) -> Truth:
     if not isinstance(entry, Mapping):
         return entry if isinstance(entry, Unknown | bool) else False
     name = entry.get("Field")
@@ -84,6 +103,8 @@ def _field(entry: Any, bucket: Resource, half: str) -> Truth:
         return name
     if name == "resources.ARN":
         return _on_objects(entry, bucket)
+    if name == "eventName":
+        return _selects(entry, call)
     wanted = _FIELDS.get(str(name))
     if wanted is None:  # further fields (userIdentity.arn, errorCode ...): leaving some out is well, picking some isn't
         return not any(entry.get(operator) for operator in ("Equals", "StartsWith", "EndsWith"))
@@ -94,7 +115,6 @@ _FIELDS = {
     "eventCategory": ("Data", "Data"),
     "resources.type": (_OBJECTS, _OBJECTS),
     "readOnly": ("true", "false"),
-    "eventName": ("GetObject", "PutObject"),
     "eventSource": ("s3.amazonaws.com", "s3.amazonaws.com"),
     "eventType": ("AwsApiCall", "AwsApiCall"),
 }
