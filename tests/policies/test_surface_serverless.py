@@ -154,6 +154,38 @@ def test_rules_judge_what_it_deploys(tmp_path: Path, authorizer: str, verdict: V
 
 
 @pytest.mark.parametrize(
+    ("named", "role", "called"),
+    [
+        ("", "photos-dev-us-east-1-lambdaRole", "photos-dev-us-east-1-lambdaRole"),
+        ("  region: eu-west-1\n", "${self:service}-${sls:stage}-eu-west-1-lambdaRole", "photos-dev-eu-west-1-lambdaRole"),
+        ("  iam: {role: {name: photo-writer}}\n", "photo-writer", "photo-writer"),
+        ("  region: ${env:REGION}\n", "photos-dev-eu-west-1-lambdaRole", None),
+    ],
+)
+def test_a_policy_beside_the_functions_belongs_to_their_role(tmp_path: Path, named: str, role: str, called: str | None):
+    """The framework's own name for it is how people attach one: what it gives was given to nobody, and an open method uploaded unseen."""
+    text = f"""\
+functions:
+  presign: {{handler: a.presign, events: [{{http: {{method: post, path: uploads}}}}]}}
+resources:
+  Resources:
+    Uploads: {{Type: "AWS::S3::Bucket", Properties: {{BucketName: acme-uploads}}}}
+    Writing:
+      Type: AWS::IAM::Policy
+      Properties:
+        PolicyName: writing
+        PolicyDocument: {{Statement: [{{Effect: Allow, Action: "s3:PutObject", Resource: "arn:aws:s3:::acme-uploads/*"}}]}}
+        Roles: ["{role}"]
+"""
+    graph = graph_of(tmp_path, f"{HEAD}{named}{text}")
+    method = graph.get("PresignLambdaFunctionHttp0")
+    assert method is not None
+    assert value(graph, "IamRoleLambdaExecution", "RoleName") == called
+    found = rule("upload-api-authorised").evaluate(method, Context(graph, Scope(), {})).verdict
+    assert found is (Verdict.FAIL if called else Verdict.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
     ("door", "indent"),
     [
         ("    events:\n      - http:\n          path: upload\n          method: post\n", 10),

@@ -218,6 +218,16 @@ class _Made:
         named = [self.provider.get("iamManagedPolicies"), role.get("managedPolicies") if isinstance(role, LinedMap) else None]
         return [entry for listed in named if isinstance(listed, LinedList) for entry in listed]
 
+    def _role_name(self) -> str | None:
+        """What the role that functions share is called: policies that stand under ``resources`` name it, to be attached to it."""
+        iam, service = self.provider.get("iam"), self.document.get("service")
+        role = iam.get("role") if isinstance(iam, LinedMap) else None
+        given = role.get("name") if isinstance(role, LinedMap) else None
+        stage, region = self.provider.get("stage", "dev"), self.provider.get("region", "us-east-1")
+        parts = (service.get("name") if isinstance(service, LinedMap) else service, stage, region, "lambdaRole")
+        made = "-".join(str(part) for part in parts) if all(isinstance(part, str) for part in parts) else None
+        return given if isinstance(given, str) else made if given is None else None
+
     def role(self, name: str, statements: list[tuple[Any, int]], managed: list[Any], line: int) -> None:
         listed = LinedList(line)
         listed.extend(statement for statement, _ in statements)
@@ -227,6 +237,8 @@ class _Made:
         policies.append(_map(line, {"PolicyName": "lambda", "PolicyDocument": document}, self.here))
         policies.item_lines = [line]
         values: dict[str, Any] = {"AssumeRolePolicyDocument": _TRUST, "ManagedPolicyArns": managed, "Policies": policies}
+        if name == _COMMON_ROLE and (called := self._role_name()) is not None:
+            values["RoleName"] = called
         self.add(name, "AWS::IAM::Role", values, line)
 
     # -- who comes in ----------------------------------------------------------------------------------------------
