@@ -98,3 +98,49 @@ def test_a_template_means_them_so_too(tmp_path: Path):
     path = tmp_path / "template.json"
     path.write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}), encoding="utf-8")
     assert gated(read_template(path)) is Verdict.FAIL
+
+
+NAMED_LATER = """
+variable "uploads" { default = "" }
+variable "photos" { default = "" }
+resource "aws_s3_bucket" "uploads" { bucket = var.uploads }
+resource "aws_s3_bucket" "photos" { bucket = "${var.photos}" }
+resource "aws_s3_bucket_logging" "photos" {
+  bucket        = var.photos
+  target_bucket = "acme-logs"
+  target_prefix = "photos/"
+}
+resource "aws_s3_bucket_policy" "photos" {
+  bucket = var.photos
+  policy = jsonencode({ Statement = [{ Effect = "Allow", Principal = "*", Action = "s3:GetObject", Resource = "arn:aws:s3:::${var.photos}/*" }] })
+}
+"""
+NAMED_LATER_BY_PARAMETERS = """
+Parameters:
+  UploadsName: {Type: String, Default: ''}
+  PhotosName: {Type: String, Default: ''}
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref UploadsName}}
+  Photos: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref PhotosName, LoggingConfiguration: {LogFilePrefix: photos/}}}
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref PhotosName
+      PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: s3:GetObject, Resource: !Sub 'arn:aws:s3:::${PhotosName}/*'}]}
+"""
+
+
+@pytest.mark.parametrize("template", [False, True])
+def test_names_that_are_empty_by_default_are_not_the_same(tmp_path: Path, template: bool):
+    """The deployment gives both: what is set on the one by its name was taken for the other's, which passed by its log and failed by its policy."""
+    (tmp_path / "t.yaml").write_text(NAMED_LATER_BY_PARAMETERS, encoding="utf-8")
+    graph = read_template(tmp_path / "t.yaml") if template else graph_of(tmp_path, NAMED_LATER)
+    context = Context(graph, Scope())
+    found = {
+        (name, bucket.label.lower()): rule(name).evaluate(bucket, context).verdict
+        for name in ("media-access-logged", "quarantine-not-served")
+        for bucket in graph.of_type("AWS::S3::Bucket")
+    }
+    assert found["media-access-logged", "uploads"] is Verdict.FAIL
+    assert found["media-access-logged", "photos"] is Verdict.PASS
+    assert found["quarantine-not-served", "uploads"] is Verdict.PASS

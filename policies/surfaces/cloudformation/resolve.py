@@ -55,6 +55,10 @@ def _common(yes: Any, no: Any) -> str | None:
     return f"{shared}${{?}}" if len(shared) >= _SHORTEST else None
 
 
+_OF_BUCKETS = frozenset({"BucketName", "Bucket"})
+"""Properties that hold a bucket's name."""
+
+
 class Resolver:
     """Evaluates values of one template. ``names`` are its logical ids (with those that a transform generates).
 
@@ -123,11 +127,19 @@ class Resolver:
                     return self._functions[name](value[name])
                 if name.startswith("Fn::"):
                     return Unknown(f"{name} is not evaluated")
-            resolved = {key: self.value(item) for key, item in value.items()}
+            resolved = {key: self._entry(key, item) for key, item in value.items()}
             return {key: item for key, item in resolved.items() if item is not NO_VALUE}
         if isinstance(value, list):
             return [item for item in (self.value(entry) for entry in value) if item is not NO_VALUE]
         return value
+
+    def _entry(self, key: str, item: Any) -> Any:
+        """One of a map; a bucket's name that a parameter leaves empty is one that the deployment gives, since no bucket is called so."""
+        value = self.value(item)
+        name = item.get("Ref") if value == "" and key in _OF_BUCKETS and isinstance(item, dict) else None
+        if not isinstance(name, str) or name not in self.parameters:
+            return value
+        return Unknown(f"parameter '{name}' is empty by default, and no bucket is called so", self._hole(name))
 
     def _ref(self, name: Any) -> Any:
         if isinstance(name, dict):  # of AWS::LanguageExtensions: what is meant may be put together

@@ -13,6 +13,7 @@ from averment.policies.graph.terraform_graph import is_looked_at
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
+from averment.policies.surfaces.terraform.evaluation.core import short
 from averment.policies.surfaces.terraform.hints import Hints
 from averment.policies.surfaces.terraform.modules.defaults import Defaults, holds
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
@@ -79,6 +80,8 @@ class Reader:
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
         self.defaults(block, instance, values)
+        if block.labels[0].startswith("aws_s3_bucket") and values.get("bucket") == "" and "bucket" in block.attributes:
+            values["bucket"] = _given_later(block.attributes["bucket"], instance)
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
         words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.public_name)
@@ -104,6 +107,18 @@ class Reader:
         theirs = self.hints.of(address).get(name)
         theirs = parsed_json(theirs)
         return ours if theirs is None or _has_hole(theirs) else theirs
+
+
+_VARIABLE = re.compile(r"(?:\"\$\{)?\s*((?:var|local)\.\w+)\s*(?:\}\")?")
+"""A variable or a local value that is a bucket's whole name."""
+
+
+def _given_later(name: Attribute, instance: ModuleInstance) -> Unknown | str:
+    """A bucket's name that is empty by default: the deployment gives it, and by what it is written with two of them are told apart."""
+    found = _VARIABLE.fullmatch(short(name.node))
+    if found is None:
+        return ""
+    return Unknown(f"{found[1]} is empty by default, and no bucket is called so", f"${{{instance.prefix}{found[1]}}}")
 
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
