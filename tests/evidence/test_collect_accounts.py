@@ -210,7 +210,7 @@ def test_a_resumed_run_takes_nothing_from_the_future(scope_of: Callable[..., Col
 def test_a_resumed_run_reads_files_again(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
     """Of two reports one was missing at the first run: that the other was taken over leaves neither out."""
     organisation = Organisation(root=tmp_path, parameters={"checkov-report": {"files": ["a.json", "b.json"]}})
-    scope = scope_of(now="2026-11-28T10:00:00Z", organisation=organisation)
+    scope = scope_of(organisation=organisation)
     (tmp_path / "a.json").write_text('[{"results": {}}]', encoding="utf-8")
     first = list(collect([CheckovReport()], scope, [None]))
     assert [record.gathering for record in first] == [Gathering.COLLECTED, Gathering.COULD_NOT]
