@@ -15,7 +15,7 @@ import pytest
 from botocore.client import BaseClient
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.period import from_iso
+from averment.core.period import from_iso, utc_now
 from averment.detector.corpus import load
 from averment.evidence.record import Gathering
 from averment.governance.incidents.custody import check_copies, preserve
@@ -53,7 +53,7 @@ def test_a_version_is_copied_under_lock_with_what_its_place_says(
     shop: dict[str, str], picture: bytes, opened: Any, act: By, with_record: With
 ) -> None:
     """The copy is byte for byte the version that was named, locked in compliance mode; digest, perceptual hash, version and metadata are recorded."""
-    keep = LockedKeep("s3://evidence/incidents", 30, act().now)
+    keep = LockedKeep("s3://evidence/incidents", 30, utc_now())  # the bucket goes by its own clock
     made = preserve(opened(), act(), [shop["url"]], keep, because=WHY)
     (item,) = made.record.payload["items"]
     assert item["sha256"] == hashlib.sha256(picture).hexdigest()
