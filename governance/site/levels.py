@@ -130,7 +130,7 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
         part="controls assessments evidence claims findings waivers attestations drift operation samples actions changes compared",
     ),
     SiteData: _table(
-        kept="as_of period history before latest",
+        kept="as_of period history before latest ahead",
         part="report ledger",
         own="catalogue organisation rules claim_records notice",
         left_out="incidents drills own_rules package",
