@@ -23,7 +23,8 @@ class Ahead:
     def holds(self, record: Record) -> bool:
         """Whether ``record``, the next one, is dated ahead."""
         if record.collected_at <= self._now:
-            self._unheard.discard(_asked(record))
+            if self._unheard:
+                self._unheard.discard(_asked(record))
             return False
         if counts_in(record, self._period):
             self.count += 1
