@@ -53,6 +53,14 @@ def test_the_page_says_what_the_help_says(pages: dict[str, str]) -> None:
     assert all(f"\n{example}\n" in text for example in examples)
 
 
+def test_an_example_of_the_help_can_be_copied() -> None:
+    """Broken at the terminal's edge, ``averment push s3 ... --retain 3650d`` was copied as a push that retains nothing, and a command not found."""
+    for _, command in walk():
+        example = re.search(r"^ *(Example: .*)$", command.help or "", re.MULTILINE)
+        shown = command.get_help(click.Context(command, terminal_width=40))
+        assert example is None or example[1] in shown
+
+
 def test_hidden_commands_stay_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the help doesn't list isn't promised."""
     found = cli.get_command(click.Context(cli), "check")

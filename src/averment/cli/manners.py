@@ -6,12 +6,15 @@ Results go to stdout and errors to stderr, whatever is asked for here. ``--quiet
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import click
+
+_EXAMPLE = re.compile(r"\n\n( *)Example: ")
 
 
 @dataclass
@@ -77,7 +80,12 @@ def _options() -> tuple[click.Option, ...]:
 
 
 def with_manners(command: click.Command) -> click.Command:
-    """``command`` with ``--quiet`` and ``--verbose``, and so all that it leads to; what it has itself under these names stays its own."""
+    """``command`` with ``--quiet`` and ``--verbose``, and so all that it leads to; what it has itself under these names stays its own.
+
+    Its example stays on its line: broken where the terminal ends, it would be copied as two commands, of which the first lacks what the other has.
+    """
+    if command.help is not None:
+        command.help = _EXAMPLE.sub("\n\n\\1\b\n\\1Example: ", command.help)
     for parameter in command.params:
         if parameter.name == "verbose" and isinstance(parameter, click.Option) and parameter.is_flag:
             parameter.default = loud  # a --verbose of its own means what the program's means
