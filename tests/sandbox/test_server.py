@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from averment.cli.sandbox import run_sandbox
 from averment.sandbox.server import Sandbox
 
 
@@ -114,12 +117,11 @@ def test_run_prints_variables_and_stops_on_sigterm():
         [sys.executable, "-m", "averment", "sandbox", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
     )
     try:
-        lines = []
-        while not lines or not lines[-1].startswith("export no_proxy="):
-            lines.append(process.stdout.readline())
+        printed = os.read(process.stdout.fileno(), 65536).decode()
+        assert printed.splitlines()[-1].startswith("export no_proxy="), "all at once: a part of it leads a shell to its own account"
         program = "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_SESSION_TOKEN'))"
         listed = subprocess.run(
-            ["sh", "-c", f'{"".join(lines)}exec "$0" -c "$1"', sys.executable, program],
+            ["sh", "-c", f'{printed}exec "$0" -c "$1"', sys.executable, program],
             env={**os.environ, **theirs},
             capture_output=True,
             text=True,
@@ -132,6 +134,21 @@ def test_run_prints_variables_and_stops_on_sigterm():
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0, errors
     assert "Stopped" in errors
+
+
+def test_the_example_of_the_help_waits_for_the_variables(tmp_path):
+    """After two seconds it read what was there: with a start that took longer, nothing, and what was typed next went to somebody's real account."""
+    example = re.search(r"Example: (.*)", inspect.cleandoc(run_sandbox.help), re.DOTALL)[1]
+    for name, script in {
+        "averment": "n=0; until test -e waited2 || test $((n += 1)) -gt 99999; do :; done; echo 'unset A'; echo 'export AWS_ENDPOINT_URL=here'",
+        "sleep": "if test -e waited1; then touch waited2; fi; touch waited1",
+        "aws": 'echo "asked $AWS_ENDPOINT_URL"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", example], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "asked here\n", done.stderr
 
 
 def test_a_start_that_fails_leaves_room_for_another():

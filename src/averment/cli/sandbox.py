@@ -28,15 +28,16 @@ def run_sandbox(port: int, region: str) -> int:
 
     It keeps nothing: what was in it is gone when it stops. It listens on the loopback only and checks no credentials.
 
-    Example: averment sandbox run --port 5005 > sandbox.env & sleep 2; . ./sandbox.env; aws s3 ls
+    \b
+    Example: averment sandbox run --port 5005 > sandbox.env &
+             until grep -qs unset sandbox.env; do sleep 1; done; . ./sandbox.env; aws s3 ls
     """
     from averment.sandbox.server import UNSET, Sandbox
 
     stop = threading.Event()
     with Sandbox(port=port, region=region, managed_policies=True) as sandbox:
-        click.echo(UNSET)
-        for name, value in sandbox.environment().items():
-            click.echo(f"export {name}={shlex.quote(value)}")
+        variables = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()]
+        click.echo("\n".join((UNSET, *variables)))  # at once: whoever read a part of them would go on to an account of their own
         stderr.print(f"The embedded AWS answers at {sandbox.endpoint}. Ctrl-C stops it.")
         before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
