@@ -181,3 +181,38 @@ def test_an_empty_path_is_not_the_working_directory(
     assert run(arguments) == 2
     assert "is empty, as a variable that isn't set leaves it" in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["main.tf"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rules", "build", "-o"],
+        ["blueprints", "write", "media-gate", "--output"],
+        ["export", "--period", "2026Q4", "--output"],
+        ["site", "build", "--output"],
+        ["ledger", "prove", "5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11", "--output"],
+        ["ledger", "lake"],
+        ["controls", "import-oscal", "main.tf", "--id", "mine", "--output"],
+        ["attest", "--workbook"],
+        ["media", "sign", "main.tf", "--test-authority", "ca", "-o"],
+    ],
+)
+def test_a_dash_is_no_file_or_folder_where_nothing_goes_to_stdout(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever piped the result on got none, and had something called ``-`` lying about."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text("")
+    assert run([*arguments, "-"]) == 2
+    assert "'-' names no file" in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["main.tf"]
+
+
+def test_a_dash_is_stdout_where_that_is_what_a_document_goes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``averment incident plan -o - | ...`` handed on the name of a file."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["incident", "plan", "--without-evidence", "-o", "-"]) == 0
+    assert capsys.readouterr().out.startswith("# ")
+    assert not (tmp_path / "-").exists()

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from averment.cli.attest_workbook import import_answers, write_questions
-from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
+from averment.cli.common import NamedPath, config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions, refuse_outdated
@@ -23,7 +23,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--answer", type=click.Choice(_ANSWERS), help="What is answered; asked for on a terminal.")
 @click.option("--by", metavar="ROLE/NAME", help='Who answers, for instance "procurement/Ada Byron"; asked for on a terminal.')
 @click.option("--statement", default=None, help="Why, and on what it rests. Needed for no and not-applicable.")
-@click.option("--workbook", type=_FILE, help="Write the questions that are open into this workbook (.xlsx), for people to answer in.")
+@click.option(
+    "--workbook",
+    type=NamedPath(path_type=Path, dir_okay=False),
+    help="Write the questions that are open into this workbook (.xlsx), for people to answer in.",
+)
 @click.option("--all", "everything", is_flag=True, help="With --workbook: also those with an answer that is valid.")
 @click.option("--import", "filled", type=_FILE, help="Record the answers that stand in a workbook that --workbook wrote.")
 @config_option

@@ -49,12 +49,15 @@ stderr = _LazyConsole()
 
 
 class NamedPath(click.Path):
-    """A path that has to be named: an empty one, as a variable that isn't set leaves it, would be the working directory."""
+    """A path that has to be named: an empty one, as a variable that isn't set leaves it, would be the working directory, and ``-`` a file or folder
+    of that name, where elsewhere it is stdout."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As ``click.Path`` does, once something stands there."""
         if value == "":
             self.fail("it is empty, as a variable that isn't set leaves it; the working directory is '.'", param, ctx)
+        if value == "-" and not self.allow_dash:
+            self.fail("'-' names no file or folder here; one that is called so is './-'", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from averment.cli.common import stderr, stdout
+from averment.cli.common import NamedPath, stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
@@ -23,7 +23,7 @@ KINDS = ("law", "standard", "guideline", "threat-catalogue")
 @click.option("--title", help="The short name that citations use. Default: the document's title.")
 @click.option("--kind", type=click.Choice(KINDS), default="standard", show_default=True)
 @click.option("--source", metavar="URL", help="The publisher's https address. Default: the canonical link in the document.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("frameworks"), show_default=True)
+@click.option("--output", type=NamedPath(path_type=Path, file_okay=False), default=Path("frameworks"), show_default=True)
 @click.option("--replace", is_flag=True, help="Replace the framework's file if it is there.")
 def command(file: Path, framework_id: str, title: str | None, kind: str, source: str | None, output: Path, replace: bool) -> int:
     """Write an OSCAL catalog or profile (JSON) as a framework file that controls can be mapped to.

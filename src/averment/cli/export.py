@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from averment.api.exporting import export
-from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr, stdout
 from averment.cli.material import period_material
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation
@@ -24,7 +24,7 @@ from averment.core.words import counted
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=NamedPath(path_type=Path, file_okay=False),
     help="The folder to write; by default evidence-<period> (oscal-<period>) here.",
 )
 @click.option(

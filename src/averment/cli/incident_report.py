@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, note, organisation_for, print_document
+from averment.cli.common import NamedPath, config_option, note, organisation_for, print_document
 from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
@@ -25,7 +25,7 @@ form_option = click.option(
 output_option = click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(path_type=Path, dir_okay=False, allow_dash=True),
     help="The file; .html is written as HTML. Default: stdout, as Markdown.",
 )
 
@@ -83,7 +83,7 @@ def write(document: Document, form: str, output: Path | None) -> None:
     """
     as_html = form == "html" or (output is not None and output.suffix in {".html", ".htm"})
     text = html(document) if as_html else markdown(document)
-    if output is None:
+    if output is None or output == Path("-"):
         print_document(text, nl=False)
     else:
         write_atomic(output, text.encode())

@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 
 from averment.api.verifying import Verified, vouching_of
-from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
@@ -122,7 +122,7 @@ def verify_command(
 
 @command.command("prove")
 @click.argument("record")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; by default RECORD.tlog-proof here.")
+@click.option("--output", type=NamedPath(path_type=Path, dir_okay=False), help="The file to write; by default RECORD.tlog-proof here.")
 @ledger_option
 @config_option
 def prove_command(record: str, output: Path | None, place: str | None, config: Path | None) -> int:
@@ -233,7 +233,7 @@ def cosign_command(
 
 
 @command.command("lake")
-@click.argument("output", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("output", type=NamedPath(path_type=Path, file_okay=False))
 @ledger_option
 @config_option
 def lake_command(output: Path, place: str | None, config: Path | None) -> int:

@@ -62,6 +62,8 @@ def check_output(name: str, key: str | None, certificate: Path | None, test_auth
     output = Path(name)
     if name.endswith(("/", os.sep)):
         raise BadInputError("is the name of a folder", where=SourceRef(name), fix=f"name a file: -o {name}NAME")
+    if name == "-":
+        raise BadInputError("-o '-' names no file, and a medium isn't written to stdout", fix="name a file; one that is called so is ./-")
     if options["log"]:
         check_utf_8(name, "the output's name, which the log has to hold,")
     kept: list[tuple[str, Path]] = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from averment.cli.common import config_option, note, organisation_for, stderr
+from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.extras import require
 from averment.core.period import from_iso, parse_period, utc_now
@@ -37,7 +37,7 @@ def command() -> None:
 
 @command.command("build")
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="The folder; a site in it is replaced."
+    "--output", type=NamedPath(path_type=Path), default=Path("site"), show_default=True, help="The folder; a site in it is replaced."
 )
 @click.option("--as-of", metavar="TIME", help="Judge as of this moment (RFC 3339, such as 2026-12-31T23:59:59Z). Default: now.")
 @click.option(
