@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import ATTACHED_TYPES, Carrier, carriers_of, holders_of, identity_documents
+from averment.policies.graph.model import Unknown
+from averment.policies.iam.carriers import Carrier
 from averment.policies.iam.document import Statement
 from averment.policies.iam.patterns import action_matches, is_wildcard
 
@@ -106,22 +106,6 @@ def about_identity(text: str) -> bool:
 def about_matching(text: str) -> bool:
     """Whether ``text`` says that faces are matched (``compare-faces``), which is more than that it is about faces."""
     return about_identity(text) and _MATCHING_WORD.search(text) is not None
-
-
-def written_here(resource: Resource, graph: Graph) -> list[Carrier]:
-    """The policies that are written in, or attached by, ``resource``: what a finding on it may be about."""
-    return list(carriers_of(resource, graph))
-
-
-def all_of_holder(resource: Resource, graph: Graph) -> list[Carrier]:
-    """Everything that the holder of ``resource`` is allowed: of the policy's roles, or of the role itself."""
-    if resource.type not in ATTACHED_TYPES:
-        return list(identity_documents(resource, graph))
-    found = list(carriers_of(resource, graph))
-    for holder in holders_of(resource, graph):
-        if isinstance(holder, Resource):
-            found.extend(identity_documents(holder, graph))
-    return found
 
 
 def _taken_back(carriers: Iterable[Carrier], action: str) -> bool:

@@ -11,10 +11,10 @@ from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import HOLE
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
-from averment.policies.rules.grants import Grant, grants_of, written_here
+from averment.policies.rules.grants import Grant, grants_of
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.media import MEDIA_TELLS
 from averment.policies.rules.media_usage import names_of, uses, without_project
@@ -112,7 +112,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
         return _table(resource, why) if why is not None else NOT_APPLICABLE
     if resource.type == COLLECTION:
         return _deletable(resource, "this face collection", context)
-    enrolling = next((grant for grant in grants_of(written_here(resource, context.graph), _ENROL) if grant.explicit), None)
+    enrolling = next((grant for grant in grants_of(list(carriers_of(resource, context.graph)), _ENROL) if grant.explicit), None)
     if enrolling is None:
         return NOT_APPLICABLE
     outcome = _deletable(resource, f"{enrolling.name} lets faces be enrolled ({enrolling.text})", context)
@@ -268,7 +268,7 @@ def _deletable(resource: Resource, subject: str, context: Context) -> Outcome:
 def _deleting(graph: Graph) -> list[Grant]:
     """Permissions to delete faces or collections, of anybody; administration isn't a deletion path."""
     holders = graph.of_type(*IDENTITY_TYPES)
-    return [grant for holder in holders for grant in grants_of(written_here(holder, graph), _DELETE) if not grant.everything]
+    return [grant for holder in holders for grant in grants_of(list(carriers_of(holder, graph)), _DELETE) if not grant.everything]
 
 
 RULE = Rule(

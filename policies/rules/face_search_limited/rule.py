@@ -10,12 +10,12 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import HOLE
-from averment.policies.iam.carriers import ATTACHED_TYPES, IDENTITY_NEIGHBOURS, IDENTITY_TYPES, holders_of
+from averment.policies.iam.carriers import ATTACHED_TYPES, IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of, holders_of
 from averment.policies.iam.document import Value
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
 from averment.policies.rules.face_source import called_as, one_of
-from averment.policies.rules.grants import Grant, grants_of, unclear_actions, written_here
+from averment.policies.rules.grants import Grant, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 
 COLLECTION = "AWS::Rekognition::Collection"
@@ -82,7 +82,7 @@ def _collection(resource: Resource, name: Any, subject: str, declared: tuple[str
 
 
 def _identity(resource: Resource, graph: Graph, declared: tuple[str, ...]) -> Outcome:
-    carriers = written_here(resource, graph)
+    carriers = list(carriers_of(resource, graph))
     outcomes: list[Outcome] = []
     seen: set[int] = set()
     for grant in grants_of(carriers, SEARCHING):

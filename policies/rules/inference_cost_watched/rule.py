@@ -9,12 +9,12 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.alarms import ALARM, COMPOSITE, TELLING, tells
 from averment.policies.rules.endpoints import CONFIG, ENDPOINT, config_of, is_detector, serverless
-from averment.policies.rules.grants import INVOKING, MATCHING, grants_of, written_here
+from averment.policies.rules.grants import INVOKING, MATCHING, grants_of
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import actions_enabled
 from averment.policies.rules.recipients import addressed, reached
@@ -218,7 +218,7 @@ def _uses_inference(graph: Graph) -> bool:
     if next(graph.of_type(ENDPOINT, THROUGHPUT), None) is not None:
         return True
     holders = graph.of_type(*IDENTITY_TYPES)
-    return any(not grant.everything for holder in holders for grant in grants_of(written_here(holder, graph), _USES))
+    return any(not grant.everything for holder in holders for grant in grants_of(list(carriers_of(holder, graph)), _USES))
 
 
 def _heard(watch: Resource, graph: Graph) -> Truth:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.graph.text import HOLE
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, carriers_of, identity_documents, trust
 from averment.policies.iam.document import Condition, Value
 from averment.policies.iam.guests import GUEST_NEIGHBOURS, for_guests, given_to_guests, lets_guests_in, perhaps_given_to_guests
 from averment.policies.iam.patterns import action_matches, is_wildcard, overlap
 from averment.policies.iam.principals import Principal, Who
 from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.grants import Grant, all_of_holder, grants_of, unclear_actions, written_here
+from averment.policies.rules.grants import Grant, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, worst_outcome
 
 _ROLE = "AWS::IAM::Role"
@@ -85,7 +85,7 @@ _PARTS = 6
 
 def evaluate(resource: Resource, context: Context) -> Outcome:
     """The verdict on what is written in (or attached by) one role, user, group or policy, and on whom a role lets in."""
-    carriers = written_here(resource, context.graph)
+    carriers = list(carriers_of(resource, context.graph))
     outcomes = [outcome for carrier in carriers for outcome in _breadth(carrier, carriers, context)]
     if resource.type == _ROLE:
         outcomes += _strangers(resource, context)
@@ -197,7 +197,7 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
     doubt = None if guests or outsider is not None else _perhaps_guests(role, context)
     if not guests and outsider is None and doubt is None:
         return
-    grants = [grant for grant in grants_of(all_of_holder(role, context.graph), _GUARDED) if guests or not grant.everything]
+    grants = [grant for grant in grants_of(list(identity_documents(role, context.graph)), _GUARDED) if guests or not grant.everything]
     grant = next((found for found in grants if not found.everything), grants[0] if grants else None)
     if grant is None:
         return
