@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from averment.core.scope import Scope
@@ -239,17 +237,3 @@ def in_its_file(resource: str, file: str) -> str:
     steps = file.replace(os.sep, "/").split("/")
     heads = (f"{'/'.join(steps[first:])}:" for first in range(len(steps)))
     return next((resource.removeprefix(head) for head in heads if resource.startswith(head)), resource)
-
-
-class Surface(ABC):
-    """A kind of input. Implementations stand in ``policies/surfaces``, one file each, and are written out in its registry."""
-
-    name: str
-
-    @abstractmethod
-    def recognises(self, path: Path) -> bool:
-        """Whether ``path`` (a file, or a folder for module-wise inputs) is this surface's to read. Cheap: name and a sniff."""
-
-    @abstractmethod
-    def graphs(self, root: Path) -> Iterator[Graph]:
-        """The graphs under ``root``: one a Terraform root module, one a template. What can't be read becomes a ``Problem``."""

@@ -21,7 +21,6 @@ from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Un
 from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
-from averment.policies.interface import Surface
 from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
 from averment.policies.surfaces.service_calls import service_calls
@@ -84,12 +83,11 @@ _SEVERAL = frozenset(
 """Lists and maps of such values: what stands around a link (``"${bucket.arn}/*"``) isn't in a plan, so that others could be more than links."""
 
 
-class PlanSurface(Surface):
+class PlanSurface:
     """Plans in Terraform's (and OpenTofu's) JSON output format."""
 
-    name = "terraform-plan"
-
     def recognises(self, path: Path) -> bool:
+        """Whether ``path`` is one, by its name and what it begins with."""
         if not path.name.lower().endswith(".json") or not path.is_file():
             return False
         try:
@@ -98,6 +96,7 @@ class PlanSurface(Surface):
             return False  # too large to look at: the CloudFormation surface refuses it aloud
 
     def graphs(self, root: Path) -> Iterator[Graph]:
+        """The graph of each plan under ``root``."""
         for path in walk(root).files:
             if self.recognises(path):
                 yield read_plan(path)

@@ -7,21 +7,16 @@ from pathlib import Path
 
 from averment.core.observer import Observer, digest
 from averment.policies.graph.model import Graph
-from averment.policies.interface import Surface
 from averment.policies.surfaces.code.files import Sources, is_source, select
 from averment.policies.surfaces.units import Unit
 from averment.policies.surfaces.walk import walk
 
 
-class CodeSurface(Surface):
+class CodeSurface:
     """Python, JavaScript and TypeScript that asks Amazon Rekognition about faces."""
 
-    name = "code"
-
-    def recognises(self, path: Path) -> bool:
-        return is_source(path) and bool(select([path], path.parent).parsed)
-
     def graphs(self, root: Path) -> Iterator[Graph]:
+        """One graph for Python under ``root``, and one for JavaScript and TypeScript."""
         files = [path for path in walk(root).files if is_source(path)]
         yield from code_graphs(select(files, root if root.is_dir() else root.parent), root)
 

@@ -11,19 +11,17 @@ from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem, Resource
-from averment.policies.interface import Surface
 from averment.policies.surfaces.config.items import Item, read_item
 from averment.policies.surfaces.config.recorded import buckets, edge, identities, others
 from averment.policies.surfaces.config.recorded.base import Late, as_it_is
 from averment.policies.surfaces.config.recorded.links import linked
 
 
-class ConfigSurface(Surface):
+class ConfigSurface:
     """Files that AWS Config delivers to S3 (snapshots and history), or any JSON with ``configurationItems``."""
 
-    name = "aws-config"
-
     def recognises(self, path: Path) -> bool:
+        """Whether ``path`` holds configuration items."""
         if path.suffix != ".json" or not path.is_file():
             return False
         try:
@@ -32,6 +30,7 @@ class ConfigSurface(Surface):
             return True  # too large to look at: refused aloud when it is read
 
     def graphs(self, root: Path) -> Iterator[Graph]:
+        """The graph of each file under ``root``."""
         files = sorted(root.rglob("*.json")) if root.is_dir() else [root]
         for path in files:
             if self.recognises(path):

@@ -11,23 +11,15 @@ from pathlib import Path
 
 from averment.core.observer import Observer
 from averment.policies.graph.model import Graph
-from averment.policies.interface import Surface
-from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES
 from averment.policies.surfaces.terraform.units import root_units
 from averment.policies.surfaces.units import Forgetful
 from averment.policies.surfaces.walk import walk
 
 
-class TerraformSurface(Surface):
+class TerraformSurface:
     """Folders of ``.tf`` and ``.tofu`` files."""
 
-    name = "terraform"
-
-    def recognises(self, path: Path) -> bool:
-        if path.is_dir():
-            return any(item.name.endswith(ALL_SUFFIXES) for item in path.iterdir())
-        return path.name.endswith(ALL_SUFFIXES)
-
     def graphs(self, root: Path) -> Iterator[Graph]:
+        """One graph for each root module under ``root``."""
         for unit in root_units(walk(root).files, root, Forgetful()):
             yield from unit.read(Observer())
