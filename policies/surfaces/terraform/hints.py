@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,6 @@ class Hints:
     def of(self, address: str) -> Mapping[str, Any]:
         """The evaluated attributes of the resource at ``address``; empty if it isn't known."""
         return self._load().get(address, {})
-
-    def addresses(self) -> Iterator[str]:
-        """Every resource instance that tfparse found."""
-        return iter(self._load())
 
     def _load(self) -> dict[str, Mapping[str, Any]]:
         if self._by_address is None:

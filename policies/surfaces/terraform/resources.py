@@ -19,7 +19,7 @@ from averment.policies.surfaces.terraform.modules.defaults import Defaults, hold
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.settings import default_tags
-from averment.policies.surfaces.terraform.syntax.native import Attribute, Block
+from averment.policies.surfaces.terraform.syntax.native import Block
 from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Unevaluated, finished
 
 
@@ -73,9 +73,9 @@ class Reader:
         places: dict[PropertyPath, SourceRef] = {}
         try:
             values = attributes_of(block, env, places)
-            for name, attribute in block.attributes.items():
+            for name in block.attributes:
                 if name in values and any(isinstance(item, Unevaluated) for item in find_unknown(values[name])):
-                    values[name] = self.hint(address, name, values[name], attribute)
+                    values[name] = self.hint(address, name, values[name])
         except (RecursionError, EvaluationLimitError):
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
@@ -102,7 +102,7 @@ class Reader:
             if problem not in self.loader.problems:
                 self.loader.problems.append(problem)
 
-    def hint(self, address: str, name: str, ours: Any, _attribute: Attribute) -> Any:
+    def hint(self, address: str, name: str, ours: Any) -> Any:
         """What tfparse says of an attribute that we could not evaluate; used only if it is whole."""
         theirs = self.hints.of(address).get(name)
         theirs = parsed_json(theirs)
