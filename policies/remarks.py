@@ -21,6 +21,7 @@ from pathlib import Path
 from averment.controls.model import Catalogue
 from averment.core.files import relative_posix
 from averment.core.organisation import FILE_NAME, Organisation, Waiver
+from averment.core.words import first_of
 from averment.policies.graph.terraform_graph import becomes, kinds
 from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.surfaces.config.types import RECORDINGS
@@ -111,7 +112,7 @@ def nearer_settings(findings: Sequence[Finding], roots: Sequence[Path], organisa
             looked.add(here)
     if found:
         yield (
-            f"the {FILE_NAME} in {_first(found)} is not read from here, neither its scope nor its waivers: "
+            f"the {FILE_NAME} in {first_of(sorted(found), _NAMED)} is not read from here, neither its scope nor its waivers: "
             f"check that folder by itself, or name the file with --config"
         )
 
@@ -146,7 +147,7 @@ def aside_note(findings: Sequence[Finding], roots: Sequence[Path]) -> Iterator[s
             folders[folder] += 1
     if folders:
         yield (
-            f"{folders.total()} of {len(failures)} failures stand under {_first(folders)}, which looks like examples, tests or "
+            f"{folders.total()} of {len(failures)} failures stand under {first_of(sorted(folders), _NAMED)}, which looks like examples, tests or "
             f"development; if nobody deploys that, leave it out: --skip '{min(folders)}/*', or check.skip in averment.yaml"
         )
 
@@ -162,8 +163,3 @@ def _folder(file: str | None, roots: Sequence[Path]) -> str | None:
                 folder, here = Path(root, *parts[: number + 1]), Path.cwd()
                 return (folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder).as_posix()
     return None
-
-
-def _first(names: Iterable[str]) -> str:
-    found = sorted(names)
-    return ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
 from averment.core.showing import printable
-from averment.core.words import counted
+from averment.core.words import counted, first_of
 from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fact_words, grouped, shown, unmade
 
 _PLACEHOLDER = re.compile(r"@@(\w+)@@")
@@ -69,18 +69,13 @@ def law_line(law: LawState) -> str:
     """What a law is by the proposed facts, in a line."""
     parts = []
     if law.binds:
-        parts.append(f"binds you by {_few(law.binds)}")
+        parts.append(f"binds you by {first_of(law.binds, 6)}")
     if law.later:
-        parts.append(f"later by {_few(law.later)}")
+        parts.append(f"later by {first_of(law.later, 6)}")
     if law.open:
         asked = f", which hangs on {', '.join(law.missing)}" if law.missing else ""
-        parts.append(f"may bind you by {_few(law.open)}{asked}")
+        parts.append(f"may bind you by {first_of(law.open, 6)}{asked}")
     return f"{law.law}: {'; '.join(parts)}"
-
-
-def _few(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
-    return ", ".join(labels[:6]) + more
 
 
 def _profile(proposal: Proposal) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from functools import cache
 
+from averment.core.words import first_of
 from averment.policies.graph.model import Graph, Part
 
 _NAMED = 3
@@ -54,5 +55,4 @@ class Certain:
         names = [address for address, keys in open_ones.items() if key is None or key in keys]
         first = self._hinges[names[0]]
         reason = first[key] if key is not None else next(text for name, text in first.items() if name in open_ones[names[0]])
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return Part(self._make(frozenset(names)), f"{', '.join(names[:_NAMED])}{more} ({reason})")
+        return Part(self._make(frozenset(names)), f"{first_of(names, _NAMED)} ({reason})")

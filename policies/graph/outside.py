@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from averment.core.source import SourceRef
+from averment.core.words import first_of
 from averment.policies.graph.model import Dialect, Problem, PropertyPath, Reference, Resource, Unknown
 
 BUCKET = "AWS::S3::Bucket"
@@ -100,8 +101,7 @@ def listed(places: Mapping[str, SourceRef], said: str) -> Iterator[Problem]:
     """One problem about all of ``places`` (addresses); nothing for none."""
     if places:
         names = list(places)
-        some = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        yield Problem(f"{some}: {said}", places[names[0]], blocking=False)
+        yield Problem(f"{first_of(names, _SHOWN)}: {said}", places[names[0]], blocking=False)
 
 
 class Names:

@@ -12,6 +12,7 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.repository import repository_around
 from averment.core.source import SourceRef
+from averment.core.words import first_of
 from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain, Hinges
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Resource, Unknown
@@ -228,7 +229,7 @@ class _Template:
     def open_conditions(self) -> Iterator[Problem]:
         """Which resources a deployment may or may not create: never left out, or taken in, without a word."""
         for said, names in self.conditional.items():
-            some = ", ".join(self.prefix + name for name in names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            some = first_of([self.prefix + name for name in names], 6)
             yield Problem(f"{some}: {said}", SourceRef(self.file, self.resources.key_lines.get(names[0])), blocking=False)
 
     def macros(self) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from averment.cli.common import stdout
 from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
 from averment.core.period import Period
-from averment.core.words import Status, counted
+from averment.core.words import Status, counted, first_of
 from averment.evidence.judging.since import Since
 from averment.evidence.judging.states import AssessmentState, ControlState
 from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
@@ -136,7 +136,7 @@ def show_deadlines(coming: Sequence[Deadline], *, everything: bool = False) -> N
     for item in shown if everything else shown[:NAMED]:
         event = item.event
         unsure = "" if event.confirmed or "unconfirmed" in event.what else " (unconfirmed)"
-        controls = _some(item.controls) if item.controls else "none selected refers to it"
+        controls = first_of(item.controls, NAMED) if item.controls else "none selected refers to it"
         table.add_row(str(event.on), str(item.days) if item.days else "today", escape(f"{event.label}: {event.what}{unsure}"), controls)
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
     console.print(table)
@@ -234,12 +234,8 @@ def _steps(steps: Sequence[str]) -> list[str]:
         verb, what = (match.group(1), match.group(2)) if match else (step, "")
         if what not in kinds.setdefault(verb, []):
             kinds[verb].append(what)
-    listed = {verb: " ".join(what) if "averment prove" in verb else _some(what) for verb, what in kinds.items()}
+    listed = {verb: " ".join(what) if "averment prove" in verb else first_of(what, NAMED) for verb, what in kinds.items()}
     return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {listed[verb]}".rstrip() for verb, what in kinds.items()]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 
@@ -74,3 +74,8 @@ def counted(number: int, name: str) -> str:
     """``1 copy``, ``2,000 copies``, ``3 days``."""
     many = f"{name.removesuffix('y')}ies" if name.endswith("y") and name[-2:-1] not in set("aeou") else f"{name}s"
     return f"{number:,} {name if number == 1 else many}"
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """``names`` as a sentence has them, ``most`` at the most: ``a, b and 3 more``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
