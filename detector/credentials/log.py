@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,7 +80,7 @@ class Entry:
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data, without what is None."""
-        return {name: item for name, item in asdict(self).items() if item is not None}
+        return {name: item for name in self.__dataclass_fields__ if (item := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
