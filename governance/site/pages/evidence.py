@@ -48,7 +48,8 @@ class TestedClaim:
 def evidence_page(data: SiteData) -> str:
     """The index of the evidence behind this view."""
     rows = list(data.report.evidence)
-    listed = rows if len(rows) <= MAX_LISTED else [row for row in rows if row.record in linked(data)]
+    named = linked(data)
+    listed = rows if len(rows) <= MAX_LISTED else [row for row in rows if row.record in named]
     return render(
         "evidence.md",
         data=data,
