@@ -214,12 +214,17 @@ def test_what_waits_for_an_approval_is_under_way_until_it_is_answered(
             f"runbook=invalidate-cdn:DistributionId=E1ABCDEFGHIJKL,Paths=/a,{ROLE}",
             "deploy it by a dry run, `averment runbooks run invalidate-cdn",
         ),
+        (
+            "runbook=isolate-bucket:BucketName=published,AutomationAssumeRole=arn:aws:iam::123456789012:role/nobody",
+            "trusts Systems Manager: averment runbooks role NAME --trust",
+        ),
         (f"runbook=averment-isolate-bucket:Bucket=published,{ROLE}", "there is no parameter Bucket"),
         ("execution=4105a4fc-f944-11e6-9d32-0a1b2c3d4951", "AutomationExecutionNotFound"),
     ],
 )
 def test_what_could_not_be_started_is_on_record_as_failed(contain: Contain, measure: str, says: str) -> None:
-    """A document that isn't deployed, a parameter that it doesn't have, an execution that there isn't: each with AWS's reason."""
+    """A document that isn't deployed, a role that nobody made for it, a parameter that it doesn't have, an execution that there isn't: each with AWS's
+    reason, and what to do where that is known."""
     code, _, record = contain(measure)
     assert (code, record.payload["outcome"], record.payload["reference"]) == (3, "failed", None)
     assert says in str(record.reason)

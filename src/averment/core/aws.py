@@ -284,6 +284,8 @@ def _after_refusal(error: Exception, code: str | None) -> str | None:
         return "set this machine's clock, which differs from that of AWS by minutes or more"
     if code in HELD_ELSEWHERE:
         return "correct the region or the profile: credentials hold in one partition alone, and in regions that the account has enabled"
+    if "role is unable to be assumed" in str(error):  # a runbook's: the code is that of any wrong parameter
+        return "see that there is this role, and that it trusts Systems Manager: averment runbooks role NAME --trust --account ID"
     return "check the bucket's name: none is called this, or no longer" if code == "NoSuchBucket" else None
 
 
