@@ -7,7 +7,7 @@ from averment.core.errors import BadInputError
 from averment.evidence.record import Record
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.measure import Effect, Measure, Outcome
-from averment.governance.incidents.measures import attempt, effect_json, effect_of, open_measure
+from averment.governance.incidents.measures import HideObject, Invalidate, attempt, effect_json, effect_of, open_measure
 from averment.governance.incidents.state import Event, Incident
 from averment.governance.incidents.steps import require_open
 from averment.governance.incidents.words import Step, statement
@@ -68,7 +68,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
         measures = ", ".join(str(item.index) for item in undoable(incident)) or "none"
         raise BadInputError(f"entry {entry} is no measure of {incident.id} that can be undone", fix=f"choose from: {measures}")
     if entry in incident.taken_back:
-        raise BadInputError(f"entry {entry} was undone already", fix="averment incident show lists what can be undone")
+        raise BadInputError(f"entry {entry} was undone already", fix="averment incident show lists what was done since")
     if event.is_cut(str(event.payload["target"])):
         raise BadInputError(
             f"entry {entry} leaves out somebody's address in what it was done to, so that it can't be taken back by the record",
@@ -91,9 +91,19 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
 
 
 def undoable(incident: Incident) -> list[Event]:
-    """The measures that hold or are under way and weren't undone."""
+    """The measures that hold or are under way, that there is a way back from, and that weren't undone. (Runbooks are: the refusal names the command.)"""
     live = {str(Outcome.HOLDS), str(Outcome.UNDER_WAY)}
-    return [item for item in incident.of(Step.CONTAIN) if item.payload.get("outcome") in live and item.index not in incident.taken_back]
+    return [
+        item
+        for item in incident.of(Step.CONTAIN)
+        if item.payload.get("outcome") in live and item.index not in incident.taken_back and not _has_no_way_back(item)
+    ]
+
+
+def _has_no_way_back(event: Event) -> bool:
+    """Whether it forgot what a CDN fetches again, or found an object hidden by somebody else's marker."""
+    name, before = event.payload.get("measure"), event.payload.get("before") or {}
+    return name == Invalidate.name or (name == HideObject.name and not before.get("marker"))
 
 
 def _may_contain(incident: Incident, act: Act, because: str, unpreserved: str | None) -> dict[str, JSON]:

@@ -116,8 +116,12 @@ def test_what_is_hidden_already_holds_and_is_not_this_measures_to_show_again(
     record = contain(incident, act(), hide, because=WHY)
     assert record.payload["outcome"] == "holds"
     assert "hidden already" in record.payload["reason"]
+    found = with_record(incident, record)
     with pytest.raises(BadInputError, match="names no delete marker"):
-        undo(with_record(incident, record), act(minutes=9), 2, because="It was genuine.")
+        undo(found, act(minutes=9), 2, because="It was genuine.")
+    with pytest.raises(BadInputError, match="is no measure") as refused:  # and isn't named to be chosen
+        undo(found, act(minutes=9), 1, because="It was genuine.")
+    assert refused.value.fix == "choose from: none"
     missing = contain(incident, act(), open_measure("hide-object=s3://published/autumn/5.jpg"), because=WHY)
     assert missing.payload["outcome"] == "failed"
 
