@@ -1144,6 +1144,16 @@ def test_python_2_is_told_as_such(tmp_path: Path):
     assert (problem.blocking, problem.reason.endswith("as Python 2 it isn't read")) == (True, True)
 
 
+def test_types_that_are_handed_on_are_no_fault(tmp_path: Path):
+    """``export type *`` is younger than the grammar: each index of a package that has it stood among what couldn't be parsed."""
+    matching = (
+        f"{SCRIPT}const client = new RekognitionClient({{}});\nexport const handler = (e) => client.send(new CompareFacesCommand(e));\n"
+    )
+    files = {"match.ts": f"{matching}export type * from './types';\nexport type * as faces from './types';\n"}
+    assert problems(tmp_path, files) == []
+    assert [problem.blocking for problem in problems(tmp_path, {"match.ts": f"{matching}export type ( from './types';\n"})] != []
+
+
 def test_broken_files_about_something_else_are_none_of_ours(tmp_path: Path):
     """A syntax error in a file that has nothing to do with faces isn't reported."""
     assert graphs(tmp_path, {"a.py": "def (", "b.js": "}}}", "c.py": "# rekognition\nprint 'labels'"}) == []
