@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -163,7 +164,7 @@ def test_evaluations_are_listed_by_context(config):
     by_context = config.list_resource_evaluations(Filters=stack["EvaluationContext"])["ResourceEvaluations"]
     assert [item["ResourceEvaluationId"] for item in by_context] == [first]
     started = listed["ResourceEvaluations"][0]["EvaluationStartTimestamp"]
-    window = {"TimeWindow": {"StartTime": started, "EndTime": started.replace(year=started.year - 1)}}
+    window = {"TimeWindow": {"StartTime": started, "EndTime": started - timedelta(days=365)}}
     assert refusal(config.list_resource_evaluations, Filters=window) == "InvalidTimeRangeException"
     assert refusal(config.list_resource_evaluations, Filters={"EvaluationMode": "DETECTIVE"}) == "InvalidParameterValueException"
     assert config.get_resource_evaluation_summary(ResourceEvaluationId=first)["EvaluationContext"] == stack["EvaluationContext"]
