@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
 from averment.core.showing import printable
@@ -16,6 +17,8 @@ from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fac
 
 _PLACEHOLDER = re.compile(r"@@(\w+)@@")
 _WIDEST = 220
+_WAIVED_FOR = timedelta(days=60)
+"""How long the waiver accepts that is shown as an example."""
 _ROLES = {
     MediaRole.UPLOAD: "user media before a verdict: the quarantine side",
     MediaRole.GENERATED: "what your own models made",
@@ -33,6 +36,7 @@ def filled(template: str, proposal: Proposal) -> str:
         "accounts": _lines(_accounts(proposal)),
         "media": _lines(_media(proposal)),
         "iac": json.dumps(list(proposal.survey.iac) or ["."]),
+        "until": str(proposal.day + _WAIVED_FOR),
     }
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], template)
 

@@ -14,6 +14,7 @@ from averment.cli.main import run
 from averment.controls.binding import FACT_WORDS
 from averment.core.errors import IncompleteError
 from averment.core.organisation import load_organisation
+from averment.core.period import utc_now
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
 from averment.governance.onboarding import account
 from averment.governance.onboarding.account import PERMISSIONS, AccountBucket, AccountSurvey
@@ -395,6 +396,7 @@ def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
     file.write_text("version: 1\n" + re.sub(r"^# ( .*|waivers:|incidents:)$", r"\1", text[end:], flags=re.MULTILINE))
     organisation = load_organisation(file)
     assert [waiver.control for waiver in organisation.waivers] == ["SM-UPL-03"]
+    assert organisation.waivers[0].until > utc_now().date()
     assert [contract.id for contract in organisation.incidents.contracts] == ["partner-terms"]
 
 
