@@ -136,6 +136,8 @@ def test_baselines_skips_and_changes_narrow_what_counts(shop: Path) -> None:
         ({"skip": "examples/*"}, "skip is one text"),  # whose "*" would leave out everything
         ({"rule_folders": "rules"}, "rule_folders is one text"),
         ({"skip": None}, "skip is None, where several texts are expected"),
+        ({"rules": 3}, "rules is of the type int, where several texts are expected"),
+        ({"changed_since": 3}, "changed_since is of the type int, where a text or a Path is expected"),
         ({"cache": 3}, "cache is of the type int, where a text or a Path is expected"),
         ({"fail_on": "unkown"}, "'unkown' can't be fail_on.*choose one of: fail, unknown, never"),
         ({"severity": "grave"}, "'grave' can't be severity"),

@@ -219,6 +219,10 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.export("2026Q4", output=""), "output is empty"),
         (lambda: api.verify(""), "package is empty"),
         (lambda: api.prove("SM-PRV-01", populations={"generated-media": ""}), "the place of the population generated-media is empty"),
+        (lambda: api.prove("SM-PRV-01", populations=["a=b"]), "populations names no places"),  # type: ignore[arg-type]
+        (lambda: api.prove("SM-DET-03", seed=-1), "-1 can't be a seed"),  # each claim was recorded as untested, by a flaw of the program's
+        (lambda: api.prove("SM-DET-03", seed="7"), "'7' can't be a seed"),  # type: ignore[arg-type]
+        (lambda: api.prove("SM-DET-03", seed=2**53), "can't be a seed"),
         (lambda: api.prove(Path("none.yaml")), "none.yaml|does not exist"),
         (lambda: api.prove("SM-PRV-01", detector=Path("none.yaml")), "does not exist"),
         (lambda: api.prove(["SM-PRV-01"]), "a claim is of the type list"),  # type: ignore[arg-type]

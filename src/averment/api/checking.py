@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from averment.api.common import AnyPath, Conclusion, organisation_of, place, several, word
+from averment.api.common import AnyPath, Conclusion, organisation_of, place, several, text_of, word
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation
@@ -137,7 +137,7 @@ def check(
         skip=tuple(map(str, several("skip", skip))),
         baseline=Path(place("baseline", baseline)) if baseline is not None else None,
         no_baseline=not use_baseline,
-        changed_since=changed_since,
+        changed_since=None if changed_since is None else text_of("changed_since", changed_since),
     )
     if baseline is not None and not use_baseline:
         raise BadInputError("a baseline is named, and none is to be used", fix="leave one of them out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -70,16 +70,18 @@ class Notes:
             self._heard(text)
 
 
-def several(name: str, value: Sequence[AnyPath] | None) -> tuple[AnyPath, ...]:
+def several(name: str, value: object) -> tuple[AnyPath, ...]:
     """The items of ``value``, which was handed over as ``name``.
 
     Raises:
-        BadInputError: it is one text or path: its letters would be the items, and a ``*`` among those matches everything; or None.
+        BadInputError: it is one text or path: its letters would be the items, and a ``*`` among those matches everything; or it has no items.
     """
     if isinstance(value, str | os.PathLike):
         raise BadInputError(f"{name} is one text, where several are expected", fix=f"write {name}=[{str(value)!r}]")
     if value is None:
         raise BadInputError(f"{name} is None, where several texts are expected", fix=f"write {name}=[...], or leave it out")
+    if not isinstance(value, Iterable):
+        raise BadInputError(f"{name} is {_kind(value)}, where several texts are expected", fix=f"write {name}=[...]")
     return tuple(value)
 
 

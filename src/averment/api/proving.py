@@ -186,6 +186,11 @@ def _replayed(record: Record, context: ClaimContext, detector: str | None) -> Re
 def _context(
     settings: Organisation, populations: Mapping[str, AnyPath] | None, trust: AnyPath | None, seed: int | None, detector: str
 ) -> ClaimContext:
+    given: object = populations
+    if not isinstance(given, Mapping | None):
+        raise BadInputError("populations names no places", fix="write populations={'published-media': 's3://bucket/prefix'}")
+    if seed is not None and (type(seed) is not int or not 0 <= seed <= MAX_SEED):
+        raise BadInputError(f"{seed!r} can't be a seed", fix=f"hand over a whole number from 0 to {MAX_SEED}, or leave it out")
     places = {name: place(f"the place of the population {name}", where) for name, where in (populations or {}).items()}
     return claim_context(
         settings, places, trust=Path(place("trust", trust)) if trust is not None else None, seed=seed, detector_name=detector
@@ -237,6 +242,9 @@ def _earlier(organisation: Organisation) -> tuple[LookBook, int]:
     with open_ledger(organisation) as ledger:
         return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now(), root=organisation.root), ledger.size
 
+
+MAX_SEED = 2**53 - 1
+"""The largest whole number that every reader of a record takes for what it is."""
 
 MAX_AGAIN = 3
 """How often a claim is tested once more because another run recorded a look at it meanwhile."""
