@@ -189,6 +189,18 @@ def test_a_workspace_that_can_not_be_made_is_told(tmp_path: Path, capsys: pytest
     assert "flaw of averment" not in said
 
 
+def test_what_the_demo_lacks_is_told_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With averment[sandbox] alone it ended at its first step, as a defect to report."""
+    monkeypatch.setattr("averment.cli.demo.find_spec", lambda name: None if name in {"tfparse", "mkdocs"} else object())
+    assert run(["demo", "--workspace", str(tmp_path / "demo")]) == 2
+    assert capsys.readouterr().err == (
+        "averment: the demo needs what is not installed: tfparse, mkdocs\n  fix: pip install 'averment[all]'\n"
+    )
+    assert not (tmp_path / "demo").exists()
+
+
 def test_a_demo_that_is_interrupted_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C inside one of the demo's commands ends the demo; nobody is asked to report a defect."""
     monkeypatch.setattr("averment.cli.main.run", lambda _arguments: 130)

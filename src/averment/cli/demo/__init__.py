@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from averment.cli.common import stdout
-from averment.core.errors import ExitCode
+from averment.core.errors import ExitCode, MissingExtraError
+
+_PACKAGES = ("tfparse", "tree_sitter", "boto3", "PIL", "numpy", "scipy", "onnxruntime", "c2pa", "imagehash", "xlsxwriter", "mkdocs", "moto")
+"""What the commands that it plays import, of every extra that one of them needs."""
 
 
 @click.command()
@@ -28,6 +32,8 @@ def command(workspace: Path) -> int:
     from averment.cli.demo.stage import Stage, prepared
     from averment.cli.demo.story import tell
 
+    if lacking := [name for name in _PACKAGES if find_spec(name) is None]:  # at once, not in the middle of the story
+        raise MissingExtraError(f"the demo needs what is not installed: {', '.join(lacking)}", fix="pip install 'averment[all]'")
     console = stdout()
     with prepared(workspace) as folder:
         tell(Stage(folder, console, workspace))
