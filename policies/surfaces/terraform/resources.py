@@ -19,7 +19,7 @@ from averment.policies.surfaces.terraform.modules.defaults import Defaults, hold
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.settings import default_tags
-from averment.policies.surfaces.terraform.syntax.native import Block
+from averment.policies.surfaces.terraform.syntax.native import Attribute, Block
 from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Unevaluated, finished
 
 
