@@ -14,7 +14,8 @@ from averment.policies.graph.model import PropertyPath, Reference, Resource, Unk
 CONNECTOR = "AWS::Serverless::Connector"
 
 _S3_READ = ("GetObject", "GetObjectAcl", "GetObjectLegalHold", "GetObjectRetention", "GetObjectTorrent", "GetObjectVersion", "ListBucket")
-_S3_WRITE = ("PutObject", "PutObjectLegalHold", "PutObjectRetention", "RestoreObject")
+_S3_DELETE = ("AbortMultipartUpload", "DeleteObject", "DeleteObjectVersion")
+_S3_WRITE = ("PutObject", "PutObjectLegalHold", "PutObjectRetention", "RestoreObject", *_S3_DELETE)
 _ALLOWED: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
     "AWS::S3::Bucket": ("s3", {"Read": _S3_READ, "Write": _S3_WRITE}),
     "AWS::SQS::Queue": ("sqs", {"Read": ("ReceiveMessage", "GetQueueAttributes"), "Write": ("DeleteMessage", "SendMessage", "PurgeQueue")}),
