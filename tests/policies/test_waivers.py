@@ -308,7 +308,9 @@ def test_a_waiver_of_some_of_a_rules_controls_is_said_not_to_suffice(tmp_path: P
     assert checked() == (0, "")
 
 
-def test_a_waiver_of_a_function_counts_wherever_the_check_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiver_of_a_function_counts_wherever_the_check_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its file is named from the settings, as a check of everything reports it; checked by its folder, it was open again."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "services").mkdir()
@@ -318,14 +320,18 @@ def test_a_waiver_of_a_function_counts_wherever_the_check_begins(tmp_path: Path,
     )
     entry = {"control": "face-call-after-liveness", "resource": "services/app.py:handler", "until": "2999-12-31"}
     (tmp_path / "averment.yaml").write_text(
-        json.dumps({"version": 1, "waivers": [{**entry, "owner": "a", "approver": "b", "reason": "it goes away soon"}]})
+        json.dumps(
+            {"version": 1, "iac": ["services"], "waivers": [{**entry, "owner": "a", "approver": "b", "reason": "it goes away soon"}]}
+        )
     )
     only = ["check", "--rule", "face-call-after-liveness"]
     assert averment([*only, "."]) == 0
     assert averment([*only, "services"]) == 0
     assert averment([*only, "services/app.py"]) == 0
+    capsys.readouterr()
     monkeypatch.chdir(tmp_path / "services")
-    assert averment(only) == 0
+    assert averment(["check"]) == 0
+    assert "accepts nothing" not in capsys.readouterr().out
 
 
 def test_an_acceptance_names_no_folder_of_the_machine_and_says_a_reason_once(tmp_path: Path) -> None:
