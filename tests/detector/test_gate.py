@@ -319,9 +319,14 @@ def test_metrics_count_what_was_scanned(site: Site, double: Double) -> None:
 
 
 def test_one_bucket_cannot_be_both(site: Site, double: Double) -> None:
-    """If quarantine is the published bucket there is no gate: refused, not scanned in place."""
+    """If quarantine is the published bucket there is no gate: refused, not scanned in place. Nor is what the asynchronous endpoint is to read put where it is
+    served unscanned, or where it comes in again as an upload."""
+    target = site.upload("x.jpg", CLEAN)
     with pytest.raises(BadInputError, match="both quarantine and published"):
-        Gate(Settings(QUARANTINE), double).handle(site.upload("x.jpg", CLEAN))
+        Gate(Settings(QUARANTINE), double).handle(target)
+    for work in (QUARANTINE, PUBLISHED):
+        with pytest.raises(BadInputError, match="is the work bucket and another one as well"):
+            Gate(Settings(PUBLISHED, async_endpoint="video", work_bucket=work), double).handle(target)
 
 
 def test_only_what_is_in_the_quarantine_bucket_is_published(site: Site, double: Double) -> None:
