@@ -207,12 +207,13 @@ def test_what_was_deleted_meanwhile_is_said_and_forgotten(site: Any, double: Any
 
 def test_the_endpoint_scores_a_copy_that_nobody_can_exchange(site: Any, double: Any) -> None:
     """The key is overwritten after the question: what is scored is the version that was asked about, and only it could be published."""
-    gate = site.gate(double)
-    gate.handle(site.upload("v.mp4", MP4 + b"fake"))
+    gate, target = site.gate(double), site.upload("v.mp4", MP4 + b"fake")
+    gate.handle(target)
     [key] = site.waiting()
     site.upload("v.mp4", MP4 + b"clean")
     [line] = answered(site, gate, site.answer(key, double))
     assert line["verdict"] == "flagged"
+    assert gate.handle(target)["event"] == "asked", "what is served may be the older one: it can still be asked about"
 
 
 @pytest.mark.parametrize("named", [True, False])
