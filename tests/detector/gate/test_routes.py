@@ -214,6 +214,7 @@ def test_the_endpoint_scores_a_copy_that_nobody_can_exchange(site: Any, double: 
     [line] = answered(site, gate, site.answer(key, double))
     assert line["verdict"] == "flagged"
     assert gate.handle(target)["event"] == "asked", "what is served may be the older one: it can still be asked about"
+    assert site.s3.get_object(Bucket=site.work, Key=site.waiting()[0])["Body"].read() == MP4 + b"fake"
 
 
 @pytest.mark.parametrize("named", [True, False])
