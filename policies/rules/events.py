@@ -44,8 +44,18 @@ def s3_rules(graph: Graph) -> tuple[Resource, ...]:
 def _about_s3(pattern: Any) -> bool:
     if not isinstance(pattern, Mapping):
         return isinstance(pattern, Unknown)
-    by_result = _matches(pattern.get("source"), SOURCE) is not False and _matches(pattern.get("detail-type"), RESULT) is True
-    return by_result or _matches(pattern.get("source"), "aws.s3") is not False
+    source = pattern.get("source")
+    by_result = _matches(source, SOURCE) is not False and any(map(_on_results, _alternatives(pattern)))
+    return by_result or _matches(source, "aws.s3") is not False
+
+
+def _on_results(pattern: Any) -> bool:
+    """Whether one of GuardDuty's patterns waits for what it says of objects in which it finds nothing, or may. One on all that GuardDuty
+    says, or on threats, is there for the alarm."""
+    if not isinstance(pattern, Mapping):
+        return isinstance(pattern, Unknown)
+    kind, status = pattern.get("detail-type"), _child(_child(pattern.get("detail"), "scanResultDetails"), "scanResultStatus")
+    return kind is not None and all_of((_matches(kind, RESULT), _matches(status, CLEAN))) is not False
 
 
 def event_pattern(rule: Resource) -> Any:

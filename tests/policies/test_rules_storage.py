@@ -14,6 +14,7 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.malware import RESULT
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.surface import graph_from_items
@@ -769,6 +770,23 @@ def test_a_pattern_takes_in_what_all_of_its_fields_take_in(
     inner = {key: value for key, value in {"bucket": {"name": ["acme-uploads"]}, **detail}.items() if value is not None}
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": inner, **fields}
     assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern))).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, Verdict.UNKNOWN),
+        ({"detail-type": ["GuardDuty Finding"]}, Verdict.UNKNOWN),
+        ({"detail-type": [RESULT], "detail": {"scanResultDetails": {"scanResultStatus": ["THREATS_FOUND"]}}}, Verdict.UNKNOWN),
+        ({"detail-type": [RESULT], "detail": {"s3ObjectDetails": {"bucketName": ["acme-other"]}}}, Verdict.FAIL),
+        ({"$or": [{"detail-type": ["GuardDuty Finding"]}, {"detail-type": [RESULT]}]}, Verdict.UNKNOWN),
+        ({"$or": [{"detail-type": [RESULT], "detail": {"s3ObjectDetails": {"bucketName": ["acme-other"]}}}]}, Verdict.FAIL),
+    ],
+)
+def test_an_alarm_on_what_guardduty_finds_is_no_rule_on_uploads(tmp_path: Path, fields: dict[str, Any], verdict: Verdict):
+    """Beside one, the rule on a bucket's events may as well stand elsewhere; one on results for another bucket speaks of where they are told."""
+    outcome = of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps({"source": ["aws.guardduty"], **fields})))
+    assert outcome.verdict is verdict
 
 
 @pytest.mark.parametrize(
