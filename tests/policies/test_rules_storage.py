@@ -639,6 +639,39 @@ def test_an_origin_is_its_bucket_however_the_host_is_written(tmp_path: Path, hos
     assert "is origin 'media' of Cdn" in outcome.message
 
 
+EDGE = """\
+  Published: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-published}}
+  Control: {Type: AWS::CloudFront::OriginAccessControl, Properties: {OriginAccessControlConfig: {SigningBehavior: always}}}
+  Edge: {Type: AWS::CloudFront::Function, Properties: {Name: edge, FunctionCode: %s}}
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Origins: [{Id: it, DomainName: !GetAtt Published.DomainName, OriginAccessControlId: !Ref Control, S3OriginConfig: {}}]
+        DefaultCacheBehavior:
+          TargetOriginId: it
+          FunctionAssociations: [{EventType: viewer-request, FunctionARN: !GetAtt Edge.FunctionARN}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("if (taken[r.uri]) { r.uri = '/denied.png'; }\nreturn r;", Verdict.PASS),
+        ('return taken[r.uri]&&(r.uri="/denied.png"),r', Verdict.PASS),
+        ('return taken[r.uri]?(r.uri="/denied.png",r):r', Verdict.PASS),
+        ("if (taken[r.uri]) r['uri'] = '/denied.png' // it was taken down\nreturn r;", Verdict.PASS),
+        ("return taken[r.uri] ? {method: 'GET', uri: '/denied.png'} : r;", Verdict.PASS),
+        ('return r.uri=r.uri+"/index.html",r', Verdict.FAIL),
+        ('return r.uri="/public"+r.uri,r', Verdict.FAIL),
+        ('return "/"==r.uri&&(r.uri+="index.html"),r', Verdict.FAIL),
+    ],
+)
+def test_a_function_that_shows_another_object_can_refuse_however_it_is_written(tmp_path: Path, code: str, verdict: Verdict):
+    """What a bundler has made small has commas and brackets where a hand writes semicolons."""
+    assert of_template(tmp_path, "cdn-media-gated", EDGE % json.dumps(code)).verdict is verdict
+
+
 POINTS = """\
   Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
   Point: {Type: AWS::S3::AccessPoint, Properties: {Bucket: !Ref Uploads}}
