@@ -223,7 +223,7 @@ def owed_before_closing(incident: Incident) -> list[str]:
     owed = [] if incident.severity else ["it was never triaged"]
     if not incident.preserved:
         owed.append("nothing was preserved, and nobody said that there is nothing to preserve")
-    if not incident.contained_by and not incident.restored:
+    if not incident.contained_by and not (incident.restored and incident.came_to_hold(Step.CONTAIN)):
         owed.append(_not_contained(incident))
     for clock in incident.running:
         decided = incident.decisions.get(clock.duty)

@@ -387,6 +387,8 @@ def test_what_was_taken_back_contains_and_restores_nothing(sandbox: Any, inciden
     for over, phase in ((alarm, "contained"), (restored, "recovered")):
         assert over.phase == phase
         assert not any("taken back" in owed for owed in owed_before_closing(over))
+    said = with_record(incident, recover(incident, act(), restored="The page is to show the genuine picture."))
+    assert any(owed.startswith("nothing was contained") for owed in owed_before_closing(said)), "restoring alone stops nothing"
 
 
 def test_what_people_did_elsewhere_is_recorded_as_their_word(incident: Incident, act: By, with_record: With) -> None:
