@@ -103,7 +103,8 @@ class Evidence:
     @cached_property
     def accounts_of_media(self) -> Mapping[str, str]:
         """The accounts that somebody looked into, but for those whose listing shows that no media lie there; each with what is known of that."""
-        listings: dict[str, list[Sequence[Record]]] = {account: [] for record in self._all if (account := self.account(record))}
+        looked_into = (self.account(record) for record in self._all if not _names_a_source_alone(record))
+        listings: dict[str, list[Sequence[Record]]] = {account: [] for account in looked_into if account}
         for history in (history for name in LISTED_BY for history in self.by_place(name).values()):
             listings.setdefault(self.account(history[-1]) or "", []).append(history)
         found = {account: media_in(histories) for account, histories in sorted(listings.items()) if account}
@@ -119,6 +120,11 @@ def _whole_ids(records: Iterable[Record], listed: Iterable[str]) -> dict[str, st
     found = [account for account in {record.account for record in records if record.account} if ACCOUNT_ID.fullmatch(account)]
     hidden = Counter(map(hide_account, {*found, *listed}))
     return {hide_account(account): account for account in found if hidden[hide_account(account)] == 1}
+
+
+def _names_a_source_alone(record: Record) -> bool:
+    """Whether ``record`` says that an aggregator of AWS Config has nothing of ours from an account: nobody looked into that."""
+    return record.collector == "config-aggregate" and record.gathering is Gathering.COULD_NOT
 
 
 def counts_in(record: Record, period: Period | None) -> bool:

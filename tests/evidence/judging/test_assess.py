@@ -836,6 +836,12 @@ def test_without_listed_accounts_one_in_which_media_lie_is_missed_where_nobody_l
     assert (wrong.status, wrong.beside) == (Status.NOT_SATISFIED, (Gap.MISSING,))
     unknown = state_of(RUNTIME, record(Kind.ALARMS, {}, account=other), here)
     assert (unknown.gap, "of which no listing of its buckets tells" in unknown.reason) == (Gap.MISSING, True)
+    source = config(**COULD_NOT, collector="config-aggregate", account=other)
+    assert state_of(RUNTIME, source, here).status is Status.SATISFIED, (
+        "an aggregator names its sources, also those where no rule of ours is"
+    )
+    ours = config("COMPLIANT", collector="config-aggregate", account=other, gathering=Gathering.PARTIAL, reason="an aggregator is blind")
+    assert state_of(RUNTIME, ours, here).gap is Gap.MISSING
     part = listing(account=other, gathering=Gathering.PARTIAL, reason="could not call s3:ListBuckets")
     assert state_of(RUNTIME, part, here).gap is Gap.MISSING
 
