@@ -268,7 +268,7 @@ def collect_again(question: Question, record: Record) -> str:
         return "collect again"
     if record.collector in LOOKING_BACK:
         return f"collect again with --period {question.period.label}"
-    return f"it is over, and what is collected now is no evidence for {question.period.label}"
+    return f"{question.period.label} is over, and what is collected now is no evidence for it"
 
 
 def is_whole(question: Question, record: Record) -> bool:

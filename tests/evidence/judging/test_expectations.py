@@ -101,7 +101,7 @@ def test_of_a_period_that_is_over_only_what_looks_back_is_asked_again() -> None:
     every_rule = Assessment("all-rules", Method.EXAMINE, collector="config-compliance", expect={"field": "summary.missing", "at_most": 0})
     older = replace(calls, kind=Kind.CONFIG_COMPLIANCE, collector="config-compliance", payload={"summary": {}})
     state = state_of(older, assessment=every_rule, period=october)
-    assert state.reason.endswith("a later one may have it; it is over, and what is collected now is no evidence for 2026-10")
+    assert state.reason.endswith("a later one may have it; 2026-10 is over, and what is collected now is no evidence for it")
     assert next_step(state, over=october) == "2026-10 is over: what is obtained now is no evidence for it"
     assert state_of(older, assessment=every_rule).reason.endswith("a later one may have it; collect again")
 
