@@ -144,3 +144,23 @@ def test_names_that_are_empty_by_default_are_not_the_same(tmp_path: Path, templa
     assert found["media-access-logged", "uploads"] is Verdict.FAIL
     assert found["media-access-logged", "photos"] is Verdict.PASS
     assert found["quarantine-not-served", "uploads"] is Verdict.PASS
+
+
+def test_a_name_that_is_empty_by_default_is_the_same_in_every_module_that_gets_it(tmp_path: Path):
+    """One module makes the bucket, another sets its log: both have the name of who calls them, by a local value or by the variable itself."""
+    for name, text in (
+        ("made", 'resource "aws_s3_bucket" "it" { bucket = var.name }'),
+        ("set", 'resource "aws_s3_bucket_logging" "it" {\n bucket = var.name\n target_bucket = "acme-logs"\n target_prefix = "a/"\n}'),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.tf").write_text(f'variable "name" {{}}\n{text}\n', encoding="utf-8")
+    calls = (
+        'module "uploads" {\n source = "./made"\n name = var.uploads\n}\nmodule "photos" {\n source = "./made"\n name = local.photos\n}\n'
+    )
+    calls += 'module "log" {\n source = "./set"\n name = "${var.photos}"\n}\nlocals { photos = var.photos }\n'
+    graph = graph_of(tmp_path, 'variable "uploads" { default = "" }\nvariable "photos" { default = "" }\n' + calls)
+    context = Context(graph, Scope())
+    verdicts = {
+        bucket.address: rule("media-access-logged").evaluate(bucket, context).verdict for bucket in graph.of_type("AWS::S3::Bucket")
+    }
+    assert verdicts == {"module.uploads.aws_s3_bucket.it": Verdict.FAIL, "module.photos.aws_s3_bucket.it": Verdict.PASS}

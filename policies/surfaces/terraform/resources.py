@@ -114,11 +114,23 @@ _VARIABLE = re.compile(r"(?:\"\$\{)?\s*((?:var|local)\.\w+)\s*(?:\}\")?")
 
 
 def _given_later(name: Attribute, instance: ModuleInstance) -> Unknown | str:
-    """A bucket's name that is empty by default: the deployment gives it, and by what it is written with two of them are told apart."""
-    found = _VARIABLE.fullmatch(short(name.node))
-    if found is None:
-        return ""
-    return Unknown(f"{found[1]} is empty by default, and no bucket is called so", f"${{{instance.prefix}{found[1]}}}")
+    """A bucket's name that is empty by default: the deployment gives it, and by what it is written with two of them are told apart.
+
+    What hands the name on is gone through to what gives it: several modules may get the same.
+    """
+    said, place = "", ""
+    written: Attribute | None = name
+    while written is not None and (found := _VARIABLE.fullmatch(short(written.node))) is not None:
+        said, place = found[1], instance.prefix
+        kind, _, key = said.partition(".")
+        if kind == "local":
+            written = instance.locals[key][1] if key in instance.locals else None
+        elif instance.caller is not None:
+            instance, call = instance.caller
+            written = call.attributes.get(key)
+        else:
+            written = None
+    return Unknown(f"{said} is empty by default, and no bucket is called so", f"${{{place}{said}}}") if said else ""
 
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
