@@ -12,7 +12,7 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_TRAIL, OF_TRAIL, REASONS, Message, compared, whoever
-from averment.policies.rules.malware import BY_MALWARE, CLEAN, OF_RESULTS, RESULT, SOURCE, protected
+from averment.policies.rules.malware import BY_MALWARE, CLEAN, DONE, OF_RESULTS, RESULT, SOURCE, protected
 from averment.policies.rules.notifications import eventbridge_on
 from averment.policies.rules.storage import listed
 from averment.policies.rules.suffixes import every_suffix
@@ -54,8 +54,14 @@ def _on_results(pattern: Any) -> bool:
     says, or on threats, is there for the alarm."""
     if not isinstance(pattern, Mapping):
         return isinstance(pattern, Unknown)
-    kind, status = pattern.get("detail-type"), _child(_child(pattern.get("detail"), "scanResultDetails"), "scanResultStatus")
-    return kind is not None and all_of((_matches(kind, RESULT), _matches(status, CLEAN))) is not False
+    kind = pattern.get("detail-type")
+    return kind is not None and all_of((_matches(kind, RESULT), _clean(pattern.get("detail")))) is not False
+
+
+def _clean(detail: Any) -> Truth:
+    """Whether a pattern's detail takes in a result on an object in which nothing was found."""
+    found = _child(_child(detail, "scanResultDetails"), "scanResultStatus")
+    return all_of((_matches(_child(detail, "scanStatus"), DONE), _matches(found, CLEAN)))
 
 
 def event_pattern(rule: Resource) -> Any:
@@ -177,7 +183,7 @@ def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> _Ways:
         yield _matches(pattern.get("source"), SOURCE)
         yield OF_RESULTS.issuperset(inner)
         yield _names_bucket(_child(inner.get("s3ObjectDetails"), "bucketName"), bucket)
-        yield _matches(_child(inner.get("scanResultDetails"), "scanResultStatus"), CLEAN)
+        yield _clean(inner)
         yield every_suffix(_child(inner.get("s3ObjectDetails"), "objectKey"), bucket, graph, some)
 
     if _matches(pattern.get("source"), "aws.s3") is False:

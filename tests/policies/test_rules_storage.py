@@ -822,6 +822,28 @@ def test_an_alarm_on_what_guardduty_finds_is_no_rule_on_uploads(tmp_path: Path, 
     assert outcome.verdict is verdict
 
 
+PLANS = """\
+  Plan: {Type: AWS::GuardDuty::MalwareProtectionPlan, Properties: {Role: r, ProtectedResource: {S3Bucket: {BucketName: !Ref Uploads}}}}
+  Others: {Type: AWS::GuardDuty::MalwareProtectionPlan, Properties: {Role: r, ProtectedResource: {S3Bucket: {BucketName: acme-other}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("detail", "verdict"),
+    [
+        ({}, Verdict.PASS),
+        ({"scanStatus": ["COMPLETED"]}, Verdict.PASS),
+        ({"scanStatus": [{"anything-but": ["SKIPPED"]}], "scanResultDetails": {"scanResultStatus": ["NO_THREATS_FOUND"]}}, Verdict.PASS),
+        ({"scanStatus": ["SKIPPED", "FAILED"]}, Verdict.UNKNOWN),
+        ({"scanResultDetails": {"scanResultStatus": ["UNSUPPORTED", "ACCESS_DENIED"]}}, Verdict.UNKNOWN),
+    ],
+)
+def test_a_rule_on_results_takes_in_those_of_objects_that_were_looked_at(tmp_path: Path, detail: dict[str, Any], verdict: Verdict):
+    """One on scans that GuardDuty skipped or that failed hears of next to no upload, and passed as a scanner's."""
+    pattern = {"source": ["aws.guardduty"], "detail-type": [RESULT], "detail": detail}
+    assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern)) + PLANS).verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("arn", "verdict"),
     [
