@@ -12,7 +12,7 @@ from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_TRAIL, OF_TRAIL, REASONS, Message, compared, whoever
-from averment.policies.rules.malware import BY_MALWARE, CLEAN, DONE, OF_RESULTS, RESULT, SOURCE, protected
+from averment.policies.rules.malware import BY_MALWARE, CLEAN, DONE, OF_RESULTS, RESULT, SOURCE, about_plan, protected
 from averment.policies.rules.notifications import eventbridge_on
 from averment.policies.rules.storage import listed
 from averment.policies.rules.suffixes import every_suffix
@@ -182,6 +182,7 @@ def _takes(pattern: Any, bucket: Resource, graph: Graph, some: bool) -> _Ways:
         yield kind is not None and _matches(kind, RESULT)
         yield _matches(pattern.get("source"), SOURCE)
         yield OF_RESULTS.issuperset(inner)
+        yield about_plan(pattern.get("resources"), bucket, graph)
         yield _names_bucket(_child(inner.get("s3ObjectDetails"), "bucketName"), bucket)
         yield _clean(inner)
         yield every_suffix(_child(inner.get("s3ObjectDetails"), "objectKey"), bucket, graph, some)

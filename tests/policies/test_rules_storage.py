@@ -845,6 +845,20 @@ def test_a_rule_on_results_takes_in_those_of_objects_that_were_looked_at(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("plan", "verdict"),
+    [
+        ({"Fn::GetAtt": ["Plan", "Arn"]}, Verdict.PASS),
+        ({"Fn::GetAtt": ["Others", "Arn"]}, Verdict.FAIL),
+        ("arn:aws:guardduty:eu-west-1:123456789012:malware-protection-plan/0a1b", Verdict.UNKNOWN),
+    ],
+)
+def test_a_rule_on_results_may_name_the_plan_that_they_come_by(tmp_path: Path, plan: Any, verdict: Verdict):
+    """One on the results of another bucket's plan passed as one on those of each bucket with a plan."""
+    pattern = {"source": ["aws.guardduty"], "detail-type": [RESULT], "resources": [plan]}
+    assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern)) + PLANS).verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("arn", "verdict"),
     [
         ("aws_s3_bucket.uploads.arn", Verdict.PASS),
