@@ -79,6 +79,14 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int
         ("version: 1\nscope: {regions: [Frankfurt]}\n", "the regions that you use: [eu-west-1]"),
         ("version: 1\nscope: {media: [{names: [a]}]}\n", "it needs: role"),
         ("scope: {}\n", "it needs: version"),
+        (
+            "version: 1\nparameters: {detector-metrics: {detectors: portrait}}\n",
+            "a list of the detectors that have to scan, by name: [portrait, product]",
+        ),
+        (
+            "version: 1\nparameters: {signing-calls: {keys: [1]}}\n",
+            "a list of the KMS keys that sign marks of origin, by ARN, id or pattern",
+        ),
     ],
 )
 def test_mistakes_are_told_with_what_to_write(tmp_path: Path, text: str, fix: str) -> None:

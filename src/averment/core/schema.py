@@ -119,15 +119,13 @@ def _explain(document: Located, error: jsonschema.ValidationError, resource: str
     if deepest.validator == "required" and isinstance(deepest.instance, dict):  # the words on a whole document help nobody here
         fix = (path and said) or f"it needs: {', '.join(key for key in schema['required'] if key not in deepest.instance)}"
     else:
-        fix = said or _of_the_list(deepest, _validator(resource).schema)
+        fix = said or _said_above(deepest, _validator(resource).schema)
     return BadInputError(f"{spot}: {deepest.message}", where=document.where(path), fix=fix)
 
 
-def _of_the_list(error: jsonschema.ValidationError, schema: Any) -> str | None:
-    """What the list has to be in which the item is wrong, as ``schema`` says it; None if it says nothing, or no item of a list is wrong."""
-    *above, where, _ = ("", "", *error.absolute_schema_path)
-    if where != "items":
-        return None
-    for step in above[2:]:
-        schema = schema.get(step) if isinstance(schema, Mapping) else None  # a reference on the way leads elsewhere
+def _said_above(error: jsonschema.ValidationError, schema: Any) -> str | None:
+    """What ``schema`` says of the list in which an item is wrong, or beside the reference by which it says what a value has to be; None if nothing."""
+    *above, _ = error.absolute_schema_path
+    for step in above[:-1] if above[-1:] == ["items"] else above:
+        schema = schema.get(step) if isinstance(schema, Mapping) else None  # what lies below a reference stands elsewhere
     return schema.get("description") if isinstance(schema, Mapping) else None
