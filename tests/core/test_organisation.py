@@ -61,6 +61,7 @@ def write(folder: Path, text: str) -> Path:
         ("version: 1\nscope:\n  media:\n    - role: upload\n      names: ['s3://a']\n", 5, "'s3://a' does not match"),
         ("- a\n", 1, "holds a list, not keys with values"),
         ("", 1, "is empty"),
+        ("version: 1\nparameters:\n  face-calls:\n    # within_seconds: 120\n", 3, "parameters.face-calls is empty"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int, message: str) -> None:

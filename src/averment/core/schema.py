@@ -115,6 +115,9 @@ def _explain(document: Located, error: jsonschema.ValidationError, resource: str
             where=document.where(path),
             fix=f"it needs: {needed}",
         )
+    if deepest.validator == "type" and deepest.instance is None and schema["type"] == "object":
+        named = f" ({', '.join(sorted(schema['properties']))})" if "properties" in schema else ""
+        return BadInputError(f"{spot} is empty", where=document.where(path), fix=f"write keys and values below it{named}, or leave it out")
     said = schema.get("description")
     if deepest.validator == "required" and isinstance(deepest.instance, dict):  # the words on a whole document help nobody here
         fix = (path and said) or f"it needs: {', '.join(key for key in schema['required'] if key not in deepest.instance)}"
