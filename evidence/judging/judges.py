@@ -29,6 +29,8 @@ from averment.evidence.judging.states import AssessmentState, Deviation, Gap, al
 from averment.evidence.judging.waived import waiver_for
 from averment.evidence.record import LOOKING_BACK, Gathering, Kind, Record
 
+_REPORTS = frozenset({"checkov-report", "prowler-report"})
+
 NAMED = 3
 """How many resources a reason names; the report lists all of them."""
 
@@ -266,9 +268,17 @@ def collect_again(question: Question, record: Record) -> str:
     """What to do where the collector of ``record`` has to be asked anew; of a period that is over, one that tells the present has nothing to say."""
     if not question.is_over or question.period is None:
         return "collect again"
-    if record.collector in LOOKING_BACK:
-        return f"collect again with --period {question.period.label}"
+    if (options := asked_later(record.collector, question.period)) is not None:
+        return f"collect again{options and f' with{options}'}"
     return f"{question.period.label} is over, and what is collected now is no evidence for it"
+
+
+def asked_later(collector: str | None, period: Period) -> str | None:
+    """With which options ``averment collect`` asks ``collector`` about ``period``, which is over; None where it tells the present alone, as does a
+    look whether a provenance log is whole. A report that is taken over is as old as it says, whenever that is done."""
+    if collector in _REPORTS:
+        return ""
+    return f" --period {period.label}" if collector in LOOKING_BACK and collector != "signing-log" else None
 
 
 def is_whole(question: Question, record: Record) -> bool:

@@ -123,10 +123,12 @@ def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callabl
     bucket("shop-media")
     assert run(["collect", "--collector", "media-states", "--period", "2024Q1"]) == 0
     assert "no evidence for 2024Q1" in capsys.readouterr().err
-    (shop / "averment.yaml").write_text("version: 1\nparameters: {signing-log: {files: [log.jsonl]}}\n", encoding="utf-8")
+    settings = "version: 1\nparameters: {signing-log: {files: [log.jsonl]}, checkov-report: {files: [checkov.json]}}\n"
+    (shop / "averment.yaml").write_text(settings, encoding="utf-8")
     (shop / "log.jsonl").touch()
-    assert run(["collect", "--collector", "signing-log", "--period", "2024Q1"]) == 0
-    assert "signing-log can only tell the present" in capsys.readouterr().err
+    (shop / "checkov.json").write_text('[{"results": {}}]', encoding="utf-8")  # which is as old as its file, whenever it is taken over
+    assert run(["collect", "--collector", "signing-log", "--collector", "checkov-report", "--period", "2024Q1"]) == 0
+    assert ": signing-log can only tell the present" in capsys.readouterr().err
     code, value = status_json(capsys, "--period", "2024Q1")
     assert (code, value["period"]["label"]) == (3, "2024Q1")
     assert {item["gap"] for item in value["assessments"]} == {"never-run", "not-scoped"}

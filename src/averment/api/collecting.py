@@ -34,6 +34,7 @@ from averment.evidence.collectors.run import (
 from averment.evidence.collectors.run import (
     collect as collect_here,
 )
+from averment.evidence.judging.judges import asked_later
 from averment.evidence.judging.places import regions_of_media
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.record import Gathering, Record
@@ -300,6 +301,5 @@ def _check_begun(period: Period) -> None:
 
 def _note_about_the_present(selected: Sequence[Collector], period: Period, note: Note) -> None:
     now = utc_now()
-    # A log in a file tells of a past period, and whether it is whole now: that is what counts.
-    if now not in period and (present := [item.name for item in selected if not item.looks_back or item.by_files]):
+    if now not in period and (present := [item.name for item in selected if asked_later(item.name, period) is None]):
         note(f"{', '.join(present)} can only tell the present ({iso(now)}), which is no evidence for {period.label}")

@@ -18,11 +18,12 @@ from averment.core.errors import ExitCode
 from averment.core.period import Period, iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.judging.assess import Evidence, assess, moment_of
+from averment.evidence.judging.judges import asked_later
 from averment.evidence.judging.lately import Lately
 from averment.evidence.judging.since import RUNS, since
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.record import DRILLS, LOOKING_BACK, Record
+from averment.evidence.record import DRILLS, Record
 from averment.evidence.reporting.drift import drift
 from averment.evidence.reporting.operation import operation, throughout
 from averment.evidence.reporting.plain import plain
@@ -116,9 +117,10 @@ def exit_code(states: list[ControlState]) -> ExitCode:
 
 def next_step(state: AssessmentState, *, over: Period | None = None) -> str:
     """What would settle an assessment that is not assessed: a command, or what has to be mended before it. Of a period that is ``over`` only what
-    looks back can still tell."""
+    looks back can still tell, and reports of it."""
     assessment = state.assessment
-    if over is not None and assessment.collector not in LOOKING_BACK:
+    period = asked_later(assessment.collector, over) if over else ""
+    if over is not None and period is None:
         return f"{over.label} is over: what is obtained now is no evidence for it"
     if assessment.attestation is not None:
         return f"averment attest {state.id}"
@@ -129,7 +131,6 @@ def next_step(state: AssessmentState, *, over: Period | None = None) -> str:
         return f"{first.get(state.gap, '')}averment prove{detector} {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
-    period = f" --period {over.label}" if over else ""
     if state.gap is Gap.UNSCOPED:
         return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect{period}"
     if assessment.collector == DRILLS:

@@ -105,6 +105,14 @@ def test_of_a_period_that_is_over_only_what_looks_back_is_asked_again() -> None:
     assert next_step(state, over=october) == "2026-10 is over: what is obtained now is no evidence for it"
     assert state_of(older, assessment=every_rule).reason.endswith("a later one may have it; collect again")
 
+    mfa = Assessment("mfa", Method.EXAMINE, collector="prowler-report", expect={"field": "summary.not_passed", "at_most": 0})
+    report = replace(older, kind=Kind.IMPORTED, collector="prowler-report", collected_at=october.end + timedelta(days=3), account=None)
+    assert state_of(report, assessment=mfa, period=october).reason.endswith("a later one may have it; collect again")
+    state = state_of(assessment=mfa, period=october)
+    assert next_step(state, over=october) == "averment collect --collector prowler-report", "a report of October is evidence for October"
+    whole = replace(mfa, collector="signing-log")
+    assert next_step(state_of(assessment=whole, period=october), over=october).startswith("2026-10 is over"), "a log is whole now, or isn't"
+
 
 def test_a_record_whose_account_ids_are_hidden_is_still_known_by_its_names() -> None:
     """Redaction at collection hides the ids in what was asked, too."""
