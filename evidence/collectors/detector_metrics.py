@@ -69,9 +69,8 @@ class DetectorMetrics(Collector):
         end = end_of_history(scope)
         silent = scope.clock() - LISTED_FOR > scope.period.start and not named
         start, since = scope.period.start, end - LATELY
-        asked_from = min(
-            start, since.replace(hour=0, minute=0, second=0)
-        )  # days are those of the calendar: from another hour on they may be shifted
+        # Days are those of the calendar: from another hour on they may be shifted.
+        asked_from = min(start, since.replace(hour=0, minute=0, second=0))
         rows = _ask(fetch, detectors, asked_from, end) if start < end else {}
         payload = _payload(detectors, rows, start, since)
         if named:
