@@ -195,6 +195,8 @@ def test_an_empty_path_is_not_the_working_directory(
         ["controls", "import-oscal", "main.tf", "--id", "mine", "--output"],
         ["attest", "--workbook"],
         ["media", "sign", "main.tf", "--test-authority", "ca", "-o"],
+        ["media", "explain", "main.tf", "--out"],
+        ["check", "main.tf", "--write-baseline"],
     ],
 )
 def test_a_dash_is_no_file_or_folder_where_nothing_goes_to_stdout(

@@ -70,7 +70,7 @@ from averment.policies.report.table import TableFormat
 @click.option("--skip", multiple=True, metavar="PATTERN", help="Leave out paths that match, as in --skip 'examples/*'; may be repeated.")
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Findings that this file lists are known, and not open.")
 @click.option("--no-baseline", is_flag=True, help="Ignore the baseline that averment.yaml names.")
-@click.option("--write-baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="List all that is found in FILE.")
+@click.option("--write-baseline", type=NamedPath(path_type=Path, dir_okay=False), metavar="FILE", help="List all that is found in FILE.")
 @click.option("--changed-since", metavar="REV", help="Only findings in files that changed since the branch left REV; all is read.")
 @click.option("--fix", "mend", is_flag=True, help="Write the fixes that are mechanical, then check again.")
 @click.option("--diff", is_flag=True, help="With --fix: show what it would write, and write nothing.")

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import click
 
-from averment.cli.common import stderr
+from averment.cli.common import NamedPath, stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.showing import printable
 
@@ -23,7 +23,7 @@ _VERSION = "?versionId="
 
 @click.command()
 @click.argument("place", metavar="FILE|s3://BUCKET/KEY[?versionId=V]")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="PNG", help="Where the picture goes.")
+@click.option("--out", required=True, type=NamedPath(path_type=Path, dir_okay=False), metavar="PNG", help="Where the picture goes.")
 @click.option(
     "--at", type=click.FloatRange(min=0), metavar="SECONDS", help="Of a video: which frame. By default the one that speaks loudest."
 )
