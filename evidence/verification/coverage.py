@@ -56,7 +56,7 @@ class OpenQuestions:
                 )
         if self._cut or self._unknown or self._sampled:
             lines.append(
-                f"Populations: {self._cut} listings were cut short, {self._unknown} were not counted, {self._sampled} were examined in part."
+                f"Populations: {counted(self._cut, 'listing')} cut short, {self._unknown} not counted, {self._sampled} examined in part."
             )
         if self._period is not None and self._latest is not None and self._latest < self._period.end:
             over = self._as_of is not None and self._as_of >= self._period.end

@@ -158,7 +158,7 @@ def test_the_package_holds_the_periods_records_and_says_what_it_leaves_out(origi
         "one that was left out looks the same",
         "what the signer made of them",
         "1 record says that facts could not be collected",
-        "1 listings were cut short",
+        "1 listing cut short",
     ):
         assert words in text
     assert "taken from the package itself" in text

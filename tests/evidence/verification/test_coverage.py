@@ -116,7 +116,7 @@ def test_populations_are_summed_up():
         record("2026-10-01", "2027-01-01", population=Population("objects", None, 4)),
         record("2026-10-01", "2027-01-01", population=Population("objects", 4, 4)),
     )
-    assert text == "Populations: 1 listings were cut short, 1 were not counted, 1 were examined in part."
+    assert text == "Populations: 1 listing cut short, 1 not counted, 1 examined in part."
 
 
 def test_without_a_period_nobody_looks_for_gaps():
