@@ -346,9 +346,9 @@ def _hidden_name(name: JSON) -> JSON:
 
 def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) -> list[str]:
     """The accounts, and the regions of accounts, that the organisation lists and no record is from; where it lists no accounts, those in which
-    media may lie by what others looked into."""
+    media may lie by what others looked into, unless it is about costs, which another account may pay."""
     seen_in = {evidence.account(record) for record in latest}
-    unlisted = {} if scope.accounts else evidence.accounts_of_media
+    unlisted = {} if scope.accounts or latest[0].collector == "inference-cost" else evidence.accounts_of_media
     unseen = [f"account {account}, {why}" for account, why in unlisted.items() if account not in seen_in]
     missing = [f"{list_some(unseen)} ({_NAME_ACCOUNTS})"] if unseen else []
     hidden = Counter(map(hide_account, scope.accounts))

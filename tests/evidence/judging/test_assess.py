@@ -853,6 +853,16 @@ def test_without_listed_accounts_one_in_which_media_lie_is_missed_where_nobody_l
     assert state_of(RUNTIME, theirs, here, organisation=mine).status is Status.SATISFIED, "averment.yaml says whose it is"
 
 
+def test_who_pays_for_inference_is_not_missed_where_media_lie() -> None:
+    """One account pays for all of an organisation, and the budget that watches is there: in a shop's own nobody could have collected it."""
+    heard = Assessment("heard", Method.EXAMINE, collector="inference-cost", expect={"field": "summary.unheard", "at_most": 0})
+    paid = record(Kind.INFERENCE_COST, {"summary": {"unheard": 0}}, account="999900001111")
+    payer = listing(account="999900001111")
+    assert state_of(heard, paid, payer, listing("eu-west-1")).status is Status.SATISFIED
+    listed = Organisation(scope=Scope(accounts=("111122223333", "999900001111")))
+    assert state_of(heard, paid, payer, listing("eu-west-1"), organisation=listed).gap is Gap.MISSING, "averment.yaml says where to collect"
+
+
 def test_where_media_lie_is_told_by_the_latest_listing_of_all_buckets() -> None:
     """A bucket that was deleted leaves nothing open; one that the latest listing couldn't see is still where it was."""
     earlier, here = listing("eu-west-1", "eu-central-1", at=NOW - timedelta(days=2)), config("COMPLIANT")
