@@ -24,7 +24,7 @@ from averment.evidence.reporting.drift import DriftRow
 from averment.evidence.reporting.operation import OperationRow
 from averment.evidence.reporting.reading import Reading, Rows
 from averment.evidence.reporting.report import PeriodReport, report_of
-from averment.evidence.reporting.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.reporting.rows import AssessmentRow, ClaimRow, ControlRow, FindingRow, WaiverRow
 from averment.governance.incidents.state import COLLECTOR, Incident, read_incidents
 from averment.governance.incidents.words import Step
 from averment.governance.site.history import Before, History, Watch, last_quarter, look, moments
@@ -129,10 +129,6 @@ class SiteData:
         """Since when the oldest fact holds that a state rests on which isn't open; None where nothing was assessed."""
         held = [row.effective_at for row in self.report.assessments if row.effective_at and row.status is not Status.NOT_ASSESSED]
         return min(held, default=None)
-
-    def evidence(self, record: str) -> EvidenceRow | None:
-        """The record in the evidence index."""
-        return next((row for row in self.report.evidence if row.record == record), None)
 
     def law(self, control_id: str) -> tuple[Judgement, ...]:
         """The standing of the control's references today."""
