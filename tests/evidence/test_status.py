@@ -181,8 +181,10 @@ def test_a_record_of_a_clock_that_was_ahead_is_told_and_is_no_pass(
     assert run(["status"]) == (0 if again else 3)
     said = " ".join(capsys.readouterr().err.split())
     assert f"1 record of the ledger is dated after this machine's clock ({iso(moments[1])}) and not counted yet" in said
+    assert status_json(capsys)[1]["ahead"] in said, "who reads the figures alone sees no pass beside it"
     assert run(["status", "--period", "2024Q1"]) == 0
     assert "dated after" not in capsys.readouterr().err
+    assert status_json(capsys, "--period", "2024Q1")[1]["ahead"] is None
 
 
 @pytest.mark.usefixtures("sandbox")

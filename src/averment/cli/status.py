@@ -69,6 +69,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "period": plain(period),
             "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
             "records": lately.count,
+            "ahead": lately.ahead.told,
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "left_out": list(catalogue.left_out),
             "controls": plain(
