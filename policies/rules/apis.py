@@ -120,6 +120,11 @@ def asks_for_uploads(door: Door, function: Resource | None) -> bool:
     return any(_UPLOADING.search(name) for name in names)
 
 
+def hands_out(door: Door, function: Resource) -> bool:
+    """Whether somebody gets a thing of their choice through ``door``: its path has a place for what it is called (``GET /pictures/{id}``)."""
+    return door.method == "GET" and "{" in door.label and not asks_for_uploads(door, function)
+
+
 def another_takes_uploads(function: Resource, role: Resource, graph: Graph) -> bool:
     """Whether ``function`` shares its ``role`` with a function behind a way in that is called after uploading or presigning.
 

@@ -388,9 +388,19 @@ def test_a_shared_role_is_for_the_function_that_is_called_after_uploading(tmp_pa
     assert told(read(tmp_path, text + hook)) == {"payments": Verdict.FAIL}
 
 
-@pytest.mark.parametrize(("own", "expected"), [("app", Verdict.PASS), ("reader", Verdict.FAIL)])
-def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path: Path, own: str, expected: Verdict):
-    """The scanner has to read objects, and whoever runs as the same role may do so, too; a role of its own says more."""
+@pytest.mark.parametrize(
+    ("own", "route", "expected"),
+    [
+        ("app", "GET /pictures", Verdict.PASS),
+        ("app", "POST /pictures/{id}", Verdict.PASS),
+        ("app", "GET /upload-url/{id}", Verdict.PASS),
+        ("app", "GET /pictures/{id}", Verdict.UNKNOWN),
+        ("reader", "GET /pictures", Verdict.FAIL),
+    ],
+)
+def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path: Path, own: str, route: str, expected: Verdict):
+    """The scanner has to read objects, and whoever runs as the same role may do so, too; a role of its own says more, and so does a path
+    by which somebody gets a picture of their choice."""
     may_read = allow("s3:GetObject", objects("uploads"))
     text = f"""
         {bucket("uploads", '"acme-uploads"')}
@@ -408,7 +418,7 @@ def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path
           }}
         }}
         {API}
-        {function("show", "GET /pictures", ("uploads",), own)}
+        {function("show", route, ("uploads",), own)}
     """
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
 

@@ -19,7 +19,7 @@ from averment.policies.iam.principals import Principal, Who, admitted
 from averment.policies.iam.trusted import lent
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import Context
-from averment.policies.rules.apis import DOORS, FUNCTION, doors, functions_behind_doors, grant_of, role_at, role_of
+from averment.policies.rules.apis import DOORS, FUNCTION, doors, functions_behind_doors, grant_of, hands_out, role_at, role_of
 from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.media import PUBLIC_ACLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
@@ -115,7 +115,8 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[Reader]:
     """Functions behind an API that read objects although others are told of new ones.
 
     Where nobody else is told, a function that reads what it was sent may be the scanner itself. One that shares the role of a function that
-    is told, and runs, or of another worker, has the right to read because that one needs it.
+    is told, and runs, or of another worker, has the right to read because that one needs it; whether it makes use of it is a question where
+    somebody gets a thing of their choice from it.
     """
     behind = functions_behind_doors(context.graph)
     told = hearing(bucket, context) if behind else {}
@@ -132,9 +133,14 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[Reader]:
         if role is None or found is None or allows_clean_only(found[1], context):
             continue
         scanner = any_of((own, *_scanners_of(role, told, context.graph), *_working(role, function, told, others), doubt))
+        handing = next((door for door in behind[function.address] if hands_out(door, function)), None)
+        if scanner is True and handing is not None:
+            scanner = Unknown(
+                f"it runs as {role.address}, and so does what is told of new objects; a role of its own would say what it may read"
+            )
         if scanner is not True:
             deaf = ", isn't told of new objects" if function.address in told and scanner is False else ""
-            who = f"{function.address}, which answers {behind[function.address][0].label}{deaf},"
+            who = f"{function.address}, which answers {(handing or behind[function.address][0]).label}{deaf},"
             yield Reader(who, found[0].resource.where(*found[1].path), negate(scanner), found[1], role)
 
 
