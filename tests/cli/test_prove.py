@@ -13,6 +13,7 @@ from PIL import Image
 import averment.detector.opening
 import averment.evidence.claims
 from averment.cli.main import run
+from averment.core.errors import MissingExtraError
 from averment.core.organisation import Organisation
 from averment.detector.credentials.keys import signing_identity
 from averment.detector.credentials.signing import sign_media
@@ -123,6 +124,21 @@ def test_a_claim_that_can_not_be_tested_exits_3_and_is_recorded(shop: Path, caps
     (record,) = records(shop)
     assert record.gathering is Gathering.COULD_NOT
     assert "does not exist" in record.reason
+
+
+def test_a_package_that_is_missing_here_is_told_and_not_recorded(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a part of the packages alone, what had been supported was no longer assessed; what needs none of the others is tested all the same."""
+    broken_by(monkeypatch, "generated-media", MissingExtraError("scoring needs the package 'onnxruntime', which is not installed"))
+    claims = two_on_one_line(shop)
+    assert run(["prove", claims]) == 1
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "could not be tested scoring needs the package 'onnxruntime'" in told
+    assert "not recorded, for what isn't installed here says nothing of a claim: claims.yaml:1 " in f"{told} "
+    assert [record.payload["verdict"] for record in records(shop)] == ["refuted"]
+    assert run(["prove", coverage(shop, "generated-media")]) == 3
+    assert len(records(shop)) == 1
 
 
 def two_on_one_line(folder: Path, *, first: str = "generated-media") -> str:

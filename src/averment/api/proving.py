@@ -64,7 +64,7 @@ def prove(
     ``populations`` says by name where media are: a manifest, a folder, ``s3://bucket/prefix``; what it doesn't name, ``averment.yaml`` does.
     ``detector`` is ``embedded``, ``sagemaker:ENDPOINT``, ``https://SERVICE`` or a spec (a YAML file). ``trust`` is a file of anchors (PEM) for
     claims on content credentials, ``seed`` that of samples and bootstraps. What comes of each goes into the ledger at once unless ``record`` is
-    False; then later tests don't count these looks.
+    False; then later tests don't count these looks. That a package is missing here is told and not recorded: it is no fact about the claim.
 
     Raises:
         BadInputError: an unknown name, no such detector or file of anchors, or a statement that can't be tested as it stands; names file and line.
@@ -89,7 +89,8 @@ def prove(
     outcomes: list[Outcome] = []
     recorded: dict[str, str] = {}
     for number, outcome in enumerate(test(asked), start=1):
-        if record:  # at once: what stops a later claim, be it the user, doesn't undo that this one was tested
+        # at once: what stops a later claim, be it the user, doesn't undo that this one was tested
+        if record and not _lacks_package(outcome):
             outcome, recorded[outcome.id] = recorder.record(outcome)  # noqa: PLW2901 - it may have been tested again
         outcomes.append(outcome)
         if on_progress is not None:
@@ -99,7 +100,9 @@ def prove(
     outcomes.sort(key=lambda outcome: order[outcome.id])
     if not record:
         notes("not recorded: later tests won't count these looks")
-    else:
+    elif left := [outcome.id for outcome in outcomes if outcome.id not in recorded]:
+        notes(f"not recorded, for what isn't installed here says nothing of a claim: {', '.join(left)}")
+    if recorded:
         with ledger_for_writing(settings, notes):
             pass  # one countersignature for all of them
     return Proved(tuple(outcomes), recorded, tuple(notes.told))
@@ -241,6 +244,11 @@ def _earlier(organisation: Organisation) -> tuple[LookBook, int]:
     """Which tests of claims the ledger knows of, and how many entries it has."""
     with open_ledger(organisation) as ledger:
         return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now(), root=organisation.root), ledger.size
+
+
+def _lacks_package(outcome: Outcome) -> bool:
+    """Whether it is this installation that kept a claim from being tested: recorded, that would take the place of what is known of it."""
+    return isinstance(outcome.error, MissingExtraError)
 
 
 MAX_SEED = 2**53 - 1
