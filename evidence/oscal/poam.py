@@ -7,6 +7,7 @@ from averment.core.canonical import JSON
 from averment.evidence.oscal.components import assets
 from averment.evidence.oscal.findings import by_risk, evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
 from averment.evidence.oscal.parts import Node, View, document, filled, line, metadata, organisation_party, oscal_id, prop, prose
+from averment.evidence.reporting.action import OPEN, WAIVED
 from averment.evidence.reporting.rows import AssessmentRow, FindingRow
 
 
@@ -18,8 +19,10 @@ def plan_of_action(view: View) -> Node | None:
     for group in by_risk(view, report.findings):
         items[risk_id(view, group[0])] = _deviation(view, group[0], tuple(dict.fromkeys(row.record for row in group)), known)
     gaps = [row for row in report.assessments if row.gap or row.beside]
+    lacking = {row.resource: row.what for row in report.actions if row.state not in (OPEN, WAIVED)}
     for gap in gaps:
-        items[gap.id] = _gap(view, gap, known)
+        # what is wrong beside it has an item of its own
+        items[gap.id] = _gap(view, gap, lacking.get(gap.id, gap.reason) if gap.beside else gap.reason, known)
     if not items:
         return None
     named = {row.record for row in report.findings} | {name for gap in gaps for name in gap.records}
@@ -51,11 +54,11 @@ def _deviation(view: View, row: FindingRow, records: tuple[str, ...], known: set
     )
 
 
-def _gap(view: View, row: AssessmentRow, known: set[str]) -> Node:
+def _gap(view: View, row: AssessmentRow, why: str, known: set[str]) -> Node:
     return filled(
         uuid=oscal_id("poam-item", view.report.organisation, row.id),
         title=line(f"{row.id} is not {'wholly ' if row.beside else ''}assessed"),
-        description=prose(row.reason or str(row.gap)),
+        description=prose(why or str(row.gap)),
         props=[
             prop("control", row.control),
             prop("assessment", row.id),

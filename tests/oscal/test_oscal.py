@@ -20,7 +20,7 @@ from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.parts import NS, View, line, oscal_id, plain, prose, token
 from averment.evidence.oscal.poam import plan_of_action
 from averment.evidence.oscal.write import OscalSink, document_bytes, oscal_documents
-from averment.evidence.record import Record
+from averment.evidence.record import Gathering, Record
 
 Make = Callable[..., Any]
 
@@ -215,6 +215,20 @@ def test_the_plan_of_action_has_what_is_open_waived_or_undecided(make_period: Ma
     assert states.count("open") == 1
     assert states.count("accepted until 2027-01-31") == 1
     assert len(items) == 2 + len(period.report.gaps)
+
+
+def test_of_what_is_not_known_beside_a_failure_the_plan_says_that_alone(make_period: Make) -> None:
+    """The failure has an item of its own; the one of the rest told it once more, and what to obtain stood at its end."""
+    check, *others = [entry.record for entry in make_period().entries]
+    cut_short = dataclasses.replace(check, gathering=Gathering.PARTIAL, reason="main.tf could not be read")
+    period = make_period(records=[cut_short, *others])
+    items = documents(period)["poam.json"]["plan-of-action-and-milestones"]["poam-items"]
+    told = [item["description"] for item in items if item["title"].endswith(" is not wholly assessed")]
+    assert told
+    for text in told:
+        assert text.startswith("not assessed: ")
+        assert "main.tf could not be read" in text
+        assert "aws_s3_bucket." not in text
 
 
 def test_nothing_to_do_is_no_plan(make_period: Make, tmp_path: Path) -> None:
