@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,7 @@ from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
 from averment.evidence.collectors.run import whose_credentials
 from averment.evidence.judging.since import Since
-from averment.evidence.judging.states import AssessmentState, ControlState, Gap
+from averment.evidence.judging.states import AssessmentState, ControlState, Gap, also_lacking
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
@@ -472,6 +473,18 @@ def test_the_next_command_on_claims_is_one_that_runs(capsys: pytest.CaptureFixtu
     states = [made_up("SM-UPL-01", Status.NOT_ASSESSED, "open", *"abcd")]
     show(states, lambda state: f"averment prove {state.id}")
     assert "averment prove SM-UPL-01/a SM-UPL-01/b SM-UPL-01/c SM-UPL-01/d" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_is_not_known_beside_a_failure_is_named_with_what_is_next(capsys: pytest.CaptureFixture[str], everything: bool) -> None:
+    """It stood at the end of the reason alone, which the table cuts: whoever mended what was wrong had done all that the screen named."""
+    state = made_up("SM-UPL-01", Status.NOT_SATISFIED, "anybody may write " * 40, "a")
+    runtime = Assessment("a", Method.TEST, policy="bucket-private", collector="config-compliance")
+    wrong = also_lacking(replace(state.assessments[0], assessment=runtime), Gap.PARTIAL, "page 2 was refused")
+    show([replace(state, assessments=(wrong,))], next_step, everything=everything)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "partial (beside what is wrong)" in out
+    assert "mend what the reason names, then averment collect --collector config-compliance" in out
 
 
 def test_a_claim_that_left_out_a_bucket_is_not_proved_again_as_it_is() -> None:

@@ -1,10 +1,12 @@
-"""The tables of ``averment status``: what needs attention, by family, and what is missing, by owner; or, in full, every line."""
+"""The tables of ``averment status``: what needs attention, by family, and what is missing, by owner, also beside what is wrong; or, in full, every line."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -19,7 +21,7 @@ from averment.controls.describe import FAMILIES
 from averment.core.period import Period
 from averment.core.words import Status, counted, first_of
 from averment.evidence.judging.since import Since
-from averment.evidence.judging.states import AssessmentState, ControlState
+from averment.evidence.judging.states import AssessmentState, ControlState, gaps_of
 from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
 from averment.evidence.reporting.report import assessment_rows
 
@@ -60,7 +62,7 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     """Print ``states``; with ``everything`` a line for each control and each missing assessment. ``held`` says since when each is so."""
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
     console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}, console.width))
-    gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
+    gaps = [item for state in states for item in state.assessments if gaps_of(item)]
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
         if everything:
@@ -220,10 +222,20 @@ def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], n
     rows = []
     for owner in sorted({owners[item.id] for item in gaps}):
         own = [item for item in gaps if owners[item.id] == owner]
-        because = {str(item.gap): sum(1 for other in own if other.gap is item.gap) for item in own}
+        because = Counter(_because(item) for item in own)
         reasons = ", ".join(f"{number} {gap}" for gap, number in because.items())
-        rows.append((reasons, owner, _steps([next_step(item) for item in own])))
+        rows.append((reasons, owner, _steps([next_step(_alone(item)) for item in own])))
     return rows
+
+
+def _because(state: AssessmentState) -> str:
+    """What keeps ``state`` from telling all that is asked, and whether something is wrong as well: then it isn't among those that are not assessed."""
+    return " and ".join(map(str, gaps_of(state))) + ("" if state.gap else " (beside what is wrong)")
+
+
+def _alone(state: AssessmentState) -> AssessmentState:
+    """``state`` as what isn't known makes it, without what is wrong: what settles the one does nothing about the other."""
+    return state if state.gap else replace(state, gap=state.beside[0], reason=state.lacking)
 
 
 def _steps(steps: Sequence[str]) -> list[str]:
@@ -250,5 +262,5 @@ def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step:
     missing = Table("Not assessed", "Because", "Last evidence (UTC)", "Owner", "Next", box=box.SIMPLE_HEAD)
     for item in gaps:
         last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
-        missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
+        missing.add_row(item.id, _because(item), last, escape(owners[item.id]), escape(next_step(_alone(item))))
     return missing
