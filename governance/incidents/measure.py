@@ -46,6 +46,14 @@ class Measure(ABC):
             BadInputError: the target makes no sense; ``apply`` would refuse it.
         """
 
+    def hindrance(self) -> str | None:
+        """What ``apply`` would meet, or why that can't be asked, as far as a read of the account tells; None where nothing is known to stand against it.
+
+        Raises:
+            BadInputError: as ``plan``.
+        """
+        return None
+
     @abstractmethod
     def apply(self) -> Effect:
         """Do it and look whether it holds.

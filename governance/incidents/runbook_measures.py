@@ -55,6 +55,18 @@ class Runbook(Measure):
         given = ", ".join(f"{name}={','.join(values)}" for name, values in parameters.items()) or "no parameters"
         return f"start the Automation document {visible(document)} ({visible(given)}) and wait for its end; undone as its own page says"
 
+    def hindrance(self) -> str | None:
+        document, _ = self._parts()
+        try:
+            with aws_errors(f"look for the Automation document {document}"):
+                client("ssm").get_document(Name=document)
+        except AvermentError as error:
+            if error_code(error) == "InvalidDocument":
+                fix = _deployed_by(document) or "see that its name, the account and the region are meant"
+                return f"the Automation document {visible(document)} is not deployed here: {fix}"
+            return f"whether the Automation document {visible(document)} is deployed is not known: {error.message}"
+        return None
+
     def apply(self) -> Effect:
         document, parameters = self._parts()
         ssm = client("ssm")
@@ -64,10 +76,8 @@ class Runbook(Measure):
             with aws_errors(f"run the Automation document {document}"):
                 execution = str(ssm.start_automation_execution(**asked, **given)["AutomationExecutionId"])
         except AvermentError as error:
-            shipped = document.removeprefix(PREFIX)
-            if error_code(error) == "AutomationDefinitionNotFoundException" and shipped in runbook_names():
-                fix = f"deploy it by a dry run, `averment runbooks run {shipped} -p ... --role ARN`, then run this again"
-                raise IncompleteError(error.message, fix=fix) from error
+            if error_code(error) == "AutomationDefinitionNotFoundException" and (fix := _deployed_by(document)):
+                raise IncompleteError(error.message, fix=f"{fix}, then run this again") from error
             if not answer_lost(error):
                 raise
             look = "look for it (aws ssm describe-automation-executions), then --do execution=ID"
@@ -129,6 +139,9 @@ class Execution(Runbook):
         self._id()
         return f"look what came of the execution {visible(self.target)}, and start nothing; undone as its runbook's own page says"
 
+    def hindrance(self) -> str | None:
+        return None
+
     def apply(self) -> Effect:
         execution = self._id()
         return _came_of(self._followed(client("ssm"), execution), execution)
@@ -170,6 +183,12 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
     # The digest by itself, taken now: the record may leave out parts of the outputs that nobody should read there.
     digest = undo_digest(outputs)
     return Effect(outcome, said, execution, {"outputs": outputs, **({"undo_sha256": digest} if digest else {})})
+
+
+def _deployed_by(document: str) -> str | None:
+    """What deploys ``document``; None where it is none of ours."""
+    shipped = document.removeprefix(PREFIX)
+    return f"deploy it by a dry run, `averment runbooks run {shipped} -p ... --role ARN`" if shipped in runbook_names() else None
 
 
 def _is_called_like_ours(found: Mapping[str, Any]) -> bool:

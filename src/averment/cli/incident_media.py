@@ -121,7 +121,7 @@ def _check(config: Path | None, incident: str, by: str, because: str, at: dateti
     help="hide-object=s3://B/K, disable-key=USER/KEY, revoke-sessions=ROLE, invalidate=DISTRIBUTION:/PATH, runbook=NAME:P=V,P=V, "
     "execution=ID. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what --do would do; nothing is done or recorded.")
+@click.option("--dry-run", is_flag=True, help="Say what --do would do, and whether a runbook is deployed; nothing is done or recorded.")
 @click.option(
     "--done", metavar="TEXT", help="Instead: something that was done by other means; with --target, and --reference if it has one."
 )
@@ -149,7 +149,7 @@ def contain_command(
 
     Ctrl-C or SIGTERM ends the waiting for a runbook, which goes on; it is recorded, and no further measure is tried.
 
-    Exit codes: 0 all hold; 3 one failed or is still under way.
+    Exit codes: 0 all hold; 3 one failed or is still under way. With --dry-run: 3 a runbook isn't deployed, or that could not be asked.
 
     \b
     Example: averment incident contain latest --by security-operations --because "It is live on the autumn page." \\
@@ -164,7 +164,10 @@ def contain_command(
     if dry_run:
         for plan in plans:
             stdout().print(f"would {plan}", markup=False)
-        return ExitCode.CLEAN
+        hindrances = [found for measure in opened if (found := measure.hindrance())]
+        for hindrance in hindrances:
+            stderr.print(hindrance, markup=False)
+        return ExitCode.INCOMPLETE if hindrances else ExitCode.CLEAN
     if nothing:
         take_step(config, incident, by, at, lambda _, found, act: nothing_to_contain(found, act, because=because))
         return ExitCode.CLEAN

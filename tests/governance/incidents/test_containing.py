@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
+from averment.cli.main import run
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.stopping import Terminated
 from averment.evidence.record import Gathering
@@ -29,6 +31,7 @@ from averment.governance.incidents.runbook_measures import Runbook
 from averment.governance.incidents.state import Incident
 from averment.governance.incidents.steps import owed_before_closing, recover
 from averment.governance.incidents.words import Step
+from averment.governance.remediation.runbooks import shipped_runbook
 
 T = TypeVar("T")
 By = Callable[..., Act]
@@ -651,6 +654,28 @@ def test_every_measure_says_beforehand_how_it_is_undone(measure: Any) -> None:
         "revoke-sessions": "partner",
     }.get(measure.name, "s3://a/b")
     assert "undo" in measure(target).plan()
+
+
+def test_a_dry_run_says_whether_a_runbook_is_there_to_be_run(sandbox: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """It said what it would do, exit code 0, and the run for real found no document. Where that may not be asked it says so, and isn't clean."""
+
+    def dry(measure: str) -> tuple[int, str]:
+        code = run(["incident", "contain", "latest", "--do", measure, "--dry-run", "--by", "security-operations", "--because", WHY])
+        return code, " ".join(capsys.readouterr().err.split())
+
+    isolate = f"runbook=isolate-bucket:BucketName=a,{ACTS_AS}"
+    code, told = dry(isolate)
+    assert (
+        code,
+        "averment-isolate-bucket is not deployed here: deploy it by a dry run, `averment runbooks run isolate-bucket" in told,
+    ) == (3, True)
+    assert dry("runbook=of-theirs")[0] == 3
+    code, told = _refused_from("GetDocument", 0, partial(dry, isolate))
+    assert (code, "averment-isolate-bucket is deployed is not known: " in told) == (3, True)
+    content = json.dumps(shipped_runbook("isolate-bucket").content)
+    boto3.client("ssm").create_document(Name="averment-isolate-bucket", DocumentType="Automation", Content=content)
+    assert dry(isolate) == (0, "")
+    assert dry("hide-object=s3://a/b") == (0, "")
 
 
 def test_a_refusal_by_aws_leaves_the_state_and_a_reason(sandbox: Any, incident: Incident, act: By) -> None:
