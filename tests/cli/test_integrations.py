@@ -180,6 +180,24 @@ def test_the_action_writes_no_report_that_nobody_wants(repository: Path, tmp_pat
     assert re.search("^::error title=averment check did not come to a result::.*nowhere.yaml", log, re.MULTILINE)
 
 
+def test_the_action_says_of_a_run_that_broke_off_that_it_did(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a report that is missing nothing said so on the pull request's page; of a check that is open in part the annotations tell."""
+    averment = tmp_path / "bin" / "averment"
+    averment.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{averment.parent}:{os.environ['PATH']}")
+    for does, code, why in (
+        ("echo 'averment: disk full' >&2; exit 3", 3, "averment: disk full"),
+        ("exit 137", 137, "it ended with 137 and said nothing"),
+        ("echo '::warning::could not be told'; echo a note >&2; exit 3", 3, None),
+    ):
+        averment.write_text(f"#!/bin/sh\n{does}\n")
+        averment.chmod(0o755)
+        ended, log, outputs, _ = action(repository, tmp_path, sarif="", markdown="")
+        assert (ended, outputs) == (code, {"exit-code": str(code)})
+        told = re.findall("^::error title=averment check did not come to a result::(.+)$", log, re.MULTILINE)
+        assert told == ([why] if why else [])
+
+
 def test_inputs_of_the_action_cannot_run(repository: Path, tmp_path: Path) -> None:
     """Whatever a branch's name or a path holds, it stays a value; after bad input no stale report is handed on."""
     for text in ("$(touch ran)", "`touch ran`", '"; touch ran; "', "--output=ran"):
