@@ -316,6 +316,19 @@ def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], c
     assert "\x1b" not in piped.stdout + piped.stderr
 
 
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_tables_have_no_colours_in_a_pipe_either(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CI servers set these for other programs: a table that was searched had escape sequences in it, a list of findings had none."""
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(["controls", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "SM-UPL-03" in told
+    assert "\x1b" not in told
+
+
 class _Clock:
     """Seconds that pass when somebody asks."""
 

@@ -84,10 +84,14 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
 
 
 def stdout(**options: Any) -> Console:
-    """A console for results: colours only on a terminal, never wrapped in a pipe, and no escape sequence out of text."""
+    """A console for results: colours only on a terminal, never wrapped in a pipe, and no escape sequence out of text.
+
+    What CI servers set for other programs (``FORCE_COLOR``) makes no terminal of a pipe.
+    """
     from averment.cli.console import GuardedConsole
 
-    return GuardedConsole(file=sys.stdout, highlight=False, soft_wrap=True, **options)
+    terminal = None if sys.stdout.isatty() else False
+    return GuardedConsole(file=sys.stdout, highlight=False, soft_wrap=True, force_terminal=terminal, **options)
 
 
 def print_document(text: str, *, nl: bool = True) -> None:
