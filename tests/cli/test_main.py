@@ -2,13 +2,16 @@
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 
+from averment import __main__ as program
 from averment.cli.main import COMMANDS, run
 
 HEAVY = (
@@ -161,6 +164,31 @@ def test_an_interrupt_at_the_very_beginning_is_no_traceback(monkeypatch: pytest.
     monkeypatch.setattr("averment.cli.main.begin", interrupted)
     assert run(["check"]) == 130
     assert capsys.readouterr().err == "averment: interrupted\n"
+
+
+def test_an_interrupt_before_that_ends_at_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """While the program itself is imported it was a traceback, now and then with the exit code of findings. Where Ctrl-C is ignored it stays so."""
+    ends: list[int] = []
+    monkeypatch.setattr(program.os, "_exit", ends.append)
+
+    class Imported(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            if name == "main":
+                signal.raise_signal(signal.SIGINT)
+                return lambda: None
+            raise AttributeError(name)
+
+    monkeypatch.setitem(sys.modules, "averment.cli.main", Imported("averment.cli.main"))
+    program.main()
+    assert (ends, capfd.readouterr().err) == ([130], "averment: interrupted\n")
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        program.main()
+        assert (ends, signal.getsignal(signal.SIGINT)) == ([130], signal.SIG_IGN)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
