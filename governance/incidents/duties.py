@@ -62,7 +62,7 @@ def load_duties(organisation: Organisation) -> tuple[Duty, ...]:
         BadInputError: a contract names a fact that there isn't, gives more time than there is, or bears a name that is taken.
     """
     found = [_duty(entry) for entry in _document().value["duties"]]
-    facts = load_facts()
+    shipped, facts = len(found), load_facts()
     for contract in organisation.incidents.contracts:
         if strange := [fact for fact in contract.when if fact not in facts]:
             raise BadInputError(
@@ -77,8 +77,13 @@ def load_duties(organisation: Organisation) -> tuple[Duty, ...]:
                     where=contract.where,
                     fix="write 48h, 30d or 1 month",
                 ) from error
-        if contract.id in {duty.id for duty in found}:
-            raise BadInputError(f"the name '{contract.id}' is taken", where=contract.where, fix="choose another id")
+        if taken := next((duty for duty in found if duty.id == contract.id), None):
+            by = "another contract" if taken in found[shipped:] else "a duty that ships with Averment"
+            raise BadInputError(
+                f"the name '{contract.id}' is taken by {by} ({taken.title})",
+                where=contract.where,
+                fix=f"give this contract another id, such as contract-{contract.id}",
+            )
         found.append(
             Duty(
                 id=contract.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -172,12 +173,17 @@ def test_a_contract_may_give_months_or_name_no_hours(desk: Desk) -> None:
 
 
 def test_no_contract_takes_the_place_of_another_duty(desk: Desk) -> None:
-    """Clocks go by their names: a contract called gdpr-33 would have been all that is left of GDPR 33, as would the second of two alike."""
+    """Clocks go by their names: a contract called gdpr-33 would have been all that is left of GDPR 33, as would the second of two alike. Whose the name
+    is is said: whoever meets that after an upgrade has changed nothing."""
     [terms] = desk.organisation.incidents.contracts
-    for contracts in ((replace(terms, id="gdpr-33"),), (terms, replace(terms, party="Somebody else"))):
+    for contracts, by in (
+        ((replace(terms, id="gdpr-33"),), "a duty that ships with Averment (Notify"),
+        ((terms, replace(terms, party="Somebody else")), f"another contract (Tell {terms.party})"),
+    ):
         organisation = replace(desk.organisation, incidents=replace(desk.organisation.incidents, contracts=contracts))
-        with pytest.raises(BadInputError, match=f"the name '{contracts[-1].id}' is taken"):
+        with pytest.raises(BadInputError, match=re.escape(f"the name '{contracts[-1].id}' is taken by {by}")) as refused:
             load_duties(organisation)
+        assert f"such as contract-{contracts[-1].id}" in str(refused.value.fix)
 
 
 @pytest.mark.parametrize(
