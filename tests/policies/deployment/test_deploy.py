@@ -1,4 +1,4 @@
-"""The rules deployed to the embedded AWS: over HTTP, through boto3, CloudFormation and the AWS CLI. Origin of the data: made here."""
+"""The rules deployed to the embedded AWS: through boto3, CloudFormation and the AWS CLI. Origin of the data: made here."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from averment.cli.rules_deploy import built, steps_for
 from averment.core.errors import IncompleteError
 from averment.core.stopping import Terminated, told
 from averment.governance.remediation.runbooks import shipped_runbook
+from averment.policies.deployment import waiting
 from averment.policies.deployment.artifact import Archive
 from averment.policies.deployment.conformance import ConformancePacks
 from averment.policies.deployment.interface import Action, Change, Step
@@ -71,9 +72,10 @@ def own(shop: Path) -> Path:
 
 
 @pytest.fixture
-def shop(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(sandbox: Any, without_sockets: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An organisation with three controls, a bucket for artifacts, and AWS Config recording."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE_S", 0.01)  # the embedded AWS is done by the second look
     (tmp_path / "averment.yaml").write_text(ORGANISATION, encoding="utf-8")
     bucket("artifacts")
     group = {"allSupported": True, "includeGlobalResourceTypes": True}
