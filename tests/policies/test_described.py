@@ -582,7 +582,8 @@ def test_a_type_is_asked_of_its_service_with_the_permissions_of_the_table(kind: 
 def test_every_type_that_is_asked_for_is_in_the_tables():
     """The describers, their permissions and the table of types speak of the same types."""
     asked = {owner for entry in RECORDINGS.values() if entry.origin is Origin.SERVICE for owner in entry.held_in}
-    assert asked == set(DESCRIBED) == set(EXPECTED)
+    assert asked == set(DESCRIBED), "policies/runtime/described/table.py has each type that config/types.py says is asked of its service"
+    assert asked == set(EXPECTED), "EXPECTED in this file says what is read of each"
 
 
 def _behaviour(**more: Any) -> dict[str, Any]:
