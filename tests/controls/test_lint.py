@@ -171,6 +171,7 @@ def test_what_the_organisation_has_not_said_is_noted(parameters: dict[str, objec
     [
         ("signing-call", "signing-calls"),
         ("media-state", "media-states"),
+        ("evidence_retention_dais", "evidence_retention_days"),
         ("signing-calls", None),
         ("media-states", None),
         ("our_own", None),

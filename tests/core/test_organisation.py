@@ -85,6 +85,11 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int
             "a list of the detectors that have to scan, by name: [portrait, product]",
         ),
         (
+            'version: 1\nparameters: {evidence_retention_days: "90"}\n',
+            "a whole number of days: the shortest default retention that is accepted",
+        ),
+        ("version: 1\nparameters: {evidence_buckets: proof}\n", "a list of the buckets with evidence, by name or pattern"),
+        (
             "version: 1\nparameters: {signing-calls: {keys: [1]}}\n",
             "a list of the KMS keys that sign marks of origin, by ARN, id or pattern",
         ),

@@ -6,6 +6,7 @@ Origin of the data: written for these tests; ``plan.json`` and ``config.json`` a
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from averment.core.errors import BadInputError
+from averment.core.organisation import described_parameters
 from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
@@ -130,6 +132,15 @@ def test_every_folder_is_a_registered_rule():
     assert folders == {entry.id.replace("-", "_") for entry in all_rules()}, "policies/rules/registry.py lists the rules"
     for folder in folders:
         assert (RULES / folder / "README.md").is_file(), f"write policies/rules/{folder}/README.md"
+
+
+def test_every_parameter_of_a_rule_is_described_for_averment_yaml():
+    """One that isn't is not checked: a wrong type or a misspelt name would leave the rule at its default, in silence."""
+    named = {
+        name for path in RULES.glob("*/README.md") for name in re.findall(r"^\| `([a-z_]+)` \|", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert "evidence_retention_days" in named
+    assert named <= set(described_parameters()), "describe them under parameters in averment.schema.json"
 
 
 def test_two_rules_of_one_id_are_refused():
