@@ -54,7 +54,7 @@ def test_documented_commands_exist_with_their_options(page: str, line: str) -> N
 
 
 def test_rule_of_the_how_to_works() -> None:
-    """The rule that the page teaches passes, fails, says unknown, and leaves other buckets alone."""
+    """The rule that the page teaches passes, fails, says unknown, and leaves other buckets alone; a name that is known in part tells as well."""
     namespace: dict[str, Any] = {}
     exec(compile(blocks("adding-a-rule.md", "python")[0], "adding-a-rule.md", "exec"), namespace)
     rule = namespace["RULE"]
@@ -66,6 +66,9 @@ def test_rule_of_the_how_to_works() -> None:
     }.items():
         bucket = Resource(name, "AWS::S3::Bucket", {"BucketName": "shop-uploads", **properties}, SourceRef("main.tf", 1), Dialect.TERRAFORM)
         verdicts[name] = rule.evaluate(bucket, Context(Graph([bucket]))).verdict
+    begun = {"BucketName": Unknown("variable 'stage' has no default", "${var.stage}-uploads")}
+    partly = rule.evaluate(Resource("b", "AWS::S3::Bucket", begun, SourceRef("main.tf", 1), Dialect.TERRAFORM), Context(Graph([])))
+    assert (partly.verdict, bool(partly.fix), partly.where) == (Verdict.FAIL, True, SourceRef("main.tf", 1))
     other = Resource("logs", "AWS::S3::Bucket", {"BucketName": "shop-logs"}, SourceRef("main.tf", 1), Dialect.TERRAFORM)
     assert verdicts == {"on": Verdict.PASS, "off": Verdict.FAIL, "open": Verdict.UNKNOWN}
     assert rule.evaluate(other, Context(Graph([other]))).verdict is Verdict.NOT_APPLICABLE
