@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from averment import api
+from averment.policies.report.registry import FORMAT_NAMES
 
 PAGE = Path(__file__).parents[2] / "governance" / "docs" / "python-api.md"
 JOBS = ("check", "collect", "export", "prove", "replay", "verify")
@@ -48,12 +49,14 @@ def test_the_page_names_every_name_and_every_shown_field() -> None:
     text = re.sub(r"^```.*?^```$", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     named = {word.split("(")[0].removeprefix("api.") for word in re.findall(r"`([^`]+)`", text)}
     assert set(api.__all__) <= named
+    told = re.findall(r"\w+", f"{text.partition('gives it as')[2].partition('|')[0]} {inspect.getdoc(api.Checked.render)}")
+    assert [name for name in FORMAT_NAMES if told.count(name) < 2] == [], "name the format on the page and in Checked.render"
     for first, rest in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE):
         if first not in api.__all__ or not inspect.isclass(getattr(api, first)) or issubclass(getattr(api, first), Exception | Enum):
             continue
         known = {*dir(getattr(api, first)), *getattr(getattr(api, first), "__dataclass_fields__", ())}
         words = {word.split("(")[0] for word in re.findall(r"`([a-z_]+(?:\([^`]*\))?)`", rest)}
-        assert words - known - {"file:line", "table", "json", "sarif", "junit", "github", "gitlab", "markdown", "arn"} <= {"str"}, first
+        assert words - known - {"file:line", *FORMAT_NAMES, "arn"} <= {"str"}, first
 
 
 @pytest.mark.parametrize("name", JOBS)

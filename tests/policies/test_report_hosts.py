@@ -218,7 +218,7 @@ def test_a_clean_table_is_one_line() -> None:
     assert len(TableFormat().render(report_of()).splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["table", "json", "sarif", "junit", "github", "gitlab", "markdown"])
+@pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_what_the_baseline_knows_is_not_open_in_any_format(name: str) -> None:
     """A known finding is counted or marked, never reported as open."""
     known = report_of(finding(baseline="known.json", message="old and known"))

@@ -16,6 +16,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation, load_organisation
 from averment.evidence.judging.waived import waiver_for
 from averment.policies.engine import CheckResult, Options, check
+from averment.policies.report.registry import FORMAT_NAMES
 from averment.policies.rules.registry import all_rules
 from averment.policies.waivers import comment_waivers
 
@@ -226,7 +227,7 @@ def test_waived_findings_are_shown_and_counted(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "main.tf").write_text(TERRAFORM.format(comment=f"# {COMPLETE.replace('2026', '2999')}"))
     shown = {}
-    for name in ("table", "json", "sarif", "junit", "markdown", "github", "gitlab"):
+    for name in FORMAT_NAMES:
         assert averment(["check", "--rule", RULE, "-f", name]) == 0
         shown[name] = capsys.readouterr().out
     assert "WAIVED (1)" in shown["table"]
