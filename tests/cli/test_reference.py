@@ -99,7 +99,7 @@ def test_every_rule_has_a_page_with_what_it_cannot_see(pages: dict[str, str]) ->
         page = pages[f"reference/rules/{rule.id}.md"]
         assert f"](rules/{rule.id}.md)" in pages["reference/rules.md"]
         for heading in ("## What it checks", "## Why", "## Fix", "## What it can't see"):
-            assert heading in page, rule.id
+            assert heading in page, f"the README.md of {rule.id} lacks the heading '{heading}'"
         assert f"**Severity**: {rule.severity}" in page
 
 
