@@ -99,7 +99,9 @@ def _retention(bucket: Resource, retention: Any, subject: str, context: Context)
     days = _days(retention)
     if isinstance(days, Unknown):
         yield unknown(f"how long {subject} retains: {days.reason}", where=where)
-    elif isinstance(least, int) and days < least:
+    elif not isinstance(least, int) or isinstance(least, bool):
+        yield unknown(f"the parameter evidence_retention_days is {least!r}; it is a whole number of days, such as 400", where=where)
+    elif days < least:
         text = f"{subject} retains for {days} days" + (f", less than evidence_retention_days ({least})" if days else "")
         yield _broken(bucket, text, context)
 
