@@ -516,7 +516,7 @@ def test_what_config_does_not_take_keeps_nothing_else_back():
     assert sizes == [100, 50]
 
 
-@pytest.mark.parametrize(("least", "compliance"), [("1", "COMPLIANT"), ("99999", "NON_COMPLIANT"), ("a year", "NON_COMPLIANT")])
+@pytest.mark.parametrize(("least", "compliance"), [("1", "COMPLIANT"), ("99999", "NON_COMPLIANT"), ("a year", "NOT_APPLICABLE")])
 def test_a_bar_in_a_rule_s_own_parameters_holds(least: str, compliance: str):
     """AWS Config takes texts alone as a rule's parameters; a number that came as one was no bar at all, nor was what is no number."""
     items = items_of("evidence_bucket_worm/cases/locked.pass")
@@ -524,6 +524,7 @@ def test_a_bar_in_a_rule_s_own_parameters_holds(least: str, compliance: str):
     given = {"rule": "evidence-bucket-worm", "accounts": "012345678901", "evidence_retention_days": least}
     (found,) = evaluate_event(event(item, ruleParameters=json.dumps(given)), MemoryNeighbours(items), {})
     assert found.request()["ComplianceType"] == compliance, found
+    assert ("evidence_retention_days is 'a year'" in found.annotation) is (compliance == "NOT_APPLICABLE")
 
 
 def test_neighbours_are_fetched_from_config_in_pages_and_batches():
