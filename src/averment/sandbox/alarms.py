@@ -176,16 +176,11 @@ def _aggregated(metric: Mapping[str, Any], statistic: Any, period: timedelta, se
     found = [one for one in series if (one.namespace, one.name, dict(one.dimensions)) == wanted]
     if not found:
         raise BadInputError(f"there is no series for {wanted[0]} {wanted[1]} {dimensions}", fix="record it, or say that it is empty")
-    buckets: dict[datetime, list[float]] = {}
+    seconds, buckets = period.total_seconds(), dict[float, list[float]]()
     for one in found:
         for moment, value in one.points:
-            buckets.setdefault(_floor(moment, period), []).append(value)
-    return {moment: float(_STATISTICS[statistic](values)) for moment, values in buckets.items()}
-
-
-def _floor(moment: datetime, period: timedelta) -> datetime:
-    seconds = period.total_seconds()
-    return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
+            buckets.setdefault(moment.timestamp() // seconds, []).append(value)
+    return {datetime.fromtimestamp(number * seconds, UTC): float(_STATISTICS[statistic](values)) for number, values in buckets.items()}
 
 
 _BINARY: dict[type[ast.AST], Callable[[float, float], float]] = {
