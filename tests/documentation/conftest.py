@@ -309,6 +309,7 @@ def follow(
         world = World(**of_the_page)
         if not world.bash:
             request.getfixturevalue("sandbox")
+            request.getfixturevalue("without_sockets")  # what a page's shell starts comes by the socket
         if world.copied:
             request.getfixturevalue("pages_are_copied")
         Reader(page, world, capsys, monkeypatch).follow()
