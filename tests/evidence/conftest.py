@@ -37,8 +37,8 @@ def scope_of() -> Callable[..., CollectScope]:
 
 
 @pytest.fixture
-def bucket(sandbox: Any) -> Callable[..., Any]:
-    """Makes a bucket with tags and returns its name."""
+def bucket(sandbox: Any, without_sockets: None) -> Callable[..., Any]:
+    """Makes a bucket with tags and returns its name; collectors ask of buckets many things, so they ask within this process."""
 
     def make(name: str, **tags: str) -> str:
         s3 = boto3.client("s3")

@@ -79,6 +79,7 @@ def test_a_writer_may_die_at_every_single_write(tmp_path, make_record, before, b
     dies_everywhere(lambda name: DirectoryStore(tmp_path / name), tmp_path, make_record, before, batch, after)
 
 
+@pytest.mark.usefixtures("without_sockets")
 @pytest.mark.parametrize("after", [False, True])
 def test_a_writer_to_s3_may_die_at_every_single_write(s3, tmp_path, make_record, after):
     """The same in a bucket, where nothing but conditional writes keeps order."""
