@@ -356,7 +356,7 @@ LOOKING = {
 } | {*("read_bounded", "environ", "getenv", "listdir", "scandir", "walk", "realpath", "getcwd", "samefile", "is_symlink", "open")}
 KNOWN = {
     "cloudformation/serverless_framework.py": {"resolve"},  # of variables, not of paths
-    "terraform/surface.py": {"is_dir", "iterdir", "walk"},  # finding inputs, which every run does
+    "terraform/surface.py": {"walk"},  # finding inputs, which every run does
     "terraform/units.py": {"is_dir", "resolve"},  # so too; which folders are roots is worked out every time
     "terraform/modules/loader.py": {"resolve"},  # of the folder that is checked, whose path is part of a bundle's name
     "terraform/hints.py": {"resolve", "environ"},  # tfparse reads by itself; `closure` tells whether that can be known
