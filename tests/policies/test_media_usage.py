@@ -711,6 +711,17 @@ def test_a_gate_that_spares_a_reader_is_a_question(tmp_path: Path, who: str, spa
     assert verdict(read(tmp_path, text + GATE % (who, spared) + shown), "unscanned-not-readable") is expected
 
 
+def test_a_gate_that_spares_one_role_of_scanner_and_reader_asks_for_two(tmp_path: Path) -> None:
+    """Not to spare it, as is advised of a reader's role, would keep the scanner out."""
+    spared = 'ArnNotEquals = { "aws:PrincipalArn" = aws_iam_role.scanner.arn }'
+    text = bucket("uploads", '"acme-uploads"') + role("scanner", "lambda.amazonaws.com", allow("s3:GetObject", objects("uploads")))
+    shown = textwrap.dedent(API) + textwrap.dedent(function("show", "GET /pictures/{id}", ("uploads",), "scanner"))
+    found = outcome(read(tmp_path, text + GATE % ('Principal = "*"', spared) + shown), "unscanned-not-readable")
+    assert found.verdict is Verdict.UNKNOWN
+    assert "so does what is told of new objects; a role of its own" in found.message
+    assert "don't spare it" not in found.message
+
+
 ELSEWHERE = """\
 Resources:
   Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}

@@ -74,7 +74,13 @@ def _spared(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
     for reader in by_role(bucket, MediaRole.UPLOAD, context):
         if reader.role is not None and all(spares(deny, reader.role) for deny in gates):
             text = f"{gates[0].name} of its policy spares {reader.role.address}, by which {reader.who} may read objects of {subject}"
-            yield unknown(f"{text}: whether that is the scanner's can't be told; if not, don't spare it", where=reader.where)
+            # where the scanner has that role, too, not to spare it would keep that one out
+            why = (
+                reader.sure.reason
+                if isinstance(reader.sure, Unknown)
+                else "whether that is the scanner's can't be told; if not, don't spare it"
+            )
+            yield unknown(f"{text}: {why}", where=reader.where)
 
 
 def _by_version(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
