@@ -123,14 +123,7 @@ class LatencyClaim(ClaimType):
         if context.detector is None:
             raise IncompleteError("a latency claim needs a detector", fix="name one: --detector embedded")
         population = open_population(statement.population, context).only(statement.where)
-        inputs: dict[str, JSON] = {
-            **population.facts(),
-            "detector": context.detector.info.facts(),
-            "kernel": KERNEL,
-            "pillow": imaging_version(),
-            "machine": platform.machine(),
-            "batch": statement.batch,
-        }
+        inputs = _inputs(population.facts(), context.detector.info.facts(), statement)
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
         known = frozenset(context.asked or ())
         drawn = draw(population, context.detector, statement.rounds, statement.batch, context, self._clock)
@@ -215,6 +208,18 @@ def quantile_bounds(values: Sequence[float], quantile: float, confidence: float)
 def _quantile(values: Sequence[float], quantile: float) -> float | None:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
+
+
+def _inputs(population: Mapping[str, JSON], detector: JSON, statement: Statement) -> dict[str, JSON]:
+    """What the figure depends on besides the clock."""
+    return {
+        **population,
+        "detector": detector,
+        "kernel": KERNEL,
+        "pillow": imaging_version(),
+        "machine": platform.machine(),
+        "batch": statement.batch,
+    }
 
 
 def _verdict(statement: Statement, values: Sequence[float], bounds: Bounds, drawn: Drawn) -> tuple[ClaimVerdict, str]:

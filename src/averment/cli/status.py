@@ -91,12 +91,17 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_deadlines(coming, everything=everything)
         if not lately.count:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
+    _caution(lately, period, now)
+    code = exit_code(states)
+    return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
+
+
+def _caution(lately: Lately, period: Period | None, now: datetime) -> None:
+    """Say what of the ledger, or of the period, isn't to be taken for more than it is."""
     if lately.ahead.told:
         note(lately.ahead.told)
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
-    code = exit_code(states)
-    return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
 
 
 def rests_on(states: Iterable[ControlState], records: Iterable[Record]) -> tuple[datetime, datetime] | None:
