@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, place, text_of
 from averment.controls.loader import load_catalogue
+from averment.core.canonical import LARGEST
 from averment.core.errors import BadInputError, IncompleteError, MissingExtraError
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
@@ -192,8 +193,8 @@ def _context(
     given: object = populations
     if not isinstance(given, Mapping | None):
         raise BadInputError("populations names no places", fix="write populations={'published-media': 's3://bucket/prefix'}")
-    if seed is not None and (type(seed) is not int or not 0 <= seed <= MAX_SEED):
-        raise BadInputError(f"{seed!r} can't be a seed", fix=f"hand over a whole number from 0 to {MAX_SEED}, or leave it out")
+    if seed is not None and (type(seed) is not int or not 0 <= seed <= LARGEST):
+        raise BadInputError(f"{seed!r} can't be a seed", fix=f"hand over a whole number from 0 to {LARGEST}, or leave it out")
     places = {name: place(f"the place of the population {name}", where) for name, where in (populations or {}).items()}
     return claim_context(
         settings, places, trust=Path(place("trust", trust)) if trust is not None else None, seed=seed, detector_name=detector
@@ -250,9 +251,6 @@ def _lacks_package(outcome: Outcome) -> bool:
     """Whether it is this installation that kept a claim from being tested: recorded, that would take the place of what is known of it."""
     return isinstance(outcome.error, MissingExtraError)
 
-
-MAX_SEED = 2**53 - 1
-"""The largest whole number that every reader of a record takes for what it is."""
 
 MAX_AGAIN = 3
 """How often a claim is tested once more because another run recorded a look at it meanwhile."""

@@ -11,6 +11,7 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, named_values, note, organisation_for, stderr, stdout
+from averment.core.canonical import LARGEST
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.showing import printable
 from averment.core.words import ClaimVerdict, counted
@@ -44,7 +45,7 @@ MAX_EXAMPLES = 3
     help="embedded, sagemaker:ENDPOINT, https://SERVICE, or a spec (FILE.yaml). With --replay, the one that the record names.",
 )
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
-@click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")
+@click.option("--seed", type=click.IntRange(0, LARGEST), help="Seed of samples and bootstraps.")
 @click.option("--plan", is_flag=True, help="Only say how many samples each claim needs.")
 @click.option(
     "--replay",

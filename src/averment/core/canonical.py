@@ -47,7 +47,7 @@ def parse_canonical(data: bytes) -> JSON:
 
 
 def _number(text: str) -> int | float:
-    return number if -_LARGEST <= (number := int(text)) <= _LARGEST else float(text)
+    return number if -LARGEST <= (number := int(text)) <= LARGEST else float(text)
 
 
 def is_canonical(value: JSON) -> bool:
@@ -60,7 +60,8 @@ def is_canonical(value: JSON) -> bool:
 
 
 _PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
-_LARGEST = 2**53 - 1
+LARGEST = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for what it is (RFC 8785, as I-JSON)."""
 _MAY_BE_LARGE = re.compile(rb"[0-9]{16}")
 
 
@@ -76,7 +77,7 @@ def _is_plain(value: JSON) -> bool:
         return True
     if kind is list:
         return all(map(_is_plain, value))
-    return kind is int and -_LARGEST <= value <= _LARGEST
+    return kind is int and -LARGEST <= value <= LARGEST
 
 
 def sha256_hex(data: bytes) -> str:
