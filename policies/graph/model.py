@@ -92,6 +92,7 @@ class Resource:
     ``outside``: the resource is not among what was read, only settings and policies that others put on it; it has the address
     and place of the first of them, and whatever nobody set here is unknown, since whoever made it may have.
     ``module``: the public module that makes it, if what its arguments mean is known (``terraform-aws-modules/s3-bucket``).
+    ``region``: the AWS region that it is written for, with ``${...}`` for what isn't known of it; "" where nothing speaks of regions.
     """
 
     address: str
@@ -104,6 +105,7 @@ class Resource:
     comments: tuple[str, ...] = ()
     outside: bool = False
     module: str = ""
+    region: str = ""
 
     def get(self, *path: str | int) -> Any:
         """The value at ``path``; None if absent; the ``Unknown`` or ``Reference`` that stands on the way, if one does."""

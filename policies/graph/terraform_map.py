@@ -21,7 +21,7 @@ class TerraformResource:
     """A resource in Terraform's own words: attributes by name, nested blocks as lists of dicts.
 
     ``hinges`` are the expressions that its existence hangs on and that can't be told, each with the reason; none for one that will exist.
-    ``module`` is what ``Resource`` says of it.
+    ``module`` and ``region`` are what ``Resource`` says of them.
     """
 
     address: str
@@ -33,6 +33,7 @@ class TerraformResource:
     comments: tuple[str, ...] = ()
     hinges: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,19 @@ _WHOLE = (str, bool, int)
 """Values in which nothing else stands; what ``jsonencode`` made is a text of another type."""
 
 _NO_BLOCK = "what should be a block is written as something else"
+_HERE = "${AWS::Region}"
+"""The provider's own region, as a data source gives it."""
+
+
+def region_of(values: Mapping[str, Any], provider: Any) -> str:
+    """For which region a resource is written: by its own argument, which AWS's provider takes since 6.0, or by its ``provider``'s."""
+    own = values.get("region")
+    value = provider if own in (None, "", _HERE) else own
+    if isinstance(value, Unknown):
+        return value.template if value.template and "${?}" not in value.template else ""
+    return value if isinstance(value, str) else _HERE if value is None else ""
+
+
 TAGS: Fields = {"tags": to("Tags", tag_list), "tags_all": None, "id": None, "region": None}
 
 
@@ -215,7 +229,7 @@ def mapped(resource: TerraformResource, shape: Shape) -> Resource:
 def finish(resource: TerraformResource, kind: str, out: Mapped) -> Resource:
     """The resource of what was mapped."""
     words = (resource.dialect, resource.type, out.lines, resource.comments)
-    return Resource(resource.address, kind, out.properties, resource.source, *words, module=resource.module)
+    return Resource(resource.address, kind, out.properties, resource.source, *words, module=resource.module, region=resource.region)
 
 
 def pass_through(resource: TerraformResource) -> Resource:

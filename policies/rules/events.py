@@ -14,6 +14,7 @@ from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.filters import BY_EVENTBRIDGE, BY_TRAIL, OF_TRAIL, REASONS, Message, compared, whoever
 from averment.policies.rules.malware import BY_MALWARE, CLEAN, DONE, OF_RESULTS, RESULT, SOURCE, about_plan, protected
 from averment.policies.rules.notifications import eventbridge_on
+from averment.policies.rules.regions import same_region
 from averment.policies.rules.storage import listed
 from averment.policies.rules.suffixes import every_suffix
 from averment.policies.rules.takers import Idle, exists, idle, takes
@@ -142,7 +143,8 @@ def _ways_of(rule: Resource, bucket: Resource, graph: Graph, *, some: bool) -> _
     if not isinstance(pattern, Mapping):
         return _NO_WAY
     bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, graph, some) for alternative in _alternatives(pattern)]
-    by_event, by_trail, by_result = (all_of((any_of(way[index] for way in alternatives), bus)) for index in range(3))
+    here = same_region(rule, bucket)
+    by_event, by_trail, by_result = (all_of((any_of(way[index] for way in alternatives), bus, here)) for index in range(3))
     return by_event, by_trail, by_result
 
 

@@ -9,6 +9,7 @@ from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
+from averment.policies.rules.regions import same_region
 from averment.policies.rules.storage import listed, may_be
 
 TRAIL = "AWS::CloudTrail::Trail"
@@ -39,6 +40,13 @@ def _records(trail: Resource, bucket: Resource, half: str, call: str) -> Truth:
     return all_of((on if isinstance(on, Unknown) else True, _selected(trail, bucket, half, call)))
 
 
+def of_region(trail: Resource, bucket: Resource) -> Truth:
+    """Whether ``trail`` records what is called in the region of ``bucket``: in others than its own a trail has to be told to, a data store not to."""
+    every = trail.get("IsMultiRegionTrail") if trail.type == TRAIL else trail.get("MultiRegionEnabled")
+    every = trail.type == STORE if every is None else every
+    return any_of((every if isinstance(every, Unknown) else every is True, same_region(trail, bucket)))
+
+
 def selected(trail: Resource, bucket: Resource, half: str) -> Truth:
     """Whether the selectors of ``trail`` take in ``half`` of the accesses to objects of ``bucket``."""
     return _together({call: _selected(trail, bucket, half, call) for call in _CALLS[half]})
@@ -60,7 +68,7 @@ def _selected(trail: Resource, bucket: Resource, half: str, call: str) -> Truth:
                 found.append(Unknown(f"the selectors of {trail.address} could not be resolved: {selector.reason}"))
             elif isinstance(selector, Mapping):
                 found.append(judge(selector, bucket, half, call))
-    return any_of(found)
+    return all_of((any_of(found), of_region(trail, bucket)))
 
 
 def _basic(selector: Mapping[str, Any], bucket: Resource, half: str, call: str) -> Truth:  # noqa: ARG001 - one of a pair: it knows no calls

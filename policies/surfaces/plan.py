@@ -22,7 +22,7 @@ from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.surfaces.plan_computed import configured_alone
-from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
+from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references, region_written
 from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.sniff import in_utf8, is_plan
 from averment.policies.surfaces.states.machines import add_machines
@@ -143,7 +143,7 @@ class _Plan:
     """One plan: its parts by address."""
 
     def __init__(self, value: Mapping[str, Any], where: SourceRef) -> None:
-        self.where = where
+        self.plan, self.where = value, where
         self.planned = value["planned_values"]["root_module"]
         changes = {
             change["address"]: _map(change.get("change"))
@@ -183,10 +183,11 @@ class _Plan:
             configured, stand = self.configuration.of(address)
             kind = str(item.get("type", ""))
             values, hidden = _map(item.get("values")), _map(self.after_apply.get(address))
+            region = region_written(self.plan, hidden, values, configured)
             known, hidden, doubts = configured_alone(kind, values, hidden, configured, new=address in self.made)
             values = self._filled(known, hidden, _map(configured.get("expressions")), stand)
             tagged = self._tagged({**_map(values), **doubts}, configured)
-            yield TerraformResource(address, kind, tagged, self.where, Dialect.TERRAFORM_PLAN)
+            yield TerraformResource(address, kind, tagged, self.where, Dialect.TERRAFORM_PLAN, region=region)
 
     def _tagged(self, values: Mapping[str, Any], configured: Mapping[str, Any]) -> Mapping[str, Any]:
         """``values`` with all tags that the resource will have: those that its provider adds stand in ``tags_all`` alone.

@@ -11,6 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from averment.policies.graph.model import Unknown
+from averment.policies.graph.terraform_map import region_of
+
 MAX_STEPS = 20
 """Variables and outputs in a row that are followed."""
 
@@ -180,6 +183,19 @@ class Configuration:
             return None
         address = stand.prefix + match[1] + stand.key
         return Found([Target(address, attribute)]) if address in self._known else None
+
+
+def region_written(plan: Mapping[str, Any], hidden: Mapping[str, Any], values: Mapping[str, Any], configured: Mapping[str, Any]) -> str:
+    """The region for which a resource of ``plan`` is written; "" where only apply will tell."""
+    if hidden.get("region") is True and "region" in _map(configured.get("expressions")):
+        return ""
+    providers = _map(_map(plan.get("configuration")).get("provider_config"))
+    expression = _map(_map(_map(providers.get(str(configured.get("provider_config_key")))).get("expressions")).get("region"))
+    named = _leaves(references(expression))
+    if not named:
+        return region_of(values, expression.get("constant_value"))
+    variable = _map(_map(plan.get("variables")).get(named[0].removeprefix("var."))) if len(named) == 1 else {}
+    return region_of(values, variable.get("value", Unknown("the region of the provider is put together")))
 
 
 def references(expression: Any) -> list[str]:

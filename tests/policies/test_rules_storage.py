@@ -1572,3 +1572,120 @@ def test_an_origin_that_is_not_resolved_may_be_the_quarantine(tmp_path: Path, do
     found = of_terraform(tmp_path, "quarantine-not-served", ORIGIN_OPEN.format(domain=domain, access=access))
     assert found.verdict is verdict
     assert "is origin 'media' of aws_cloudfront_distribution.cdn" in found.message or verdict is Verdict.PASS
+
+
+IN_REGIONS = """
+provider "aws" {%(home)s}
+provider "aws" {
+  alias  = "us"
+  region = "us-east-1"
+}
+resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+resource "aws_s3_bucket_metric" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  name   = "all"
+}
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket      = aws_s3_bucket.uploads.id
+  eventbridge = true
+}
+resource "aws_lambda_function" "scan" { function_name = "scan" }
+resource "aws_sqs_queue" "dead" { name = "dead" }
+resource "aws_cloudwatch_event_rule" "new" {
+  %(where)s
+  event_pattern = jsonencode({ source = ["aws.s3"], "detail-type" = ["Object Created"] })
+}
+resource "aws_cloudwatch_event_target" "new" {
+  rule = aws_cloudwatch_event_rule.new.name
+  arn  = aws_lambda_function.scan.arn
+  dead_letter_config { arn = aws_sqs_queue.dead.arn }
+}
+resource "aws_cloudtrail" "data" {
+  %(where)s
+  %(trail)s
+  name           = "data"
+  s3_bucket_name = "acme-trails"
+  event_selector {
+    data_resource {
+      type   = "AWS::S3::Object"
+      values = ["arn:aws:s3"]
+    }
+  }
+}
+resource "aws_cloudwatch_metric_alarm" "uploads" {
+  %(where)s
+  namespace           = "AWS/S3"
+  metric_name         = "PutRequests"
+  comparison_operator = "GreaterThanThreshold"
+  dimensions          = { BucketName = "acme-uploads", FilterId = "all" }
+  alarm_actions       = ["arn:aws:sns:eu-west-1:123456789012:on-call"]
+}
+variable "home" {}
+variable "unset" { default = null }
+"""
+ON_REGIONS = ("media-bucket-events-scanned", "media-access-logged", "upload-anomaly-alarm")
+
+
+@pytest.mark.parametrize("rule_id", ON_REGIONS)
+@pytest.mark.parametrize(
+    ("home", "where", "expected"),
+    [
+        ('region = "eu-west-1"', 'region = "us-east-1"', Verdict.FAIL),
+        ('region = "eu-west-1"', "provider = aws.us", Verdict.FAIL),
+        ('region = "eu-west-1"', 'region = "eu-west-1"', None),
+        ('region = "eu-west-1"', "region = var.unset", None),
+        ("region = var.home", "region = var.home", None),
+        ("region = var.home", "provider = aws.us", Verdict.UNKNOWN),
+        ("", 'region = "us-east-1"', Verdict.UNKNOWN),
+        ("", "region = data.aws_region.here.region", None),
+        ("", "region = aws_s3_bucket.uploads.region", None),
+    ],
+)
+def test_what_listens_in_another_region_hears_nothing(tmp_path: Path, rule_id: str, home: str, where: str, expected: Verdict | None):
+    """Events, calls and metrics stay in the region of the bucket: a rule, trail or alarm in another one passed for what it never hears."""
+    here = of_terraform(tmp_path, rule_id, IN_REGIONS % {"home": home, "where": "", "trail": ""})
+    there = of_terraform(tmp_path, rule_id, IN_REGIONS % {"home": home, "where": where, "trail": ""} + 'data "aws_region" "here" {}\n')
+    assert there.verdict is (expected or here.verdict)
+    if rule_id != "upload-anomaly-alarm":  # whoever is told by a topic that stands elsewhere isn't known
+        assert here.verdict is Verdict.PASS
+
+
+def test_a_trail_of_all_regions_records_those_of_others(tmp_path: Path):
+    words = {"home": 'region = "eu-west-1"', "where": 'region = "us-east-1"'}
+    every = IN_REGIONS % {**words, "trail": "is_multi_region_trail = true"}
+    assert of_terraform(tmp_path, "media-access-logged", every).verdict is Verdict.PASS
+    open_ = IN_REGIONS % {**words, "trail": "is_multi_region_trail = var.home"}
+    assert of_terraform(tmp_path, "media-access-logged", open_).verdict is Verdict.UNKNOWN
+    told = of_terraform(tmp_path, "media-access-logged", IN_REGIONS % {**words, "trail": ""})
+    assert "aws_cloudtrail.data records what is called in us-east-1 alone, and the bucket is in eu-west-1" in told.message
+
+
+def test_a_metric_of_ones_own_is_sent_where_the_program_says(tmp_path: Path):
+    """An alarm in another region may watch it; of AWS's metrics there are none of this bucket."""
+    words = {"home": 'region = "eu-west-1"', "where": 'region = "us-east-1"', "trail": ""}
+    text = IN_REGIONS % words
+    told = of_terraform(tmp_path, "upload-anomaly-alarm", text)
+    assert (told.verdict, "is in us-east-1, and metrics of this bucket stay in eu-west-1" in told.message) == (Verdict.FAIL, True)
+    own = text.replace('"AWS/S3"', '"Shop/Uploads"')
+    assert of_terraform(tmp_path, "upload-anomaly-alarm", own).verdict is not Verdict.FAIL
+
+
+def test_a_known_module_makes_its_bucket_where_it_is_told_to(tmp_path: Path):
+    """Its ``region`` was left out of account: a rule beside it, in the region of the provider, hears nothing of it."""
+    text = IN_REGIONS % {"home": 'region = "eu-west-1"', "where": "", "trail": ""}
+    module = """
+    module "uploads" {
+      source  = "terraform-aws-modules/s3-bucket/aws"
+      version = "~> 5.2"
+      bucket  = "acme-uploads-us"
+      region  = "us-east-1"
+    }
+    resource "aws_s3_bucket_notification" "us" {
+      bucket      = module.uploads.s3_bucket_id
+      eventbridge = true
+    }
+    """
+    assert (
+        "it is in eu-west-1, and events of this bucket stay in us-east-1"
+        in of_terraform(tmp_path, "media-bucket-events-scanned", text + module).message
+    )

@@ -516,3 +516,37 @@ def test_ways_that_multiply_are_not_all_gone(tmp_path: Path):
     graph = read_plan(tmp_path / "plan.json")
     assert time.monotonic() - started < 10
     assert graph.get("aws_iam_policy.p") is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "hidden", "written", "provider", "region"),
+    [
+        ({"region": "us-east-1"}, {}, {}, {"constant_value": "eu-west-1"}, "us-east-1"),
+        ({}, {}, {}, {"constant_value": "eu-west-1"}, "eu-west-1"),
+        ({}, {}, {}, {"references": ["var.region"]}, "eu-north-1"),
+        ({}, {"region": True}, {}, {"constant_value": "eu-west-1"}, "eu-west-1"),
+        ({}, {"region": True}, {"region": {"references": ["data.aws_region.x.region"]}}, {"constant_value": "eu-west-1"}, ""),
+        ({}, {}, {}, {"references": ["local.region"]}, ""),
+        ({}, {}, {}, {}, "${AWS::Region}"),
+    ],
+)
+def test_a_plan_says_for_which_region_a_resource_is(
+    tmp_path: Path, values: dict[str, Any], hidden: dict[str, Any], written: dict[str, Any], provider: dict[str, Any], region: str
+):
+    """By its own argument, which every resource has since AWS's provider 6.0, or by its provider's."""
+    path = tmp_path / "plan.json"
+    here = {"address": "aws_s3_bucket.b", "mode": "managed", "type": "aws_s3_bucket", "name": "b"}
+    configured = {**here, "provider_config_key": "aws.x", "expressions": written}
+    plan = {
+        "format_version": "1.2",
+        "variables": {"region": {"value": "eu-north-1"}},
+        "planned_values": {"root_module": {"resources": [{**here, "values": {"bucket": "uploads", **values}}]}},
+        "resource_changes": [{**here, "change": {"actions": ["create"], "after_unknown": hidden}}],
+        "configuration": {
+            "provider_config": {"aws.x": {"name": "aws", "alias": "x", "expressions": {"region": provider} if provider else {}}},
+            "root_module": {"resources": [configured]},
+        },
+    }
+    path.write_text(json.dumps(plan))
+    (bucket,) = read_plan(path)
+    assert bucket.region == region

@@ -11,8 +11,9 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, O
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import trail_logging
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
+from averment.policies.rules.regions import shown
 from averment.policies.rules.storage import evidence_bucket, setting
-from averment.policies.rules.trails import READS, STORE, TRAIL, WRITES, recorded, selected
+from averment.policies.rules.trails import READS, STORE, TRAIL, WRITES, of_region, recorded, selected
 
 _SERVER_LOGS = """\
 resource "aws_s3_bucket_logging" "@" {
@@ -85,7 +86,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     missing = [half for half, value in covered.items() if value is False]
     what = "neither server access logs nor data events of a trail record" if len(missing) == 2 else "no trail records"
     return fail(
-        f"{what} who {' or '.join(missing)} objects of {subject}{_near_miss(context)}",
+        f"{what} who {' or '.join(missing)} objects of {subject}{_near_miss(bucket, context)}",
         where=bucket.source,
         fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND, arguments=_ARGUMENTS),
         changes=tuple(_switched_on(bucket, context)),
@@ -107,9 +108,13 @@ def _subject(bucket: Resource, context: Context) -> str | None:
     return f"this {found[0]} bucket ({found[1]})" if found is not None else None
 
 
-def _near_miss(context: Context) -> str:
+def _near_miss(bucket: Resource, context: Context) -> str:
     trail = next(iter(context.graph.of_type(TRAIL)), None)
-    return f" ({trail.address} doesn't take them in)" if trail is not None else ""
+    if trail is None:
+        return ""
+    elsewhere = of_region(trail, bucket) is False
+    why = f"records what is called in {shown(trail)} alone, and the bucket is in {shown(bucket)}" if elsewhere else "doesn't take them in"
+    return f" ({trail.address} {why})"
 
 
 RULE = Rule(

@@ -29,6 +29,7 @@ from averment.policies.rules.malware import plan_for
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.notifications import direct_listeners, eventbridge_on, notifications_unknown
+from averment.policies.rules.regions import same_region, shown
 from averment.policies.rules.scanning import direct_writers, is_sink, of_uploads, upload_role
 from averment.policies.rules.takers import TAKERS, Idle
 from averment.policies.rules.trails import TRAIL, WRITES, recorded
@@ -181,6 +182,9 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
 def _steps(rule: Resource, bucket: Resource, graph: Graph) -> Iterator[tuple[Truth, str, tuple[str, str, str]]]:
     """What has to hold of a rule for a scanner to hear by it, with what is wrong otherwise and how that is mended."""
     taken = takes_in(rule, bucket, graph)
+    if same_region(rule, bucket) is False:
+        yield False, f"it is in {shown(rule)}, and events of this bucket stay in {shown(bucket)}", _RULE
+        return
     yield taken, "its pattern doesn't take in this bucket", _RULE
     if taken is False:  # then nothing else of it matters
         return

@@ -20,6 +20,7 @@ from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.notifications import notifications_unknown
 from averment.policies.rules.recipients import reached
+from averment.policies.rules.regions import same_region, shown
 from averment.policies.rules.scanning import is_sink, of_uploads, pipeline
 from averment.policies.rules.storage import listed, same_bucket, setting
 from averment.policies.rules.trails import TRAIL
@@ -132,7 +133,8 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
     deaf: Resource | None = None
     silent: list[str] = []
     for alarm in context.graph.of_type(ALARM):
-        watches = any_of(_watches(metric, bucket, parts, context, silent) for metric in _metrics(alarm))
+        metrics = ((metric, _watches(metric, bucket, parts, context, silent)) for metric in _metrics(alarm))
+        watches = any_of(_from_here(alarm, metric, watched, bucket, silent) for metric, watched in metrics)
         if watches is False:
             continue
         heard = tells(alarm, context.graph)
@@ -171,6 +173,8 @@ def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
         for metric in _metrics(alarm) if tells(alarm, context.graph) is True else ():
             if isinstance(metric, Unknown) or metric.namespace != "AWS/S3" or metric.name in _STORAGE | _NOT_OF_UPLOADS or metric.falling:
                 continue
+            if same_region(alarm, bucket) is False:
+                continue
             wanted = _dimension(metric, "FilterId")
             if same_bucket(_dimension(metric, "BucketName"), bucket) is True and isinstance(wanted, str):
                 yield request_metrics(wanted)
@@ -207,6 +211,16 @@ def _watches(
         return any_of(_means(_dimension(metric, dimension), part, own) for part in parts)
     text = f"{namespace} {metric.name if isinstance(metric.name, str) else ''}"
     return isinstance(namespace, str) and not namespace.startswith("AWS/") and _OWN.search(text) is not None
+
+
+def _from_here(alarm: Resource, metric: _Metric | Unknown, watched: Truth, bucket: Resource, silent: list[str]) -> Truth:
+    """``watched``, unless AWS sends the metric in another region than the alarm's. One's own goes where the program that sends it says."""
+    own = isinstance(metric, _Metric) and not str(metric.namespace).startswith("AWS/")
+    near = same_region(alarm, bucket)
+    if watched is False or own or near is True:
+        return watched
+    silent.append(f"{alarm.address} is in {shown(alarm)}, and metrics of this bucket stay in {shown(bucket)}")
+    return all_of((watched, near))
 
 
 def _of_bucket(metric: _Metric, bucket: Resource, context: Context, silent: list[str]) -> Truth:

@@ -10,7 +10,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Problem, PropertyPath, Unknown, find_unknown
 from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import is_looked_at
-from averment.policies.graph.terraform_map import TerraformResource
+from averment.policies.graph.terraform_map import TerraformResource, region_of
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
 from averment.policies.surfaces.terraform.evaluation.core import short
@@ -18,7 +18,7 @@ from averment.policies.surfaces.terraform.hints import Hints
 from averment.policies.surfaces.terraform.modules.defaults import Defaults, holds
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
 from averment.policies.surfaces.terraform.modules.loader import Loader
-from averment.policies.surfaces.terraform.settings import default_tags
+from averment.policies.surfaces.terraform.settings import default_tags, provider_region
 from averment.policies.surfaces.terraform.syntax.native import Attribute, Block
 from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Unevaluated, finished
 
@@ -85,7 +85,8 @@ class Reader:
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
         words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.public_name)
-        self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), *words))
+        region = region_of(values, provider_region(instance, block)) if block.labels[0].startswith("aws_") else ""
+        self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), *words, region=region))
 
     def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""

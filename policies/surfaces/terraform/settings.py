@@ -56,6 +56,19 @@ def _json_variables(path: Path, observer: Observer) -> dict[str, Any]:
 
 def default_tags(instance: ModuleInstance, block: Block) -> Any:
     """The tags that the provider of ``block`` puts on what it makes: a map, ``Unknown``, or None without any."""
+    found = _provider(instance, block)
+    return _tags(*found) if found is not None else None
+
+
+def provider_region(instance: ModuleInstance, block: Block) -> Any:
+    """The region of the provider of ``block``, as it is written: None where that doesn't say."""
+    here, provider = _provider(instance, block) or (instance, None)
+    attribute = provider.attributes.get("region") if provider is not None else None
+    return evaluate(attribute.node, here.env.within(provider.file)) if provider is not None and attribute is not None else None
+
+
+def _provider(instance: ModuleInstance, block: Block) -> tuple[ModuleInstance, Block] | None:
+    """The configuration of the provider of ``block``, with the module where it stands."""
     attribute = block.attributes.get("provider")
     name = text_of(attribute.node).strip('"').partition("[")[0] if attribute is not None else "aws"  # aws.by_region[each.key] (OpenTofu)
     here: ModuleInstance = instance
@@ -69,7 +82,7 @@ def default_tags(instance: ModuleInstance, block: Block) -> Any:
         alias = provider.attributes.get("alias")
         full = provider.labels[0] + (f".{text_of(alias.node).strip(chr(34))}" if alias is not None else "") if provider.labels else ""
         if full == name:
-            return _tags(here, provider)
+            return here, provider
     return None
 
 

@@ -83,6 +83,10 @@ variable "event_source_mapping" {
   default = {}
 }
 
+variable "region" {
+  default = null
+}
+
 locals {
   exists    = var.create && var.create_function && !var.create_layer
   with_role = local.exists && var.create_role
@@ -91,6 +95,7 @@ locals {
 resource "aws_lambda_function" "this" {
   count = local.exists ? 1 : 0
 
+  region        = var.region
   function_name = var.function_name
   description   = var.description
   handler       = var.handler

@@ -22,9 +22,14 @@ variable "sns_notifications" {
   default = {}
 }
 
+variable "region" {
+  default = null
+}
+
 resource "aws_s3_bucket_notification" "this" {
   count = var.create ? 1 : 0
 
+  region      = var.region
   bucket      = var.bucket
   eventbridge = var.eventbridge
 

@@ -4,6 +4,9 @@
 variable "create_bucket" {
   default = true
 }
+variable "region" {
+  default = null
+}
 variable "bucket" {
   default = null
 }
@@ -90,6 +93,7 @@ locals {
 resource "aws_s3_bucket" "this" {
   count = var.create_bucket ? 1 : 0
 
+  region              = var.region
   bucket              = var.bucket
   bucket_prefix       = var.bucket_prefix
   tags                = var.tags
