@@ -63,6 +63,22 @@ def test_variables_have_the_values_that_the_file_gives_them(tmp_path: Path, writ
     assert value(graph, "B", "BucketName") == expected
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "stages: {default: {params: {name: other}}, dev: {params: {name: own}}}",
+        "params: {default: {name: other}, dev: {name: own}}",
+        "stages: {default: {params: {name: own}}, live: {params: {name: other}}}",
+        "params: {default: {name: own}, live: {name: other}}",
+    ],
+)
+@pytest.mark.parametrize("written", ["${param:name}", "${param:name, 'fallback'}"])
+def test_a_parameter_has_what_the_file_gives_for_its_stage(tmp_path: Path, given: str, written: str):
+    """It was unknown, and a default behind it counted in place of what is deployed."""
+    text = f"{HEAD}{given}\nresources:\n  Resources:\n    B: {{Type: 'AWS::S3::Bucket', Properties: {{BucketName: \"{written}\"}}}}\n"
+    assert value(graph_of(tmp_path, text), "B", "BucketName") == "own"
+
+
 def test_what_only_the_deployment_knows_is_unknown_with_its_reason(tmp_path: Path):
     """An unresolved variable keeps what is known around it, within ``Fn::Sub`` too; one that refers to itself ends."""
     graph = graph_of(

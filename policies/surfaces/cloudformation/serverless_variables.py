@@ -125,11 +125,24 @@ class Variables:
             return self._own(name.strip(), depth)
         if text == "sls:stage":
             return self._own("provider.stage", depth)
+        if source == "param" and depth < _MOST_DEPTH:
+            return self._parameter(name.strip(), depth)
         included = _FILE.fullmatch(text)
         if included is not None and depth < _MOST_DEPTH:
             return self._included(text, included[1].strip(), included[2] or "", depth)
         reason = _ELSEWHERE.get(source.partition("(")[0], "is known only at deployment")
         return Unknown(f"the variable '{text}' {reason}")
+
+    def _parameter(self, name: str, depth: int) -> Any:
+        """What the file itself gives for a parameter: for its stage, else for all. A command line may give another, as for any default."""
+        elsewhere = Unknown(f"the variable 'param:{name}' {_ELSEWHERE['param']}")
+        stage = self._own("provider.stage", depth)
+        for section in (stage, "default") if isinstance(stage, str) else ():
+            for path in (f"stages.{section}.params.{name}", f"params.{section}.{name}"):
+                value = self._within(self.document, path, depth, self.file, elsewhere)
+                if value is not elsewhere:
+                    return value
+        return elsewhere
 
     def _own(self, path: str, depth: int) -> Any:
         absent = _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
