@@ -63,6 +63,21 @@ def test_variables_have_the_values_that_the_file_gives_them(tmp_path: Path, writ
     assert value(graph, "B", "BucketName") == expected
 
 
+@pytest.mark.parametrize("written", ["${tf:outputs:name}", "a-${prod-secrets:bucket}", "${terraform:outputs:name}"])
+def test_what_a_resolver_of_ones_own_finds_is_known_only_at_deployment(tmp_path: Path, written: str):
+    """Its name is anybody's choice: what was written stood for the value."""
+    found = value(graph_of(tmp_path, f"{HEAD}  x: {{name: '{written}'}}\n{RESOURCE}"), "B", "BucketName")
+    assert isinstance(found, Unknown)
+    assert "is known only at deployment" in found.reason
+
+
+RESOURCE = """\
+resources:
+  Resources:
+    B: {Type: AWS::S3::Bucket, Properties: {BucketName: "${self:provider.x.name}"}}
+"""
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -17,7 +17,8 @@ from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.lined import LinedList, LinedMap
 
-_VARIABLE = re.compile(r"\$\{((?:self|opt|env|sls|file|ssm|cf|s3|aws|param|terraform|strToBool|git|output|vault|doppler)[:(.][^{}]*)\}")
+_VARIABLE = re.compile(r"\$\{((?:self|opt|env|sls|file|ssm|cf|s3|aws|strToBool|git)[:(.][^{}]*|[A-Za-z][\w-]*:(?!:)[^{}]*)\}")
+"""The framework's own sources, and whatever a stage's ``resolvers`` call theirs (``${tf:outputs:bucket}``); not CloudFormation's ``${AWS::Region}``."""
 _PSEUDO = re.compile(r"#\{(AWS::\w+)\}")
 _FILE = re.compile(r"file\(([^()]*)\)(?::(.*))?")
 _QUOTED = re.compile(r"""^(?:'([^']*)'|"([^"]*)")$""")
