@@ -20,8 +20,10 @@ _APPS = {
     "sst.config.ts": ("an SST app", None, None),
     "Pulumi.yaml": ("a Pulumi program", None, None),
     "Pulumi.yml": ("a Pulumi program", None, None),
-    "serverless.ts": ("a program of the Serverless Framework", ".serverless", None),
-    "serverless.js": ("a program of the Serverless Framework", ".serverless", None),
+    **{
+        f"serverless.{ending}": ("a program of the Serverless Framework", ".serverless", None)
+        for ending in ("ts", "js", "mjs", "cjs", "mts", "cts")
+    },
     "terragrunt.hcl": ("a Terragrunt unit", None, None),
     "terragrunt.stack.hcl": ("a Terragrunt stack", None, None),
 }
