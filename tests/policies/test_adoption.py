@@ -344,6 +344,9 @@ def test_changed_values_and_deleted_files_concern_their_folder(repository: Path)
     (repository / "a" / "terraform.tfvars").write_text('x = "y"\n')
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.a": "fail"}
     (repository / "a" / "terraform.tfvars").unlink()
+    (repository / "a" / "samconfig.toml").write_text("")
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.a": "fail"}
+    (repository / "a" / "samconfig.toml").unlink()
     (repository / "b" / "gone.tf").write_text("locals {}\n")
     commit("more")
     (repository / "b" / "gone.tf").unlink()

@@ -462,3 +462,49 @@ def test_a_template_is_no_document_of_systems_manager_for_a_word_in_it(tmp_path:
 def test_a_document_of_systems_manager_is_no_template(tmp_path: Path, name: str, text: str):
     (tmp_path / name).write_text(text)
     assert list(load_graphs(tmp_path)) == []
+
+
+OVERRIDDEN = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Name: {Type: String, Default: by-default}
+  Scan: {Type: String, Default: "yes"}
+Conditions:
+  Scanned: !Equals [!Ref Scan, "yes"]
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref Name}}
+  Scanner: {Type: AWS::Serverless::Function, Condition: Scanned, Properties: {Handler: a.b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "said"),
+    [
+        ("[default.deploy.parameters]\nparameter_overrides = 'Name=\"given\" Scan=no'\n", "given", "not created"),
+        ('[default.deploy.parameters]\nparameter_overrides = ["Name=given", "Scan=no"]\n', "given", "not created"),
+        ('[default.deploy.parameters]\nparameter_overrides = "ParameterKey=Name,ParameterValue=given"\n', "given", ""),
+        ('[default.global.parameters]\nparameter_overrides = "Name=given"\n[default.deploy.parameters]\nregion = "x"\n', "given", ""),
+        ('[default.deploy.parameters]\ntemplate_file = "other.yaml"\nparameter_overrides = "Name=given"\n', "by-default", ""),
+        ('[prod.deploy.parameters]\nparameter_overrides = "Name=given"\n', "by-default", "what is given to prod here was not"),
+        ('[default.deploy.parameters]\nparameter_overrides = "file://given.json"\n', "by-default", "not all parameters"),
+        ('[default.deploy.parameters]\nparameter_overrides = "Name=\'"\n', "by-default", "not all parameters"),
+        ("version = 0.1\ndefault = 1\n[a]\nb = 2\n", "by-default", ""),
+        ("[default", "by-default", "is not valid TOML"),
+    ],
+)
+def test_a_template_of_sam_has_the_parameters_that_its_deployment_gives_it(tmp_path: Path, config: str, name: str, said: str):
+    """``sam deploy`` takes them from beside the template without being told to: the defaults were judged in their place, with a scanner that
+    is never made."""
+    (tmp_path / "template.yaml").write_text(OVERRIDDEN, encoding="utf-8")
+    (tmp_path / "samconfig.toml").write_text(config, encoding="utf-8")
+    graph = read_template(tmp_path / "template.yaml")
+    bucket = graph.get("Uploads")
+    assert bucket is not None
+    assert bucket.get("BucketName") == name
+    assert said in " ".join(problem.reason for problem in graph.problems)
+    assert bool(graph.problems) is bool(said)
+    (tmp_path / "other.yml").write_text(OVERRIDDEN, encoding="utf-8")
+    beside = read_template(tmp_path / "other.yml").get("Uploads")
+    assert beside is not None
+    assert beside.get("BucketName") == "by-default"

@@ -3,6 +3,6 @@
 - A file: ``parsing`` (YAML with CloudFormation's tags, JSON), ``places`` (lines and comments of it), ``units`` (templates that belong together).
 - What it says: ``resolve`` (intrinsic functions, conditions, parameters), ``foreach`` (``Fn::ForEach``), ``stacks`` (nested stacks, imports
   between them).
-- SAM: ``sam``, ``sam_connectors``, ``sam_policies``. The Serverless Framework: ``serverless_framework``, ``serverless_files``,
+- SAM: ``sam``, ``sam_connectors``, ``sam_policies``, ``sam_config``. The Serverless Framework: ``serverless_framework``, ``serverless_files``,
   ``serverless_variables``. ``amplify``.
 """

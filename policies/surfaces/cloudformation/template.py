@@ -35,6 +35,7 @@ from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH
 from averment.policies.surfaces.cloudformation.places import comments_on, last_line, places_of
 from averment.policies.surfaces.cloudformation.resolve import DYNAMIC, NO_VALUE, Resolver
 from averment.policies.surfaces.cloudformation.sam import expand_sam, generated_names
+from averment.policies.surfaces.cloudformation.sam_config import overrides_beside
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.cloudformation.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.cloudformation.stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
@@ -56,7 +57,7 @@ _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[str, Any] | None = None) -> Graph:
     """The graph of one template, with the stacks that are nested in it as far as their templates are files below ``stacks.top``.
 
-    ``given`` are arguments of its parameters; without any, those that stand beside the template of an Amplify app. A file that can't be
+    ``given`` are arguments of its parameters; without any, those that stand beside the template of an app of Amplify or SAM. A file that can't be
     read or isn't a template gives an empty graph with its problem.
     """
     name = str(path)
@@ -69,7 +70,8 @@ def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[st
             parsed = replace(parsed, template=template, included=files.texts)
         if given is None:
             given, said = arguments_beside(path, stacks.observer)
-            unread = [*unread, *said]
+            overrides, more = overrides_beside(path, stacks.observer)
+            given, unread = {**given, **overrides}, [*unread, *said, *more]
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
         for role in roles_of_users(path, given):

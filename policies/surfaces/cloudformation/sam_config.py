@@ -1,0 +1,80 @@
+"""What ``sam deploy`` gives the parameters of the template beside a ``samconfig.toml``, if nobody tells it otherwise.
+
+Of its environments ``default`` is taken, as ``terraform.tfvars`` is; that others are deployed as well is said where they give parameters, too.
+Format: AWS SAM Developer Guide, "AWS SAM CLI configuration file" and "sam deploy".
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import MAX_TEXT_BYTES
+from averment.core.observer import Observer
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem
+
+FILE_NAME = "samconfig.toml"
+_TEMPLATES = ("template.yaml", "template.yml", "template.json")
+"""What the template is called that it deploys, unless ``template_file`` names another."""
+
+_OTHERWISE = "default"
+_COMMANDS = ("global", "build", "deploy")
+_NAMED = re.compile(r"ParameterKey=([^,\s]+),ParameterValue=(.*)", re.DOTALL)
+
+
+def overrides_beside(template: Path, observer: Observer) -> tuple[dict[str, Any], list[Problem]]:
+    """What the parameters of a ``template`` are given by default, with what can't be told of it; nothing without such a file."""
+    path = template.with_name(FILE_NAME)
+    if not observer.is_file(path):
+        return {}, []
+    where = SourceRef(str(path))
+    try:
+        written = tomllib.loads(observer.read(path, limit=MAX_TEXT_BYTES).decode("utf-8"))
+    except (BadInputError, ValueError, RecursionError):
+        reason = f"is not valid TOML, so that the parameters' defaults stand in in {template.name}"
+        return {}, [Problem(reason, where, blocking=False)]
+    given = {name: value for name, stage in written.items() if (value := _given(stage, template)) is not None}
+    problems = []
+    own = given.pop(_OTHERWISE, [])
+    if others := [name for name, value in given.items() if value]:
+        reason = f"{template.name} is checked as '{_OTHERWISE}' is deployed; what is given to {', '.join(others)} here was not"
+        problems.append(Problem(reason, where, blocking=False))
+    read = {name: value for text in own for name, value in _parameter(text)}
+    if len(read) < len(own):
+        problems.append(Problem(f"not all parameters that it gives to {template.name} could be read", where, blocking=False))
+    return read, problems
+
+
+def _given(stage: Any, template: Path) -> list[str] | None:
+    """The parameters that an environment gives to ``template``, each as it is written; None where it deploys another."""
+    settings: dict[str, Any] = {}
+    for command in _COMMANDS:
+        part = stage.get(command) if isinstance(stage, Mapping) else None
+        found = part.get("parameters") if isinstance(part, Mapping) else None
+        settings |= found if isinstance(found, Mapping) else {}
+    named = settings.get("template_file", settings.get("template"))
+    if not (named is None and template.name in _TEMPLATES) and not (isinstance(named, str) and Path(named).name == template.name):
+        return None
+    written = settings.get("parameter_overrides", [])
+    try:
+        return [text for item in (written if isinstance(written, list) else [written]) for text in _words(item)]
+    except ValueError:  # a quotation that isn't closed
+        return [""]
+
+
+def _words(item: Any) -> list[str]:
+    """An entry of a list is one parameter; a text holds several, as a shell would part them."""
+    return shlex.split(item) if isinstance(item, str) else [str(item)]
+
+
+def _parameter(text: str) -> Iterator[tuple[str, str]]:
+    named = _NAMED.fullmatch(text)
+    name, mark, value = (named[1], "=", named[2]) if named is not None else text.partition("=")
+    if mark and name.isalnum():
+        yield name, value
