@@ -310,9 +310,11 @@ def test_a_nested_template_that_is_broken_is_said_once(tmp_path: Path):
     assert [(problem.where.file, problem.blocking) for problem in problems] == [(str(tmp_path / "child.yaml"), True)]
 
 
-@pytest.mark.parametrize("kind", ["AWS::CloudFormation::StackSet", "Acme::S3::Uploads::MODULE"])
+@pytest.mark.parametrize(
+    "kind", ["AWS::CloudFormation::StackSet", "Acme::S3::Uploads::MODULE", "AWS::Serverless::WebSocketApi", "AWS::Serverless::GraphQLApi"]
+)
 def test_what_makes_resources_elsewhere_is_said(tmp_path: Path, kind: str):
-    """Stack sets and CloudFormation's modules."""
+    """Stack sets, CloudFormation's modules, and types of SAM that no one has taught it yet: an API for uploads was passed over."""
     (problem,) = graph_of(write(tmp_path, t=f"Resources:\n  X: {{Type: {kind}}}\n  B: {{Type: AWS::S3::Bucket}}\n")).problems
     assert problem.reason == f"X: what {kind} makes is not read from here"
     assert not problem.blocking

@@ -27,6 +27,9 @@ _RENAMED = {
     "AWS::Serverless::Api": "AWS::ApiGateway::RestApi",
     "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api",
 }
+_READ = frozenset({FUNCTION, MACHINE, TABLE, CONNECTOR, "AWS::Serverless::Application", *_RENAMED})
+_OF_NO_INTEREST = frozenset({"AWS::Serverless::LayerVersion", "AWS::Serverless::CapacityProvider"})
+
 _LAMBDA_OWN = (
     "Policies",
     "Events",
@@ -60,6 +63,11 @@ def generated_names(resources: Mapping[str, Any]) -> frozenset[str]:
     """Logical ids that the transform adds for functions and state machines without a role of their own."""
     kinds = (FUNCTION, MACHINE)
     return frozenset(f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") in kinds)
+
+
+def makes_unread(kind: str) -> bool:
+    """Whether SAM makes something of resources of type ``kind`` that is neither read here nor of no interest to any rule."""
+    return kind.startswith("AWS::Serverless::") and kind not in _READ | _OF_NO_INTEREST
 
 
 @dataclass

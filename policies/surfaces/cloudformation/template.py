@@ -34,7 +34,7 @@ from averment.policies.surfaces.cloudformation.foreach import expanded
 from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH
 from averment.policies.surfaces.cloudformation.places import comments_on, last_line, places_of
 from averment.policies.surfaces.cloudformation.resolve import DYNAMIC, NO_VALUE, Resolver
-from averment.policies.surfaces.cloudformation.sam import expand_sam, generated_names
+from averment.policies.surfaces.cloudformation.sam import expand_sam, generated_names, makes_unread
 from averment.policies.surfaces.cloudformation.sam_config import overrides_beside
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.cloudformation.serverless_framework import as_template, is_serverless
@@ -261,7 +261,7 @@ class _Template:
         """Follow a nested stack; say what makes resources that no template here shows, or lets people in by ways that aren't read."""
         if kind in NESTED:
             self.child(name)
-        elif kind in ELSEWHERE or kind.endswith("::MODULE"):
+        elif kind in ELSEWHERE or kind.endswith("::MODULE") or makes_unread(kind):
             self.say(f"{self.prefix}{name}: what {kind} makes is not read from here", line)
         elif kind == "AWS::S3::AccessGrant":
             self.say(f"{self.prefix}{name}: {ACCESS_GRANTS}", line)
