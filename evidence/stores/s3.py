@@ -145,11 +145,15 @@ class S3Store(Store):
         return self._given if self._given is not None else client("s3")
 
     def _put(self, name: str, data: bytes, **condition: str) -> Any:
-        """The answer of PutObject, or None if the condition did not hold."""
+        """The answer of PutObject, or None if the condition did not hold.
+
+        A bucket with Object Lock takes nothing without a checksum, which boto3 adds by itself only from 1.36 on, and there only where it isn't told
+        otherwise (``AWS_REQUEST_CHECKSUM_CALCULATION``).
+        """
         tried = 0
         while True:
             try:
-                return self._call("put_object", "write", name, Body=data, **condition)
+                return self._call("put_object", "write", name, Body=data, ChecksumAlgorithm="SHA256", **condition)
             except StoreError as error:
                 tried += 1
                 if error_code(error.__cause__) not in _BUSY or tried == _TRIES:

@@ -231,6 +231,20 @@ def test_a_boto3_without_conditional_writes_is_named():
     assert "boto3" in caught.value.fix
 
 
+def test_every_write_has_a_checksum(s3, monkeypatch):
+    """A bucket with Object Lock refuses what has none (PutObject's reference: "required for any request to upload an object with a retention period");
+    boto3 before 1.36 sends none by itself, and later ones don't where AWS_REQUEST_CHECKSUM_CALCULATION says so."""
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    client, sent = boto3.client("s3"), []
+    client.meta.events.register("before-send.s3.PutObject", lambda request, **_: sent.append({name.lower() for name in request.headers}))
+    client.create_bucket(Bucket="locked", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, ObjectLockEnabledForBucket=True)
+    store = S3Store("locked", s3=client)
+    store.put_new("tile", b"1")
+    store.replace_if("checkpoint", b"2", store.replace_if("checkpoint", b"1", None))
+    assert len(sent) == 3
+    assert all(headers & {"content-md5", "x-amz-checksum-sha256", "x-amz-trailer"} for headers in sent)
+
+
 def test_object_lock_keeps_what_is_tidied_up(s3, make_record, tmp_path):
     """In a bucket with Object Lock in compliance mode the ledger works, and no version of anything it kept is gone."""
     s3.create_bucket(Bucket="worm", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, ObjectLockEnabledForBucket=True)
