@@ -193,12 +193,13 @@ def _about(call: Call) -> set[str]:
 
 
 def _filled(template: str, call: Call, known: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """A resource's template with its holes filled."""
+    """A resource's template with its holes filled. SageMaker writes names in its ARNs in small letters, however they were given, and IAM goes by those."""
 
     def fill(hole: re.Match[str]) -> str:
         return known[hole[1]] if hole[1] in known else _value(call, hole[1], values)
 
-    return _HOLE.sub(fill, template)
+    found = _HOLE.sub(fill, template)
+    return found.lower() if call.name.startswith("sagemaker:") else found
 
 
 def _value(call: Call, argument: str, values: Mapping[str, str]) -> str:

@@ -126,6 +126,14 @@ def test_a_role_is_as_narrow_as_its_parameters():
     assert {resource for statement in wide["Statement"] for resource in statement["Resource"]} == {"arn:aws:s3:::*", "arn:aws:s3:::*/*"}
 
 
+def test_a_role_for_an_endpoint_names_it_as_its_arn_does():
+    """SageMaker's ARNs are in small letters, and IAM compares them letter by letter: a role for endpoint/Media-Detector could pause nothing."""
+    narrow = role_policy(shipped_runbook("pause-pipeline").content, {"Kind": "endpoint", "Name": "Media-Detector"}, account=ACCOUNT)
+    where = {action: statement["Resource"] for statement in narrow["Statement"] for action in statement["Action"]}
+    assert where["sagemaker:DeleteEndpoint"] == [f"arn:aws:sagemaker:*:{ACCOUNT}:endpoint/media-detector"]
+    assert where["events:DisableRule"] == [f"arn:aws:events:*:{ACCOUNT}:rule/Media-Detector"]
+
+
 def test_the_trust_policy_is_to_be_had_for_an_account_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Who makes a role needs it as much as the policy; without the account it would let in Systems Manager for anybody's."""
     assert averment(["runbooks", "role", "isolate-bucket", "--trust", "--account", ACCOUNT]) == 0
