@@ -81,6 +81,19 @@ def test_both_refuse_the_same_values(name: str) -> None:
             assert "validation {" in variables[snake(parameter)], parameter
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [("media-gate", "DetectorEndpoint"), ("media-gate", "AsyncEndpoint"), ("detector-endpoint", "EndpointName")],
+)
+def test_both_take_an_endpoint_by_the_name_that_its_arn_has_alone(name: str, parameter: str) -> None:
+    """SageMaker's ARNs are in small letters whatever an endpoint is called, and IAM compares letter by letter: a gate that may ask endpoint/Media-Detector
+    may ask nobody, and all large images would be dead letters."""
+    pattern = read_template(all_blueprints()[name])["Parameters"][parameter]["AllowedPattern"]
+    assert f'regex("^{pattern}$", var.{snake(parameter)})' in blocks(name, "variable")[snake(parameter)]
+    told = [value for value in ("none", "media-detector", "Media-Detector") if re.fullmatch(pattern, value)]
+    assert told == ["none", "media-detector"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_both_have_the_same_alarms(name: str) -> None:
     """Found by what they say: measured alike, and telling of the same."""

@@ -18,6 +18,11 @@ variable "endpoint_name" {
   description = "The name of the real-time endpoint; the asynchronous one is called the same with -async."
   type        = string
   default     = "media-detector"
+
+  validation {
+    condition     = can(regex("^[a-z0-9](-*[a-z0-9]){0,56}$", var.endpoint_name))
+    error_message = "At most 57 lower-case letters, digits and hyphens: SageMaker's ARNs have no others, and IAM goes by those."
+  }
 }
 
 variable "subnets" {

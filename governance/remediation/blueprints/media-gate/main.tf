@@ -36,15 +36,25 @@ variable "alarm_email" {
 }
 
 variable "detector_endpoint" {
-  description = "A SageMaker real-time endpoint for images above small_bytes. With none, the function's own detector scores them all."
+  description = "A SageMaker real-time endpoint for images above small_bytes, with a name in small letters, as its ARN has it whatever its name. With none, the function's own detector scores them all."
   type        = string
   default     = "none"
+
+  validation {
+    condition     = can(regex("^[a-z0-9](-*[a-z0-9]){0,62}$", var.detector_endpoint))
+    error_message = "At most 63 lower-case letters, digits and hyphens: SageMaker's ARNs have no others, and IAM goes by those."
+  }
 }
 
 variable "async_endpoint" {
-  description = "A SageMaker asynchronous endpoint for videos. With none, videos are held for a person."
+  description = "A SageMaker asynchronous endpoint for videos, with a name in small letters as well. With none, videos are held for a person."
   type        = string
   default     = "none"
+
+  validation {
+    condition     = can(regex("^[a-z0-9](-*[a-z0-9]){0,62}$", var.async_endpoint))
+    error_message = "At most 63 lower-case letters, digits and hyphens: SageMaker's ARNs have no others, and IAM goes by those."
+  }
 }
 
 variable "endpoint_role_arn" {
