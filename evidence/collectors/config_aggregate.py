@@ -12,7 +12,7 @@ from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.accounts import check_told_apart
-from averment.evidence.collectors.config_compliance import BATCH, evaluated, payload_of
+from averment.evidence.collectors.config_compliance import BATCH, evaluated, named_by_config, payload_of
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of
@@ -128,7 +128,7 @@ class _Read:
     def name_resources(self, fetch: Fetch, rules: Sequence[Mapping[str, Any]], place: Place) -> None:
         """Put beside each resource what people call it, where the aggregator knows."""
         resources = [resource for rule in rules for resource in rule["resources"]]
-        keys = sorted({(str(resource["type"]), str(resource["id"])) for resource in resources})
+        keys = named_by_config(resources)
         names: dict[tuple[str, str], str] = {}
         for start in range(0, len(keys), BATCH):
             asked = [

@@ -62,7 +62,7 @@ class ConfigCompliance(Collector):
         payload, number = payload_of(rules)
         payload = _with_missing(payload, rules, _asked_by_controls(scope), whole=whole)
         resources = [resource for rule in rules for resource in rule["resources"]]
-        names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
+        names = _names(fetch, named_by_config(resources))
         for item in resources:
             item["name"] = names.get((item["type"], item["id"]))
         yield self.record(
@@ -99,6 +99,12 @@ def _with_missing(payload: dict[str, JSON], rules: Sequence[Any], asked: Sequenc
     summary = payload["summary"]
     counted = {**(summary if isinstance(summary, dict) else {}), "missing": len(missing) if whole else None}
     return {**payload, "missing": listed(missing) if whole else [], "out_of": {"summary.missing": len(asked)}, "summary": counted}
+
+
+def named_by_config(resources: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Type and id of those of ``resources`` that AWS Config has items of. For one type that isn't among its own, as those that rules ask a service about
+    and the account itself, it refuses everything that is asked beside it."""
+    return sorted({(str(item["type"]), str(item["id"])) for item in resources if _recorded(item)})
 
 
 def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

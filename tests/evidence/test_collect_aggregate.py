@@ -38,8 +38,8 @@ def at(account: str, region: str = "eu-west-1") -> Any:
     )
 
 
-def judged(account: str, verdicts: dict[str, str], *, name: str = RULE, allowed: bool = True) -> None:
-    """A rule in ``account`` with a verdict for each bucket; ``allowed``: the account lets itself be aggregated."""
+def judged(account: str, verdicts: dict[str, str], *, name: str = RULE, kind: str = "AWS::S3::Bucket", allowed: bool = True) -> None:
+    """A rule in ``account`` with a verdict for each bucket, or resource of another ``kind``; ``allowed``: the account lets itself be aggregated."""
     config = at(account)
     recorder = {"name": "default", "roleARN": f"arn:aws:iam::{account}:role/config", "recordingGroup": {"allSupported": True}}
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
@@ -50,7 +50,7 @@ def judged(account: str, verdicts: dict[str, str], *, name: str = RULE, allowed:
         config.put_aggregation_authorization(AuthorizedAccountId=OWN, AuthorizedAwsRegion="eu-west-1")
     entries = [
         {
-            "ComplianceResourceType": "AWS::S3::Bucket",
+            "ComplianceResourceType": kind,
             "ComplianceResourceId": bucket,
             "ComplianceType": verdict,
             "OrderingTimestamp": utc_now(),
@@ -123,6 +123,25 @@ def test_an_aggregator_that_is_not_there_is_a_record(scope_of: Callable[..., Col
     [record] = ConfigAggregate().collect(scope_of(organisation=organisation()))
     assert record.gathering is Gathering.COULD_NOT
     assert "NoSuchConfigurationAggregatorException" in str(record.reason)
+
+
+@pytest.mark.usefixtures("aggregator")
+def test_what_aws_config_does_not_record_is_asked_no_name(scope_of: Callable[..., CollectScope]) -> None:
+    """BatchGetAggregateResourceConfig refuses all of a batch for one type that isn't in its enumeration, as that of the account itself."""
+    judged(BANK, {"uploads": "COMPLIANT"})
+    judged(BANK, {"default": "COMPLIANT"}, name="averment-config-recorder-on", kind="AWS::Config::ConfigurationRecorder")
+    asked: list[str] = []
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        wanted = lambda params, **_: asked.extend(key["ResourceType"] for key in params["ResourceIdentifiers"])  # noqa: E731
+        made.meta.events.register("provide-client-params.config.BatchGetAggregateResourceConfig", wanted)
+        return made
+
+    record = places(list(ConfigAggregate().collect(scope_of(organisation=organisation(), client=make))))[BANK, "eu-west-1"]
+    assert set(asked) == {"AWS::S3::Bucket"}
+    assert record.reason == BLIND
+    assert record.payload["summary"]["compliant"] == 2
 
 
 @pytest.mark.usefixtures("aggregator")

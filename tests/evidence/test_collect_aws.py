@@ -34,6 +34,7 @@ from averment.evidence.collectors.registry import COLLECTORS, collectors
 from averment.evidence.collectors.run import collect, policy, whose_credentials
 from averment.evidence.judging.assess import assess
 from averment.evidence.record import Gathering, Population, Record
+from averment.policies.runtime.evaluate import ACCOUNT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -68,8 +69,8 @@ def put_object(bucket: str, key: str, *, verdict: str | None = None, provenance:
 # --- AWS Config ------------------------------------------------------------------------------------------------------
 
 
-def config_rule(name: str, verdicts: list[tuple[str, str, str]]) -> None:
-    """A custom rule with evaluations (id, compliance, annotation), as its function would have reported them."""
+def config_rule(name: str, verdicts: list[tuple[str, str, str]], kind: str = "AWS::S3::Bucket") -> None:
+    """A custom rule with evaluations (id, compliance, annotation) of one ``kind``, as its function would have reported them."""
     from averment.sandbox.backends.config_service import issue_token
 
     config = boto3.client("config")
@@ -87,7 +88,7 @@ def config_rule(name: str, verdicts: list[tuple[str, str, str]]) -> None:
             ResultToken=token,
             Evaluations=[
                 {
-                    "ComplianceResourceType": "AWS::S3::Bucket",
+                    "ComplianceResourceType": kind,
                     "ComplianceResourceId": resource,
                     "ComplianceType": compliance,
                     "OrderingTimestamp": utc_now(),
@@ -120,6 +121,26 @@ def test_config_compliance_reads_our_rules_to_the_last_page(scope_of: Callable[.
     assert (record.population.total, record.population.examined, record.population.truncated) == (231, 231, False)
     assert calls(record)["config:GetComplianceDetailsByConfigRule"] >= 4
     assert (record.account, record.region, record.gathering) == ("123456789012", "eu-west-1", Gathering.COLLECTED)
+
+
+@pytest.mark.parametrize("kind", ["AWS::Config::ConfigurationRecorder", "AWS::SageMaker::EndpointConfig", ACCOUNT])
+def test_what_aws_config_does_not_record_is_asked_no_name(kind: str, scope_of: Callable[..., CollectScope]) -> None:
+    """Rules report on what they ask services about, too. BatchGetResourceConfig refuses all of a batch for one type that isn't in its enumeration
+    (botocore's model of ``ResourceType``), and no control could be decided then."""
+    config_rule("averment-s3-put-object-gated", [("uploads", "COMPLIANT", "")])
+    config_rule("averment-config-recorder-on", [("default", "NOT_APPLICABLE", "could not check: it")], kind)
+    asked: list[str] = []
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        wanted = lambda params, **_: asked.extend(key["resourceType"] for key in params["resourceKeys"])  # noqa: E731
+        made.meta.events.register("provide-client-params.config.BatchGetResourceConfig", wanted)
+        return made
+
+    record = one(ConfigCompliance(), scope_of(client=make))
+    assert asked == ["AWS::S3::Bucket"]
+    assert (record.gathering, record.reason) == (Gathering.COLLECTED, None)
+    assert [item["id"] for rule in record.payload["rules"] for item in rule["resources"]] == ["default", "uploads"]
 
 
 def test_a_rule_whose_last_run_failed_is_told(scope_of: Callable[..., CollectScope]) -> None:
