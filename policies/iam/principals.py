@@ -74,6 +74,12 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
     return Principal(value, who, role_with_arn(value, graph) if who is Who.OWN else None)
 
 
+def is_cdn(principal: Principal) -> bool:
+    """Whether it is CloudFront: its service, or an origin access identity, which is linked by an address that needn't say so."""
+    kind = principal.resource.type if principal.resource is not None else principal.text
+    return principal.who is Who.SERVICE and "cloudfront" in kind.lower()
+
+
 def admitted(statement: Statement, scope: Scope, graph: Graph) -> Iterator[Principal]:
     """``principals_of`` a resource's policy, where an identity provider means whoever signs in with it.
 

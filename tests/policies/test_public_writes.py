@@ -13,6 +13,7 @@ from averment.policies.graph.model import Graph, Unknown
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 GROUPS = "http://acs.amazonaws.com/groups/global"
@@ -458,3 +459,25 @@ def test_a_partner_s_role_that_names_a_bucket_is_held_against_those_it_may_mean(
     (policy,) = graph.of_type("AWS::IAM::RolePolicy", "AWS::IAM::Policy")
     found = rule("s3-put-object-gated").evaluate(policy, context).verdict
     assert found is verdict
+
+
+def test_an_access_identity_reads_for_everybody_whatever_it_is_called(tmp_path: Path):
+    """A template names it by its canonical id, and its logical id needn't speak of CloudFront."""
+    (tmp_path / "template.yaml").write_text(
+        textwrap.dedent("""
+        Resources:
+          Viewer: {Type: AWS::CloudFront::CloudFrontOriginAccessIdentity, Properties: {CloudFrontOriginAccessIdentityConfig: {Comment: x}}}
+          Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+          Policy:
+            Type: AWS::S3::BucketPolicy
+            Properties:
+              Bucket: !Ref Uploads
+              PolicyDocument:
+                Statement:
+                  - {Effect: Allow, Action: 's3:GetObject', Resource: !Sub '${Uploads.Arn}/*', Principal: {CanonicalUser: !GetAtt Viewer.S3CanonicalUserId}}
+        """),
+        encoding="utf-8",
+    )
+    graph = read_template(tmp_path / "template.yaml")
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert rule("quarantine-not-served").evaluate(bucket, Context(graph, Scope())).verdict is Verdict.FAIL

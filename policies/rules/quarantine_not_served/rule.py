@@ -11,7 +11,7 @@ from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import Carrier, bucket_policies, doors_to, reach_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
-from averment.policies.iam.principals import Principal, Who, admitted
+from averment.policies.iam.principals import Principal, Who, admitted, is_cdn
 from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unknown
@@ -162,7 +162,7 @@ def _open(
     if isinstance(who, Unknown):
         return who
     if who is Who.SERVICE:
-        return "cloudfront" in principal.text.lower()
+        return is_cdn(principal)
     if who not in (Who.ANYONE, Who.OUTSIDER):
         return False
     kinds = (Gate.IDENTITY, Gate.NETWORK) if who is Who.ANYONE else ()

@@ -11,7 +11,7 @@ from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.document import Condition, Statement, Value
 from averment.policies.iam.partitions import plain
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import Principal, Who, classify
+from averment.policies.iam.principals import Who, classify, is_cdn
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
 from averment.policies.rules.storage import READING, bucket_policies, is_everyone, listed, policies_unclear, refuses_throughout
@@ -86,12 +86,6 @@ def _spares_own(statement: Statement, context: Context) -> Truth:
     """Whether ``NotPrincipal`` spares one's own and services that scan: not the CDN, by which everyone reads, nor others' accounts."""
     spared = [classify(kind, value, context.scope, context.graph) for kind, value in statement.not_principals or ()]
     return all_of(one.who if isinstance(one.who, Unknown) else one.who in (Who.OWN, Who.SERVICE) and not is_cdn(one) for one in spared)
-
-
-def is_cdn(principal: Principal) -> bool:
-    """Whether it is CloudFront: its service, or an origin access identity, which is linked by an address that needn't say so."""
-    kind = principal.resource.type if principal.resource is not None else principal.text
-    return "cloudfront" in kind.lower()
 
 
 def _spares_some(condition: Condition) -> Truth:

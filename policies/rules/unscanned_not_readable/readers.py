@@ -15,7 +15,7 @@ from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.partitions import is_identity_pools, names_own_identity
 from averment.policies.iam.patterns import is_wildcard
-from averment.policies.iam.principals import Principal, Who, admitted
+from averment.policies.iam.principals import Principal, Who, admitted, is_cdn
 from averment.policies.iam.trusted import lent
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import Context
@@ -28,7 +28,7 @@ from averment.policies.rules.storage import READING, bucket_policies, own_reach,
 from averment.policies.rules.straight import asks_s3, caller_names, names
 from averment.policies.rules.takers import MAPPING, PIPE, SUBSCRIPTION, runs
 from averment.policies.rules.trails import TRAIL
-from averment.policies.rules.unscanned_not_readable.gate import ACTION, allows_clean_only, is_cdn, refuses
+from averment.policies.rules.unscanned_not_readable.gate import ACTION, allows_clean_only, refuses
 
 
 @dataclass(frozen=True)
