@@ -1,4 +1,4 @@
-"""CloudFront origins: which bucket stands behind one."""
+"""CloudFront: which bucket stands behind an origin, and which behaviours lead there."""
 
 from __future__ import annotations
 
@@ -128,3 +128,29 @@ def name_of(value: Any) -> str:
 def is_open(name: str) -> bool:
     """Whether nothing is known of an id by which it could be told from another."""
     return "${?}" in name
+
+
+def behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Unknown, PropertyPath]]:
+    """The cache behaviours of ``distribution``, the default one first, each with its place."""
+    config = distribution.get("DistributionConfig")
+    if not isinstance(config, Mapping):
+        return
+    default = config.get("DefaultCacheBehavior")
+    if isinstance(default, Mapping | Unknown):
+        yield default, ("DistributionConfig", "DefaultCacheBehavior")
+    others = config.get("CacheBehaviors")
+    for index, behaviour in enumerate(others if isinstance(others, list) else [others]):
+        if isinstance(behaviour, Mapping | Unknown):
+            yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
+
+
+def members(target: Any, distribution: Resource) -> list[str]:
+    """The origin that a behaviour names, or the members of the origin group that it names."""
+    name = name_of(target)
+    groups = distribution.get("DistributionConfig", "OriginGroups", "Items")
+    for group in groups if isinstance(groups, list) else ():
+        if isinstance(group, Mapping) and name_of(group.get("Id")) == name and not is_open(name):
+            members = group.get("Members")
+            items = members.get("Items") if isinstance(members, Mapping) else None
+            return [name_of(item.get("OriginId")) for item in items or () if isinstance(item, Mapping)]
+    return [name]

@@ -461,6 +461,75 @@ def test_a_partner_s_role_that_names_a_bucket_is_held_against_those_it_may_mean(
     assert found is verdict
 
 
+def through_the_cdn(behaviour: str, statement: str, *, more: str = "") -> str:
+    """A bucket of media behind a distribution, with ``statement`` in its policy."""
+    return f"""
+        variable "open" {{}}
+        resource "aws_s3_bucket" "x" {{
+          bucket = "acme-media"
+        }}
+        resource "aws_s3_bucket_policy" "x" {{
+          bucket = aws_s3_bucket.x.id
+          policy = jsonencode({{Statement = [{{Effect = "Allow", Action = "s3:PutObject", Resource = "${{aws_s3_bucket.x.arn}}/*", {statement}}}]}})
+        }}
+        {more}
+        resource "aws_cloudfront_distribution" "x" {{
+          origin {{
+            origin_id   = "x"
+            domain_name = aws_s3_bucket.x.bucket_regional_domain_name
+          }}
+          default_cache_behavior {{
+            target_origin_id = "x"
+            {behaviour}
+          }}
+        }}
+    """
+
+
+CLOUDFRONT = 'Principal = {Service = "cloudfront.amazonaws.com"}'
+TIED = f'{CLOUDFRONT}, Condition = {{StringEquals = {{"aws:SourceArn" = aws_cloudfront_distribution.x.arn}}}}'
+SENDS = 'allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]'
+IDENTITY = 'resource "aws_cloudfront_origin_access_identity" "x" {}'
+
+
+def at_the_edge(code: str) -> str:
+    return f'resource "aws_cloudfront_function" "x" {{\n name = "x"\n code = "{code}"\n }}'
+
+
+ASKS = 'function_association {\n event_type = "viewer-request"\n function_arn = aws_cloudfront_function.x.arn\n }'
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "statement", "more", "verdict"),
+    [
+        (SENDS, TIED, "", Verdict.FAIL),
+        (SENDS, "Principal = {AWS = aws_cloudfront_origin_access_identity.x.iam_arn}", IDENTITY, Verdict.FAIL),
+        ('allowed_methods = ["GET", "HEAD"]', TIED, "", Verdict.PASS),
+        ('allowed_methods = ["GET", "HEAD"]', CLOUDFRONT, "", Verdict.FAIL),
+        ("allowed_methods = var.open", TIED, "", Verdict.UNKNOWN),
+        (f'{SENDS}\n trusted_key_groups = ["k"]', TIED, "", Verdict.PASS),
+        (f"{SENDS}\n trusted_key_groups = var.open", TIED, "", Verdict.UNKNOWN),
+        (f"{SENDS}\n {ASKS}", TIED, at_the_edge("return event.request"), Verdict.FAIL),
+        (f"{SENDS}\n {ASKS}", TIED, at_the_edge("if (event.request.method != 'GET') return {statusCode: 405}"), Verdict.PASS),
+        (f'{SENDS}\n lambda_function_association {{\n event_type = "viewer-request"\n lambda_arn = "a"\n }}', TIED, "", Verdict.UNKNOWN),
+        (f'{SENDS}\n lambda_function_association {{\n event_type = "origin-response"\n lambda_arn = "a"\n }}', TIED, "", Verdict.FAIL),
+    ],
+)
+def test_who_lets_cloudfront_write_lets_whoever_it_takes_something_from(
+    tmp_path: Path, behaviour: str, statement: str, more: str, verdict: Verdict
+):
+    """CloudFront signs for everybody: a viewer's PUT is one's own distribution's, unless the behaviour asks who it is."""
+    assert judged(read(tmp_path, through_the_cdn(behaviour, statement, more=more))).verdict is verdict
+
+
+def test_what_an_unread_distribution_asks_of_viewers_is_not_known(tmp_path: Path):
+    """The policy stands here, the distribution elsewhere."""
+    text = through_the_cdn(SENDS, f'{CLOUDFRONT}, Condition = {{StringEquals = {{"aws:SourceAccount" = "123456789012"}}}}')
+    outcome = judged(read(tmp_path, text.partition('resource "aws_cloudfront_distribution"')[0]))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "no distribution in front of it is part of what was read" in outcome.message
+
+
 def test_an_access_identity_reads_for_everybody_whatever_it_is_called(tmp_path: Path):
     """A template names it by its canonical id, and its logical id needn't speak of CloudFront."""
     (tmp_path / "template.yaml").write_text(

@@ -49,8 +49,16 @@ def gate_of(behaviour: Mapping[str, Any], graph: Graph) -> bool | Unknown | Reso
 
 def _passing_on(arn: Any, graph: Graph) -> Resource | None:
     """The CloudFront function that ``arn`` means, if its code is known and can't refuse a request."""
+    found, code = code_of(arn, graph)
+    return found if code and not _REFUSING.search(code) else None
+
+
+def code_of(arn: Any, graph: Graph) -> tuple[Resource | None, str]:
+    """The CloudFront function that ``arn`` means, and its code; empty where it wasn't read."""
     found = graph.target(arn)
     if isinstance(arn, str) and ":function/" in arn:
         found = next(iter(graph.holding(FUNCTION, "Name", arn.rpartition("/")[2])), None)
-    code = found.get("FunctionCode") if isinstance(found, Resource) and found.type == FUNCTION else None
-    return found if isinstance(found, Resource) and isinstance(code, str) and code.strip() and not _REFUSING.search(code) else None
+    if not isinstance(found, Resource) or found.type != FUNCTION:
+        return None, ""
+    code = found.get("FunctionCode")
+    return found, code.strip() if isinstance(code, str) else ""

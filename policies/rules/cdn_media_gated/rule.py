@@ -13,7 +13,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.cdn_media_gated.edge import gate_of
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
-from averment.policies.rules.origins import DISTRIBUTION, Origin, is_open, name_of, origins
+from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, is_open, members, name_of, origins
 
 CONTROL = "AWS::CloudFront::OriginAccessControl"
 _GATE = "# a function that refuses what isn't cleared; averment blueprints write edge has one"
@@ -63,7 +63,7 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
         elif not tagged and (doubt := _untagged(bucket, context)) is not None:
             media.append(_Media(origin, f"origin '{origin.id}' is the bucket {origin.bucket.address}", doubt))
     outcomes += [entry.judged(_access(entry.origin, entry.subject, distribution, context)) for entry in media]
-    for behaviour, path in _behaviours(distribution):
+    for behaviour, path in behaviours(distribution):
         if isinstance(behaviour, Unknown):
             if media:
                 outcomes.append(unknown(f"a cache behaviour could not be resolved: {behaviour.reason}", where=distribution.where(*path)))
@@ -144,26 +144,13 @@ def _control(value: Any, graph: Graph) -> Resource | None:
     return next(iter(graph.holding(CONTROL, "Id", value)), None) if isinstance(value, str) and value else None
 
 
-def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any] | Unknown, PropertyPath]]:
-    config = distribution.get("DistributionConfig")
-    if not isinstance(config, Mapping):
-        return
-    default = config.get("DefaultCacheBehavior")
-    if isinstance(default, Mapping | Unknown):
-        yield default, ("DistributionConfig", "DefaultCacheBehavior")
-    others = config.get("CacheBehaviors")
-    for index, behaviour in enumerate(others if isinstance(others, list) else [others]):
-        if isinstance(behaviour, Mapping | Unknown):
-            yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
-
-
 def _gate(
     behaviour: Mapping[str, Any], path: PropertyPath, media: Sequence[_Media], distribution: Resource, graph: Graph
 ) -> Iterator[Outcome]:
     target = behaviour.get("TargetOriginId")
     where = distribution.where(*path)
     label = f"behaviour '{behaviour['PathPattern']}'" if isinstance(behaviour.get("PathPattern"), str) else "the default behaviour"
-    names = _members(target, distribution)
+    names = members(target, distribution)
     reached = [entry for entry in media if entry.origin.id in names and not is_open(entry.origin.id)]
     doubt = _doubt(target, names, reached, media, distribution)
     if doubt is not None:
@@ -196,18 +183,6 @@ def _doubt(target: Any, names: Sequence[str], reached: Sequence[_Media], media: 
         return target.reason
     hidden = next((entry.origin.settings.get("Id") for entry in media if isinstance(entry.origin.settings.get("Id"), Unknown)), None)
     return hidden.reason if isinstance(hidden, Unknown) else None
-
-
-def _members(target: Any, distribution: Resource) -> list[str]:
-    """The origin that a behaviour names, or the members of the origin group that it names."""
-    name = name_of(target)
-    groups = distribution.get("DistributionConfig", "OriginGroups", "Items")
-    for group in groups if isinstance(groups, list) else ():
-        if isinstance(group, Mapping) and name_of(group.get("Id")) == name and not is_open(name):
-            members = group.get("Members")
-            items = members.get("Items") if isinstance(members, Mapping) else None
-            return [name_of(item.get("OriginId")) for item in items or () if isinstance(item, Mapping)]
-    return [name]
 
 
 def _fix_access(distribution: Resource) -> str:

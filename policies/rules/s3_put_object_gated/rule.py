@@ -25,7 +25,7 @@ from averment.policies.iam.carriers import (
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.guests import GUEST_NEIGHBOURS, given_to_guests, lets_guests_in, perhaps_given_to_guests
-from averment.policies.iam.principals import Principal, Who, admitted, principals_of
+from averment.policies.iam.principals import Principal, Who, admitted, is_cdn, principals_of
 from averment.policies.iam.resources import every_bucket, may_be_everywhere, names_reached, plain_name, reaches_objects
 from averment.policies.iam.trusted import trusted_strangers
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
@@ -42,6 +42,8 @@ from averment.policies.rules.media import (
     media_role,
     role_unclear,
 )
+from averment.policies.rules.origins import DISTRIBUTION
+from averment.policies.rules.s3_put_object_gated import cdn
 from averment.policies.rules.s3_put_object_gated.fixes import acl_fix, gate_fix, identity_fix
 from averment.policies.rules.storage import parts_of, refuses_throughout
 
@@ -134,6 +136,11 @@ def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: st
         return PASS
     outcomes = []
     for principal in admitted(statement, context.scope, context.graph):
+        if is_cdn(principal):
+            provenance, tied = (_gated(who, statement, carrier.document, bucket, context) for who in (Who.OUTSIDER, Who.ANYONE))
+            grant = cdn.Grant(principal, covered, provenance, tied)
+            outcomes.append(cdn.judged(grant, statement, carrier.resource, bucket, subject, context))
+            continue
         behind = _outsider_behind(principal.resource, context) or principal
         through = _ungated_through if carrier.kind is CarrierKind.ACCESS_POINT else _ungated
         gate = through(behind, statement, carrier, bucket, context)
@@ -387,5 +394,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET, "AWS::S3::BucketPolicy", REGIONS_POINT, *IDENTITY_NEIGHBOURS, *GUEST_NEIGHBOURS),
+    neighbours=(BUCKET, "AWS::S3::BucketPolicy", REGIONS_POINT, DISTRIBUTION, *IDENTITY_NEIGHBOURS, *GUEST_NEIGHBOURS),
 )

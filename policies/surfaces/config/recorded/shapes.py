@@ -134,6 +134,7 @@ PARTS: Mapping[str, Any] = {
 _EDGE_FUNCTIONS = [{"EventType": Always(TEXT)}]
 _BEHAVIOUR = {
     "TargetOriginId": Always(TEXT),
+    "AllowedMethods": [TEXT],
     "FunctionAssociations": _EDGE_FUNCTIONS,
     "LambdaFunctionAssociations": _EDGE_FUNCTIONS,
 }

@@ -1,0 +1,97 @@
+"""What CloudFront hands on for whoever asks it: it signs requests to what stands behind it, and asks nobody who they are unless it is told to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.rules.cdn_media_gated.edge import code_of
+from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, members, origins
+from averment.policies.rules.storage import listed, same_bucket
+
+SENDING = frozenset({"PUT", "POST"})
+"""Methods by which viewers send objects to S3 through a distribution. (Amazon S3 API Reference, "PutObject", "POST Object".)"""
+
+_BEFORE = {"FunctionAssociations": ("viewer-request",), "LambdaFunctionAssociations": ("viewer-request", "origin-request")}
+"""At which events a function stands before what is sent; on the origin's answer it has been written already."""
+_ASKING = re.compile(r"\bmethod\b|authori[sz]ation|cookie|jwt|token|signature|hmac", re.IGNORECASE)
+"""Words without which a CloudFront function asks nobody who they are, and refuses no way of writing."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A cache behaviour that leads to what somebody asks about: ``sure``, whether it does; ``asks``, whether it asks viewers who they are."""
+
+    distribution: Resource
+    label: str
+    path: PropertyPath
+    sure: Truth
+    asks: Truth
+
+    @property
+    def left_open(self) -> Truth:
+        """Whether anyone gets through."""
+        return all_of((self.sure, self.asks if isinstance(self.asks, Unknown) else not self.asks))
+
+
+def sent_to(bucket: Resource, graph: Graph) -> Iterator[Way]:
+    """The ways by which viewers of a distribution send objects to ``bucket``."""
+    for distribution in graph.of_type(DISTRIBUTION):
+        yield from ways(distribution, lambda origin: _is(origin, bucket), graph)
+
+
+def leads_to(bucket: Resource, graph: Graph) -> bool:
+    """Whether ``bucket`` is an origin of a distribution that was read."""
+    found = (origin for distribution in graph.of_type(DISTRIBUTION) for origin in origins(distribution, graph))
+    return any(isinstance(origin, Origin) and _is(origin, bucket) for origin in found)
+
+
+def _is(origin: Origin, bucket: Resource) -> bool:
+    found = origin.bucket
+    return isinstance(found, Resource) and (found.address == bucket.address or same_bucket(found.get("BucketName"), bucket) is True)
+
+
+def ways(distribution: Resource, wanted: Callable[[Origin], bool], graph: Graph) -> Iterator[Way]:
+    """The behaviours of ``distribution`` that lead to a ``wanted`` origin and let viewers send something."""
+    names = {origin.id for origin in origins(distribution, graph) if isinstance(origin, Origin) and wanted(origin)}
+    for behaviour, path in behaviours(distribution) if names else ():
+        if isinstance(behaviour, Unknown):
+            yield Way(distribution, "a behaviour", path, behaviour, False)
+        elif names & set(members(behaviour.get("TargetOriginId"), distribution)) and (sends := _sends(behaviour)) is not False:
+            pattern = behaviour.get("PathPattern")
+            label = f"behaviour '{pattern}'" if isinstance(pattern, str) else "the default behaviour"
+            yield Way(distribution, label, path, sends, _asks(behaviour, graph))
+
+
+def _sends(behaviour: Mapping[str, Any]) -> Truth:
+    """Whether a behaviour takes a method by which something is sent."""
+    methods = listed(behaviour.get("AllowedMethods"))
+    if any(isinstance(method, str) and method.upper() in SENDING for method in methods):
+        return True
+    return next((method for method in methods if isinstance(method, Unknown)), False)
+
+
+def _asks(behaviour: Mapping[str, Any], graph: Graph) -> Truth:
+    """Whether a behaviour asks viewers who they are before it hands on what they send: by signed URLs and cookies, or by a function.
+
+    What a function asks is known where its code is.
+    """
+    found: list[Truth] = []
+    for key in ("TrustedKeyGroups", "TrustedSigners"):
+        given = behaviour.get(key)
+        found.append(given if isinstance(given, Unknown) else bool(given))
+    for key, events in _BEFORE.items():
+        for entry in listed(behaviour.get(key)):
+            event, arn = (entry.get("EventType"), entry.get("FunctionARN")) if isinstance(entry, Mapping) else (entry, None)
+            if isinstance(event, Unknown) or event in events:
+                found.append(event if isinstance(event, Unknown) else _function_asks(arn, graph))
+    return any_of(found)
+
+
+def _function_asks(arn: Any, graph: Graph) -> Truth:
+    _, code = code_of(arn, graph)
+    return _ASKING.search(code) is not None if code else Unknown("what the function at the edge asks of viewers was not read")
