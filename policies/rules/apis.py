@@ -14,6 +14,7 @@ from averment.policies.iam.carriers import Carrier, identity_documents
 from averment.policies.iam.document import Statement
 from averment.policies.iam.resources import every_bucket, names_reached, plain_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
+from averment.policies.rules.origins import DISTRIBUTION
 from averment.policies.rules.storage import listed, same_bucket
 
 FUNCTION, ROLE = "AWS::Lambda::Function", "AWS::IAM::Role"
@@ -22,7 +23,7 @@ ROUTE, HTTP_API, HTTP_INTEGRATION = "AWS::ApiGatewayV2::Route", "AWS::ApiGateway
 URL = "AWS::Lambda::Url"
 GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSource"
 DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
-DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, ROLE, "AWS::IAM::ManagedPolicy")
+DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, ROLE, "AWS::IAM::ManagedPolicy", DISTRIBUTION)
 """What a rule names as neighbours that asks who may write through a door."""
 
 TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"

@@ -52,6 +52,7 @@ from averment.policies.rules.takers import (
     targets_on,
     tells_people,
 )
+from averment.policies.rules.through_cdn import viewers
 
 _NAMES = {QUEUE: "QueueName", TOPIC: "TopicName", MACHINE: "StateMachineName"}
 _DEFINING = ("Definition", "DefinitionString", "DefinitionSubstitutions")
@@ -251,11 +252,14 @@ def _fed(graph: Graph) -> dict[str, list[tuple[object, Truth]]]:
 def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | None:
     """The bucket's media role and the reason, as ``media_role`` tells; a published one into which a function presigns takes uploads.
 
-    So does CORS for browsers, which ``media_role`` looks at itself: either way people put there what nobody has seen.
+    So does one into which a CDN writes for its viewers. CORS for browsers ``media_role`` looks at itself: either way people put there what
+    nobody has seen.
     """
     found = media_role(bucket, context.scope, context.graph)
     if found is None or found[0] is not MediaRole.PUBLISHED or not context.scope.guesses or found[1].startswith("tag "):
         return found
+    if (sent := next((text for text, sure in viewers(bucket, context) if sure is True), None)) is not None:
+        return MediaRole.UPLOAD, f"{found[1]}, and {sent}"
     for function, door in _writing_functions(bucket, context):
         if asks_for_uploads(door, function) and look(function, door, context.graph) is None:
             return MediaRole.UPLOAD, f"{found[1]}, and {function.address}, behind {door.label}, may write to it or presign for it"
@@ -276,8 +280,8 @@ def of_uploads(bucket: Resource, context: Context, judge: Callable[[str], Outcom
 def writers_unclear(bucket: Resource, context: Context, *, asking: bool = False) -> Unclear | None:
     """Why it can't be told whether people upload to ``bucket`` themselves, if it can't.
 
-    Methods of its CORS rules aren't resolved; or the function that takes uploads may look at pictures, and so may do that before it writes
-    (``asking``: only one that is called after uploading).
+    Methods of its CORS rules, or of a CDN's behaviour, aren't resolved; or the function that takes uploads may look at pictures, and so may
+    do that before it writes (``asking``: only one that is called after uploading).
     """
     cors = bucket.properties.get("CorsConfiguration")
     for rule in listed(cors.get("CorsRules") if isinstance(cors, Mapping) else cors):
@@ -285,6 +289,9 @@ def writers_unclear(bucket: Resource, context: Context, *, asking: bool = False)
             if isinstance(method, Unknown):
                 why = f"whether browsers upload to it: its CORS rules could not be resolved: {method.reason}"
                 return Unclear(Unknown(why), "if they do")
+    for sent, sends in viewers(bucket, context):
+        if isinstance(sends, Unknown):
+            return Unclear(Unknown(f"whether {sent}: {sends.reason}"), "if it does")
     for function, door in _writing_functions(bucket, context):
         found = None if asking and not asks_for_uploads(door, function) else look(function, door, context.graph)
         if found is not None:
@@ -329,7 +336,8 @@ def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, con
 
 
 def direct_writers(bucket: Resource, context: Context, *, sure: bool = False) -> Iterator[str]:
-    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, AWS Transfer Family, or a function behind an API.
+    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, AWS Transfer Family, a CDN, or a function behind an
+    API.
 
     ``sure``: without functions that may look at what they are sent (``writers_unclear``).
     """
@@ -351,6 +359,7 @@ def direct_writers(bucket: Resource, context: Context, *, sure: bool = False) ->
                 yield f"{statement.name} of {point.label} lets {who} write"
     if (partners := handed_in(context.graph).get(bucket.address)) is not None:
         yield partners
+    yield from (sent for sent, sends in viewers(bucket, context) if sends is True)
     for function, door in _writing_functions(bucket, context):
         if sure and look(function, door, context.graph) is not None:
             continue

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
+from averment.policies.iam.principals import is_cdn, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.interface import Context
 from averment.policies.rules.cdn_media_gated.edge import code_of
 from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, members, origins
-from averment.policies.rules.storage import listed, same_bucket
+from averment.policies.rules.storage import bucket_policies, listed, own_reach, same_bucket
 
 SENDING = frozenset({"PUT", "POST"})
 """Methods by which viewers send objects to S3 through a distribution. (Amazon S3 API Reference, "PutObject", "POST Object".)"""
@@ -42,6 +44,14 @@ def sent_to(bucket: Resource, graph: Graph) -> Iterator[Way]:
     """The ways by which viewers of a distribution send objects to ``bucket``."""
     for distribution in graph.of_type(DISTRIBUTION):
         yield from ways(distribution, lambda origin: _is(origin, bucket), graph)
+
+
+def viewers(bucket: Resource, context: Context) -> Iterator[tuple[str, Truth]]:
+    """That viewers of a distribution write to ``bucket``, by each behaviour, and whether they do: where its policy lets CloudFront."""
+    allows = (statement for _, document in bucket_policies(bucket, context.graph) for statement in document.of_effect("Allow"))
+    writing = [one for one in allows if one.covers_action("s3:PutObject") is True and own_reach(one, bucket) is True]
+    if any(is_cdn(principal) for statement in writing for principal in principals_of(statement, context.scope, context.graph)):
+        yield from ((f"{way.label} of {way.distribution.address} lets viewers write", way.sure) for way in sent_to(bucket, context.graph))
 
 
 def leads_to(bucket: Resource, graph: Graph) -> bool:

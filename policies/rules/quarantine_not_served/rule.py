@@ -210,5 +210,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Keep uploads in a bucket that only the scanner reads, and copy what is clean to the bucket that the CDN serves.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, *DOOR_NEIGHBOURS, DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(*POINTS, *DOOR_NEIGHBOURS, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
 )

@@ -131,5 +131,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
     guessing=MEDIA_TELLS,
-    neighbours=(*POINTS, BUCKET, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, TRAIL, *TAKERS, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET, BUCKET_POLICY, EVENT_RULE, TRAIL, *TAKERS, *DOOR_NEIGHBOURS),
 )
