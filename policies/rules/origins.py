@@ -13,7 +13,7 @@ from averment.policies.iam.access_points import POINTS, buckets_behind
 from averment.policies.iam.partitions import SUFFIXES
 from averment.policies.iam.resources import bucket_name
 
-DISTRIBUTION = "AWS::CloudFront::Distribution"
+DISTRIBUTION, CONTROL = "AWS::CloudFront::Distribution", "AWS::CloudFront::OriginAccessControl"
 _S3_HOST = re.compile(rf"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?{SUFFIXES}", re.IGNORECASE)
 
 _LINKED = re.compile(r"\$\{(?P<address>[^{}]+?)\.(?:Ref|\w*DomainName|[Aa]lias(?:\.Value)?)\}")
@@ -154,3 +154,11 @@ def members(target: Any, distribution: Resource) -> list[str]:
             items = members.get("Items") if isinstance(members, Mapping) else None
             return [name_of(item.get("OriginId")) for item in items or () if isinstance(item, Mapping)]
     return [name]
+
+
+def control_at(value: Any, graph: Graph) -> Resource | None:
+    """The access control that ``value`` means: a link, or the id as a deployed distribution has it."""
+    found = graph.target(value)
+    if isinstance(found, Resource):
+        return found if found.type == CONTROL else None  # what makes one, as a nested stack or a custom resource, says nothing of it
+    return next(iter(graph.holding(CONTROL, "Id", value)), None) if isinstance(value, str) and value else None

@@ -11,8 +11,9 @@ from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
 from averment.policies.iam.principals import is_cdn, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
+from averment.policies.rules.apis import URL
 from averment.policies.rules.cdn_media_gated.edge import code_of
-from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, members, origins
+from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, control_at, members, origins
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, same_bucket
 
 SENDING = frozenset({"PUT", "POST"})
@@ -46,6 +47,35 @@ def sent_to(bucket: Resource, graph: Graph) -> Iterator[Way]:
         yield from ways(distribution, lambda origin: _is(origin, bucket), graph)
 
 
+def called_by_viewers(url: Resource, graph: Graph, *, reading: bool) -> Iterator[Way]:
+    """The ways by which viewers of a distribution call the function behind ``url``: what signs for them is an access control for functions.
+
+    ``reading``: also those that only ask for something.
+    """
+    for distribution in graph.of_type(DISTRIBUTION):
+        yield from ways(distribution, lambda origin: _is_url(origin, url, graph), graph, reading=reading)
+
+
+def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
+    """Whether an origin is the function URL ``url``, and its requests are signed. How its domain is made of a URL can't always be followed."""
+    control, domain = control_at(origin.settings.get("OriginAccessControlId"), graph), origin.settings.get("DomainName")
+    config = control.get("OriginAccessControlConfig") if control is not None else None
+    if (
+        not isinstance(config, Mapping)
+        or config.get("OriginAccessControlOriginType") != "lambda"
+        or config.get("SigningBehavior") == "never"
+    ):
+        return False
+    if not isinstance(domain, Unknown):
+        host = url.get("FunctionUrl")
+        return isinstance(host, str) and host.removeprefix("https://").rstrip("/") == domain
+    text, signed = domain.template or "", [one for one in graph.of_type(URL) if one.get("AuthType") != "NONE"]
+    named = next((one for one in signed if f"{one.address}." in text), None)
+    if named is None and len(signed) > 1:
+        return Unknown(f"which function origin '{origin.id}' is: {domain.reason}")
+    return named is None or named is url
+
+
 def viewers(bucket: Resource, context: Context) -> Iterator[tuple[str, Truth]]:
     """That viewers of a distribution write to ``bucket``, by each behaviour, and whether they do: where its policy lets CloudFront."""
     allows = (statement for _, document in bucket_policies(bucket, context.graph) for statement in document.of_effect("Allow"))
@@ -65,16 +95,19 @@ def _is(origin: Origin, bucket: Resource) -> bool:
     return isinstance(found, Resource) and (found.address == bucket.address or same_bucket(found.get("BucketName"), bucket) is True)
 
 
-def ways(distribution: Resource, wanted: Callable[[Origin], bool], graph: Graph) -> Iterator[Way]:
-    """The behaviours of ``distribution`` that lead to a ``wanted`` origin and let viewers send something."""
-    names = {origin.id for origin in origins(distribution, graph) if isinstance(origin, Origin) and wanted(origin)}
+def ways(distribution: Resource, wanted: Callable[[Origin], Truth], graph: Graph, *, reading: bool = False) -> Iterator[Way]:
+    """The behaviours of ``distribution`` that lead to a ``wanted`` origin and let viewers send something (or ask for it: ``reading``)."""
+    asked = ((origin.id, wanted(origin)) for origin in origins(distribution, graph) if isinstance(origin, Origin))
+    names = {name: sure for name, sure in asked if sure is not False}
     for behaviour, path in behaviours(distribution) if names else ():
         if isinstance(behaviour, Unknown):
             yield Way(distribution, "a behaviour", path, behaviour, False)
-        elif names & set(members(behaviour.get("TargetOriginId"), distribution)) and (sends := _sends(behaviour)) is not False:
+            continue
+        reached = any_of(names[name] for name in members(behaviour.get("TargetOriginId"), distribution) if name in names)
+        if (sure := all_of((reached, reading or _sends(behaviour)))) is not False:
             pattern = behaviour.get("PathPattern")
             label = f"behaviour '{pattern}'" if isinstance(pattern, str) else "the default behaviour"
-            yield Way(distribution, label, path, sends, _asks(behaviour, graph))
+            yield Way(distribution, label, path, sure, _asks(behaviour, graph))
 
 
 def _sends(behaviour: Mapping[str, Any]) -> Truth:

@@ -191,3 +191,72 @@ def test_whoever_connects_to_a_web_socket_is_asked_once(tmp_path: Path, protocol
     assert subject.evaluate(send, Context(graph, SCOPE)).verdict is verdict
     entries = Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()
     assert verdict in {entry.verdict for entry in entries if entry.resource_type == "AWS::ApiGatewayV2::Route"}
+
+
+EDGE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Writer:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: writer
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: write
+          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+  Api: {Type: AWS::Lambda::Function, Properties: {FunctionName: api, Handler: h.h, Role: !GetAtt Writer.Arn}}
+  Url: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: !GetAtt Api.Arn, AuthType: AWS_IAM}}
+  Signing:
+    Type: AWS::CloudFront::OriginAccessControl
+    Properties:
+      OriginAccessControlConfig: {Name: api, OriginAccessControlOriginType: lambda, SigningBehavior: SIGNS, SigningProtocol: sigv4}
+  Edge:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Enabled: true
+        Origins:
+          - Id: api
+            DomainName: !Select [2, !Split ["/", !GetAtt Url.FunctionUrl]]
+            OriginAccessControlId: !GetAtt Signing.Id
+            CustomOriginConfig: {OriginProtocolPolicy: https-only}
+        DefaultCacheBehavior:
+          TargetOriginId: api
+          ViewerProtocolPolicy: https-only
+          AllowedMethods: [GET, HEAD, OPTIONS, PUT, PATCH, POST, DELETE]
+"""
+ALL = "AllowedMethods: [GET, HEAD, OPTIONS, PUT, PATCH, POST, DELETE]"
+ANOTHER = "  Another: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: elsewhere, AuthType: AWS_IAM}}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        ("SIGNS", "always", Verdict.FAIL, Verdict.FAIL),
+        ("SIGNS", "never", Verdict.PASS, Verdict.PASS),
+        (ALL, f"{ALL}\n          TrustedKeyGroups: [k]", Verdict.PASS, Verdict.PASS),
+        (ALL, "AllowedMethods: [GET, HEAD]", Verdict.PASS, Verdict.PASS),
+        ("  Signing:", f"{ANOTHER}  Signing:", Verdict.UNKNOWN, Verdict.FAIL),
+    ],
+)
+def test_a_function_url_that_asks_for_a_signature_asks_nobody_where_cloudfront_signs(
+    tmp_path: Path, old: str, new: str, before: Verdict, after: Verdict
+):
+    """A distribution in front of a URL with AWS_IAM signs whatever viewers ask; which of several URLs it means is plain once it has a name."""
+    path, host, text = (
+        tmp_path / "template.yaml",
+        "abcdefghij.lambda-url.eu-west-1.on.aws",
+        EDGE.replace(old, new).replace("SIGNS", "always"),
+    )
+    path.write_text(text, encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    (url,) = (one for one in graph.of_type("AWS::Lambda::Url") if one.address == "Url")
+    assert subject.evaluate(url, Context(graph, SCOPE)).verdict is before
+    path.write_text(text.replace('!Select [2, !Split ["/", !GetAtt Url.FunctionUrl]]', host), encoding="utf-8")
+    items = Deployment(read_template(path)).items()
+    for item in items:
+        if item["resourceType"] == "AWS::Lambda::Url" and "elsewhere" not in json.dumps(item):
+            item["configuration"]["FunctionUrl"] = f"https://{host}/"
+    entries = Evaluator(subject, MemoryNeighbours(items), SCOPE, {}, OWN).every()
+    assert after in {entry.verdict for entry in entries if entry.resource_type == "AWS::Lambda::Url"}

@@ -530,7 +530,11 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("Enabled",): False,
         ("FilterCriteria", "Filters", 0, "Pattern"): '{"body": {"kind": ["media"]}}',
     },
-    "AWS::Lambda::Url": {("AuthType",): "NONE", ("TargetFunctionArn",): arn("lambda", "function:scan")},
+    "AWS::Lambda::Url": {
+        ("AuthType",): "NONE",
+        ("TargetFunctionArn",): arn("lambda", "function:scan"),
+        ("FunctionUrl",): "https://abcdefghij.lambda-url.eu-west-1.on.aws/",
+    },
     "AWS::Pipes::Pipe": {
         ("Target",): arn("lambda", "function:scan"),
         ("DesiredState",): "STOPPED",

@@ -13,9 +13,8 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.cdn_media_gated.edge import gate_of
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, may_hold_media, media_role
-from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, is_open, members, name_of, origins
+from averment.policies.rules.origins import CONTROL, DISTRIBUTION, Origin, behaviours, control_at, is_open, members, name_of, origins
 
-CONTROL = "AWS::CloudFront::OriginAccessControl"
 _GATE = "# a function that refuses what isn't cleared; averment blueprints write edge has one"
 _TERRAFORM_GATE = f"""\
 {_GATE}
@@ -116,7 +115,7 @@ def _access(origin: Origin, subject: str, distribution: Resource, context: Conte
         return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
     if identity not in (None, "") and not isinstance(identity, Unknown):
         return PASS  # an access identity signs each request
-    found = _control(control, context.graph)
+    found = control_at(control, context.graph)
     if found is None and isinstance(control, str | Reference) and control:
         named = control.address if isinstance(control, Reference) else control
         deployed = distribution.dialect is Dialect.CONFIG
@@ -134,14 +133,6 @@ def _access(origin: Origin, subject: str, distribution: Resource, context: Conte
     if doubt is not None:
         return unknown(f"{subject}; its access control could not be resolved: {doubt.reason}", where=where)
     return fail(f"{subject} without origin access control", where=where, fix=_fix_access(distribution))
-
-
-def _control(value: Any, graph: Graph) -> Resource | None:
-    """The access control that ``value`` means: a link, or the id as a deployed distribution has it."""
-    found = graph.target(value)
-    if isinstance(found, Resource):
-        return found if found.type == CONTROL else None  # what makes one, as a nested stack or a custom resource, says nothing of it
-    return next(iter(graph.holding(CONTROL, "Id", value)), None) if isinstance(value, str) and value else None
 
 
 def _gate(

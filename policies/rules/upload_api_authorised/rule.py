@@ -36,8 +36,10 @@ from averment.policies.rules.apis import (
 )
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_buckets
+from averment.policies.rules.origins import CONTROL
 from averment.policies.rules.storage import listed
 from averment.policies.rules.straight import asks_s3, caller_names, names
+from averment.policies.rules.through_cdn import called_by_viewers
 
 ACTION = "s3:PutObject"
 _WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
@@ -77,6 +79,9 @@ _EVENTS = {
     URL: "# in the function\nurl:\n  authorizer: aws_iam",
 }
 """What a file of the Serverless Framework has in their place."""
+_EDGE_FIX = (
+    "# on the behaviour: signed URLs or cookies (TrustedKeyGroups, trusted_key_groups), or a viewer-request function that checks who asks"
+)
 _SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
 
 
@@ -194,7 +199,7 @@ def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
     if isinstance(door.authoriser, Unknown):
         return unknown(f"whether {reach} has an authoriser: {door.authoriser.reason}", where=where)
     if door.authoriser not in _OPEN:
-        return PASS
+        return worst_outcome([PASS, *_signed_for(door, reach, context)])
     closed = _closed_otherwise(door, context)
     if closed is True:
         return PASS
@@ -203,6 +208,19 @@ def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
     key = door.authoriser == "API_KEY" or door.resource.get("ApiKeyRequired") is True
     how = "asks for an API key only, which says nothing about who is calling" if key else "asks nobody who they are"
     return fail(f"{reach}{',' if upload.writer.startswith('behind') else ' and'} {how}", where=where, fix=_fix(door))
+
+
+def _signed_for(door: Door, reach: str, context: Context) -> Iterator[Outcome]:
+    """What is wrong with a function URL that asks for a signature, where CloudFront signs for its viewers and asks them nothing."""
+    if door.resource.type != URL or (function := function_behind(door, context.graph)) is None:
+        return
+    for way in called_by_viewers(door.resource, context.graph, reading=asks_for_uploads(door, function)):
+        where = way.distribution.where(*way.path)
+        text = f"CloudFront signs for its viewers, and {way.label} of {way.distribution.address}"
+        if way.left_open is True:
+            yield fail(f"{reach}, asks nobody who they are: {text} takes any", where=where, fix=_EDGE_FIX)
+        elif isinstance(way.left_open, Unknown):
+            yield unknown(f"whether {reach}, asks who is calling: {text} may take any: {way.left_open.reason}", where=where)
 
 
 def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
@@ -281,5 +299,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Give the method or route an authoriser (IAM, Cognito, JWT, a function); an API key is none.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET, *DOOR_NEIGHBOURS),
+    neighbours=(BUCKET, CONTROL, *DOOR_NEIGHBOURS),
 )

@@ -119,6 +119,7 @@ def function_urls(ask: Ask) -> Iterator[Item]:
             configuration = {
                 "TargetFunctionArn": url["FunctionArn"],
                 "AuthType": url.get("AuthType"),
+                "FunctionUrl": url.get("FunctionUrl"),
                 "Cors": url.get("Cors"),
                 "InvokeMode": url.get("InvokeMode"),
             }
