@@ -38,7 +38,7 @@ class Door:
 
     ``label`` is what messages call it (``POST /uploads``), ``method`` its HTTP method (``ANY`` for all), ``authoriser`` the type of
     authorisation as written (None where nothing is), ``to`` where requests go: a link, an ARN or an Unknown. ``parameters`` says what an
-    integration puts where its URI has ``{name}``.
+    integration puts where its URI has ``{name}``, ``kind`` what it is (``AWS_PROXY``, ``HTTP_PROXY``), where that is written.
     """
 
     resource: Resource
@@ -50,6 +50,7 @@ class Door:
     credentials: Any = None
     integration_method: str = ""
     parameters: Any = None
+    kind: Any = None
 
 
 def doors(resource: Resource, graph: Graph) -> Iterator[Door]:
@@ -213,6 +214,7 @@ def _rest_method(method: Resource, graph: Graph) -> Iterator[Door]:
         integration.get("Credentials"),
         _text(integration.get("IntegrationHttpMethod"), ""),
         integration.get("RequestParameters"),
+        integration.get("Type"),
     )
 
 
@@ -256,10 +258,11 @@ def _route(route: Resource, graph: Graph) -> Iterator[Door]:
     target = route.get("Target")
     integration = graph.target(target)
     credentials: Any = None
+    kind: Any = None
     if isinstance(integration, Resource) and integration.type == HTTP_INTEGRATION:
-        target, credentials = integration.get("IntegrationUri"), integration.get("CredentialsArn")
+        target, credentials, kind = (integration.get(key) for key in ("IntegrationUri", "CredentialsArn", "IntegrationType"))
     verb = key.partition(" ")[0].upper() if " " in key else "ANY"
-    yield Door(route, key, verb, _asks(route, graph), target, ("AuthorizationType",), credentials)
+    yield Door(route, key, verb, _asks(route, graph), target, ("AuthorizationType",), credentials, kind=kind)
 
 
 def _asks(route: Resource, graph: Graph) -> Any:
@@ -318,6 +321,7 @@ def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 -
                 inner.get("credentials"),
                 _text(inner.get("httpMethod"), ""),
                 inner.get("requestParameters"),
+                inner.get("type"),
             )
 
 

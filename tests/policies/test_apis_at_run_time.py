@@ -260,3 +260,20 @@ def test_a_function_url_that_asks_for_a_signature_asks_nobody_where_cloudfront_s
             item["configuration"]["FunctionUrl"] = f"https://{host}/"
     entries = Evaluator(subject, MemoryNeighbours(items), SCOPE, {}, OWN).every()
     assert after in {entry.verdict for entry in entries if entry.resource_type == "AWS::Lambda::Url"}
+
+
+def test_a_function_that_a_stage_names_is_a_question_on_both_sides(tmp_path: Path):
+    """Which function answers an open POST /uploads stands in the stage's variables: it was asked nothing."""
+    path = tmp_path / "template.yaml"
+    uri = "lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:${!stageVariables.presign}/invocations"
+    text = TEMPLATE.replace(", SETTINGS", "").replace("s3:path/{bucket}/{key}", uri).replace("Type: AWS\n", "Type: AWS_PROXY\n")
+    place = "  Uploading: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: uploads}}\n"
+    text = text.replace("  Method:\n", f"{place}  Method:\n").replace(
+        "HttpMethod: PUT", "HttpMethod: PUT\n      ResourceId: !Ref Uploading"
+    )
+    path.write_text(text, encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    entries = Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()
+    assert before.verdict is Verdict.UNKNOWN
+    assert Verdict.UNKNOWN in {entry.verdict for entry in entries}

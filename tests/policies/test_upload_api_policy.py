@@ -145,3 +145,45 @@ resource "aws_lambda_function_url" "u" {{
     context = Context(graph, Scope(accounts=("123456789012",)))
     outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
     assert outcome.verdict.value.replace("-", " ") == verdict
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "path", "auth", "verdict"),
+    [
+        ("data.aws_lambda_function.presign.invoke_arn", "AWS_PROXY", "uploads", "NONE", "unknown"),
+        ('"arn:aws:lambda:eu-west-1:123456789012:function:presign"', "AWS_PROXY", "uploads", "NONE", "unknown"),
+        ("data.aws_lambda_function.presign.invoke_arn", "AWS_PROXY", "uploads", "JWT", "not applicable"),
+        ("data.aws_lambda_function.presign.invoke_arn", "AWS_PROXY", "orders", "NONE", "not applicable"),
+        ("var.backend", "HTTP_PROXY", "uploads", "NONE", "not applicable"),
+    ],
+)
+def test_an_open_door_for_uploads_whose_function_is_not_known_is_a_question(
+    tmp_path: Path, uri: str, kind: str, path: str, auth: str, verdict: str
+):
+    """The function of another stack, by a data source or its ARN: the route was asked nothing. A backend of one's own isn't a function."""
+    text = f"""
+data "aws_lambda_function" "presign" {{ function_name = "presign" }}
+variable "backend" {{}}
+resource "aws_s3_bucket" "uploads" {{ bucket = "acme-uploads" }}
+resource "aws_apigatewayv2_api" "a" {{
+  name          = "a"
+  protocol_type = "HTTP"
+}}
+resource "aws_apigatewayv2_integration" "i" {{
+  api_id           = aws_apigatewayv2_api.a.id
+  integration_type = "{kind}"
+  integration_uri  = {uri}
+}}
+resource "aws_apigatewayv2_route" "r" {{
+  api_id             = aws_apigatewayv2_api.a.id
+  route_key          = "POST /{path}"
+  authorization_type = "{auth}"
+  target             = "integrations/${{aws_apigatewayv2_integration.i.id}}"
+}}
+"""
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+    assert outcome.verdict.value.replace("-", " ") == verdict

@@ -115,14 +115,27 @@ def _perhaps(door: Door, context: Context) -> Outcome | None:
     function = function_behind(door, context.graph)
     if function is None and door.authoriser in _OPEN and _is_s3(door) and caller_names(door):
         return _perhaps_straight(door, context)
-    if function is None or door.authoriser not in _OPEN or not asks_for_uploads(door, function):
+    if door.authoriser not in _OPEN or not asks_for_uploads(door, function):
         return None
-    doubt = _unread(function.get("Role"), context.graph)
+    doubt = _unread(function.get("Role"), context.graph) if function is not None else _not_found(door, context.graph)
     bucket = next(media_buckets(context.graph, context.scope, MediaRole.UPLOAD), None)
     if doubt is None or bucket is None or _closed_otherwise(door, context) is True:
         return None
     subject = f"whether {door.label}, which asks nobody who they are, leads to the {bucket[1]} bucket {bucket[0].address} ({bucket[2]})"
-    return unknown(f"{subject}: what {function.address} may do isn't known: {doubt.reason}", where=door.resource.where(*door.path))
+    why = f"what {function.address} may do isn't known" if function is not None else "the function behind it isn't known"
+    return unknown(f"{subject}: {why}: {doubt.reason}", where=door.resource.where(*door.path))
+
+
+def _not_found(door: Door, graph: Graph) -> Unknown | None:
+    """Why the function that a door leads to isn't known, if it leads to one, or may: by a variable of its stage, or into another stack."""
+    kind = door.kind.upper() if isinstance(door.kind, str) else ""
+    text = door.to.template if isinstance(door.to, Unknown) else door.to
+    if not kind.startswith("AWS") or (isinstance(text, str) and ":apigateway:" in text and ":lambda:" not in text):
+        return None
+    if isinstance(door.to, str):
+        return Unknown(f"{door.to} is not part of what was read") if ":lambda:" in door.to else None
+    found = graph.target(door.to)
+    return found if isinstance(found, Unknown) else None
 
 
 def _perhaps_straight(door: Door, context: Context) -> Outcome | None:
