@@ -146,6 +146,8 @@ def test_claims_have_a_page_of_their_own(site_data: View) -> None:
     assert "1 inconclusive, 1 supported" in read(page)
     tested, never = read(page).split("## Never run")
     assert "performance on reference-corpus is at least 0.75" in tested
+    head = page[: page.index("\n## ")]  # before any claim's own section: which failed is seen without scrolling through plots
+    assert sorted(re.findall(r"\]\(#sm-[a-z]+-[0-9]+-[a-z]+\) \| \*\*(\w+)\*\*", head)) == ["inconclusive", "supported"]
     assert "<details open><summary>Plots</summary>" in page
     assert re.findall(r'<img src="plots/[^"]+-roc.svg" alt="ROC curve', page)
     claims = [f"{c.id}/{a.id}" for c in data.catalogue for a in c.assessments if a.claim is not None]
