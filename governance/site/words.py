@@ -158,5 +158,5 @@ def sentence(value: str) -> str:
 
 
 def days(count: int) -> str:
-    """A distance in days: "today", "in 9 days"."""
-    return "today" if count == 0 else f"in {count} day{'' if count == 1 else 's'}"
+    """A distance in days, which no line breaks: "today", "in 9 days"."""
+    return "today" if count == 0 else f"in\N{NO-BREAK SPACE}{count}\N{NO-BREAK SPACE}day{'' if count == 1 else 's'}"

@@ -136,6 +136,46 @@ def test_a_long_title_moves_nothing_overdue_out_of_sight(browser: Browser, addre
         assert box["x"] + box["width"] <= viewport["width"]
 
 
+TABLES = """() => [...document.querySelectorAll("div[class^='av-'] table")].flatMap(table => {
+  const scrolled = table.closest(".md-typeset__scrollwrap"), words = new Map();
+  for (const cell of table.querySelectorAll("td")) {
+    const over = cell.scrollWidth > cell.clientWidth + 1 && cell.clientWidth > 0;
+    if (over) words.set(cell.innerText.slice(0, 40), cell.scrollWidth - cell.clientWidth);
+  }
+  const wide = scrolled && scrolled.scrollWidth > scrolled.clientWidth + 1;
+  return wide || words.size ? [[table.closest("div[class^='av-']").className, wide, [...words]]] : [];
+})"""
+
+
+@pytest.mark.parametrize("width", [768, 1024, 1280])
+def test_no_column_is_out_of_sight_or_runs_into_the_next(browser: Browser, address: str, width: int) -> None:
+    """From a tablet on, the tables of what is wrong, of rules, dates and an incident's report fit the page, and each cell its column."""
+    names = ("index.html", "controls/SM-UPL-03.html", "rules.html", "law.html", "claims.html", "incidents/INC-2026-11-22-bbbbbb.html")
+    with opened(browser, address, viewport={"width": width, "height": 900}) as (page, _):
+        for name in names:
+            page.goto(address + name, wait_until="load")
+            assert page.evaluate(TABLES) == [], name
+
+
+def test_what_came_of_an_assessment_gets_the_room(browser: Browser, address: str) -> None:
+    """The reason is the longest text of its row, and had a quarter of it: twenty-eight lines."""
+    with opened(browser, address) as (page, _):
+        page.goto(address + "controls/SM-UPL-03.html", wait_until="load")
+        widths = page.evaluate("[...document.querySelectorAll('.av-assessments th')].map(one => one.getBoundingClientRect().width)")
+        assert widths[2] > 0.4 * sum(widths)
+
+
+def test_no_moment_of_an_incident_is_broken(browser: Browser, address: str) -> None:
+    """A moment stands on one line: 2026-11- above 22T06:00:00Z was read as two things."""
+    with opened(browser, address) as (page, _):
+        page.goto(address + "incidents/INC-2026-11-22-bbbbbb.html", wait_until="load")
+        moments = page.locator(".av-when")
+        assert moments.count() > 0
+        assert {len(one) for one in page.evaluate("[...document.querySelectorAll('.av-when')].map(one => [...one.getClientRects()])")} == {
+            1
+        }
+
+
 def found_for(page: Page, words: str) -> list[str]:
     """Search for ``words`` as a reader does, and give the paths of what is found, best first."""
     box = page.locator(SEARCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,11 @@ from averment.governance.incidents.state import Incident
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages.places import incident_place
 from averment.governance.site.pages.rendering import render
+
+
+_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+_MOMENT = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(?:&#58;[0-9]{2}){2}Z", re.ASCII)
+"""A moment, its colons escaped as ``document`` escapes them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,16 @@ def incident_pages(data: SiteData) -> dict[str, str]:
         return {}
     head = Head(data.ledger.origin, data.ledger.size, base64.b64decode(data.ledger.root).hex())
     return {
-        incident_place(incident.id): markdown(after_action(incident, data.organisation.name, head)) for incident in data.incidents.values()
+        incident_place(incident.id): _fitted(markdown(after_action(incident, data.organisation.name, head)))
+        for incident in data.incidents.values()
     }
+
+
+def _fitted(page: str) -> str:
+    """``page`` with its tables as wide as the page and no more, and no moment broken at its hyphens. Whatever else looks like a row of a table is
+    escaped in it."""
+    whole = _MOMENT.sub(r'<span class="av-when">\g<0></span>', page)
+    return _TABLE.sub('<div class="av-dossier" markdown="block">\n\n\\g<0>\n</div>\n', whole)
 
 
 def overdue(incident: Incident, now: datetime) -> list[str]:
