@@ -44,7 +44,7 @@ details ul { margin: 0; padding-left: 1.2rem; }
 @media screen and (min-width: 60.01rem) {
   thead th { overflow-wrap: normal; white-space: normal; }
   td { min-width: 5rem; }
-  td[data-head="Why"] { width: 32%; }
+  td[data-head="Why"] { width: 42%; }
 }
 /* A cell of a row that stands on a narrow screen says by itself what it is. */
 @media screen and (max-width: 60rem) {

@@ -26,7 +26,7 @@ table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; font-size
 th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: 0.85rem; } svg { width: 100%; height: auto; }
-th { overflow-wrap: normal; }
+th, td:first-child { overflow-wrap: normal; }
 h2, p, li { overflow-wrap: anywhere; } dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; }
 .supported, .holds { color: #1a7f37; } .refuted, .broken { color: #c62828; font-weight: 600; }
 .inconclusive, .could-not-be-checked, .not-tested { color: #945600; font-weight: 600; }

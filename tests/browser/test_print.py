@@ -17,6 +17,7 @@ from averment.core.period import parse_period
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout
 from averment.evidence.package.write import write_package
+from averment.evidence.plots.page import ClaimsPage
 from averment.evidence.record import Kind, Record
 from averment.governance.incidents.document import Document, Section, html, table
 
@@ -121,3 +122,19 @@ def test_no_word_of_a_report_is_broken_by_a_long_one_beside_it(tmp_path: Path) -
     (tmp_path / "report.html").write_text(html(Document("Report", "Lead.", (Section("a", "A", (table(head, [row], ""),)),))))
     words = set(text_of(printed(tmp_path / "report.html", tmp_path), "-raw").split())
     assert {"Item", "Version", "Bytes", "Credential", "Step", "11,647", "preserve", "until"} <= words
+
+
+def test_no_name_of_a_check_is_broken(tmp_path: Path) -> None:
+    """On paper the longest reason took so much of the row that "manifest" stood as "manifes" and "t"."""
+    reason = "every row fills file, sha256, label, licence, attribution, group, and no image lies beside them unnamed " * 2
+    made = [{"check": name, "outcome": "holds", "reason": reason, "examples": ["a/b.jpg"]} for name in ("manifest", "duplicates")]
+    payload = {"type": "data-governance", "statement": "of the data every check holds", "details": {"checks": made}}
+    page = ClaimsPage("records/{id}.json")
+    moment = datetime(2026, 10, 1, tzinfo=UTC)
+    values = {"collector_version": "1", "source": "made up for a test", "query": {}, "payload": payload}
+    claim = Record(kind=Kind.CLAIM, collector="averment.claims", effective_at=moment, collected_at=moment, **values)  # type: ignore[arg-type]
+    list(page.add(claim))
+    for name, content in page.files():
+        (tmp_path / name).write_bytes(content)
+    words = text_of(printed(tmp_path / layout.CLAIMS, tmp_path), "-layout").split()
+    assert {"manifest", "duplicates"} <= set(words)

@@ -17,7 +17,6 @@ from averment.governance.site.data import SiteData
 from averment.governance.site.pages.places import incident_place
 from averment.governance.site.pages.rendering import render
 
-
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _MOMENT = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(?:&#58;[0-9]{2}){2}Z", re.ASCII)
 """A moment, its colons escaped as ``document`` escapes them."""
