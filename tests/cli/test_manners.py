@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pty
 import py_compile
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import click
 import pytest
+from rich.console import Console
+from rich.file_proxy import FileProxy
 
 from averment.cli import main as program
+from averment.cli import manners
 from averment.cli.lazy import LazyGroup
 from averment.cli.main import cli, run
 from averment.cli.manners import lively
@@ -314,6 +318,17 @@ def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], c
     assert ("\x1b[1m" in shown) is coloured
     piped = averment("explain", "SM-UPL-03", cwd=shop, **environment)
     assert "\x1b" not in piped.stdout + piped.stderr
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_results_beside_a_bar_go_where_they_went(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    """Before 15, what Rich has stand in for stdout is no terminal: a scan's rows went by another way, began behind the bar, and had no colours."""
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal, raising=False)
+    monkeypatch.delattr(FileProxy, "isatty", raising=False)
+    monkeypatch.setattr(sys, "stdout", FileProxy(Console(file=io.StringIO()), shown))
+    assert sys.stdout.isatty() is False
+    assert manners.on_terminal() is terminal
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])

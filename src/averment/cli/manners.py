@@ -27,9 +27,15 @@ class _Asked:
 _asked = _Asked()
 
 
+def on_terminal() -> bool:
+    """Whether results go to a terminal; also while a bar has Rich stand in for stdout, who says no for it before its version 15."""
+    stdout: Any = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+    return bool(stdout.isatty())
+
+
 def colours() -> bool:
     """Whether results may be coloured: on a terminal that can, and unless the user asked for none (``NO_COLOR``)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def lively(environment: Mapping[str, str] = os.environ) -> bool:

@@ -16,7 +16,7 @@ import click
 
 from averment.cli import media_scan_files as files
 from averment.cli.common import stderr
-from averment.cli.manners import colours, lively
+from averment.cli.manners import colours, lively, on_terminal
 from averment.core.errors import BadInputError, ExitCode, SignedOutError
 from averment.core.files import is_written_through, replacing
 from averment.core.inventory import MAX_AGE
@@ -283,7 +283,7 @@ def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
     if out is not None:
         with replacing(out, staged=files.staged_name(out)) as file:
             yield lambda text: file.write(to_bytes(text))
-    elif sys.stdout.isatty():
+    elif on_terminal():
         coloured = style == "table" and colours()
         # not by click.echo, which finds its way round what shares the terminal with a progress bar
         yield lambda text: sys.stdout.write(_coloured(text) if coloured else for_terminal(text, style))
