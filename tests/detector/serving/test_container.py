@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
@@ -194,7 +196,29 @@ def test_the_recipe_of_the_container_names_what_there_is():
     told = subprocess.run([sys.executable, "-m", "averment", *words, "--help"], capture_output=True, text=True, check=True).stdout
     assert f"default: {found['EXPOSE'].strip()}" in told
     assert "POST /invocations" in told
-    assert f"127.0.0.1:{PORT}/ping" in found["HEALTHCHECK"]
+    assert f"or {PORT})" in found["HEALTHCHECK"]
+
+
+def test_the_containers_health_is_asked_where_it_serves(told: Any, serve: Any, monkeypatch: pytest.MonkeyPatch):
+    """It was asked on port 8080, and of a proxy: a container that SageMaker tells to listen elsewhere, or that has HTTP_PROXY set, was never well."""
+    *_, program = json.loads(recipe()["HEALTHCHECK"].split(" CMD ", 1)[1])
+    port = serve().url.rpartition(":")[2]
+    for name, value in (("SAGEMAKER_BIND_TO_PORT", port), ("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")):
+        monkeypatch.setenv(name, value)
+
+    def ends_with() -> Any:
+        names: dict[str, Any] = {}
+        with pytest.raises(SystemExit) as ended:
+            exec(program, names)
+        names["ask"].close()
+        return ended.value.code
+
+    assert ends_with() is False
+    told.broken = True
+    with closing(http.client.HTTPConnection("127.0.0.1", int(port))) as client:
+        client.request("POST", "/invocations", b"x", {"Content-Type": "image/jpeg"})
+        assert client.getresponse().status == 503
+    assert ends_with() is True
 
 
 @pytest.mark.parametrize(("wheels", "told"), [(1, "averment-0-py3-none-any.whl[serve,video]"), (2, "the folder holds 2 wheels")])
