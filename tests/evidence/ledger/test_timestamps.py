@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import rfc3161_client
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
@@ -154,6 +155,53 @@ def test_a_token_verifies_here_and_with_openssl(authority, tmp_path):
         else:
             with pytest.raises(VerificationError):
                 verify_stamp(token, data, read_certificates(authority / f"{root}.pem"))
+
+
+def with_chain(authority: Path, folder: Path, issuer: str) -> bytes:
+    """A token over ``b"x"`` by an authority under ``issuer``, in the folder of ``authority``, whose certificate the token brings along."""
+    for name in ("tsa.cnf", "serial", f"{issuer}.pem", f"{issuer}.key"):
+        shutil.copy(authority / name, folder)
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config tsa.cnf"
+    openssl(folder, f"req {key} -keyout authority.key -out authority.csr -subj /CN=Below")
+    openssl(
+        folder,
+        f"x509 -req -in authority.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -out authority.pem -days 3650"
+        " -extfile tsa.cnf -extensions authority",
+    )
+    (folder / "tsa.cnf").write_text(f"{SETTINGS}certs = {issuer}.pem\n")
+    builder = rfc3161_client.TimestampRequestBuilder().data(b"x").hash_algorithm(rfc3161_client.HashAlgorithm.SHA256)
+    token = answer_of(folder, builder.build().as_bytes())
+    own, above = (read_certificates(folder / name)[0].public_bytes(Encoding.DER) for name in ("authority.pem", f"{issuer}.pem"))
+    return token.replace(own + above, b"".join(sorted((own, above))))  # as DER has a set, which openssl doesn't
+
+
+def test_a_root_that_a_token_brings_along_is_none(authority, tmp_path):
+    """Anybody makes a root, an authority under it and a token that holds both: it leads to nothing that an auditor handed over."""
+    token = with_chain(authority, tmp_path, "other")
+    assert verify_stamp(token, b"x", read_certificates(authority / "other.pem")).trusted
+    with pytest.raises(VerificationError, match="does not verify"):
+        verify_stamp(token, b"x", read_certificates(authority / "root.pem"))
+
+
+def test_an_authority_below_another_is_followed_to_the_root(authority, tmp_path):
+    """The certificate in between comes with the token, as authorities send it."""
+    below = tmp_path / "below"
+    below.mkdir()
+    for name in ("tsa.cnf", "root.pem", "root.key"):
+        shutil.copy(authority / name, tmp_path)
+    openssl(
+        tmp_path,
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config tsa.cnf -keyout middle.key -out m.csr -subj /CN=Middle",
+    )
+    openssl(
+        tmp_path,
+        "x509 -req -in m.csr -CA root.pem -CAkey root.key -CAcreateserial -out middle.pem -days 9 -extfile tsa.cnf -extensions root",
+    )
+    (tmp_path / "serial").write_text("01\n")
+    token = with_chain(tmp_path, below, "middle")
+    assert verify_stamp(token, b"x", read_certificates(tmp_path / "root.pem")).authority == "CN=Below"
+    with pytest.raises(VerificationError, match="does not verify"):
+        verify_stamp(token, b"x", read_certificates(authority / "other.pem"))
 
 
 def test_without_a_certificate_a_token_is_not_trusted(authority):
