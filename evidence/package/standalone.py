@@ -109,9 +109,9 @@ def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool, signe
     return text
 
 
-def read_checkpoint(data: bytes, origin: str, keys: list[Key]) -> tuple[int, bytes]:
-    """Size and root of a signed checkpoint of the log `origin`."""
-    lines = read_note(data, origin, keys, witnesses=True).split("\n")
+def read_checkpoint(data: bytes, origin: str, keys: list[Key], signers: list[Key]) -> tuple[int, bytes]:
+    """Size and root of a signed checkpoint of the log `origin`; who signed it is told in `signers`."""
+    lines = read_note(data, origin, keys, witnesses=True, signers=signers).split("\n")
     need(len(lines) >= 4 and lines[0] == origin and lines[1].isdecimal(), "it is not a checkpoint of this log")
     return int(lines[1]), base64.b64decode(lines[2], validate=True)
 
@@ -123,7 +123,7 @@ class Package:
         self.folder, self.given, self.log = folder, given, ""
         self.bytes_of: Any = lambda name: (folder / name).read_bytes() if (folder / name).is_file() else need(False, "is no plain file")
         self.problems, self.others = list[tuple[str, str]](), set[str]()
-        self.keys, self.trusted, self.signers = list[Key](), list[Key](), list[Key]()
+        self.keys, self.trusted, self.signers, self.agreed = list[Key](), list[Key](), list[Key](), list[Key]()
         self.manifest, self.leaves, self.size, self.root = dict[str, Any](), list[bytes](), 0, b""
 
     def check(self, name: str, function: Any, *arguments: Any) -> Any:
@@ -144,7 +144,7 @@ class Package:
         for note in notes * len(notes):  # each may need another before it
             lines = note.decode().split("\n")
             with suppress(WrongError):  # not vouched for by a trusted key, so far
-                read_note(note, self.log, self.trusted, witnesses=False)
+                read_note(note, self.log, self.trusted, witnesses=False, signers=self.agreed)
                 body = base64.b64decode(lines[2].split("+", 2)[2])[1:]
                 need(lines[:2] == ["urn:averment:key:v1", self.log] and len(body) >= 32, "it is no endorsement of a key of this log")
                 self.trusted = self.trusted + [key for key in self.keys if key.der.endswith(body) and key not in self.trusted]
@@ -157,8 +157,7 @@ class Package:
         text = self.check("MANIFEST.sig", lambda: read_note(note, self.log, self.trusted, witnesses=False, signers=self.signers))
         if text is not None:
             lines = text.split("\n")
-            of_one = lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5
-            need(of_one, "is not of a package, or MANIFEST.sig")
+            need(lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5, "is of no package")
             need(lines[3] == f"sha256 {sha256(data).hexdigest()}", "is not what was signed")
             said = [self.manifest["log"]["origin"], self.manifest["period"]["label"]]
             need(lines[1:3] == said, "names another log or period than its signature")
@@ -179,10 +178,9 @@ class Package:
                 self.problems.append((name, "was changed: its size or digest is not the manifest's"))
 
     def check_log(self) -> None:
-        """Steps 4 and 5: checkpoint.txt is a checkpoint of the log (C2SP tlog-checkpoint), signed by it, with the size and root of the manifest;
-        leaf-hashes.bin, the hashes of all entries, gives that root (RFC 6962)."""
+        """Steps 4 and 5: checkpoint.txt (C2SP tlog-checkpoint) is signed and the manifest's; leaf-hashes.bin gives its root (RFC 6962)."""
         log = self.manifest["log"]
-        self.size, self.root = read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted)
+        self.size, self.root = read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted, self.agreed)
         self.check("checkpoint.txt", need, (self.size, self.root) == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
         data = self.bytes_of("leaf-hashes.bin")
         self.leaves = [data[at : at + 32] for at in range(0, min(len(data), 32 * self.size), 32)]
@@ -225,14 +223,13 @@ class Package:
         seen = {name[8:-5]: self.check(name, self.check_record, name[8:-5]) for name in names}
         slim = {"object_hook": lambda row: (row["record"], (row["index"], row["sha256"])) if "used_by" in row else row}  # there may be many
         report: Any = json.loads(self.bytes_of("report.json"), **slim)  # type: ignore[arg-type]
-        same = dict(report["evidence"]) == seen and len(report["evidence"]) == len(seen)
-        self.check("report.json", need, same, "lists other records than the package holds, or one twice")
-        self.check("report.json", need, report["period"] == self.manifest["period"], "is of another period than the manifest")
+        need(dict(report["evidence"]) == seen and len(report["evidence"]) == len(seen), "lists other records than there are, or one twice")
+        need(report["period"] == self.manifest["period"], "is of another period than the manifest")
         return len(seen)
 
     def check_earlier(self, path: Path) -> None:
         """Step 9, with --checkpoint: the log begins with exactly what the earlier checkpoint commits to."""
-        size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys)
+        size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys, [])
         need(root_of(self.leaves) == self.root, f"can't be held against {path}: leaf-hashes.bin is wrong")
         need(size <= self.size, f"the log has fewer entries than the {size} of {path}: is the package older than that?")
         need(root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
@@ -286,6 +283,9 @@ def main() -> int:
     say(f"The signer's key is the one {where}.")
     for key in package.signers:  # others may lie beside: a forger's package can hold the true one
         say(f"  key sha256 {key.keyid}")
+    silent = {key.keyid for key in package.given} - {key.keyid for key in package.agreed}
+    for other in sorted(silent):
+        say(f"Not shown: that all signers agree. The checkpoint is not signed with the given key: sha256 {other}")
     for other in sorted(package.others):
         say(f"Of some records the signer is another key of the package, which was not given: sha256 {other}")
     say(f"A timestamp says {dated}; whose it is was not checked." if dated else "No timestamp.")

@@ -42,7 +42,7 @@ from averment.evidence.package.files import digest_of, inventory, names_in, read
 from averment.evidence.record import Record
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated, own_key, signed_by_others
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, not_signed_by, own_key, signed_by_others
 
 _LEFT_BY_LOOKING = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -76,6 +76,7 @@ class _Examination:
         self._earlier = earlier
         self._vouching = vouching
         self._unvouched: list[str] = []
+        self._endorsements: list[bytes] = []
         self._step = Step("")
         self._own: list[VerifierKey] = []
         self._trusted: list[VerifierKey] = []
@@ -131,8 +132,10 @@ class _Examination:
 
     def _vouched_for(self, origin: str) -> list[VerifierKey]:
         """The keys that took the place of those handed over, by endorsements in the package."""
-        found = names_in(self._package / layout.KEYS, ENDORSED_SUFFIX)
-        return endorsed(self._trusted, [self._read(f"{layout.KEYS}{name}") for name in found], origin)
+        notes = [self._read(f"{layout.KEYS}{name}") for name in names_in(self._package / layout.KEYS, ENDORSED_SUFFIX)]
+        found = endorsed(self._trusted, notes, origin)
+        self._endorsements = notes  # only such as are in order
+        return found
 
     def _own_key(self, name: str) -> VerifierKey:
         key = VerifierKey.parse(self._read(f"{layout.KEYS}{name}").decode("utf-8"))
@@ -229,6 +232,7 @@ class _Examination:
         self._require((head.size, head.root.hex()) == (log["size"], log["root"]), "is not the checkpoint that the manifest names")
         signers = ", ".join(f"{key.name} (key {key.id.hex()})" for key in self._checkpoint.signed_by)
         self._step.finding = f"{counted(head.size, 'entry')}, signed by {signers}"
+        self._unvouched += not_signed_by(self._trusted[: len(self._given)], self._checkpoint, self._endorsements)
 
     # 5
     def _log(self) -> None:

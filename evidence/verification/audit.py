@@ -28,7 +28,7 @@ from averment.evidence.ledger.succession import endorsed, kept
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNASKED, Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated, own_key, signed_by_others
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, not_signed_by, own_key, signed_by_others
 
 _ENTRIES = "tile/entries/"
 
@@ -71,6 +71,7 @@ class _Audit:
         self._vouching, self._progress = vouching, progress
         self._step = Step("")
         self._trusted: list[VerifierKey] = []
+        self._endorsements: list[bytes] = []
         self._head: SignedCheckpoint | None = None
         self._questions, self._order = OpenQuestions(), Order()
         self._open: list[str] = []
@@ -110,13 +111,16 @@ class _Audit:
             self._trusted = list(self._ledger.keys)
         else:
             self._trusted = [make(origin) for make in self._given]
-            self._trusted += endorsed(self._trusted, kept(self._ledger.store, origin), origin)
+            notes = kept(self._ledger.store, origin)
+            self._trusted += endorsed(self._trusted, notes, origin)
+            self._endorsements = notes  # only such as are in order
         self._step.finding = ", ".join(key.id.hex() for key in self._trusted)
 
     def _checkpoint(self) -> None:
         note = self._note()
         self._head = open_checkpoint(note, self._ledger.origin, self._trusted)
         self._step.finding = f"{counted(self._head.size, 'entry')}, root {self._head.root.hex()}"
+        self._open += not_signed_by(self._trusted[: len(self._given)], self._head, self._endorsements)
 
     def _history(self) -> None:
         if not self._earlier:

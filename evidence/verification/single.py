@@ -21,7 +21,7 @@ from averment.evidence.ledger.proof import HEADER, InclusionProof, carried
 from averment.evidence.package.files import MAX_FILE_BYTES
 from averment.evidence.record import Record
 from averment.evidence.verification.steps import Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners
+from averment.evidence.verification.vouching import Vouching, cosigners, not_signed_by
 
 SUFFIX = ".tlog-proof"
 _MAX_UNNAMED_BYTES = 64 * 1024 * 1024
@@ -65,12 +65,14 @@ def verify_proof(
         step = Step("The record stands in that log", f"entry {proof.index}")
         steps.append(step)
         step = Step("The record is what its signed statement says")
-        _signed(entry, trusted)
+        signer = _signed(entry, trusted)
         record = open_entry(entry, lambda digest: _payload(digest, payload))
         step.finding = f"{record.kind} by {record.collector}, effective {iso(record.effective_at)}, collected {iso(record.collected_at)}"
         steps.append(step)
+        left_open = not_signed_by([key for key in trusted if key.public_key != signer], checkpoint)
         step = Step("The witnesses of the checkpoint")
-        step.finding, left_open = cosigners(proof.checkpoint, asked, ())
+        step.finding, of_witnesses = cosigners(proof.checkpoint, asked, ())
+        left_open += of_witnesses
     except VerificationError as error:
         step.problems.append(Problem(path.name, error.message))
         record = None
@@ -80,14 +82,14 @@ def verify_proof(
     return Verification(steps, covered, uncovered), record
 
 
-def _signed(entry: bytes, trusted: Sequence[VerifierKey]) -> None:
-    """Check the record's own signature: it may be of an older key than the log's present one.
+def _signed(entry: bytes, trusted: Sequence[VerifierKey]) -> bytes:
+    """Check the record's own signature: it may be of an older key than the log's present one. The key (DER) that made it.
 
     Raises:
         VerificationError: none of ``trusted`` made it.
     """
     try:
-        verify_envelope(entry, [key.public_key for key in trusted])
+        return verify_envelope(entry, [key.public_key for key in trusted])
     except VerificationError as error:
         said = {keyid for keyid, _ in read_payload(entry)[2] if keyid} - {key.fingerprint for key in trusted}
         if not said:

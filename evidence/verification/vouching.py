@@ -10,7 +10,8 @@ from cryptography import x509
 from averment.core.errors import MissingExtraError, VerificationError
 from averment.core.period import iso
 from averment.core.words import counted
-from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey
+from averment.evidence.ledger.checkpoint import SignedCheckpoint, SignedNote, VerifierKey
+from averment.evidence.ledger.succession import endorsed
 from averment.evidence.ledger.timestamp import stamped_bytes, verify_stamp
 from averment.evidence.verification.steps import NOT_CHECKED, NOTHING
 
@@ -39,6 +40,22 @@ def signed_by_others(counts: Mapping[str, int], where: str) -> list[str]:
         return []
     why = f"their keys {where} and were not handed over, as those from before a change of keys"
     return [f"Who signed {counted(sum(counts.values()), 'entry')}: {why} (SHA-256 {', '.join(others)})."]
+
+
+def not_signed_by(given: Sequence[VerifierKey], head: SignedCheckpoint, endorsements: Sequence[bytes] = ()) -> list[str]:
+    """What it leaves open that the checkpoint ``head`` isn't signed with each key that was ``given``, nor with one that it vouched for in
+    ``endorsements``: whoever holds one of several keys makes a checkpoint alone.
+
+    Raises:
+        VerificationError: an endorsement is malformed or wrong.
+    """
+    there, origin = {key.public_key for key in head.signed_by}, head.checkpoint.origin
+    missing = [key for key in given if not there & {item.public_key for item in (key, *endorsed([key], endorsements, origin))}]
+    if not missing:
+        return []
+    told = ", ".join(key.fingerprint for key in missing)
+    why = "With one from before or after a change of keys it isn't; of keys that sign together, whoever holds one can make such a log alone"
+    return [f"Whether all signers agree: the checkpoint isn't signed with each key that was handed over. {why} (missing: SHA-256 {told})."]
 
 
 def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple[str, list[str]]:

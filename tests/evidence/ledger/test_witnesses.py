@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,19 +19,25 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from averment.api.verifying import vouching_of
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.http import Answer
 from averment.core.organisation import EvidenceSettings, Organisation, WitnessSettings
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
+from averment.core.signing.verification import public_pem
 from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, cosign, open_checkpoint, sign_note
 from averment.evidence.ledger.merkle import EMPTY_ROOT
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.proof import carry
 from averment.evidence.ledger.witness import BehindError, RemoteWitness, Witness
+from averment.evidence.package import standalone
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import StoreError
+from averment.evidence.verification.audit import audit
+from averment.evidence.verification.single import verify_proof
 from averment.evidence.verification.vouching import Vouching, cosigners
 
 ORIGIN = "example.com/shop"
@@ -396,6 +403,40 @@ def test_several_keys_sign_every_checkpoint(tmp_path, make_record, sandbox):
     assert verify_package(package).genuine
     first = next(key for key in keys if key.algorithm == "Ed25519")
     assert verify_package(package, [lambda _: first]).genuine
+
+
+def test_a_log_that_one_of_several_signers_made_alone_is_told_as_such(tmp_path, make_record, monkeypatch, capsys):
+    """Whoever holds one of three keys makes a log and a package that verify: the auditor, who was handed all three, reads which ones are missing."""
+    for name in ("second", "third"):
+        LocalSigner.create(tmp_path / f"{name}.pem")
+    together = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN, further_keys=("second.pem", "third.pem")))
+    alone = Organisation(root=tmp_path / "alone", evidence=EvidenceSettings(origin=ORIGIN, signing_key=str(tmp_path / "third.pem")))
+    append(together, make_record(1))
+    append(alone, make_record(2))
+    with open_ledger(together) as ledger, open_ledger(alone) as other:
+        keys = {key.fingerprint: (lambda _, key=key: key) for key in ledger.keys}
+        third = LocalSigner.load(tmp_path / "third.pem").public_key()
+        missing = sorted(set(keys) - {sha256_hex(third)})
+        told = {}
+        for name, shop, log in (("all", together, ledger), ("one", alone, other)):
+            package = exported(shop, tmp_path / name)
+            proof = log.prove(0)
+            (tmp_path / "x.tlog-proof").write_bytes(bytes(replace(proof, extra=carry(log.entry(0).envelope, None))))
+            by_proof = verify_proof(tmp_path / "x.tlog-proof", list(keys.values()))[0]
+            results = [verify_package(package, list(keys.values())), audit(log, list(keys.values())), by_proof]
+            assert all(result.genuine for result in results)
+            told[name] = [[line for line in result.uncovered if line.startswith("Whether all signers agree")] for result in results]
+            for fingerprint, make in keys.items():
+                (tmp_path / f"{fingerprint}.pem").write_bytes(public_pem(make("").public_key))
+            options = [item for fingerprint in keys for item in ("--key", str(tmp_path / f"{fingerprint}.pem"))]
+            monkeypatch.setattr("sys.argv", ["verify.py", str(package), *options])
+            assert standalone.main() == 0
+            text = capsys.readouterr().out
+            assert [key for key in sorted(keys) if f"not signed with the given key: sha256 {key}" in text] == (
+                missing if name == "one" else []
+            )
+    assert told["all"] == [[], [], []]
+    assert all(all(key in line for key in missing) and sha256_hex(third) not in line for [line] in told["one"])
 
 
 def test_settings_with_witnesses_are_read_and_checked(tmp_path):
