@@ -322,7 +322,7 @@ class _Examination:
         own = [VerifierKey.parse(self._read(f"{layout.WITNESSES}{name}").decode("utf-8")) for name in found]
         note = self._read(layout.CHECKPOINT)
         self._known_head()
-        self._step.finding, left_open = cosigners(note, self._vouching, own)
+        self._step.finding, left_open = cosigners(note, self._vouching, own, (*self._trusted, *self._own))
         self._unvouched += left_open
 
     # 11

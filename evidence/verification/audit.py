@@ -163,7 +163,9 @@ class _Audit:
             raise VerificationError(f"only {self._read} of {self._ledger.size} entries could be read")
 
     def _witnesses(self) -> None:
-        self._step.finding, left_open = cosigners(self._note(), self._vouching, self._ledger.witnesses)
+        self._step.finding, left_open = cosigners(
+            self._note(), self._vouching, self._ledger.witnesses, (*self._trusted, *self._ledger.keys)
+        )
         self._open += left_open
 
     def _time(self) -> None:

@@ -71,7 +71,7 @@ def verify_proof(
         steps.append(step)
         left_open = not_signed_by([key for key in trusted if key.public_key != signer], checkpoint)
         step = Step("The witnesses of the checkpoint")
-        step.finding, of_witnesses = cosigners(proof.checkpoint, asked, ())
+        step.finding, of_witnesses = cosigners(proof.checkpoint, asked, (), trusted)
         left_open += of_witnesses
     except VerificationError as error:
         step.problems.append(Problem(path.name, error.message))

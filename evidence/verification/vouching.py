@@ -58,25 +58,29 @@ def not_signed_by(given: Sequence[VerifierKey], head: SignedCheckpoint, endorsem
     return [f"Whether all signers agree: the checkpoint isn't signed with each key that was handed over. {why} (missing: SHA-256 {told})."]
 
 
-def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple[str, list[str]]:
-    """Who cosigned the checkpoint ``note``, in a sentence, and what that leaves open. ``own`` are keys that came with the evidence.
+def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey], log: Iterable[VerifierKey] = ()) -> tuple[str, list[str]]:
+    """Who cosigned the checkpoint ``note``, in a sentence, and what that leaves open. ``own`` are keys that came with the evidence, ``log`` those that
+    sign for the log: whoever holds one of these is no witness, under whatever name.
 
     Raises:
         VerificationError: a cosignature is wrong, or fewer of the witnesses asked for cosigned than must have.
     """
     signed = SignedNote.parse(note)
+    partial = {key.public_key for key in log}
     found = {}
     for key in (*asked.witnesses, *own):
         for item in signed.signatures:
             if (item.name, item.key_id) == (key.name, key.id):
                 if not key.cosigner or not key.verifies(signed.text, item):
                     raise VerificationError(f"the cosignature of {key.name} (key {key.id.hex()}) is wrong")
-                found[key] = item.moment
+                if key.public_key not in partial:
+                    found[key] = item.moment
     said = [f"{key.name} at {iso(moment)}" for key, moment in found.items() if moment is not None]
     have = different(key for key in asked.witnesses if key in found)
     needed = different(asked.witnesses) if asked.quorum is None else asked.quorum
     if have < needed:
-        missing = ", ".join(key.name for key in asked.witnesses if key not in found) or "no witness's key was handed over"
+        absent = [key.name + ", whose key is the log's own" * (key.public_key in partial) for key in asked.witnesses if key not in found]
+        missing = ", ".join(absent) or "no witness's key was handed over"
         raise VerificationError(f"was cosigned by {have} of the witnesses asked for, not by {needed} (missing: {missing})")
     left_open = []
     if not asked.witnesses:

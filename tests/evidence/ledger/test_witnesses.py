@@ -376,6 +376,24 @@ def test_one_key_under_two_names_is_one_witness(tmp_path):
         vouching_of(files, 2, [])
 
 
+def test_who_signs_for_the_log_is_no_witness_of_it(tmp_path, make_record, capsys):
+    """Its own signature once more, under another name, says nothing of what others were shown."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    append(shop, make_record(1))
+    signer = LocalSigner.load(shop.path(shop.evidence.signing_key))
+    own = VerifierKey("auditor.example/w", signer.public_key(), cosigner=True)
+    with open_ledger(shop, write=True) as ledger:
+        note = SignedNote.parse(ledger.checkpoint.note)
+        ledger.attach(cosign(note.text, own.name, signer, THEN))
+    package = exported(shop, tmp_path / "package")
+    (tmp_path / "w.vkey").write_text(f"{own}\n")
+    ledger_verify = ["ledger", "verify", "--ledger", str(shop.path(shop.evidence.ledger))]
+    for command in (["verify", str(package)], ledger_verify):
+        assert run([*command, "--witness", str(tmp_path / "w.vkey")]) == 1
+        assert "cosigned by 0 of the witnesses asked for, not by 1 (missing: auditor.example/w, whose key is the" in capsys.readouterr().out
+    assert "no witness cosigned" in verify_package(package).uncovered[3]
+
+
 def test_a_package_without_witnesses_says_so(tmp_path, make_record):
     """Nobody else has seen this log: that is not shown, and a demanded witness is a finding."""
     shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
