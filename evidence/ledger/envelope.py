@@ -66,21 +66,23 @@ def seal(record: Record, signer: Signer) -> Sealed:
         blob = canonical_json(value["payload"])
         rest = {key: item for key, item in value.items() if key != "payload"}
         predicate = {"record": rest, "payload": {"sha256": sha256_hex(blob), "size": len(blob)}}
-    statement = canonical_json(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"name": record.id, "digest": {"sha256": sha256_hex(whole)}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate,
-        }
-    )
-    entry = sign_envelope(PAYLOAD_TYPE, statement, signer)
+    entry = sign_envelope(PAYLOAD_TYPE, _statement(predicate, record.id, sha256_hex(whole)), signer)
     if len(entry) > MAX_ENTRY_BYTES:
         raise BadInputError(
             f"the {record.kind} record of {record.collector} has {len(entry):,} bytes beside its payload, of which an entry can hold {MAX_ENTRY_BYTES:,}",
             fix="move what is long from the query into the payload",
         )
     return Sealed(entry, blob)
+
+
+def _statement(predicate: Mapping[str, Any], name: str, digest: str) -> bytes:
+    """The statement about the record ``name`` with this SHA-256 (hexadecimal)."""
+    subject = [{"name": name, "digest": {"sha256": digest}}]
+    return canonical_json({"_type": STATEMENT_TYPE, "subject": subject, "predicateType": PREDICATE_TYPE, "predicate": predicate})
+
+
+_BEFORE, _BEHIND = _statement({"record": {}}, "%b", "%b").split(b"{}")
+"""What stands before a record in its statement and, with its digest and its id, behind it."""
 
 
 def sign_envelope(payload_type: str, payload: bytes, signer: Signer) -> bytes:
@@ -130,7 +132,8 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
     """The record in ``entry``; signatures are another matter (``verify_envelope``).
 
     Steps: 1. the envelope holds an in-toto statement with our predicate; 2. a detached payload has the digest that the
-    statement gives; 3. the record's id follows from its content; 4. the subject names this record and its digest.
+    statement gives; 3. the record's id follows from its content; 4. the subject names this record and its digest; 5. statement and payload are the
+    canonical bytes of that record and nothing else, so that who opens them with another program reads nothing that no digest covers.
 
     Raises:
         VerificationError: one of the steps failed.
@@ -145,8 +148,9 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
         raise VerificationError("the envelope holds no statement about a record") from error
     if not known:  # 1
         raise VerificationError("the envelope holds a statement of another type")
+    blob = None
     if "payload" in predicate:  # 2
-        value["payload"] = _detached(predicate["payload"], blobs)
+        blob, value["payload"] = _detached(predicate["payload"], blobs)
     try:
         record = Record.from_json(value)  # 3
     except UnknownKindError as error:
@@ -156,7 +160,23 @@ def open_entry(entry: bytes, blobs: Blobs) -> Record:
     expected = [{"name": record.id, "digest": {"sha256": record.digest}}]
     if subject != expected or value.get("id") != record.id:  # 4
         raise VerificationError(f"the statement's subject is not the record {record.id}")
+    if not _is_as_sealed(payload, record, blob):  # 5
+        raise VerificationError(f"the statement says more than the record {record.id}, or something of it twice")
     return record
+
+
+def _is_as_sealed(statement: bytes, record: Record, blob: bytes | None) -> bool:
+    """Whether ``statement``, with ``blob`` for a detached payload, has the bytes that ``seal`` writes of ``record``. What is long is hashed and not
+    written anew: this is asked of each entry that is read."""
+    if blob is None:
+        behind = _BEHIND % (record.digest.encode(), record.id.encode())
+        whole = statement[len(_BEFORE) : -len(behind)]
+        return statement.startswith(_BEFORE) and statement.endswith(behind) and sha256_hex(whole) == record.digest
+    rest = {key: item for key, item in record.to_json().items() if key != "payload"}
+    before, behind = (canonical_json({key: item for key, item in rest.items() if (key < "payload") is first}) for first in (True, False))
+    whole = b'%b,"payload":%b,%b' % (before[:-1], blob, behind[1:])
+    predicate = {"record": rest, "payload": {"sha256": sha256_hex(blob), "size": len(blob)}}
+    return statement == _statement(predicate, record.id, record.digest) and sha256_hex(whole) == record.digest
 
 
 def detached_digest(entry: bytes) -> str | None:
@@ -172,7 +192,8 @@ def detached_digest(entry: bytes) -> str | None:
         raise VerificationError("the envelope holds no statement about a record") from error
 
 
-def _detached(reference: Mapping[str, Any], blobs: Blobs) -> Any:
+def _detached(reference: Mapping[str, Any], blobs: Blobs) -> tuple[bytes, Any]:
+    """A payload that lies beside the log: its bytes, and its value."""
     try:
         digest, size = str(reference["sha256"]), int(reference["size"])
     except (KeyError, TypeError, ValueError) as error:
@@ -181,7 +202,7 @@ def _detached(reference: Mapping[str, Any], blobs: Blobs) -> Any:
     if len(data) != size or sha256_hex(data) != digest:
         raise VerificationError(f"the payload {digest} was changed")
     try:
-        return parse_canonical(data)
+        return data, parse_canonical(data)
     except (ValueError, RecursionError) as error:
         raise VerificationError(f"the payload {digest} is not JSON") from error
 

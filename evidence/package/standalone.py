@@ -159,8 +159,7 @@ class Package:
             lines = text.split("\n")
             need(lines[0] == self.manifest["schema"] == "urn:averment:package:v1" and len(lines) == 5, "is of no package")
             need(lines[3] == f"sha256 {sha256(data).hexdigest()}", "is not what was signed")
-            said = [self.manifest["log"]["origin"], self.manifest["period"]["label"]]
-            need(lines[1:3] == said, "names another log or period than its signature")
+            need(lines[1:3] == [self.manifest["log"]["origin"], self.manifest["period"]["label"]], "names another log or period")
 
     def check_files(self) -> None:
         """Step 3: every file has the size and SHA-256 that the manifest says; none is missing, none was added."""
@@ -199,13 +198,14 @@ class Package:
         need(bool(signers), "no key of the package signed it")
         statement = json.loads(payload)
         record, detached = statement["predicate"]["record"], statement["predicate"].get("payload")
+        sizes = [len(statement), len(statement["predicate"]), detached and "payload" in record]
+        need(sizes in ([4, 1, None], [4, 2, False]) and canonical(statement) == payload, "its statement says more, or something twice")
         if detached:
             data = self.bytes_of(f"payloads/{detached['sha256']}.json")
-            need(sha256(data).hexdigest() == detached["sha256"], f"its payload {detached['sha256']} was changed")
-            record["payload"] = json.loads(data)
+            record["payload"] = json.loads(data) if detached == {"sha256": sha256(data).hexdigest(), "size": len(data)} else None
+            need(canonical(record["payload"]) == data, f"its payload {detached['sha256']} was changed, or says something twice")
         digest = sha256(canonical(record)).hexdigest()
-        subject = [{"name": record["id"], "digest": {"sha256": digest}}]
-        need(statement["subject"] == subject and record["id"] == record_id, "its subject is another")
+        need(record["id"] == record_id and statement["subject"] == [{"name": record_id, "digest": {"sha256": digest}}], "another subject")
         head, _, checkpoint = self.bytes_of(f"proofs/{record_id}.txt").partition(b"\n\n")
         lines = [line for line in head.decode().split("\n") if not line.startswith("extra ")]  # which may carry anything
         need(lines[0] == "c2sp.org/tlog-proof@v1" and checkpoint == self.bytes_of("checkpoint.txt"), "its proof is of another log")

@@ -101,8 +101,7 @@ def test_a_record_that_is_not_in_the_log_is_found(insider, make_record):
     insider.write_record(record.id, seal(record, LocalSigner.create(insider.folder.parent / "k.pem")).entry)
     ours, theirs = insider.expose()
     assert f"records/{record.id}.json" in ours & theirs  # signed by no key of the log
-    statement = {**insider.statement(record.id), "note": "added later"}
-    insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer))
+    insider.write_record(record.id, json.dumps(json.loads(seal(record, insider.signer).entry)).encode())
     ours, theirs = insider.expose()
     assert f"proofs/{record.id}.txt" in ours
     assert f"records/{record.id}.json" in theirs
@@ -138,6 +137,54 @@ def test_a_statement_about_another_record_is_found(insider, make_record):
     insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer))
     ours, theirs = insider.expose()
     assert f"records/{record.id}.json" in ours & theirs
+
+
+@pytest.mark.parametrize(
+    ("number", "found", "put"),
+    [
+        (2, b'"predicate":{', b'"predicate":{"record":{"payload":"all is well"}},"predicate":{'),
+        (2, b'"payload":{', b'"payload":{"filler":"all is well"},"payload":{'),
+        (2, b'"predicate":{', b'"predicate":{"note":"all is well",'),
+        (2, b'"subject":', b'"note":"all is well","subject":'),
+        (2, b'"collector":{', b'"collector":{"approved":"by an auditor",'),
+        (2, b'"effective_at":', b'"note":"all is well","effective_at":'),
+        (2, b'"collected_at":', b'  "collected_at":'),
+        (4, b'"record":{', b'"record":{"payload":{"all":"is well"},'),
+        (4, b'"predicate":{', b'"predicate":{"payload":"all is well","record":{}},"predicate":{'),
+        (4, b'"size":', b'"note":"all is well","size":'),
+    ],
+)
+def test_a_statement_that_says_more_than_its_record_is_found(insider, make_record, number, found, put):
+    """What no digest covers, or another program reads in the place of what was judged: a member that no record has, one that stands there twice, a payload
+    in the statement beside the one that it names."""
+    record = make_record(number, size=40_000 * (number == 4))
+    _, statement, _ = read_payload((insider.folder / layout.record_name(record.id)).read_bytes())
+    assert found in statement
+    entry = sign_envelope(PAYLOAD_TYPE, statement.replace(found, put, 1), insider.signer)
+    with pytest.raises(VerificationError, match=r"says more than|is not what it says|not the record"):
+        open_entry(entry, lambda digest: (insider.folder / layout.payload_name(digest)).read_bytes())
+    insider.write_record(record.id, entry)
+    package = standalone.Package(insider.folder, [])
+    package.load_keys()
+    with pytest.raises(standalone.WrongError, match=r"its statement says more|another subject"):
+        package.check_record(record.id)
+
+
+def test_a_payload_that_says_something_twice_is_found(insider, make_record):
+    """Beside the log, too: its digest is that of the bytes, and not what another program reads in them."""
+    record = make_record(4, size=40_000)
+    statement = insider.statement(record.id)
+    blob = (insider.folder / layout.payload_name(statement["predicate"]["payload"]["sha256"])).read_bytes()
+    blob = blob.replace(b"{", b'{"number":0,', 1)
+    statement["predicate"]["payload"] = {"sha256": sha256_hex(blob), "size": len(blob)}
+    insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer))
+    (insider.folder / layout.payload_name(sha256_hex(blob))).write_bytes(blob)
+    with pytest.raises(VerificationError, match="says more than"):
+        open_entry((insider.folder / layout.record_name(record.id)).read_bytes(), lambda _: blob)
+    package = standalone.Package(insider.folder, [])
+    package.load_keys()
+    with pytest.raises(standalone.WrongError, match="or says something twice"):
+        package.check_record(record.id)
 
 
 def test_a_subject_with_another_digest_is_found(insider, make_record):
