@@ -245,8 +245,8 @@ class Package:
 
 
 def say(text: str) -> None:
-    """Print a line: names may hold control sequences."""
-    sys.stdout.write(text.encode("unicode_escape").decode() + "\n")
+    """Print a line: names may hold control sequences, and `##`, by which CI servers know commands."""
+    sys.stdout.write(text.encode("unicode_escape").decode().replace("##", r"#\x23") + "\n")
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,19 @@ def test_one_record_is_proven_by_one_file(shop, capsys):
             assert run(["verify", str(path), "--key", key]) == 1, at
         path.write_bytes(data)
         assert run(["verify", str(path)]) == 2  # a proof without a key shows nothing
+
+
+def test_a_record_in_a_proof_commands_no_ci_server(shop, capsys):
+    """It is shown as JSON that says the same, without the characters by which a CI server would take it for one that ends the step as succeeded."""
+    told = replace(record(20), source="##vso[task.complete result=Succeeded]")
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        ledger.append([told])
+    assert run(["ledger", "prove", told.id, "--output", "p.tlog-proof"]) == 0
+    capsys.readouterr()
+    assert run(["verify", "p.tlog-proof", "--key", public_key(shop)]) == 0
+    text = capsys.readouterr().out
+    assert "##" not in text
+    assert json.loads(text[text.index("{\n") :]) == told.to_json()
 
 
 def test_an_old_proof_outlives_growth_and_a_new_key(shop, capsys):

@@ -63,15 +63,19 @@ def test_the_console_lets_no_escape_out_of_text(terminal: bool) -> None:
     """In lines, cells and titles, with markup and without; its own colours are left, and a name is no emoji."""
     shown = io.StringIO()
     console = GuardedConsole(file=shown, force_terminal=terminal, width=200, color_system="standard" if terminal else None)
-    table = Table("name", title=escape(f"t{HOSTILE}"))
-    table.add_row(f"[bold]{escape(f'cell{HOSTILE}')}[/bold] a:key:b")
+    commanding = f"{HOSTILE} ##vso[task.complete result=Succeeded]"
+    table = Table("name", title=escape(f"t{commanding}"))
+    table.add_row(f"[bold]{escape(f'cell{commanding}')}[/bold] a:key:b")
     console.print(table)
+    console.print(escape("##vso[task.complete result=Succeeded]"))
     console.print(f"line{HOSTILE} a:key:b\nnext", markup=False)
     text = shown.getvalue()
     assert ("\x1b[1m" in text) is terminal
     assert not any(item in text for item in ("\x1b]0;", "\x1b[2K", "\r", "\u202e", "\x9b", "\x07", "\U0001f511"))
     assert text.count("2K") == 3
     assert text.count("a:key:b") == 2
+    assert "##vso[" not in text
+    assert text.count("\\x23#vso") == 3
     assert text.endswith("\nnext\n")
 
 

@@ -74,7 +74,8 @@ def command(
         )
     code = show(result, form, "proof" if package.is_file() and not zipfile.is_zipfile(package) else "package")
     if result.record is not None and form == "text":
-        stdout().print_json(json.dumps(result.record.to_json(), ensure_ascii=False))
+        shown = json.dumps(result.record.to_json(), ensure_ascii=False)
+        stdout().print_json(shown.replace("##", "#\\u0023"))  # by which a CI server would know a command, and which stands in texts alone
     return code
 
 

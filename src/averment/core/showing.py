@@ -24,9 +24,10 @@ _OF_GITHUB = (
     *("add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice", "remove-matcher", "save-state"),
     *("set-env", "set-output", "stop-commands", "warning"),
 )
-_COMMANDS = re.compile(rf"#(?=#\w*\[)|:(?=:(?:{'|'.join(_OF_GITHUB)})(?:::|\s(?s:.*?)::))", re.IGNORECASE)
+_COMMANDS = re.compile(rf"#(?=#\w*\\*\[)|:(?=:(?:{'|'.join(_OF_GITHUB)})(?:::|\s(?s:.*?)::))", re.IGNORECASE)
 """The sign without which it would be no command; anywhere, as a line may be broken before it later. GitHub's end with a second pair of colons, after a space
-and parameters or at once: the bucket of ``arn:aws:s3:::group-photos`` is none."""
+and parameters or at once: the bucket of ``arn:aws:s3:::group-photos`` is none. Before a bracket there may be the backslash by which the console knows it
+for no markup of its own."""
 
 
 def visible(text: str) -> str:

@@ -371,8 +371,9 @@ def test_a_key_of_a_kind_that_nobody_knows_is_a_finding(package, enclosed):
 
 
 def test_names_in_a_package_cannot_drive_the_terminal(package, enclosed, capsys):
-    """A file name with an escape sequence, markup or broken UTF-8 is shown harmlessly by both verifiers."""
-    for name in (b"\x1b[31mred\x07.txt", b"[bold]x[none].txt", b"broken-\xff.txt"):
+    """A file name with an escape sequence, markup or broken UTF-8 is shown harmlessly by both verifiers, as is one by which a CI server would take the step
+    for one that succeeded."""
+    for name in (b"\x1b[31mred\x07.txt", b"[bold]x[none].txt", b"broken-\xff.txt", b"##vso[task.complete result=Succeeded]"):
         Path(os.fsdecode(os.fsencode(package) + b"/" + name)).write_bytes(b"x")
     capsys.readouterr()
     for form in ("text", "json"):
@@ -380,9 +381,11 @@ def test_names_in_a_package_cannot_drive_the_terminal(package, enclosed, capsys)
         text = capsys.readouterr().out
         assert "\x1b" not in text
         assert "[bold]x[none].txt" in text
+        assert ("##vso[" in text) is (form == "json")
     code, files = enclosed(package)
     assert code == 1
-    assert len(files) == 3
+    assert len(files) == 4
+    assert not any("##vso[" in name for name in files)
     assert not any("\x1b" in name for name in files)
 
 
