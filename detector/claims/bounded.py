@@ -86,8 +86,8 @@ def fewest(high: Callable[[int], float], bar: float) -> int | None:
     return enough
 
 
-def needed_clusters(bar: float, rate: float, found: Bounds, sizes: Sequence[int], confidence: float) -> int | None:
-    """How many clusters of such ``sizes`` settle a claim on a proportion four times in five if ``rate`` is the truth, from the bounds that Korn and
+def needed_clusters(bar: float, rate: float, found: Bounds, sizes: Sequence[int], confidence: float, power: float = POWER) -> int | None:
+    """How many clusters of such ``sizes`` settle a claim on a proportion with probability ``power`` if ``rate`` is the truth, from the bounds that Korn and
     Graubard's way ``found`` on them. None as ``statistics.needed_trials``, whose size it is where each is one trial.
 
     Clusters tell as many trials apiece as their effective size has: several for images that have little in common, less than one where a few
@@ -97,7 +97,7 @@ def needed_clusters(bar: float, rate: float, found: Bounds, sizes: Sequence[int]
     from scipy.special import ndtri, stdtrit
 
     if max(sizes) == 1 or abs(rate - bar) < 1e-9:
-        return needed_trials(bar, rate, confidence)
+        return needed_trials(bar, rate, confidence, power)
     if rate > bar:  # the mirror image: failures instead of successes
         rate, bar = 1 - rate, 1 - bar
     clusters, trials, equal = len(sizes), sum(sizes), alike(np.asarray(sizes))
@@ -108,7 +108,7 @@ def needed_clusters(bar: float, rate: float, found: Bounds, sizes: Sequence[int]
         freedom = max(1.0, equal * share - 1)
         spread = float(stdtrit(trials * share, confidence) / stdtrit(freedom, confidence)) ** 2 if found.error is not None else 1.0
         known = min(trials, effective * spread) * share
-        usual = min(1.0, rate + float(ndtri(POWER)) * math.sqrt(rate * (1 - rate) / known))
+        usual = min(1.0, rate + float(ndtri(power)) * math.sqrt(rate * (1 - rate) / known))
         missed = 1 - (1 - usual) * (1 - confidence) ** (1 / (equal * share))
         return float(max(binomial_bounds(usual * known, known, confidence).high, missed))
 

@@ -40,7 +40,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict, counted
-from averment.detector.claims import bounded, fields, metrics, resampling, sequential, statistics
+from averment.detector.claims import bounded, differences, fields, metrics, resampling, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric
 from averment.detector.claims.observing import (
@@ -55,7 +55,7 @@ from averment.detector.claims.observing import (
     wrong,
 )
 from averment.detector.claims.sequential import Level
-from averment.detector.claims.statistics import MIN_UNITS, Bounds
+from averment.detector.claims.statistics import MIN_UNITS, POWER, Bounds
 from averment.detector.interface import Family
 
 _FEW = f"with several images each: too few, {MIN_UNITS} are the least"
@@ -277,9 +277,9 @@ class _Rate:
     def few(self) -> bool:
         return statistics.clustered_too_few(self.sizes)
 
-    def needed(self, bar: float, level: Level) -> int | None:
-        """How many units would settle "at most" or "at least ``bar``" at the next look, if the rate is as estimated."""
-        found = bounded.needed_clusters(bar, self.figure, self.bounds, self.sizes, level.following)
+    def needed(self, bar: float, confidence: float, power: float = POWER) -> int | None:
+        """How many units would settle "at most" or "at least ``bar``" with bounds at ``confidence``, if the rate is as estimated."""
+        found = bounded.needed_clusters(bar, self.figure, self.bounds, self.sizes, confidence, power)
         return max(found or 0, MIN_UNITS) if self.few else found
 
 
@@ -304,7 +304,7 @@ def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: fl
     if not bona_fide:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no bona fide image")
     rate = _rate(bona_fide, threshold, level.confidence)
-    needed = rate.needed(statement.bar, level)
+    needed = rate.needed(statement.bar, level.following)
     details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
     method = _proportion_method(bona_fide, level.confidence)
     if rate.few:
@@ -324,7 +324,7 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
     strict = 1 - (1 - level.confidence) / len(species)
     rows: dict[str, dict[str, Any]] = {}
     few: dict[str, int] = {}
-    needed: dict[str, int | None] = {}
+    rates: dict[str, _Rate] = {}
     for name in species:
         members = [o for o in attacks if o.species == name]
         rate, careful = (_rate(members, threshold, c) for c in (level.confidence, strict))
@@ -335,19 +335,41 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
             "samples": len(members),
             "units": rate.units,
         }
-        needed[name] = rate.needed(statement.bar, level)
+        rates[name] = rate
         if rate.few:
             few[name] = rate.units
     worst = max(rows, key=lambda name: (rows[name]["apcer"], rows[name]["high"]))
     low = max((row["low"] for name, row in rows.items() if name not in few), default=0.0)
     nameless = statement.metric.nameless(attacks)
     bounds = Bounds(low, 1.0 if few or nameless else max(row["high"] for row in rows.values()), level.confidence)
-    most = max([needed[worst] or 0, *(MIN_UNITS for _ in few)])
+    needed, advice = (None, "") if nameless else _of_each(statement.bar, rates, worst, level)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
     unknown = [f"{name}: {counted(units, 'independent unit')} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
-    return Finding(rows[worst]["apcer"], bounds, method, most * len(species) if most and not nameless else None, note, details)
+    return Finding(rows[worst]["apcer"], bounds, method, needed, note, details, advice=advice)
+
+
+def _of_each(bar: float, rates: Mapping[str, _Rate], worst: str, level: Level) -> tuple[int | None, str]:
+    """How many units in all would settle an APCER at the next look if the ``rates`` of the generators are as estimated, and of which, as the end of a sentence.
+
+    Within the bar every generator has to be shown to be, so those that lie about as near to it as the ``worst`` share the chance to fail; above it
+    the worst has to be, by its strict bound. What there is of a generator already counts, and makes up for no other.
+    """
+    room = bar - rates[worst].figure
+    if room < 0:
+        least = {worst: rates[worst].needed(bar, differences.strict(level.following, len(rates)))}
+    else:
+        rivals = sum(rate.figure >= bar - differences.NEAR * room for rate in rates.values())
+        power = 1 - (1 - POWER) / rivals
+        least = {name: rate.needed(bar, level.following, power) for name, rate in rates.items() if rate.few or rate.bounds.high > bar}
+    known = [size for size in least.values() if size is not None]
+    if not known or len(known) < len(least):
+        return None, ""
+    each = max(known)
+    total = sum(max(rate.units, each if name in least else 0) for name, rate in rates.items())
+    which = "" if len(rates) == 1 else f" of {next(iter(least))}" if len(least) == 1 else f" of each of {len(least)} generators"
+    return total, f"; to settle it takes about {each:,} independent attacks{which}" if which else ""
 
 
 def _least(statement: Statement, level: Level) -> int | None:
@@ -383,7 +405,9 @@ def plan(statement: Statement) -> ClaimPlan:
         else:
             needs.append((truth, statistics.needed_trials(bar, truth, confidence)))
     both = "independent attacks, and as many bona fide units"
-    unit = {"apcer": "independent attacks of each generator", "bpcer": "independent bona fide units"}.get(metric, both)
+    unit = {"apcer": "independent attacks of each generator (more where several err alike)", "bpcer": "independent bona fide units"}.get(
+        metric, both
+    )
     least = statistics.clean_run_size(bar if statement.at_least else 1 - bar, confidence)
     few = 0 if metric in metrics.AT_THRESHOLD else statistics.fewest_units(at_fpr, confidence)  # rates have exact bounds on any number
     if least is not None:

@@ -300,10 +300,10 @@ def clean_run_size(bar: float, confidence: float) -> int | None:
     return math.ceil(math.log(1 - confidence) / math.log(bar) - 1e-12)
 
 
-def needed_trials(bar: float, truth: float, confidence: float) -> int | None:
-    """How many independent trials settle a claim with a bar at ``bar`` with probability ``POWER`` if the rate is ``truth``.
+def needed_trials(bar: float, truth: float, confidence: float, power: float = POWER) -> int | None:
+    """How many independent trials settle a claim with a bar at ``bar`` with probability ``power`` if the rate is ``truth``.
 
-    Exact: from this size on, the binomial power stays at ``POWER`` or above (it is saw-toothed). Beyond 200,000 the normal
+    Exact: from this size on, the binomial power stays at ``power`` or above (it is saw-toothed). Beyond 200,000 the normal
     approximation stands in. None when ``truth`` lies at the bar or the size passes ``MAX_NEEDED``.
     """
     _check_confidence(confidence)
@@ -315,22 +315,23 @@ def needed_trials(bar: float, truth: float, confidence: float) -> int | None:
         return 1
     from scipy.special import ndtri
 
-    spread = ndtri(confidence) * math.sqrt(bar * (1 - bar)) + ndtri(POWER) * math.sqrt(truth * (1 - truth))
+    spread = ndtri(confidence) * math.sqrt(bar * (1 - bar)) + ndtri(power) * math.sqrt(truth * (1 - truth))
     rough = float(spread / (truth - bar)) ** 2
     if rough > MAX_NEEDED:
         return None
     if rough > 200_000:
         return math.ceil(rough)
-    return _exact_size(bar, truth, confidence, int(2 * rough) + 2 * (clean_run_size(bar, confidence) or 0) + 50)
+    return _exact_size(bar, truth, (confidence, power), int(2 * rough) + 2 * (clean_run_size(bar, confidence) or 0) + 50)
 
 
-def _exact_size(bar: float, truth: float, confidence: float, longest: int) -> int:
+def _exact_size(bar: float, truth: float, chances: tuple[float, float], longest: int) -> int:
     import numpy as np
     from scipy.stats import binom
 
+    confidence, power = chances
     sizes = np.arange(1, longest + 1)
     critical = binom.isf(1 - confidence, sizes, bar) + 1  # the fewest successes whose lower bound reaches the bar
-    reached = binom.sf(critical - 1, sizes, truth) >= POWER
+    reached = binom.sf(critical - 1, sizes, truth) >= power
     short = np.flatnonzero(~reached)
     return int(sizes[short[-1]]) + 1 if len(short) else 1
 

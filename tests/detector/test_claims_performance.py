@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
+from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from averment.core.canonical import canonical_json
@@ -279,6 +280,40 @@ def test_many_generators_dont_refute_by_chance(tmp_path: Path) -> None:
     assert result.estimate == 0.6
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
     assert run_claim(error_claim("apcer", 0.15), context(tmp_path, table[:5])).verdict is ClaimVerdict.REFUTED
+
+
+@pytest.mark.parametrize(("generators", "bar", "errors"), [(6, 0.1, 2), (3, 0.05, 0), (6, 0.1, 8)])
+def test_an_open_apcer_names_a_size_that_settles_it_for_all_generators(tmp_path: Path, generators: int, bar: float, errors: int) -> None:
+    """Each has to be shown to keep the bar, so as many as settle it for one four times in five settle it for six of them one time in four; and the
+    worst of six breaks it by its strict bound alone."""
+    size = 40
+    table: list[Row] = [
+        ("synthetic", 0.1 if n < (errors if g == 0 or errors < 4 else 2) else 0.9, f"g{g}n{n}", f"G{g}")
+        for g in range(generators)
+        for n in range(size)
+    ]
+    result = run_claim(error_claim("apcer", bar), context(tmp_path, table))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    advised = re.search(r"to settle it takes about ([\d,]+) independent attacks of (each of \d generators|G0)", result.reason)
+    assert advised is not None
+    each, rate = int(advised[1].replace(",", "")), errors / size
+    if rate < bar:
+        kept = sum(binomial_bounds(count, each, 0.95).high <= bar for count in range(each + 1))
+        assert float(binom.cdf(kept - 1, each, rate)) ** generators > 0.78
+        assert result.needed == generators * each
+    else:
+        missed = sum(binomial_bounds(count, each, 1 - 0.05 / generators).low <= bar for count in range(each + 1))
+        assert 0.78 < float(binom.sf(missed - 1, each, rate)) < 0.9
+        assert result.needed == (generators - 1) * size + each
+
+
+def test_what_there_is_of_one_generator_makes_up_for_no_other(tmp_path: Path) -> None:
+    """With a thousand attacks of one and ten of another, four hundred were advised: fewer than there were, and of which nobody was told."""
+    table = rows([], [0.1 if n % 20 == 0 else 0.9 for n in range(1000)], "A") + [("synthetic", 0.9, f"b{n}", "B") for n in range(10)]
+    result = run_claim(error_claim("apcer", 0.1), context(tmp_path, table))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "to settle it takes about 29 independent attacks of B" in result.reason
+    assert result.needed == 1029
 
 
 def test_groups_are_the_units_by_default(tmp_path: Path) -> None:
