@@ -103,7 +103,7 @@ class Evidence:
     @cached_property
     def accounts_of_media(self) -> Mapping[str, str]:
         """The accounts that somebody looked into, but for those whose listing shows that no media lie there; each with what is known of that."""
-        looked_into = (self.account(record) for record in self._all if not _names_a_source_alone(record))
+        looked_into = (self.account(record) for record in self._all if not names_a_source_alone(record))
         listings: dict[str, list[Sequence[Record]]] = {account: [] for account in looked_into if account}
         for history in (history for name in LISTED_BY for history in self.by_place(name).values()):
             listings.setdefault(self.account(history[-1]) or "", []).append(history)
@@ -122,7 +122,7 @@ def _whole_ids(records: Iterable[Record], listed: Iterable[str]) -> dict[str, st
     return {hide_account(account): account for account in found if hidden[hide_account(account)] == 1}
 
 
-def _names_a_source_alone(record: Record) -> bool:
+def names_a_source_alone(record: Record) -> bool:
     """Whether ``record`` says that an aggregator of AWS Config has nothing of ours from an account: nobody looked into that."""
     return record.collector == "config-aggregate" and record.gathering is Gathering.COULD_NOT
 

@@ -126,6 +126,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         ("State as of", f"{iso(report.judged_at)}; the latest fact in the ledger was collected at {iso(report.as_of)}"),
         ("Accounts", accounts),
         ("Regions", regions),
+        *([("Not in scope", f"{', '.join(report.outside)}: there is evidence of it, which counts for no state")] if report.outside else []),
         ("Controls", totals),
         (
             "Controls left out",

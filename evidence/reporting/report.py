@@ -22,6 +22,7 @@ from averment.core.organisation import Organisation, Waiver
 from averment.core.period import Period, iso
 from averment.core.words import Status, counted
 from averment.evidence.judging.assess import Evidence, assess, moment_of
+from averment.evidence.judging.outside import outside, told_of_outside
 from averment.evidence.judging.states import ControlState
 from averment.evidence.record import Record
 from averment.evidence.reporting.action import ActionRow, plan_of_action
@@ -66,6 +67,7 @@ class PeriodReport:
 
     ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
     and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
+    ``outside`` are the places that there is evidence of and that aren't in the scope, so that it counts for nothing.
     ``changes`` are those since the period ``before``, judged by the same ledger, or by the package ``compared`` where there is one. Whether
     there is any evidence from then is ``before_known``: without, whatever is known now counts as a change.
     """
@@ -93,6 +95,7 @@ class PeriodReport:
     before: Period | None = None
     before_known: bool = True
     compared: ComparedPackage | None = None
+    outside: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -115,12 +118,13 @@ class PeriodReport:
         return f"the period {word} when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
 
     def cautions(self, now: datetime) -> tuple[str, ...]:
-        """What whoever makes something of the report ``now`` has to be told: that there is nothing in it, its caveat, and that a record is dated
-        ahead, by which a period that goes on counts as over. The report itself goes by no clock."""
+        """What whoever makes something of the report ``now`` has to be told: that there is nothing in it, its caveat, that a record is dated
+        ahead, by which a period that goes on counts as over, and what isn't in the scope. The report itself goes by no clock."""
         used = any(row.records for row in self.assessments)  # and not the evidence, whose rows may be gone by now
         empty = None if used else f"no assessment rests on a record of {self.period.label}: is that the period that was meant?"
         ahead = f"the latest evidence is dated {iso(self.as_of)}, which is yet to come: a clock was wrong, and the states are as of then"
-        return tuple(text for text in (empty, self.caveat, ahead if self.as_of > now + _CLOCKS_DIFFER else None) if text)
+        late = ahead if self.as_of > now + _CLOCKS_DIFFER else None
+        return tuple(text for text in (empty, self.caveat, late, told_of_outside(self.outside)) if text)
 
     @property
     def compared_with(self) -> str:
@@ -178,7 +182,7 @@ def report_of(
         earlier = assess(catalogue, organisation, compared.records, period=compared.period, as_of=compared.as_of)
     known = any(item.records for state in earlier for item in state.assessments)
     states = assess(catalogue, organisation, reading.decisive, period=reading.judged_in, as_of=as_of)
-    evidence = Evidence(reading.decisive, period=reading.judged_in, as_of=as_of)
+    evidence = Evidence(reading.decisive, period=reading.judged_in, as_of=as_of, accounts=organisation.scope.accounts)
     operated = operation(catalogue, evidence)
     states = states if reading.judged_in is None else throughout(states, operated)
     used: dict[str, list[str]] = {}
@@ -215,6 +219,7 @@ def report_of(
         before=compared.period if compared else reading.before,
         before_known=known,
         compared=compared.package if compared else None,
+        outside=outside(evidence, organisation.scope, moment_of(reading.judged_in, as_of)),
     )
 
 

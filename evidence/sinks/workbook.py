@@ -173,6 +173,11 @@ class _Writer:
             *([("Mind", f"{report.caveat}: nothing is told of the time after")] if report.caveat else []),
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "none named; each record tells its own"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "none named; each record tells its own"),
+            *(
+                [("Not in scope", f"{', '.join(report.outside)}: there is evidence of it, which counts for no state")]
+                if report.outside
+                else []
+            ),
             ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
             ("Parameters of rules", _settings(report.scope.get("parameters"))),
             ("Changes are since", report.compared_with),

@@ -188,6 +188,22 @@ def test_a_record_of_a_clock_that_was_ahead_is_told_and_is_no_pass(
     assert status_json(capsys, "--period", "2024Q1")[1]["ahead"] is None
 
 
+def test_an_account_that_the_scope_has_no_more_is_told(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Striking an account from averment.yaml took what had failed there off the screen, without a word: a clean table spoke of fewer accounts than it
+    seemed to. One that nobody has looked into for longer than a quarter is missed by nobody."""
+    now = utc_now()
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        for account, at in (("222222222222", now), ("333333333333", now - timedelta(days=100))):
+            ledger.append([Record(Kind.MEDIA_STATES, "media-states", "1", "s3", {}, at, at, {"summary": {"flagged": 3}}, account=account)])
+    assert status_json(capsys)[1]["outside"] == []
+    with (shop / "averment.yaml").open("a") as file:
+        file.write('scope: {accounts: ["111111111111"]}\n')
+    run(["status"])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "evidence of account 222222222222 is in the ledger and counts for no state: the scope of averment.yaml doesn't have it" in said
+    assert status_json(capsys)[1]["outside"] == ["account 222222222222"]
+
+
 @pytest.mark.usefixtures("sandbox")
 def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(
     shop: Path, log_lines: Callable[..., None], capsys: pytest.CaptureFixture[str]

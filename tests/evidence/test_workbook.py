@@ -317,6 +317,13 @@ def test_the_summary_has_the_parameters_by_which_rules_pass() -> None:
     assert found == 'inference_cost_watched_elsewhere: true\ndetector_endpoints: ["scanner*"]'
 
 
+def test_the_summary_names_places_with_evidence_that_are_not_in_scope() -> None:
+    """Beside the accounts in scope, those that were looked into and count for nothing; no line where there are none."""
+    told = {name.value: value.value for name, value in read(workbook_bytes(report(outside=("account 222222222222",))))["Summary"]["A1:B40"]}
+    assert told["Not in scope"] == "account 222222222222: there is evidence of it, which counts for no state"
+    assert "Not in scope" not in {cell.value for cell in read(workbook_bytes(report()))["Summary"]["A"]}
+
+
 def test_links_lead_to_the_row_that_they_name() -> None:
     """A control, assessment or record in one sheet leads to its row in the other; what has no row there is plain text."""
     book = read(workbook_bytes(report()))

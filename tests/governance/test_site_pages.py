@@ -25,6 +25,7 @@ from averment.evidence.reporting.changes import DEVIATION, ChangeRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.history import Before
+from averment.governance.site.levels import Level
 from averment.governance.site.lists import list_files
 from averment.governance.site.pages import all_pages
 from averment.governance.site.pages.controls import control_page
@@ -33,6 +34,7 @@ from averment.governance.site.pages.home import changes_page, home_page, owed
 from averment.governance.site.pages.law import framework_page, law_page
 from averment.governance.site.pages.rules import rules_page
 from averment.governance.site.plots import interval, picture_files, pictures
+from averment.governance.site.redaction import redacted
 
 View = Callable[..., SiteData]
 EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "pymdownx.details", "pymdownx.superfences"]
@@ -75,6 +77,21 @@ def test_home_names_what_is_not_selected_beside_the_totals(site_data: View) -> N
     top = read(home_page(few)).split("Open findings")[0]
     assert "2 more not selected by the organisation, so not assessed: SM-DEL-01, SM-DEL-02." in top
     assert "not selected" not in read(home_page(data))
+
+
+def test_home_tells_what_is_not_in_the_scope_beside_the_totals(site_data: View) -> None:
+    """Whoever reads the totals sees how many places with evidence they don't speak of; which, where accounts may be named."""
+    data = site_data()
+    fewer = replace(data, report=replace(data.report, outside=("account 222222222222", "us-east-1")))
+    top = read(home_page(fewer)).split("Open findings")[0]
+    assert (
+        "evidence of 2 more accounts or regions that are not in the scope, and counts for no state: account 222222222222, us-east-1." in top
+    )
+    lower = read(home_page(redacted(fewer, Level.PUBLIC)))
+    assert "evidence of 2 more accounts or regions that are not in the scope, and counts for no state." in lower
+    assert "222222222222" not in lower
+    assert "us-east-1" not in lower
+    assert "not in the scope" not in read(home_page(data))
 
 
 def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:

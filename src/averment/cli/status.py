@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from averment.core.words import Status
 from averment.evidence.judging.assess import Evidence, assess, moment_of
 from averment.evidence.judging.judges import asked_later
 from averment.evidence.judging.lately import Lately
+from averment.evidence.judging.outside import outside, told_of_outside
 from averment.evidence.judging.since import RUNS, since
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
@@ -56,12 +57,12 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     records = lately.now
     judged_at = moment_of(period, now)
     states = assess(catalogue, organisation, records, period=period, as_of=now)
-    evidence = Evidence(records, period=period, as_of=now)
+    evidence = Evidence(records, period=period, as_of=now, accounts=organisation.scope.accounts)
     states = states if period is None else throughout(states, operation(catalogue, evidence))
     parted = drift(catalogue, organisation, evidence, judged_at)
     held = since(catalogue, organisation, lately, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
-    facts = rests_on(states, records)
+    facts, elsewhere = rests_on(states, records), outside(evidence, organisation.scope, judged_at)
     if form == "json":
         value = {
             "as_of": iso(now),  # when all of this was known; the report of a package has the same two instants
@@ -70,6 +71,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
             "records": lately.count,
             "ahead": lately.ahead.told,
+            "outside": list(elsewhere),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "left_out": list(catalogue.left_out),
             "controls": plain(
@@ -91,15 +93,15 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_deadlines(coming, everything=everything)
         if not lately.count:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
-    _caution(lately, period, now)
+    _caution(lately, elsewhere, period, now)
     code = exit_code(states)
     return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
 
 
-def _caution(lately: Lately, period: Period | None, now: datetime) -> None:
+def _caution(lately: Lately, elsewhere: Sequence[str], period: Period | None, now: datetime) -> None:
     """Say what of the ledger, or of the period, isn't to be taken for more than it is."""
-    if lately.ahead.told:
-        note(lately.ahead.told)
+    for text in filter(None, (lately.ahead.told, told_of_outside(elsewhere))):
+        note(text)
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
 

@@ -126,6 +126,32 @@ def test_the_matrix_cites_the_law_and_shows_what_was_weakened_or_left_out() -> N
     assert report().totals == {"satisfied": 0, "not-satisfied": 1, "not-assessed": 0, "waived": 0, "not-applicable": 0}
 
 
+def test_evidence_that_the_scope_leaves_out_is_told() -> None:
+    """An account that was struck from averment.yaml, or a region, takes what was found there with it: whoever reads the states sees that they don't
+    speak of it. An account of years ago, a source of an aggregator that has nothing of ours, and a record of no account are none."""
+    states: dict[str, Any] = {"collector": "media-states", "payload": {"summary": {"flagged": 4}}, "kind": Kind.MEDIA_STATES}
+    there = [
+        ("444455556666", "eu-west-1", {}),
+        ("********7777", None, {}),
+        ("111122223333", "us-east-1", {}),
+        ("111122223333", "eu-west-1", {}),
+    ]
+    more = [record(**states, account=account, region=region, **how) for account, region, how in there]
+    more.append(
+        record(
+            Kind.CONFIG_COMPLIANCE, {}, collector="config-aggregate", account="888899990000", gathering=Gathering.COULD_NOT, reason="none"
+        )
+    )
+    found = report([*ENTRIES, *(Entry(10 + number, item) for number, item in enumerate(more))])
+    assert found.outside == ("account ********7777", "account 444455556666", "us-east-1")
+    [told] = [text for text in found.cautions(NOW) if "scope" in text]
+    assert told.startswith("evidence of account ********7777; account 444455556666; us-east-1 is in the ledger and counts for no state")
+    assert found.to_json()["outside"] == list(found.outside)
+    assert report().outside == ()
+    everywhere = replace(ORGANISATION, scope=Scope())
+    assert report([*ENTRIES, *(Entry(10 + number, item) for number, item in enumerate(more))], organisation=everywhere).outside == ()
+
+
 def test_the_index_leads_from_evidence_to_the_ledger_and_to_what_it_was_used_for() -> None:
     """Each record of the period with its place, query, dates, population and hash; earlier records aren't in it."""
     rows = {row.record: row for row in report().evidence}
