@@ -84,6 +84,11 @@ def lint_waivers(organisation: Organisation, catalogue: Catalogue, known: Known,
         if not waiver.resource.strip("*?"):
             message = f"a waiver of {waiver.control} covers every resource: whatever is built later is accepted too"
             yield LintProblem("wide-waiver", message, waiver.where, "name the resource", advice=True)
+        scope = organisation.scope
+        for mine, known_ones in ((waiver.accounts, scope.accounts), (waiver.regions, scope.regions)):
+            if strange := [place for place in mine if known_ones and place not in known_ones]:
+                message = f"the waiver of {waiver.control} for {waiver.resource} is for {', '.join(strange)}, where the scope has nothing to accept"
+                yield LintProblem("void-waiver", message, waiver.where, "name accounts and regions of the scope", advice=True)
         if waiver.owner.strip().lower() == waiver.approver.strip().lower():
             message = f"the waiver of {waiver.control} is owned and approved by {waiver.owner}: nobody else has looked at it"
             yield LintProblem("self-approved", message, waiver.where, "let somebody else approve", advice=True)

@@ -58,7 +58,7 @@ def idle_waivers(
             if not any(note.startswith(f"{place}: the waiver for ") for note in notes):
                 near = get_close_matches(waiver.control, ids, n=1)
                 yield f"{place}: the waiver for {waiver.resource} is void: there is no {kind_of(waiver.control)} {waiver.control}{_meant(near)}"
-        elif waiver.control in asked and _is_named(waiver) and waiver.resource not in names:
+        elif waiver.control in asked and not waiver.only_in and _is_named(waiver) and waiver.resource not in names:
             near = get_close_matches(waiver.resource, names, n=1, cutoff=_NEAR)
             if near or _OF_CODE.match(waiver.resource):
                 why = "nothing that was checked, and that a rule has something to say of, is called so"

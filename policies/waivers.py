@@ -125,7 +125,9 @@ class Waivers:
     def __init__(
         self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date, rules: Iterable[str] = (), root: Path | None = None
     ) -> None:
-        self._waivers = tuple(waivers)
+        every = tuple(waivers)
+        self._waivers = tuple(waiver for waiver in every if not waiver.only_in)
+        self._of_places = tuple(waiver for waiver in every if waiver.only_in)
         self._root = root
         self._catalogue = catalogue
         self._today = today
@@ -152,6 +154,7 @@ class Waivers:
         return _told([acceptance for acceptance in found.values() if acceptance]) if found and not left else None
 
     def _one(self, name: str, resource: Bearer) -> _Acceptance | None:
+        self._tell_of_places(name, resource)
         for waiver in self._waivers:
             if waiver.control != name:
                 if self._covered(waiver, resource, waiver.until) and self.is_nobodys(waiver.control):
@@ -178,6 +181,15 @@ class Waivers:
                 return _Acceptance(comment.text)
             self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
         return None
+
+    def _tell_of_places(self, name: str, resource: Bearer) -> None:
+        """Note the waivers of ``name`` that would accept ``resource``, were it deployed where alone they are for."""
+        for waiver in self._of_places:
+            if waiver.control == name and self._covered(waiver, resource, self._today):
+                self._note(
+                    f"{self.place(waiver)}: the waiver of {name} for {resource.address} is for what is deployed in {waiver.only_in}, and "
+                    "accepts nothing in code, which is of no account or region"
+                )
 
     def place(self, waiver: Waiver) -> str:
         """Where it is written, from the organisation's folder on: reports and records leave the machine whose other folders these would name."""

@@ -75,12 +75,24 @@ class Question:
         return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap, deviations=accepted)
 
     def deviation(
-        self, resource: str, message: str, where: str, record: Record, *, noted: str | None = None, also: tuple[str, ...] = ()
+        self,
+        resource: str,
+        message: str,
+        where: str,
+        record: Record,
+        *,
+        noted: str | None = None,
+        also: tuple[str, ...] = (),
+        everywhere: bool = False,
     ) -> Deviation:
         """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``, ``also`` what else the
-        resource is called."""
+        resource is called. What is so ``everywhere`` no waiver accepts that is for some places."""
         control, day, policy = self.control.id, self.today or self.moment.date(), self.assessment.policy
-        found = (waiver_for(self.organisation, control, policy, name, day, noted=noted, where=where) for name in (resource, *also))
+        account, region = (None, None) if everywhere else (record.account, record.region)
+        found = (
+            waiver_for(self.organisation, control, policy, name, day, noted=noted, where=where, account=account, region=region)
+            for name in (resource, *also)
+        )
         waiver = next(filter(None, found), None)
         place = " ".join(part for part in (record.account, record.region) if part)
         return Deviation(resource, message, ", ".join(filter(None, (within(record, where), place))), record.id, record.effective_at, waiver)

@@ -227,7 +227,10 @@ def _named_nowhere(question: Question, latest: Sequence[Record]) -> AssessmentSt
     if not lacking or any(question.stale(item) for item in latest):
         return None
     message = "of it {field} is {value:,} in every place, expected at least {bar}"
-    found = [question.deviation(name, message.format(field=field, value=best[name], bar=bar), record.source, record) for name in lacking]
+    found = [
+        question.deviation(name, message.format(field=field, value=best[name], bar=bar), record.source, record, everywhere=True)
+        for name in lacking
+    ]
     still = [item for item in found if item.waiver is None]
     reason = list_some([f"{item.resource}: {item.message}" for item in still or found])
     if still:

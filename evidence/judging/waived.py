@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date
 
 from averment.core.organisation import Organisation, Waiver, matches
@@ -17,16 +18,27 @@ _EACH = re.compile(r"; (?=averment:waive=)")
 
 
 def waiver_for(
-    organisation: Organisation, control: str, policy: str | None, resource: str, today: date, *, noted: str | None = None, where: str = ""
+    organisation: Organisation,
+    control: str,
+    policy: str | None,
+    resource: str,
+    today: date,
+    *,
+    noted: str | None = None,
+    where: str = "",
+    account: str | None = None,
+    region: str | None = None,
 ) -> Waiver | None:
-    """The waiver that is valid on ``today`` for ``control`` or ``policy`` and ``resource``, or None.
+    """The waiver that is valid on ``today`` for ``control`` or ``policy`` and ``resource``, or None; one that is narrowed to places only if it was
+    seen in ``account`` and ``region``.
 
     ``noted`` is what the check wrote down as the acceptance. Only a comment ``averment:waive=...`` with its own expiry is taken from
     there, and its expiry is looked at anew: an acceptance without an end (a Checkov skip) is none.
     """
     names = named_by(control, policy)
     for waiver in organisation.waivers:
-        if waiver.control in names and today <= waiver.until and stands_for(waiver.resource, resource):
+        here = is_for(waiver.accounts, account) and is_for(waiver.regions, region)
+        if here and waiver.control in names and today <= waiver.until and stands_for(waiver.resource, resource):
             return waiver
     for comment in comment_waivers(_EACH.split(noted or ""), today):
         if comment.id in names and comment.void is None and comment.until:
@@ -50,6 +62,11 @@ def named_by(control: str, policy: str | None) -> tuple[str, ...]:
 def stands_for(pattern: str, resource: str) -> bool:
     """Whether a waiver's ``pattern`` is or stands for ``resource``, as its record tells of it."""
     return any(matches(pattern, called) for called in (resource, _told(resource, pattern)))
+
+
+def is_for(places: Collection[str], place: str | None) -> bool:
+    """Whether a waiver for these ``places`` (accounts, or regions; for all, without any) is one for ``place``, whose account id may be hidden."""
+    return not places or place in {*places, *map(hide_account, places)}
 
 
 def _told(resource: str, pattern: str) -> str:

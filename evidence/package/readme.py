@@ -231,8 +231,11 @@ def _samples(report: PeriodReport) -> str:
 
 
 def _waivers(report: PeriodReport) -> str:
-    rows = [(row.control, row.resource, row.owner, row.approver, row.reason, str(row.until), row.state) for row in report.waivers]
-    heads = ("Control", "Resource", "Owner", "Approver", "Reason", "Until", "State")
+    rows = [
+        (row.control, row.resource, row.only_in or "everywhere", row.owner, row.approver, row.reason, str(row.until), row.state)
+        for row in report.waivers
+    ]
+    heads = ("Control", "Resource", "Only in", "Owner", "Approver", "Reason", "Until", "State")
     return _table(heads, rows, empty="None.")
 
 

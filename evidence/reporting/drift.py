@@ -227,13 +227,15 @@ class _Comparison:
                 if verdict is Verdict.PASS and rule.get("failing"):
                     verdict = Verdict.UNKNOWN  # AWS Config shows what it said before its last run failed
                 name = names[identity]
-                side = _Side(verdict, any(self.waived(text, None, "") for text in dict.fromkeys((name, item["id"]))))
+                side = _Side(verdict, any(self.waived(text, None, "", record) for text in dict.fromkeys((name, item["id"]))))
                 key = (item["type"], name)
                 found[key] = (found[key][0].worse(side) if key in found else side, record)
         return found, nothing
 
-    def waived(self, resource: str, noted: str | None, where: str) -> bool:
-        return waiver_for(self.organisation, self.control, self.policy, resource, self.moment.date(), noted=noted, where=where) is not None
+    def waived(self, resource: str, noted: str | None, where: str, seen: Record | None = None) -> bool:
+        account, region = (seen.account, seen.region) if seen else (None, None)
+        asked = (self.organisation, self.control, self.policy, resource, self.moment.date())
+        return waiver_for(*asked, noted=noted, where=where, account=account, region=region) is not None
 
     def row(self, key: Key, before: _Side | None, after: _Side | None, record: Record | None) -> DriftRow:
         first, second = before.word if before else NOT_SEEN, after.word if after else NOT_SEEN

@@ -319,4 +319,5 @@ def _waiver_rows(named: Iterable[Waiver], states: Iterable[ControlState], moment
 def _waiver_row(waiver: Waiver, accepts: int, moment: datetime) -> WaiverRow:
     expired = moment.date() > waiver.until
     state = "expired" if expired else "in force" if accepts else "in force, without effect"
-    return WaiverRow(waiver.control, waiver.resource, waiver.owner, waiver.approver, waiver.reason, waiver.until, state, accepts)
+    who = (waiver.owner, waiver.approver, waiver.reason)
+    return WaiverRow(waiver.control, waiver.resource, *who, waiver.until, state, accepts, waiver.accounts, waiver.regions)

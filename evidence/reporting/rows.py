@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from averment.core.canonical import JSON
+from averment.core.organisation import only_in
 from averment.core.words import Status
 from averment.evidence.judging.states import Gap
 
@@ -114,7 +115,8 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class WaiverRow:
-    """An accepted deviation and what it is worth at the moment of the report: in force, expired, or without effect."""
+    """An accepted deviation and what it is worth at the moment of the report: in force, expired, or without effect. ``accounts`` and
+    ``regions`` are the only ones that it is for (empty: all)."""
 
     control: str
     resource: str
@@ -124,6 +126,13 @@ class WaiverRow:
     until: date
     state: str
     accepts: int
+    accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    @property
+    def only_in(self) -> str:
+        """The places that it is for, in words; empty where it is for all."""
+        return only_in(self.accounts, self.regions)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from averment.controls.model import Catalogue
 from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
 from averment.core.period import iso
 from averment.evidence.judging.states import Gap
-from averment.evidence.judging.waived import named_by, stands_for
+from averment.evidence.judging.waived import is_for, named_by, stands_for
 from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.reporting.rows import AssessmentRow, FindingRow
 
@@ -94,7 +94,9 @@ def waiver_ended(finding: Mapping[str, JSON], report: PeriodReport, catalogue: C
     control, assessment = catalogue.get(str(fields.get("averment/control"))), str(fields.get("averment/assessment")).rpartition("/")[2]
     policy = next((item.policy for item in (control.assessments if control else ()) if item.id == assessment), None)
     names, day = named_by(str(fields.get("averment/control")), policy), report.judged_at.date()
-    valid = [row.resource for row in report.waivers if row.control in names and row.until >= day]
+    account, region = str(fields.get("averment/account") or "") or None, finding["Resources"][0].get("Region")
+    here = [row for row in report.waivers if is_for(row.accounts, account) and is_for(row.regions, region)]
+    valid = [row.resource for row in here if row.control in names and row.until >= day]
     return not any(stands_for(pattern, called) for pattern in valid for called in _called(str(finding["Resources"][0]["Id"])))
 
 

@@ -287,6 +287,7 @@ WAIVERS = Sheet(
     (
         Column("Control", 12, _control),
         Column("Resource", 45, lambda row: row.resource),
+        Column("Only in", 22, lambda row: row.only_in or "everywhere"),
         Column("State", 22, lambda row: row.state),
         Column("Until (inclusive)", 16, lambda row: row.until),
         Column("Accepts (findings)", 17, lambda row: row.accepts),

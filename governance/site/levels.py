@@ -95,7 +95,7 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
     FindingRow: _table(
         kept="control assessment severity record effective_at waived_until", numbered="resource", told="message", withheld="where owner"
     ),
-    WaiverRow: _table(kept="control until state accepts", numbered="resource", withheld="owner approver reason"),
+    WaiverRow: _table(kept="control until state accepts", numbered="resource", withheld="owner approver reason accounts regions"),
     AttestationRow: _table(
         kept="record assessments effective_at valid_until", scrubbed="question answer", withheld="by role statement workbook"
     ),

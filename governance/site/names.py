@@ -61,7 +61,7 @@ def _own_names(organisation: Organisation) -> Iterator[str]:
     if not scope.guesses:
         yield from (name for matcher in scope.media for name in (*matcher.names, *matcher.tags.values()))
     for waiver in organisation.waivers:
-        yield from leaves(dataclasses.replace(waiver, where=SourceRef()))
+        yield from leaves(dataclasses.replace(waiver, where=SourceRef(), regions=()))
     for name in ("parameters", "iac", "rules", "incidents", "evidence"):
         mine, default = getattr(organisation, name), getattr(usual, name)
         yield from set(_texts(mine)) - set(strings(default)) - _settings()

@@ -47,6 +47,20 @@ def test_waivers_that_accept_nothing_or_too_much_are_told(
         assert not any(code in shown for code in ("void-waiver", "wide-waiver", "self-approved", "expired-waiver"))
 
 
+def test_a_waiver_for_an_account_that_is_not_in_the_scope_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one digit wrong it accepts nothing, and nobody saw why."""
+    monkeypatch.chdir(tmp_path)
+    for account, told in (("111111111111", False), ("111111111112", True)):
+        waiver = WAIVER.format(control="SM-UPL-03", resource="a", approver="ciso", until="2999-01-01").replace(
+            "owner:", f'accounts: ["{account}"], owner:'
+        )
+        (tmp_path / "averment.yaml").write_text(f'{waiver}scope: {{accounts: ["111111111111"]}}\n')
+        assert run(["controls", "lint"]) == 0
+        assert ("is for 111111111112, where the scope has nothing to accept" in " ".join(capsys.readouterr().out.split())) is told
+
+
 def test_a_waiver_that_has_ended_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """After its day it accepts nothing, which is a note; on its last day it still does."""
     monkeypatch.chdir(tmp_path)

@@ -221,6 +221,15 @@ def test_a_waiver_that_was_renewed_holds_however_it_names_what_it_accepts(hub: A
     assert (len(active(hub)), len(active(hub, "WARNING"))) == (0, 1)
 
 
+def test_the_renewal_of_a_waiver_for_another_account_is_none(hub: Any) -> None:
+    """What was accepted in one account failed no more in Security Hub while averment.yaml accepted the like in another."""
+    waiver = Waiver("SM-UPL-03", "aws_s3_bucket.a", "o", "a", "accepted for now", date(2026, 12, 31), SourceRef("averment.yaml", 3))
+    push(report(check("aws_s3_bucket.a"), waivers=(waiver,)))
+    elsewhere = dataclasses.replace(waiver, until=date(2027, 3, 31), accounts=("222222222222",))
+    push(report(check(), waivers=(elsewhere,), period=parse_period("2027Q1"), as_of=datetime(2027, 1, 2, tzinfo=UTC)))
+    assert (len(active(hub)), len(active(hub, "WARNING"))) == (1, 0)
+
+
 def test_what_people_decided_stays(hub: Any) -> None:
     """The workflow of a finding is the customer's: an update leaves it as it is."""
     from moto.securityhub.models import securityhub_backends

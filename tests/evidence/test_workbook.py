@@ -324,6 +324,14 @@ def test_the_summary_names_places_with_evidence_that_are_not_in_scope() -> None:
     assert "Not in scope" not in {cell.value for cell in read(workbook_bytes(report()))["Summary"]["A"]}
 
 
+def test_a_waiver_tells_where_alone_it_holds() -> None:
+    """Whoever signs sees whether it accepts what it names in one account or in all of them."""
+    here = dataclasses.replace(report().waivers[0], accounts=("111111111111",), regions=("eu-west-1", "us-east-1"))
+    sheet = read(workbook_bytes(report(waivers=(here, report().waivers[0]))))["Waivers"]
+    column = next(cell.column for cell in sheet[1] if cell.value == "Only in")
+    assert [sheet.cell(row, column).value for row in (2, 3)] == ["eu-west-1, us-east-1 of 111111111111", "everywhere"]
+
+
 def test_links_lead_to_the_row_that_they_name() -> None:
     """A control, assessment or record in one sheet leads to its row in the other; what has no row there is plain text."""
     book = read(workbook_bytes(report()))

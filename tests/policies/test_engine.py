@@ -172,6 +172,17 @@ def test_waivers_of_the_organisation_accept_until_their_day(tmp_path: Path):
     assert any("expired on 2026-11-22 and is void" in note for note in expired.notes)
 
 
+def test_a_waiver_for_one_account_accepts_nothing_in_code(tmp_path: Path):
+    """Code is of no account: what was accepted for one that is deployed isn't accepted in what all are made from, and that is said."""
+    waiver = Waiver(
+        "SM-TST-01", "*", "team", "ciso", "moving in December", TODAY, SourceRef("averment.yaml", 7), ("111111111111",), ("eu-west-1",)
+    )
+    result = run(tmp_path, '"bad"', organisation=Organisation(waivers=(waiver,)))
+    assert (result.counts.waived, result.counts.failed) == (0, 1)
+    [note] = [note for note in result.notes if "waiver" in note]
+    assert "is for what is deployed in eu-west-1 of 111111111111, and accepts nothing in code" in note
+
+
 @pytest.mark.parametrize(
     ("comment", "waived", "note"),
     [

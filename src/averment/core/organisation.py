@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,7 +33,8 @@ SCHEMA = "core/schemas/averment.schema.json"
 class Waiver:
     """An accepted deviation; void after ``until``. ``resource`` is an address or ARN, in which ``*`` and ``?`` stand for any letters and one.
 
-    Brackets are no pattern: ``aws_s3_bucket.uploads["a"]`` and ``[0]`` are parts of addresses, and mean themselves.
+    Brackets are no pattern: ``aws_s3_bucket.uploads["a"]`` and ``[0]`` are parts of addresses, and mean themselves. With ``accounts`` or ``regions``
+    it accepts what evidence from those shows, and nothing in code, which is of none: functions, alarms and rules have one name in all accounts.
     """
 
     control: str
@@ -43,10 +44,22 @@ class Waiver:
     reason: str
     until: date
     where: SourceRef
+    accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    @property
+    def only_in(self) -> str:
+        """In words, the accounts and regions that it is narrowed to; empty where it is for all."""
+        return only_in(self.accounts, self.regions)
 
     def covers(self, control: str, resource: str, today: date) -> bool:
         """Whether this waiver accepts a deviation of ``resource`` from ``control`` today."""
         return self.control == control and matches(self.resource, resource) and today <= self.until
+
+
+def only_in(accounts: Iterable[str], regions: Iterable[str]) -> str:
+    """In words, the places that a waiver is narrowed to: those ``regions`` of those ``accounts``, either for all where none are named."""
+    return " of ".join(filter(None, (", ".join(regions), ", ".join(accounts))))
 
 
 def matches(pattern: str, resource: str) -> bool:
@@ -302,4 +315,5 @@ def _waiver(document: Located, index: int) -> Waiver:
         raise BadInputError(
             f"'{entry['until']}' is not a day", where=document.where(("waivers", index, "until")), fix="write 2026-12-31"
         ) from error
-    return Waiver(entry["control"], entry["resource"], entry["owner"], entry["approver"], entry["reason"], until, where)
+    places = (tuple(entry.get("accounts", ())), tuple(entry.get("regions", ())))
+    return Waiver(entry["control"], entry["resource"], entry["owner"], entry["approver"], entry["reason"], until, where, *places)

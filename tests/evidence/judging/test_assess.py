@@ -529,6 +529,21 @@ def test_a_waiver_for_another_control_or_resource_waives_nothing() -> None:
         assert state_of(IAC, check("fail"), organisation=Organisation(waivers=(wrong,))).status is Status.NOT_SATISFIED
 
 
+def test_a_waiver_may_be_for_some_accounts_or_regions_alone() -> None:
+    """A function, an alarm, a rule that is missing has one name in forty accounts: what was accepted for one of them passed in all."""
+    first, second = (config("NON_COMPLIANT", account=number * 12, region="eu-west-1") for number in "12")
+    held = replace(waiver("2027-01-01", resource="bucket-0"), accounts=("111111111111",))
+    both = state_of(RUNTIME, first, second, organisation=Organisation(waivers=(held,)))
+    assert [(item.place.split()[-2], item.waiver) for item in both.deviations] == [("111111111111", held), ("222222222222", None)]
+    assert both.status is Status.NOT_SATISFIED
+    for places, wanted in (({"regions": ("eu-west-1",)}, Status.WAIVED), ({"regions": ("us-east-1",)}, Status.NOT_SATISFIED)):
+        assert state_of(RUNTIME, first, organisation=Organisation(waivers=(replace(held, **places),))).status is wanted
+    hidden = replace(first, account="********1111")
+    assert state_of(RUNTIME, hidden, organisation=Organisation(waivers=(held,))).status is Status.WAIVED
+    code = replace(held, resource="aws_s3_bucket.*")
+    assert state_of(IAC, check("fail"), organisation=Organisation(waivers=(code,))).status is Status.NOT_SATISFIED, "code is of no account"
+
+
 def test_one_waived_and_one_open_failure_is_not_satisfied() -> None:
     """A waiver for one resource doesn't cover its neighbour, and both stand in the list of deviations."""
     organisation = Organisation(waivers=(waiver("2027-01-01", resource="aws_s3_bucket.b0"),))

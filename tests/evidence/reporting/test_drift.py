@@ -141,6 +141,14 @@ def test_a_waiver_on_one_side_only_shows() -> None:
     assert (row.before, row.at_run_time) == ("fail", "fail")
 
 
+def test_a_waiver_for_another_account_shows_on_neither_side() -> None:
+    """It is of the account that AWS Config was asked in, or it accepts nothing there."""
+    for account, wanted in (("111122223333", "waived"), ("444455556666", "fail")):
+        here = Waiver("SM-UPL-03", "uploads", "o", "a", "r", date(2026, 12, 31), SourceRef(), accounts=(account,))
+        (row,) = rows(code(("aws_s3_bucket.b", "fail", "uploads")), deployed(("uploads", "NON_COMPLIANT", "uploads")), waivers=(here,))
+        assert (row.before, row.at_run_time) == ("fail", wanted)
+
+
 def test_a_resource_is_found_by_its_name_not_its_id() -> None:
     """AWS Config's id of a role says nothing: the name that was collected with it is what the code knows."""
     (row,) = rows(code(("aws_s3_bucket.b", "pass", "uploads")), deployed(("AROAEXAMPLE", "NON_COMPLIANT", "uploads")))

@@ -67,7 +67,7 @@ METHODS: Mapping[str, str] = {
     "interview": "An assessment by asking: what a responsible person states, with a role and an expiry. NIST SP 800-53A.",
 }
 LINT: Mapping[str, str] = {
-    "void-waiver": "A waiver names neither a control nor a rule, so it accepts nothing.",
+    "void-waiver": "A waiver names neither a control nor a rule, or an account or region that the scope doesn't have: it accepts nothing there.",
     "expired-waiver": "A waiver's last day is past, so it accepts nothing any more.",
     "wide-waiver": "A waiver covers every resource, so whatever is built later is accepted too. Name the resource.",
     "self-approved": "A waiver's owner approved it. Let somebody else look at it.",
