@@ -91,8 +91,12 @@ def check_told_apart(accounts: Iterable[str]) -> None:
             )
 
 
-def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[str, ...]:
-    """The ids of the active accounts of the AWS organisation that the credentials belong to, in order.
+ACTIVE = "ACTIVE"
+"""The state of an account that can be looked into, as AWS Organizations has it."""
+
+
+def accounts_of_organisation(make: ClientFactory, region: str | None) -> dict[str, str]:
+    """The accounts of the AWS organisation that the credentials belong to, by id and in order, each with its state (``ACTIVE``, ``SUSPENDED``, ...).
 
     Raises:
         IncompleteError: ListAccounts was refused: it needs ``organizations:ListAccounts`` in the management account or a delegated one. Or it
@@ -101,10 +105,10 @@ def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[s
     organizations = make("organizations", region=region)
     with aws_errors("list the accounts of the organisation"):
         pages = organizations.get_paginator("list_accounts").paginate()
-        found = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
-    if not found:
+        found = {str(item["Id"]): str(item.get("State", item.get("Status"))) for page in pages for item in page["Accounts"]}
+    if ACTIVE not in found.values():
         raise IncompleteError("AWS Organizations names no active account, so nothing was collected", fix="name the accounts: --account ID")
-    return tuple(sorted(found))
+    return dict(sorted(found.items()))
 
 
 def clients_in(account: str, role: RoleToAssume, region: str | None = None) -> ClientFactory:

@@ -296,6 +296,23 @@ def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("sandbox")
+def test_of_an_organisation_no_account_is_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A company that was bought is in the scope and not in the organisation yet: its accounts were in no table and in no record, and the run was
+    clean. One that was suspended is named, unless the scope has it: then it is asked, too."""
+    resting = {"222222222222": "SUSPENDED", "333333333333": "PENDING_CLOSURE", ACCOUNT: "ACTIVE"}
+    monkeypatch.setattr("averment.api.collecting.accounts_of_organisation", lambda *_: resting)
+    monkeypatch.chdir(tmp_path)
+    scope = f'scope: {{accounts: ["{ACCOUNT}", "111111111111", "222222222222"]}}'
+    (tmp_path / "averment.yaml").write_text(f"version: 1\n{scope}\nparameters: {{collect: {{role: AvermentCollect}}}}\n")
+    assert run(["collect", "--organization", "--collector", "media-states", "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert sorted(record["account"] for record in json.loads(told.out)) == ["111111111111", ACCOUNT, "222222222222"]
+    assert "333333333333 (PENDING_CLOSURE) of the organisation not looked into" in told.err
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_an_organisation_of_no_account_is_no_clean_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
 from averment.core.threads import Unawaited
 from averment.evidence.collectors.accounts import (
+    ACTIVE,
     RoleToAssume,
     accounts_of_organisation,
     check_accounts,
@@ -122,18 +123,27 @@ def collect(
 
 @dataclass(frozen=True)
 class _Accounts:
-    """Which accounts to look into: those ``listed``, or all of the organisation; without a ``role`` only that of the credentials."""
+    """Which accounts to look into: those ``listed`` (by default those of the scope), with all of the organisation if it is the ``whole``; without a
+    ``role`` only that of the credentials."""
 
     listed: tuple[str, ...]
     whole: bool
     role: RoleToAssume | None
 
-    def to_ask(self, own: str, region: str | None) -> list[AccountToAsk]:
-        """The accounts with their clients; the own one needs no role."""
+    def to_ask(self, own: str, region: str | None, note: Note) -> list[AccountToAsk]:
+        """The accounts with their clients; the own one needs no role. ``note`` hears of those of the organisation that are left out."""
         if self.role is None:
             return [AccountToAsk(own, patient_client)]
-        wanted = accounts_of_organisation(patient_client, region) if self.whole else self.listed or (own,)
+        wanted = self._of_organisation(region, note) if self.whole else self.listed or (own,)
         return [AccountToAsk(account, patient_client if account == own else clients_in(account, self.role, region)) for account in wanted]
+
+    def _of_organisation(self, region: str | None, note: Note) -> list[str]:
+        """The active accounts, and those of the scope that aren't among them: whether or not they can be entered goes on record."""
+        states = accounts_of_organisation(patient_client, region)
+        resting = [f"{name} ({state})" for name, state in states.items() if state != ACTIVE and name not in self.listed]
+        if resting:
+            note(f"{', '.join(resting)} of the organisation not looked into: AWS Organizations doesn't have it as active")
+        return list(dict.fromkeys((*(name for name, state in states.items() if state == ACTIVE), *self.listed)))
 
 
 def _accounts(organisation: Organisation, listed: tuple[str, ...], whole: bool, role: str | None) -> _Accounts:
@@ -209,7 +219,7 @@ class _Job:
         try:
             own, answers = _own_account(places)
             places = [place or str(patient_client("sts").meta.region_name) for place in places]
-            to_ask = accounts.to_ask(own, answers)
+            to_ask = accounts.to_ask(own, answers, self.note)
         except MissingExtraError:
             raise  # to be mended here, and no fact about the source
         except AvermentError as error:

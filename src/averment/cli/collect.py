@@ -36,7 +36,12 @@ WIDE = 220
 @click.option("--period", "period_text", metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31. Default: the present quarter.")
 @click.option("--region", "regions", multiple=True, help="May be repeated. Default: the scope's regions, or the one of your AWS settings.")
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="Look into this account through --assume-role; may be repeated.")
-@click.option("--organization", "whole", is_flag=True, help="Look into every active account of the AWS organisation through --assume-role.")
+@click.option(
+    "--organization",
+    "whole",
+    is_flag=True,
+    help="Look into every active account of the AWS organisation, and those of the scope, through --assume-role.",
+)
 @click.option("--assume-role", "role", metavar="NAME", help="The role in each account. Default: parameters.collect.role in averment.yaml.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True, help="Accounts at a time.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the last 24 hours stopped, in long listings too.")
@@ -61,7 +66,7 @@ def command(
     """Collect facts over a period into the ledger. What could not be collected is recorded too, and makes the exit code 3.
 
     E-mail and IP addresses are removed at collection. With a role to assume, the accounts are those named by --account, those of the
-    organisation (--organization), or those that averment.yaml has in its scope.
+    organisation with those of the scope (--organization), or those that averment.yaml has in its scope.
 
     Example: averment collect --collector config-compliance --collector media-states --period 2026Q4
     """
