@@ -23,7 +23,7 @@ from averment.cli.main import run
 from averment.cli.rules_deploy import _everywhere, built
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Method, Severity
 from averment.governance.remediation.runbooks import all_runbooks
@@ -285,6 +285,25 @@ def test_each_region_has_a_bucket_of_its_own(made: Path, monkeypatch: pytest.Mon
         ("eu-west-1", "acme-eu-west-1"),
         ("eu-central-1", "acme-eu-central-1"),
     ]
+
+
+def test_a_region_that_fails_keeps_no_other_back(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One account of forty without a recorder failed the organisation's pack in the first region, at each run anew, and the others never got theirs."""
+    monkeypatch.setattr(artifact, "mark", lambda region: {artifact.MADE_BY: f"123456789012/{region}"})
+
+    def bring(steps: list[Any], _tell: object) -> int:
+        if "acme-eu-west-1" in steps[0].name:
+            raise IncompleteError("stopped at the pack: 444455556666 has no recorder", fix="mend it and run it again")
+        return 1
+
+    monkeypatch.setattr("averment.policies.deployment.run.deploy", bring)
+    places = [option for region in ("eu-west-1", "eu-central-1", "us-east-1") for option in ("--region", region)]
+    assert run(["rules", "deploy", "--artifacts", "acme-{region}", *places]) == 3
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["eu-central-1: deployed", "us-east-1: deployed"]
+    said = " ".join(told.err.split())
+    assert "not done in 1 of 3 regions: eu-west-1: stopped at the pack: 444455556666 has no recorder" in said
+    assert "mend it and run it again" in said
 
 
 def test_two_accounts_may_put_a_large_pack_into_one_bucket(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
