@@ -164,12 +164,13 @@ def own_reach(statement: Statement, bucket: Resource) -> Truth:
 def refuses_throughout(refusal: Statement, bucket: Resource, grant: Statement | None = None) -> Truth:
     """Whether a Deny of the bucket's own policy takes in every object that ``grant`` reaches (None: every object).
 
-    As with ``own_reach``, what isn't resolved can only be this bucket or its objects; but not where it is seen to go on with a key.
+    As with ``own_reach``, what isn't resolved can only be this bucket or its objects; but not where it is seen to go on with a key, nor where
+    nothing of it is seen (a function that isn't evaluated, what only apply will tell): that may be a folder.
     """
     taken = takes_in_all(refusal, bucket, grant)
     if not isinstance(taken, Unknown) or not all(isinstance(name, str) and "object" in name.lower() for name in refusal.actions or ("",)):
         return taken
-    bare = (value.template or "" for value in refusal.resources or () if isinstance(value, Unknown))
+    bare = (value.template for value in refusal.resources or () if isinstance(value, Unknown) and value.template)
     return True if any("/" not in HOLE.sub("", template) for template in bare) else taken
 
 

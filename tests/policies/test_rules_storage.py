@@ -18,6 +18,7 @@ from averment.policies.rules.malware import RESULT
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.surface import graph_from_items
+from averment.policies.surfaces.plan import read_plan
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 SCOPE = Scope(accounts=("123456789012",))
@@ -1689,3 +1690,75 @@ def test_a_known_module_makes_its_bucket_where_it_is_told_to(tmp_path: Path):
         "it is in eu-west-1, and events of this bucket stay in us-east-1"
         in of_terraform(tmp_path, "media-bucket-events-scanned", text + module).message
     )
+
+
+REFUSED = """
+variable "objects" {}
+resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+resource "aws_s3_bucket_policy" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  policy = jsonencode({ Statement = [
+    { Effect = "Allow", Principal = { AWS = "arn:aws:iam::999988887777:root" }, Action = "s3:GetObject", Resource = "${aws_s3_bucket.uploads.arn}/*" },
+    { Effect = "Deny", Principal = "*", Action = ["s3:GetObject", "s3:GetObjectVersion"], Resource = %s,
+      Condition = { StringNotEquals = { "s3:ExistingObjectTag/verdict" = "clean" } } },
+  ] })
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ('"${aws_s3_bucket.uploads.arn}/*"', Verdict.PASS),
+        ('"${aws_s3_bucket.uploads.arn}/thumbs/*"', Verdict.FAIL),
+        ('provider::aws::arn_build("aws", "s3", "", "", "acme-uploads/thumbs/*")', Verdict.UNKNOWN),
+        ("var.objects", Verdict.PASS),  # a name for all of them, as far as anybody can see
+    ],
+)
+def test_a_deny_on_what_nothing_is_known_of_refuses_nothing_for_sure(tmp_path: Path, refused: str, expected: Verdict):
+    """It may be on one folder: as a plan before the first apply has it, it passed for one on all objects, with a reader of the rest let in."""
+    assert of_terraform(tmp_path, "unscanned-not-readable", REFUSED % refused).verdict is expected
+
+
+def test_a_deny_of_a_plan_on_what_only_apply_will_tell_refuses_nothing_for_sure(tmp_path: Path):
+    bucket, policy, document = ("aws_s3_bucket.b", "aws_s3_bucket_policy.b", "data.aws_iam_policy_document.d")
+    objects = {"references": [f"{bucket}.arn", bucket]}
+    told = {
+        "statement": [
+            {
+                "effect": "Allow",
+                "actions": ["s3:GetObject"],
+                "principals": [{"type": "AWS", "identifiers": ["arn:aws:iam::999988887777:root"]}],
+            },
+            {
+                "effect": "Deny",
+                "actions": ["s3:GetObject", "s3:GetObjectVersion"],
+                "principals": [{"type": "*", "identifiers": ["*"]}],
+                "condition": [{"test": "StringNotEquals", "variable": "s3:ExistingObjectTag/verdict", "values": ["clean"]}],
+            },
+        ]
+    }
+    hidden = {"json": True, "statement": [{"resources": [True]}, {"resources": [True]}]}
+    parts = (bucket, {"bucket": "acme-uploads"}, {}), (policy, {}, {"bucket": True, "policy": True}), (document, told, hidden)
+    expressions = {
+        bucket: {"bucket": {"constant_value": "acme-uploads"}},
+        policy: {"bucket": {"references": [f"{bucket}.id", bucket]}, "policy": {"references": [f"{document}.json", document]}},
+        document: {"statement": [{"resources": objects, "effect": {"constant_value": effect}} for effect in ("Allow", "Deny")]},
+    }
+
+    def head(address: str) -> dict[str, Any]:
+        mode = "data" if address.startswith("data.") else "managed"
+        return {"address": address, "mode": mode, "type": address.removeprefix("data.").split(".")[0], "name": address.rsplit(".", 1)[-1]}
+
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {"root_module": {"resources": [{**head(name), "values": known} for name, known, _ in parts if name != document]}},
+        "resource_changes": [
+            {**head(name), "change": {"actions": ["create"], "after": known, "after_unknown": unknown}} for name, known, unknown in parts
+        ],
+        "configuration": {"root_module": {"resources": [{**head(name), "expressions": expressions[name]} for name, *_ in parts]}},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    found = outcome_of(read_plan(tmp_path / "plan.json"), "unscanned-not-readable")
+    assert found.verdict is Verdict.UNKNOWN
+    assert "known only after apply" in found.message
