@@ -311,6 +311,7 @@ _STACKS = frozenset(
         "aws_cloudformation_stack_set",
         "aws_cloudformation_stack_instances",
         "aws_serverlessapplicationrepository_cloudformation_stack",
+        "aws_servicecatalog_provisioned_product",
     }
 )
 
@@ -332,6 +333,8 @@ def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
     for item in found:
         if item.type in _STACKS:
             yield Problem(f"{item.address}: what the stack's template makes is not read from here", item.source, blocking=False)
+        elif item.type == "aws_cloudcontrolapi_resource":
+            yield Problem(f"{item.address}: what the Cloud Control API makes is not read", item.source, blocking=False)
         elif item.type.startswith("awscc_"):
             cloud_control.setdefault(item.address, item.source)
         elif item.type == "aws_s3control_access_grant":

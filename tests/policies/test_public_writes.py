@@ -144,7 +144,9 @@ def test_an_override_is_no_second_definition(tmp_path: Path):
         ("aws_ssoadmin_managed_policy_attachment", "permission sets of IAM Identity Center"),
         ("awscc_s3_bucket", "provider awscc"),
         ("awscc_s3_bucket_policy", "provider awscc"),
+        ("aws_cloudcontrolapi_resource", "Cloud Control API"),
         ("aws_cloudformation_stack", "stack's template"),
+        ("aws_servicecatalog_provisioned_product", "stack's template"),
     ],
 )
 def test_buckets_made_in_other_words_are_said_not_to_be_read(tmp_path: Path, kind: str, words: str):
