@@ -81,6 +81,7 @@ SATELLITES: Mapping[str, Satellite] = {
     "aws_s3control_access_point_policy": Satellite("access_point_arn", "AWS::S3::AccessPoint", "Name", _document("Policy", "policy")),
     "aws_sqs_queue_redrive_policy": Satellite("queue_url", "AWS::SQS::Queue", "QueueName", _document("RedrivePolicy", "redrive_policy")),
     "aws_api_gateway_rest_api_policy": Satellite("rest_api_id", "AWS::ApiGateway::RestApi", "Name", _document("Policy", "policy")),
+    "aws_api_gateway_rest_api_put": Satellite("rest_api_id", "AWS::ApiGateway::RestApi", "Name", _document("Body", "body")),
     "aws_kms_grant": Satellite("key_id", outside.KEY, outside.NAMES[outside.KEY], _grant, outside=True, entry="Grants"),
     "aws_cloudwatch_event_target": Satellite("rule", "AWS::Events::Rule", "Name", _target, entry="Targets"),
 }

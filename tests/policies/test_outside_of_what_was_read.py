@@ -448,6 +448,7 @@ FOREIGN: dict[str, str] = {
     "aws_kms_grant": 'key_id = "1234"\n  grantee_principal = "arn:aws:iam::999999999999:root"\n  operations = ["Sign"]',
     "aws_sqs_queue_redrive_policy": 'queue_url = "https://x"\n  redrive_policy = "{}"',
     "aws_api_gateway_rest_api_policy": 'rest_api_id = "x"\n  policy = "{}"',
+    "aws_api_gateway_rest_api_put": 'rest_api_id = "x"\n  body = "{}"',
     "aws_cloudwatch_event_target": 'rule = "x"\n  arn = "arn:x"',
     "aws_lambda_function_url": 'function_name = "x"\n  authorization_type = "NONE"',
     "aws_iam_role_policy_attachment": f'role = "x"\n  {WIDE}',

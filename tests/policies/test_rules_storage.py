@@ -1762,3 +1762,19 @@ def test_a_deny_of_a_plan_on_what_only_apply_will_tell_refuses_nothing_for_sure(
     found = outcome_of(read_plan(tmp_path / "plan.json"), "unscanned-not-readable")
     assert found.verdict is Verdict.UNKNOWN
     assert "known only after apply" in found.message
+
+
+def test_an_api_that_is_described_by_a_resource_beside_it_is_a_door(tmp_path: Path):
+    """What ``aws_api_gateway_rest_api_put`` gives an API, it answers: a way to upload for anybody was seen nowhere."""
+    text = """
+    resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+    resource "aws_api_gateway_rest_api" "a" { name = "a" }
+    resource "aws_api_gateway_rest_api_put" "a" {
+      rest_api_id = aws_api_gateway_rest_api.a.id
+      body = jsonencode({ paths = { "/uploads/{key}" = { put = { "x-amazon-apigateway-integration" = {
+        type = "aws", httpMethod = "PUT", uri = "arn:aws:apigateway:eu-west-1:s3:path/acme-uploads/{key}"
+      } } } } })
+    }
+    """
+    outcome = of_terraform(tmp_path, "upload-api-authorised", text)
+    assert (outcome.verdict, "PUT /uploads/{key}" in outcome.message) == (Verdict.FAIL, True)
