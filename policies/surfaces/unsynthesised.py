@@ -5,9 +5,13 @@ Nothing is run here: a program from a stranger's repository is the stranger's co
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from averment.core.errors import BadInputError
+from averment.core.files import MAX_TEXT_BYTES, read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
@@ -43,13 +47,28 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
         if app is None:
             continue
         what, folder, make = app
-        if folder is not None and any(path.is_relative_to(file.parent / folder) for path in read):
+        folder = _output(file) or folder
+        made = Path(os.path.normpath(file.parent / folder)) if folder is not None else None
+        own = made is not None and not file.is_relative_to(made)  # else whatever stands beside the program were its own
+        if made is not None and own and any(path.is_relative_to(made) for path in read):
             continue
         if make is None:
             yield Problem(f"is {what}, {NOT_RUN}: what it makes is not checked{_hint(what, folder)}", SourceRef(str(file)), blocking=False)
         else:
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))
+
+
+def _output(file: Path) -> str | None:
+    """The folder that a ``cdk.json`` or ``cdktf.json`` names for what its program writes; None where it leaves that to the CLI."""
+    if file.suffix != ".json":
+        return None
+    try:
+        settings = json.loads(read_bounded(file, limit=MAX_TEXT_BYTES))
+    except (BadInputError, OSError, ValueError, RecursionError):
+        return None
+    named = settings.get("output") if isinstance(settings, dict) else None
+    return named if isinstance(named, str) and named else None
 
 
 def _hint(what: str, folder: str | None) -> str:

@@ -79,14 +79,28 @@ def test_beside_other_code_it_is_named_as_not_read(
     assert run(["check", ".", "--no-cache", "--fail-on", "unknown", "--skip", "app/*"]) == 0
 
 
-def test_a_synthesised_app_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Once its templates are there, nothing is missing."""
-    (tmp_path / "cdk.json").write_text("{}")
-    (tmp_path / "cdk.out").mkdir()
-    (tmp_path / "cdk.out" / "Shop.template.json").write_text(json.dumps(TEMPLATE))
+@pytest.mark.parametrize(
+    ("settings", "folder", "code"),
+    [
+        ("{}", "app/cdk.out", 0),
+        ('{"output": "../dist/cdk"}', "dist/cdk", 0),
+        ('{"output": "../dist/cdk"}', "app/cdk.out", 3),
+        ('{"output": ".."}', "other", 3),
+        ('{"output": 1}', "app/cdk.out", 0),
+        ("{", "app/cdk.out", 0),
+    ],
+)
+def test_a_synthesised_app_is_read(
+    settings: str, folder: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once its templates are there, nothing is missing; they are where its settings say. What another program wrote is none of them."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "cdk.json").write_text(settings)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "Shop.template.json").write_text(json.dumps(TEMPLATE))
     monkeypatch.chdir(tmp_path)
-    assert run(["check", ".", "--no-cache"]) == 0
-    assert "not read" not in capsys.readouterr().out
+    assert run(["check", ".", "--no-cache"]) == code
+    assert ("cdk synth writes them to " in capsys.readouterr().out) is bool(code)
 
 
 AMPLIFY = """\
