@@ -560,3 +560,34 @@ def test_state_machines_of_the_plugin_are_read_and_sections_of_others_are_named(
         assert [problem.reason for problem in graph.problems] == ["what a plugin makes of 'constructs' is not read"]
     graph = graph_of(tmp_path, f"{HEAD}stepFunctions: ${{file(steps.js)}}\n")
     assert "state machines are not read" in "".join(problem.reason for problem in graph.problems)
+
+
+def test_extensions_change_what_the_framework_makes(tmp_path: Path):
+    """A role that may do everything, and an ACL for the public, stand there alone; they were passed over."""
+    text = f"""{HEAD}functions:
+  scan: {{handler: a.b}}
+resources:
+  Resources:
+    B:
+      Type: AWS::S3::Bucket
+      DeletionPolicy: Delete
+      Properties: {{BucketName: acme-uploads, AccessControl: Private}}
+  extensions:
+    B:
+      DeletionPolicy: Retain
+      Properties: {{AccessControl: PublicRead}}
+    IamRoleLambdaExecution:
+      Properties: {{RoleName: all}}
+    Gone: {{Properties: {{}}}}
+"""
+    graph = graph_of(tmp_path, text)
+    assert value(graph, "B", "AccessControl") == "PublicRead"
+    assert value(graph, "B", "BucketName") == "acme-uploads"
+    assert value(graph, "IamRoleLambdaExecution", "RoleName") == "all"
+    assert value(graph, "IamRoleLambdaExecution", "AssumeRolePolicyDocument") is not None
+    bucket = graph.get("B")
+    assert bucket is not None
+    assert bucket.where("AccessControl").line == next(line for line, words in enumerate(text.splitlines(), 1) if "PublicRead" in words)
+    assert [problem.reason for problem in graph.problems] == ["the extension of 'Gone' is not read"]
+    graph = graph_of(tmp_path, text.partition("  extensions:")[0] + "  extensions: ${ssm:/extensions}\n")
+    assert [(problem.reason, problem.blocking) for problem in graph.problems] == [("extensions of resources are not read", False)]

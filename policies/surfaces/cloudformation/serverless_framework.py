@@ -1,6 +1,6 @@
 """``serverless.yml`` of the Serverless Framework as the template that it deploys.
 
-Read are ``resources`` (CloudFormation as it stands), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
+Read are ``resources`` (CloudFormation as it stands, ``serverless_extensions``), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
 statements that the plugin serverless-iam-roles-per-function takes), their environment, and the events that let somebody in or tell of
 new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``; and the definitions that the plugin
 serverless-step-functions takes. Variables have the values that this file, and the
@@ -17,6 +17,7 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.cloudformation.serverless_extensions import extend
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.cloudformation.serverless_variables import Variables
 from averment.policies.surfaces.lined import LinedList, LinedMap
@@ -109,6 +110,8 @@ class _Made:
             self.role(_COMMON_ROLE, common, self._managed(), self.document.key_lines.get("provider", 1))
         if isinstance(self.provider.get("endpointType"), str) or self._api_policy() is not None:
             self.rest_api()
+        for reason, line in extend(self.resources, self.document.get("resources")):
+            self.say(reason, line)
         for kind, where in self.unread.items():
             self.problems.append(Problem(f"events of the kind '{kind}' are not read", where, blocking=False))
 
