@@ -18,11 +18,12 @@ from botocore.exceptions import ClientError
 from averment.cli.main import run as averment
 from averment.cli.runbooks import given_parameters
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.governance.known import known_parts
 from averment.governance.remediation.permissions import document_actions, role_policy, trust_policy
 from averment.governance.remediation.runbooks import runbook_names, shipped_runbook, undo_digest
 from averment.governance.remediation.runbooks.parameters import check_values
+from averment.policies.deployment.documents import bring
 from averment.sandbox.automation.calls import fail
 from averment.sandbox.automation.document import read
 from averment.sandbox.server import ACCOUNT, Sandbox
@@ -132,6 +133,46 @@ def test_a_role_for_an_endpoint_names_it_as_its_arn_does():
     where = {action: statement["Resource"] for statement in narrow["Statement"] for action in statement["Action"]}
     assert where["sagemaker:DeleteEndpoint"] == [f"arn:aws:sagemaker:*:{ACCOUNT}:endpoint/media-detector"]
     assert where["events:DisableRule"] == [f"arn:aws:events:*:{ACCOUNT}:rule/Media-Detector"]
+
+
+class Systems:
+    """Systems Manager as it answers: at once, with a version that is still being made, and that ``answers`` tell of one by one."""
+
+    def __init__(self, answers: list[Any], version: str = "1") -> None:
+        self.answers, self.asked, self.version = answers, 0, version
+
+    def create_document(self, **_: Any) -> Any:
+        if self.version != "1":
+            raise refusal("CreateDocument", "DocumentAlreadyExists")
+        return {"DocumentDescription": {"DocumentVersion": "1", "Status": "Creating"}}
+
+    def update_document(self, **_: Any) -> Any:
+        return {"DocumentDescription": {"DocumentVersion": self.version, "Status": "Updating"}}
+
+    def get_document(self, **given: Any) -> Any:
+        assert given["DocumentVersion"] == self.version
+        self.asked += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"Status": answer, "StatusInformation": "it said no"}
+
+
+def refusal(operation: str, code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+
+
+@pytest.mark.parametrize("version", ["1", "4"])
+def test_a_document_is_waited_for_until_it_can_be_run(version: str) -> None:
+    """CreateDocument and UpdateDocument answer before the version is Active (botocore's ``DocumentStatus``): to start it at once is refused."""
+    systems, pauses = Systems([refusal("GetDocument", "InvalidDocument"), "Creating", "Updating", "Active"], version), list[float]()
+    assert bring(systems, "averment-isolate-bucket", {}, sleep=pauses.append) == version
+    assert (systems.asked, len(pauses)) == (4, 3)
+    assert bring(Systems([refusal("GetDocument", "AccessDeniedException")], version), "x", {}, sleep=pauses.append) == version
+    with pytest.raises(IncompleteError, match="failed at the document x: it said no"):
+        bring(Systems(["Failed"], version), "x", {}, sleep=pauses.append)
+    with pytest.raises(IncompleteError, match="still Creating after 60 s"):
+        bring(Systems(["Creating"] * 20, version), "x", {}, sleep=pauses.append)
 
 
 def test_the_trust_policy_is_to_be_had_for_an_account_alone(capsys: pytest.CaptureFixture[str]) -> None:
