@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
@@ -941,6 +942,29 @@ def test_without_access_points_nobody_asks_for_those_of_object_lambda():
     for kind in ("AWS::S3ObjectLambda::AccessPoint", "AWS::S3ObjectLambda::AccessPointPolicy"):
         assert source.items(kind) == []
     assert services.called == [("s3control", "ListAccessPoints")]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "key", "answer"),
+    [
+        ("ce", "GetAnomalyMonitors", "AnomalyMonitors", {"AnomalyMonitors": [], "NextPageToken": "2"}),
+        (
+            "cloudfront",
+            "ListOriginAccessControls",
+            "OriginAccessControlList.Items",
+            {"OriginAccessControlList": {"Marker": "", "NextMarker": "2", "MaxItems": 100, "IsTruncated": True, "Quantity": 0}},
+        ),
+    ],
+)
+def test_pages_that_an_older_boto3_cannot_ask_for_are_not_taken_for_none(
+    service: str, operation: str, key: str, answer: Answer, monkeypatch: pytest.MonkeyPatch
+):
+    """botocore 1.35 has no paginator for these: what stood on the second page wasn't there for the function, whose runtime brings its own boto3."""
+    found, name = Services({service: {operation: answer}}).client(service), xform_name(operation)
+    monkeypatch.setattr(found, "can_paginate", lambda _: False)
+    ask = Ask(connect=lambda _service: found, region=PLACE, identify=lambda: OWN)
+    with pytest.raises(IncompleteError, match=f"{service} has further pages of {name}"):
+        ask.pages(service, name, key)
 
 
 def test_more_than_can_be_read_is_refused(monkeypatch: pytest.MonkeyPatch):

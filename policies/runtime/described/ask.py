@@ -51,7 +51,7 @@ class Ask:
         """The entries under ``key`` (``Outer.Inner``) on every page of ``operation``; none where the service doesn't exist in the region.
 
         Raises:
-            IncompleteError: there are more than ``MAX_RESOURCES``.
+            IncompleteError: there are more than ``MAX_RESOURCES``, or further pages that the boto3 that is there doesn't know how to ask for.
             botocore.exceptions.BotoCoreError, ClientError: the service refused or was out of reach.
         """
         name = (service, operation, repr(sorted(request.items())))
@@ -70,6 +70,8 @@ class Ask:
                 found.extend(_under(answer, key))
                 if len(found) > MAX_RESOURCES:
                     raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
+                if one and "MaxResults" not in request and _goes_on(answer):
+                    raise IncompleteError(f"{service} has further pages of {operation}, which this boto3 can't ask for", fix="update boto3")
         except EndpointConnectionError:
             if is_there(service.partition("/")[0], self.region):
                 raise
@@ -113,6 +115,12 @@ def _under(answer: Mapping[str, Any], key: str) -> list[Any]:
     for part in key.split("."):
         found = (found or {}).get(part)
     return list(found or ())
+
+
+def _goes_on(answer: Mapping[str, Any]) -> bool:
+    """Whether ``answer``, or the list within it, says that there is another page."""
+    parts = (answer, *(value for value in answer.values() if isinstance(value, dict)))
+    return any(value for part in parts for name, value in part.items() if name.startswith("Next"))
 
 
 def answer_or_none(call: Callable[..., Mapping[str, Any]], code: str, **request: Any) -> Mapping[str, Any] | None:
