@@ -2,7 +2,7 @@
 
 A deviation is a finding with the status FAILED (WARNING while a waiver accepts it), an assessment without a decision one with
 NOT_AVAILABLE: it isn't known, which is not a pass. Limits are Security Hub's: titles of 256 characters, descriptions of 1,024,
-ids and resources of 512, recommendations of 512, 32 requirements, 1,024 characters in a product field.
+ids and resources of 512, recommendations of 512, 32 requirements of 64 each, 1,024 characters in a product field.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JUDGED = "averment/judged-at"
 
 WAIVED_UNTIL = "averment/waived-until"
 
-MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
+MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS, MAX_REQUIREMENT = 256, 1024, 512, 512, 1024, 32, 64
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
 
 _ARN_REGION = re.compile(r"arn:[^:]+:[^:]+:([a-z0-9-]+):")
@@ -223,7 +223,7 @@ class _Maker:
         return {"Type": kind, "Id": _cut(name, MAX_ID), "Partition": self._place.partition, **told}
 
     def _requirements(self, control: str) -> list[JSON]:
-        return list(_distinct(_cut(text, MAX_ID) for text in self._references.get(control, ())))[:MAX_REQUIREMENTS] or [control]
+        return list(_distinct(_cut(text, MAX_REQUIREMENT) for text in self._references.get(control, ())))[:MAX_REQUIREMENTS] or [control]
 
     def _steps(self, control_id: str) -> str:
         control = self._catalogue.get(control_id)

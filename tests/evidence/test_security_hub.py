@@ -283,6 +283,21 @@ def test_a_finding_that_is_refused_is_told_and_the_others_are_in(hub: Any, monke
     assert [item["Resources"][0]["Id"] for item in active(hub)] == ["aws_s3_bucket.b"]
 
 
+def test_every_control_s_law_fits_the_format(hub: Any) -> None:
+    """Security Hub takes 64 characters of a requirement, and refuses the finding otherwise: those on labelled uploads and on marks never came in."""
+    base, shipped = report(check("aws_s3_bucket.a")), load_catalogue()
+    cited = {control.id: tuple(shipped.cite(reference) for reference in control.references) for control in shipped}
+    long = [name for name, laws in cited.items() if any(len(law) > 64 for law in laws)]
+    assert "SM-UPL-02" in long
+    for name in long:
+        controls = [dataclasses.replace(row, references=cited[name]) for row in base.controls]
+        push(dataclasses.replace(base, controls=tuple(controls)))
+        [finding] = active(hub)
+        told = finding["Compliance"]["RelatedRequirements"]
+        assert len(told) == len(cited[name])
+        assert all(len(text) <= 64 and law.startswith(text.rstrip("…")) for text, law in zip(told, cited[name], strict=True))
+
+
 def test_texts_fit_the_format(hub: Any) -> None:
     """Titles, descriptions, ids and fields are cut to the format's limits, and say so with an ellipsis."""
     [finding, *_] = findings(report(check("r" * 2_000, message="m" * 5_000)), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))

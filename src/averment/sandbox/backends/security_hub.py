@@ -22,6 +22,9 @@ from moto.securityhub.urls import url_paths as _moto_paths
 from averment.sandbox.validation import message, violations
 
 MAX_BYTES = 240 * 1024
+MAX_REQUIREMENT = 64
+"""Characters of one of a finding's ``Compliance.RelatedRequirements``, which the service model doesn't tell."""
+
 _CUSTOMERS = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
 _TEXTS = {
     "Id": ("Id",),
@@ -102,6 +105,10 @@ class CorrectedSecurityHub(SecurityHubResponse):  # type: ignore[misc]
             return f"The finding isn't of the account {self.current_account}, which calls, or not of its default product"
         if not data["Resources"]:
             return "A finding needs a resource"
+        for number, text in enumerate(data.get("Compliance", {}).get("RelatedRequirements", ())):
+            if len(text) > MAX_REQUIREMENT:
+                place = f"data.Compliance.RelatedRequirements[{number}]"
+                return f"Finding does not adhere to Amazon Finding Format. {place} should NOT be longer than {MAX_REQUIREMENT} characters."
         return f"The finding is larger than {MAX_BYTES} bytes" if len(json.dumps(data).encode()) > MAX_BYTES else None
 
     def _keep(self, data: dict[str, Any]) -> None:
