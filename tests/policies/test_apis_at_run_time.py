@@ -268,9 +268,8 @@ def test_a_function_that_a_stage_names_is_a_question_on_both_sides(tmp_path: Pat
     uri = "lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:${!stageVariables.presign}/invocations"
     text = TEMPLATE.replace(", SETTINGS", "").replace("s3:path/{bucket}/{key}", uri).replace("Type: AWS\n", "Type: AWS_PROXY\n")
     place = "  Uploading: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: uploads}}\n"
-    text = text.replace("  Method:\n", f"{place}  Method:\n").replace(
-        "HttpMethod: PUT", "HttpMethod: PUT\n      ResourceId: !Ref Uploading"
-    )
+    placed = text.replace("  Method:\n", f"{place}  Method:\n")
+    text = placed.replace("HttpMethod: PUT", "HttpMethod: PUT\n      ResourceId: !Ref Uploading", 1)
     path.write_text(text, encoding="utf-8")
     graph, subject = read_template(path), rule("upload-api-authorised")
     before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
