@@ -7,6 +7,7 @@ from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.iam.partitions import plain
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.rules.media import BUCKET
 from averment.policies.rules.storage import listed, same_bucket
@@ -22,6 +23,14 @@ def replicas(bucket: Resource, graph: Graph) -> Iterator[tuple[Resource, Truth]]
     for rule in listed(bucket.get(REPLICATION, "Rules")):
         if isinstance(rule, Mapping) and (copies := _copies(rule)) is not False:
             yield from ((found, copies) for found in _meant(_target(rule), graph))
+
+
+def copied_elsewhere(bucket: Resource, graph: Graph) -> Iterator[str]:
+    """The names of buckets that aren't among what was read to which all new objects of ``bucket`` are replicated, be it those of a folder."""
+    for rule in listed(bucket.get(REPLICATION, "Rules")):
+        target = plain(_target(rule)) if isinstance(rule, Mapping) and _copies(rule) is not False else None
+        if isinstance(target, str) and next(_meant(target, graph), None) is None:
+            yield target.removeprefix("arn:aws:s3:::")
 
 
 def unclear(bucket: Resource) -> Unknown | None:

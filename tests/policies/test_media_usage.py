@@ -559,6 +559,23 @@ def test_replication_that_is_not_resolved_is_a_question(tmp_path: Path, resolved
     assert verdict(graph, "unscanned-not-readable") is Verdict.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("name", "limit", "expected"),
+    [
+        ("acme-published", "", Verdict.UNKNOWN),
+        ("acme-published", TAGGED, Verdict.PASS),
+        ("acme-media-backup", "", Verdict.PASS),
+        ("acme-stuff", "", Verdict.PASS),
+    ],
+)
+def test_replication_to_what_is_published_elsewhere_is_a_question(tmp_path: Path, name: str, limit: str, expected: Verdict):
+    """Another stack's or account's bucket, by its ARN: S3 copies uploads there before anybody has looked, and who reads them wasn't asked."""
+    copied = COPIED.partition('resource "aws_s3_bucket_policy"')[0] % ('"s3:ObjectCreated:*"', "Enabled", limit)
+    copied = copied.replace("aws_s3_bucket.copies.arn", f'"arn:aws:s3:::{name}"')
+    graph = read(tmp_path, bucket("uploads", '"acme-uploads"') + copied)
+    assert verdict(graph, "unscanned-not-readable") is expected
+
+
 GATED = '{Effect = "Deny", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.uploads.arn}/*", Condition = {StringNotEquals = {"s3:ExistingObjectTag/verdict" = "clean"}}}'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from averment.core.scope import MediaRole
@@ -17,7 +18,7 @@ from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.looking import perhaps
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.origins import DISTRIBUTION
-from averment.policies.rules.replication import REPLICATION, replicas, unclear
+from averment.policies.rules.replication import REPLICATION, copied_elsewhere, replicas, unclear
 from averment.policies.rules.scanning import direct_writers, writers_unclear
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, parts_of, refuses_throughout
 from averment.policies.rules.takers import TAKERS
@@ -25,6 +26,9 @@ from averment.policies.rules.trails import TRAIL
 from averment.policies.rules.unscanned_not_readable import fixes
 from averment.policies.rules.unscanned_not_readable.gate import ACTION, BY_VERSION, gated, near_miss, refuses, spares, tags
 from averment.policies.rules.unscanned_not_readable.readers import Reader, by_guests, by_outsiders, by_role, from_outside
+
+_KEPT = re.compile(r"(?:^|[-_.])(?:backups?|archives?|replicas?|cop(?:y|ies)|dr|secondary|standby)(?:[-_.]|$)", re.IGNORECASE)
+"""Words by which a bucket elsewhere keeps copies for a bad day, and shows them to nobody."""
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -100,6 +104,11 @@ def _copied(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
     where = bucket.where(REPLICATION)
     if (why := unclear(bucket)) is not None:
         yield unknown(f"who reads what replication copies of {subject}: {why.reason}", where=where)
+    for name in copied_elsewhere(bucket, context.graph):
+        found = context.scope.media_role(name, {}) if not (context.scope.guesses and _KEPT.search(name)) else None
+        if found is not None and found[0] is MediaRole.PUBLISHED:
+            text = f"who reads what replication copies of {subject} before it is scanned"
+            yield unknown(f"{text}: {name}, a {found[0]} bucket ({found[1]}), is not part of what was read", where=where)
     for replica, copies in replicas(bucket, context.graph):
         gate = gated(replica, context)
         for reader in _outsiders(replica, context) if gate is not True else ():
