@@ -120,6 +120,8 @@ def _attribute(link: Reference, resources: dict[str, TerraformResource]) -> str:
     name = next((str(target.values[key]) for key in _NAMES if isinstance(target.values.get(key), str)), link.address.rsplit(".", 1)[-1])
     if link.attribute == "Arn" or (link.attribute == "Ref" and target.type in ("aws_iam_policy", "aws_kms_key")):
         return _ARNS.get(target.type, f"arn:aws:other:{REGION}:{ACCOUNT}:{{name}}").format(name=name)
+    if link.attribute == "ExecutionArn":
+        return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{name}"
     return f"{name}.s3.{REGION}.amazonaws.com" if link.attribute == "RegionalDomainName" else name
 
 

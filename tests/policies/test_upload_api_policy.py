@@ -187,3 +187,101 @@ resource "aws_apigatewayv2_route" "r" {{
     context = Context(graph, Scope(accounts=("123456789012",)))
     outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
     assert outcome.verdict.value.replace("-", " ") == verdict
+
+
+GUESTS = """
+data "aws_caller_identity" "me" {}
+resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+resource "aws_iam_role" "writer" {
+  name               = "writer"
+  assume_role_policy = jsonencode({Statement = [{Effect = "Allow", Principal = {Service = "lambda.amazonaws.com"}, Action = "sts:AssumeRole"}]})
+}
+resource "aws_iam_role_policy" "writer" {
+  role   = aws_iam_role.writer.id
+  policy = jsonencode({Statement = [{Effect = "Allow", Action = "s3:PutObject", Resource = "${aws_s3_bucket.uploads.arn}/*"}]})
+}
+resource "aws_lambda_function" "presign" {
+  function_name = "presign"
+  role          = aws_iam_role.writer.arn
+}
+resource "aws_cognito_identity_pool" "pool" {
+  identity_pool_name               = "pool"
+  allow_unauthenticated_identities = true
+}
+resource "aws_iam_role" "guest" {
+  name               = "guest"
+  assume_role_policy = jsonencode({Statement = [{
+    Effect    = "Allow"
+    Principal = {Federated = "cognito-identity.amazonaws.com"}
+    Action    = "sts:AssumeRoleWithWebIdentity"
+    Condition = {"ForAnyValue:StringLike" = {"cognito-identity.amazonaws.com:amr" = "AMR"}}
+  }]})
+}
+resource "aws_iam_role_policy" "guest" {
+  role   = aws_iam_role.guest.id
+  policy = jsonencode({Statement = [{Effect = "Allow", Action = "MAY", Resource = "WHAT"}]})
+}
+resource "aws_apigatewayv2_api" "http" {
+  name          = "http"
+  protocol_type = "HTTP"
+}
+resource "aws_apigatewayv2_integration" "presign" {
+  api_id           = aws_apigatewayv2_api.http.id
+  integration_type = "AWS_PROXY"
+  integration_uri  = aws_lambda_function.presign.invoke_arn
+}
+resource "aws_apigatewayv2_route" "presign" {
+  api_id             = aws_apigatewayv2_api.http.id
+  route_key          = "POST /uploads"
+  authorization_type = "AWS_IAM"
+  target             = "integrations/${aws_apigatewayv2_integration.presign.id}"
+}
+resource "aws_lambda_function_url" "presign" {
+  function_name      = aws_lambda_function.presign.function_name
+  authorization_type = "AWS_IAM"
+}
+resource "aws_appsync_graphql_api" "graph" {
+  name                = "graph"
+  authentication_type = "AWS_IAM"
+}
+resource "aws_appsync_datasource" "presign" {
+  api_id = aws_appsync_graphql_api.graph.id
+  name   = "presign"
+  type   = "AWS_LAMBDA"
+  lambda_config { function_arn = aws_lambda_function.presign.arn }
+}
+"""
+HTTP, GRAPH = "${aws_apigatewayv2_api.http.execution_arn}", "${aws_appsync_graphql_api.graph.arn}"
+
+
+@pytest.mark.parametrize(
+    ("may", "what", "amr", "verdict"),
+    [
+        ("execute-api:Invoke", f"{HTTP}/*", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", f"{HTTP}/*/POST/uploads", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", f"{HTTP}/*/GET/*", "unauthenticated", Verdict.PASS),
+        ("execute-api:Invoke", f"{HTTP}/*/POST/feedback", "unauthenticated", Verdict.PASS),
+        ("execute-api:Invoke", "*", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", "arn:aws:execute-api:*:*:*", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", "arn:aws:execute-api:*:*:another/*", "unauthenticated", Verdict.PASS),
+        ("execute-api:Invoke", "${var.api}/*", "unauthenticated", Verdict.UNKNOWN),
+        ("execute-api:Invoke", f"{HTTP}/*", "authenticated", Verdict.PASS),
+        ("lambda:InvokeFunctionUrl", "${aws_lambda_function.presign.arn}", "unauthenticated", Verdict.FAIL),
+        ("lambda:InvokeFunctionUrl", "arn:aws:lambda:*:*:function:pre*", "unauthenticated", Verdict.FAIL),
+        ("lambda:InvokeFunctionUrl", "arn:aws:lambda:*:*:function:orders", "unauthenticated", Verdict.PASS),
+        ("appsync:GraphQL", f"{GRAPH}/*", "unauthenticated", Verdict.FAIL),
+        ("appsync:GraphQL", f"{GRAPH}/types/Mutation/*", "unauthenticated", Verdict.FAIL),
+        ("appsync:GraphQL", f"{GRAPH}/types/Query/*", "unauthenticated", Verdict.PASS),
+        ("appsync:GraphQL", "arn:aws:appsync:*:*:apis/*", "unauthenticated", Verdict.FAIL),
+    ],
+)
+def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what: str, amr: str, verdict: Verdict):
+    """AWS_IAM passed for authorised while the pool's role for people who aren't signed in may call it, as Amplify writes for guests."""
+    text = GUESTS.replace('"AMR"', f'"{amr}"').replace("MAY", may).replace("WHAT", what)
+    (tmp_path / "main.tf").write_text(f'variable "api" {{}}\n{text}', encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    outcomes = [subject.evaluate(resource, context) for resource in graph.of_type(*subject.types)]
+    assert worst_outcome(outcomes).verdict is verdict
+    assert [outcome.verdict for outcome in outcomes].count(verdict) in ((1,) if verdict is not Verdict.PASS else (2, 3))

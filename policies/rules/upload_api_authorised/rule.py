@@ -13,6 +13,7 @@ from averment.policies.graph.model import Dialect, Graph, Reference, Resource, U
 from averment.policies.iam.carriers import identity_documents, unread_policies
 from averment.policies.iam.document import Statement, Value, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
+from averment.policies.iam.guests import GUEST_NEIGHBOURS
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
@@ -37,6 +38,7 @@ from averment.policies.rules.apis import (
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_buckets
 from averment.policies.rules.origins import CONTROL
+from averment.policies.rules.signed_in import guests_who_call
 from averment.policies.rules.storage import listed
 from averment.policies.rules.straight import asks_s3, caller_names, names
 from averment.policies.rules.through_cdn import called_by_viewers
@@ -82,6 +84,7 @@ _EVENTS = {
 _EDGE_FIX = (
     "# on the behaviour: signed URLs or cookies (TrustedKeyGroups, trusted_key_groups), or a viewer-request function that checks who asks"
 )
+_GUEST_FIX = "# take what is for uploads out of the statement for guests, and give it to the pool's authenticated role"
 _SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
 
 
@@ -212,7 +215,7 @@ def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
     if isinstance(door.authoriser, Unknown):
         return unknown(f"whether {reach} has an authoriser: {door.authoriser.reason}", where=where)
     if door.authoriser not in _OPEN:
-        return worst_outcome([PASS, *_signed_for(door, reach, context)])
+        return worst_outcome([PASS, *_signed_for(door, reach, context), *_signed_by_guests(door, reach, context)])
     closed = _closed_otherwise(door, context)
     if closed is True:
         return PASS
@@ -234,6 +237,17 @@ def _signed_for(door: Door, reach: str, context: Context) -> Iterator[Outcome]:
             yield fail(f"{reach}, asks nobody who they are: {text} takes any", where=where, fix=_EDGE_FIX)
         elif isinstance(way.left_open, Unknown):
             yield unknown(f"whether {reach}, asks who is calling: {text} may take any: {way.left_open.reason}", where=where)
+
+
+def _signed_by_guests(door: Door, reach: str, context: Context) -> Iterator[Outcome]:
+    """What is wrong with a way in that asks for a signature, where an identity pool gives anybody one."""
+    for carrier, statement, may in guests_who_call(door, context.graph):
+        where = carrier.resource.where(*statement.path)
+        text = f"{statement.name} of {carrier.resource.address} lets guests of an identity pool call it"
+        if isinstance(may, Unknown):
+            yield unknown(f"whether {reach}, asks who is calling: {text}, perhaps: {may.reason}", where=where)
+        else:
+            yield fail(f"{reach}, asks nobody who they are: {text}", where=where, fix=_GUEST_FIX)
 
 
 def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
@@ -312,5 +326,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Give the method or route an authoriser (IAM, Cognito, JWT, a function); an API key is none.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET, CONTROL, *DOOR_NEIGHBOURS),
+    neighbours=(BUCKET, CONTROL, *GUEST_NEIGHBOURS, *DOOR_NEIGHBOURS),
 )

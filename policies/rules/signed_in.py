@@ -1,0 +1,100 @@
+"""Ways in that ask for a signature of AWS, and whose signature may be anybody's: that of an identity pool's guests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from averment.policies.graph.memo import per_graph
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.iam.carriers import Carrier, identity_documents, trust
+from averment.policies.iam.document import Statement, Value
+from averment.policies.iam.guests import given_to_guests, lets_guests_in
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.rules.apis import GRAPHQL_API, ROLE, URL, Door
+
+BY_SIGNATURE = "AWS_IAM"
+_CALLING = {URL: "lambda:InvokeFunctionUrl", GRAPHQL_API: "appsync:GraphQL"}
+_INVOKE = "execute-api:Invoke"
+_HELD_BY = {URL: "TargetFunctionArn"}
+_NAMING = ("RestApiId", "ApiId")
+_ARN_PARTS = 6
+_SYMBOL = re.compile(r"\$\{AWS::\w+\}")
+_NAMED = re.compile(r"\{[^}]*\}")
+
+
+def guests_who_call(door: Door, graph: Graph) -> Iterator[tuple[Carrier, Statement, Truth]]:
+    """The statements by which guests of an identity pool may call what is behind ``door``, and whether they may."""
+    action = _CALLING.get(door.resource.type, _INVOKE)
+    for role in _guests(graph) if door.authoriser == BY_SIGNATURE else ():
+        for carrier in identity_documents(role, graph):
+            for statement in carrier.document.of_effect("Allow"):
+                effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+                reached = any_of(_reaches(value, door, graph) for value in statement.resources or ())
+                if (may := all_of((effect, statement.covers_action(action), reached))) is not False:
+                    yield carrier, statement, may
+
+
+@per_graph
+def _guests(graph: Graph) -> list[Resource]:
+    """The roles that people who aren't signed in have by an identity pool."""
+    return [role for role in graph.of_type(ROLE) if _lets_in(role) or given_to_guests(role, graph) is not None]
+
+
+def _lets_in(role: Resource) -> bool:
+    return any(lets_guests_in(statement) is True for statement in trust(role).of_effect("Allow"))
+
+
+def _reaches(value: Value, door: Door, graph: Graph) -> Truth:
+    """Whether an entry of ``Resource`` takes in what is called through ``door``."""
+    called = _called(door)
+    if isinstance(value, str):
+        return value == "*" or _by_name(value, called, door, graph)
+    held = called.address if isinstance(called, Reference) else door.resource.address
+    if isinstance(value, Reference):
+        return value.address == held and _takes_in(value.suffix, door)
+    before, found, after = (value.template or "").partition(f"${{{held}")
+    if found:
+        return _takes_in(after.partition("}")[2], door)
+    return False if "${" not in before.replace("${AWS::", "") else Unknown(f"which API it is for could not be resolved: {value.reason}")
+
+
+def _called(door: Door) -> Any:
+    """The API, or the function of a function URL, as what opens the door has it: a link or a name; None where it is that itself."""
+    if door.resource.type in _HELD_BY:
+        return door.resource.get(_HELD_BY[door.resource.type])
+    return next((found for key in _NAMING if (found := door.resource.get(key)) is not None), None)
+
+
+def _by_name(value: str, called: Any, door: Door, graph: Graph) -> bool:
+    """Whether an ARN, or a pattern of one, takes in what is called, as far as its name is known."""
+    parts = _SYMBOL.sub("*", value).split(":", _ARN_PARTS - 1)
+    if len(parts) < _ARN_PARTS:
+        return False
+    found = graph.target(called) if called is not None else door.resource
+    known = called.rpartition(":")[2] if isinstance(called, str) else _name(found, door) if isinstance(found, Resource) else None
+    last = parts[-1].removeprefix("function:").removeprefix("apis/")
+    name, _, rest = last.partition("/")
+    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(f"/{rest}" if rest else "", door)
+
+
+def _name(called: Resource, door: Door) -> str | None:
+    """What ARNs have of what is called: of what is deployed the end of its own, else its name where that stands in it."""
+    if called.address.startswith("arn:"):
+        return called.address.rpartition("/")[2].rpartition(":")[2]
+    name = called.get("FunctionName") if door.resource.type == URL else None
+    return name if isinstance(name, str) else None
+
+
+def _takes_in(rest: str, door: Door) -> bool:
+    """Whether what follows the API in an ARN takes in the method and path of ``door`` (``/prod/POST/uploads``), or a field of a mutation."""
+    steps = rest.strip("/").split("/", 2)
+    if door.resource.type == GRAPHQL_API:
+        return steps[0] in ("", "*") or rest.strip("/") in ("types/*", "types/Mutation/*", "types/Mutation/fields/*")
+    if door.resource.type == URL or len(steps) == 1:
+        return True
+    path = _NAMED.sub("x", door.label.partition(" ")[2]).strip("/")
+    method = door.method == "ANY" or fnmatchcase(door.method, steps[1])
+    return method and (len(steps) == 2 or not path or fnmatchcase(path, steps[2]))
