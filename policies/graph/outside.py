@@ -93,9 +93,6 @@ class Outsiders:
 
 UNJUDGED = "belongs to what is outside of what was read, or could not be resolved: not judged"
 
-ACCESS_GRANTS = "who reads and writes objects by S3 Access Grants is not judged"
-PERMISSION_SETS = "what people may do by permission sets of IAM Identity Center is not judged"
-
 
 def listed(places: Mapping[str, SourceRef], said: str) -> Iterator[Problem]:
     """One problem about all of ``places`` (addresses); nothing for none."""

@@ -12,8 +12,6 @@ from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
-    ACCESS_GRANTS,
-    PERMISSION_SETS,
     UNJUDGED,
     Names,
     Outsiders,
@@ -25,6 +23,7 @@ from averment.policies.graph.outside import (
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
 from averment.policies.graph.text import parsed_json
+from averment.policies.graph.unjudged import unjudged
 
 _SHAPES: Mapping[str, Shape] = {
     **terraform_tables.SHAPES,
@@ -316,20 +315,10 @@ _STACKS = frozenset(
 )
 
 
-_OF_PERMISSION_SETS = frozenset(
-    {
-        "aws_ssoadmin_permission_set_inline_policy",
-        "aws_ssoadmin_managed_policy_attachment",
-        "aws_ssoadmin_customer_managed_policy_attachment",
-    }
-)
-
-
 def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
     """What makes AWS resources in a language that isn't Terraform's AWS provider's, or lets people in by ways that aren't read: said."""
     cloud_control: dict[str, SourceRef] = {}
-    grants: dict[str, SourceRef] = {}
-    sets: dict[str, SourceRef] = {}
+    ways: dict[str, dict[str, SourceRef]] = {}
     for item in found:
         if item.type in _STACKS:
             yield Problem(f"{item.address}: what the stack's template makes is not read from here", item.source, blocking=False)
@@ -337,13 +326,11 @@ def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
             yield Problem(f"{item.address}: what the Cloud Control API makes is not read", item.source, blocking=False)
         elif item.type.startswith("awscc_"):
             cloud_control.setdefault(item.address, item.source)
-        elif item.type == "aws_s3control_access_grant":
-            grants.setdefault(item.address, item.source)
-        elif item.type in _OF_PERMISSION_SETS:
-            sets.setdefault(item.address, item.source)
+        elif (said := unjudged(item.type, item.values)) is not None:
+            ways.setdefault(said, {}).setdefault(item.address, item.source)
     yield from listed(cloud_control, "resources of the provider awscc are not read")
-    yield from listed(grants, ACCESS_GRANTS)
-    yield from listed(sets, PERMISSION_SETS)
+    for said, places in ways.items():
+        yield from listed(places, said)
 
 
 def _copied(value: Any) -> Any:

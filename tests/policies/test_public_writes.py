@@ -142,6 +142,9 @@ def test_an_override_is_no_second_definition(tmp_path: Path):
         ("aws_s3control_access_grant", "S3 Access Grants"),
         ("aws_ssoadmin_permission_set_inline_policy", "permission sets of IAM Identity Center"),
         ("aws_ssoadmin_managed_policy_attachment", "permission sets of IAM Identity Center"),
+        ("aws_lightsail_bucket", "buckets of Lightsail"),
+        ("aws_s3_directory_bucket", "directory buckets"),
+        ("aws_ivs_recording_configuration", "recorded of live streams"),
         ("awscc_s3_bucket", "provider awscc"),
         ("awscc_s3_bucket_policy", "provider awscc"),
         ("aws_cloudcontrolapi_resource", "Cloud Control API"),
@@ -155,6 +158,21 @@ def test_buckets_made_in_other_words_are_said_not_to_be_read(tmp_path: Path, kin
     assert words in problem.reason
     assert f"{kind}.x" in problem.reason
     assert not problem.blocking
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('resource "aws_lb_target_group" "x" { target_type = "lambda" }', "functions behind a load balancer"),
+        ('resource "aws_lb_target_group" "x" { target_type = "ip" }', ""),
+        ('resource "aws_ses_receipt_rule" "x" {\n s3_action {\n bucket_name = "b"\n position = 1\n }\n }', "comes by mail"),
+        ('resource "aws_ses_receipt_rule" "x" {\n sns_action {\n topic_arn = "t"\n position = 1\n }\n }', ""),
+    ],
+)
+def test_ways_in_that_no_rule_looks_at_are_said(tmp_path: Path, written: str, words: str):
+    """A function that a load balancer calls, mail that lands in a bucket: nothing was found, and nothing had been looked for."""
+    found = [problem.reason for problem in read(tmp_path, f"{written}\n").problems]
+    assert [words in reason for reason in found] == ([True] if words else [])
 
 
 OPEN = 'policy = jsonencode({Statement = [{Effect = "Allow", Principal = %s, Action = "s3:PutObject", Resource = "*"}]})'

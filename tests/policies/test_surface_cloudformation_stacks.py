@@ -325,6 +325,17 @@ def test_what_makes_resources_elsewhere_is_said(tmp_path: Path, kind: str):
     [
         ("AWS::S3::AccessGrant", "who reads and writes objects by S3 Access Grants is not judged"),
         ("AWS::SSO::PermissionSet", "what people may do by permission sets of IAM Identity Center is not judged"),
+        ("AWS::Lightsail::Bucket", "who reads and writes the objects of buckets of Lightsail is not judged"),
+        ("AWS::S3Express::DirectoryBucket", "who reads and writes the objects of directory buckets (S3 Express One Zone) is not judged"),
+        ("AWS::IVS::RecordingConfiguration", "whether anybody looks at what is recorded of live streams before it is shown is not judged"),
+        (
+            "AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {TargetType: lambda}",
+            "who calls functions behind a load balancer is not judged",
+        ),
+        (
+            "AWS::SES::ReceiptRule, Properties: {Rule: {Actions: [{S3Action: {BucketName: b}}]}}",
+            "whether anybody looks at what comes by mail (Amazon SES) before it is shown is not judged",
+        ),
     ],
 )
 def test_grants_that_no_policy_shows_are_said(tmp_path: Path, kind: str, said: str):

@@ -17,10 +17,8 @@ from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain, Hinges
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
-    ACCESS_GRANTS,
     BUCKET,
     NAMES,
-    PERMISSION_SETS,
     UNJUDGED,
     Names,
     Outsiders,
@@ -29,6 +27,7 @@ from averment.policies.graph.outside import (
     open_urls,
 )
 from averment.policies.graph.text import parsed_json
+from averment.policies.graph.unjudged import unjudged
 from averment.policies.surfaces.cloudformation.amplify import arguments_beside, roles_of_users
 from averment.policies.surfaces.cloudformation.foreach import expanded
 from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH
@@ -257,16 +256,14 @@ class _Template:
             self.conditional.setdefault(f"not created with {self.stands}, and so not checked", []).append(name)
         return decided
 
-    def follow(self, name: str, kind: str, line: int | None) -> None:
+    def follow(self, name: str, kind: str, properties: Mapping[str, Any], line: int | None) -> None:
         """Follow a nested stack; say what makes resources that no template here shows, or lets people in by ways that aren't read."""
         if kind in NESTED:
             self.child(name)
         elif kind in ELSEWHERE or kind.endswith("::MODULE") or makes_unread(kind):
             self.say(f"{self.prefix}{name}: what {kind} makes is not read from here", line)
-        elif kind == "AWS::S3::AccessGrant":
-            self.say(f"{self.prefix}{name}: {ACCESS_GRANTS}", line)
-        elif kind == "AWS::SSO::PermissionSet":
-            self.say(f"{self.prefix}{name}: {PERMISSION_SETS}", line)
+        elif (said := unjudged(kind, properties)) is not None:
+            self.say(f"{self.prefix}{name}: {said}", line)
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]
@@ -297,7 +294,7 @@ class _Template:
         if body["Type"] == FUNCTION and isinstance(asset, str):
             properties = {**properties, "Code": asset}
         kind = body["Type"]
-        self.follow(name, kind, line)
+        self.follow(name, kind, properties, line)
         return Resource(
             address=self.prefix + name,
             type=kind,

@@ -1,0 +1,48 @@
+"""What lets media in or out by ways that no rule looks at: said once, so that a check which finds nothing isn't taken for having looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_GRANTS = "who reads and writes objects by S3 Access Grants is not judged"
+_SETS = "what people may do by permission sets of IAM Identity Center is not judged"
+_LIGHTSAIL = "who reads and writes the objects of buckets of Lightsail is not judged"
+_DIRECTORY = "who reads and writes the objects of directory buckets (S3 Express One Zone) is not judged"
+_STREAMS = "whether anybody looks at what is recorded of live streams before it is shown is not judged"
+_MAIL = "whether anybody looks at what comes by mail (Amazon SES) before it is shown is not judged"
+_BALANCED = "who calls functions behind a load balancer is not judged"
+
+_SAID: Mapping[str, str] = {
+    "AWS::IVS::RecordingConfiguration": _STREAMS,
+    "AWS::Lightsail::Bucket": _LIGHTSAIL,
+    "AWS::S3::AccessGrant": _GRANTS,
+    "AWS::S3Express::DirectoryBucket": _DIRECTORY,
+    "AWS::SSO::PermissionSet": _SETS,
+    "aws_ivs_recording_configuration": _STREAMS,
+    "aws_lightsail_bucket": _LIGHTSAIL,
+    "aws_s3_directory_bucket": _DIRECTORY,
+    "aws_s3control_access_grant": _GRANTS,
+    "aws_ssoadmin_customer_managed_policy_attachment": _SETS,
+    "aws_ssoadmin_managed_policy_attachment": _SETS,
+    "aws_ssoadmin_permission_set_inline_policy": _SETS,
+}
+"""By type, in the words of CloudFormation and of Terraform."""
+_GROUPS = {
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "TargetType",
+    "aws_alb_target_group": "target_type",
+    "aws_lb_target_group": "target_type",
+}
+
+
+def unjudged(kind: str, values: Mapping[str, Any]) -> str | None:
+    """What to say of a resource of the type ``kind`` with ``values``, if it is such a way."""
+    if kind in _GROUPS:
+        return _BALANCED if values.get(_GROUPS[kind]) == "lambda" else None
+    if kind == "AWS::SES::ReceiptRule":
+        rule = values.get("Rule")
+        actions = rule.get("Actions") if isinstance(rule, Mapping) else None
+        return _MAIL if any("S3Action" in action for action in actions or () if isinstance(action, Mapping)) else None
+    if kind == "aws_ses_receipt_rule":
+        return _MAIL if values.get("s3_action") else None
+    return _SAID.get(kind)
