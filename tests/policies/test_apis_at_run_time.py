@@ -276,3 +276,34 @@ def test_a_function_that_a_stage_names_is_a_question_on_both_sides(tmp_path: Pat
     entries = Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()
     assert before.verdict is Verdict.UNKNOWN
     assert Verdict.UNKNOWN in {entry.verdict for entry in entries}
+
+
+GRAPH = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Writer:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: writer
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: write
+          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+  Presign: {Type: AWS::Lambda::Function, Properties: {FunctionName: presign, Handler: h.h, Role: !GetAtt Writer.Arn}}
+  Graph: {Type: AWS::AppSync::GraphQLApi, Properties: {Name: shop, AuthenticationType: API_KEY, Visibility: SEEN}}
+  Source:
+    Type: AWS::AppSync::DataSource
+    Properties: {ApiId: !GetAtt Graph.ApiId, Name: presign, Type: AWS_LAMBDA, LambdaConfig: {LambdaFunctionArn: !GetAtt Presign.Arn}}
+"""
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [("GLOBAL", Verdict.FAIL), ("PRIVATE", Verdict.PASS)])
+def test_a_private_graphql_api_is_closed_to_strangers_on_both_sides(tmp_path: Path, seen: str, verdict: Verdict):
+    """As a private REST API is: it was told to ask who is calling, whom nobody from outside can reach."""
+    path = tmp_path / "template.yaml"
+    path.write_text(GRAPH.replace("SEEN", seen), encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    assert before.verdict is verdict
+    assert {entry.verdict for entry in Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()} == {verdict}

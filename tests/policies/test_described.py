@@ -148,7 +148,7 @@ HTTP = {
 }
 GRAPHQL = {
     "appsync": {
-        "ListGraphqlApis": {"graphqlApis": [{"apiId": "g1", "name": "shop", "authenticationType": "API_KEY"}]},
+        "ListGraphqlApis": {"graphqlApis": [{"apiId": "g1", "name": "shop", "authenticationType": "API_KEY", "visibility": "GLOBAL"}]},
         "ListDataSources": {
             "dataSources": [
                 {"name": "presign", "type": "AWS_LAMBDA", "lambdaConfig": {"lambdaFunctionArn": arn("lambda", "function:presign")}}
@@ -491,7 +491,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::ApiGatewayV2::Integration": {("IntegrationUri",): arn("lambda", "function:presign")},
     "AWS::ApiGatewayV2::Route": {("RouteKey",): "POST /uploads", ("Target",): Reference("integrations/i1", "Arn")},
     "AWS::AppSync::DataSource": {("LambdaConfig", "LambdaFunctionArn"): arn("lambda", "function:presign")},
-    "AWS::AppSync::GraphQLApi": {("AuthenticationType",): "API_KEY"},
+    "AWS::AppSync::GraphQLApi": {("AuthenticationType",): "API_KEY", ("Visibility",): "GLOBAL"},
     "AWS::ApplicationAutoScaling::ScalableTarget": {
         ("ResourceId",): "endpoint/detector/variant/main",
         ("MaxCapacity",): 4,

@@ -252,6 +252,9 @@ def _signed_by_guests(door: Door, reach: str, context: Context) -> Iterator[Outc
 
 def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
     """Whether the API is private, or its resource policy keeps strangers out."""
+    if door.resource.type == GRAPHQL_API:
+        visibility = door.resource.get("Visibility")
+        return visibility if isinstance(visibility, Unknown) else visibility == "PRIVATE"
     api = door.resource if door.resource.type == REST_API else context.graph.target(door.resource.get("RestApiId"))
     if not isinstance(api, Resource):
         return False

@@ -93,7 +93,7 @@ def graphql_apis(ask: Ask) -> Iterator[Item]:
     for api in ask.pages("appsync", "list_graphql_apis", "graphqlApis"):
         wanted = {"ApiId": api["apiId"], "Name": api.get("name"), "AuthenticationType": api.get("authenticationType")}
         more = capitalised(api.get("additionalAuthenticationProviders") or [])
-        configuration = {**wanted, "AdditionalAuthenticationProviders": more or None}
+        configuration = {**wanted, "AdditionalAuthenticationProviders": more or None, "Visibility": api.get("visibility")}
         yield ask.item("AWS::AppSync::GraphQLApi", api["apiId"], ask.arn("appsync", f"apis/{api['apiId']}"), configuration, api.get("tags"))
 
 

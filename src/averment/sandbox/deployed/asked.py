@@ -127,7 +127,7 @@ def _route(place: Recorded, route: Resource) -> Iterator[Item]:
 
 
 def _graphql_api(place: Recorded, api: Resource) -> Iterator[Item]:
-    wanted = ("Name", "AuthenticationType", "AdditionalAuthenticationProviders")
+    wanted = ("Name", "AuthenticationType", "AdditionalAuthenticationProviders", "Visibility")
     yield place.envelope(api, {"ApiId": place.name(api), **{key: place.value(api.get(key)) for key in wanted}})
 
 
