@@ -22,7 +22,14 @@ def _switched(value: Any) -> Any:
     return on if isinstance(on, Unknown) else block_.get("items") if on in (True, "true") else []
 
 
+def _methods(value: Any) -> Any:
+    """Methods, which a distribution for several tenants keeps in a block."""
+    block_ = value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else None
+    return value if block_ is None else block_.get("items")
+
+
 _CACHE: Fields = {
+    "allowed_methods": to("AllowedMethods", _methods),
     "trusted_key_groups": to("TrustedKeyGroups", _switched),
     "function_association": blocks("FunctionAssociations", {"function_arn": to("FunctionARN")}),
     "lambda_function_association": blocks(

@@ -542,6 +542,13 @@ def test_who_lets_cloudfront_write_lets_whoever_it_takes_something_from(
     assert judged(read(tmp_path, through_the_cdn(behaviour, statement, more=more))).verdict is verdict
 
 
+def test_the_methods_of_a_distribution_for_several_tenants_stand_in_a_block(tmp_path: Path):
+    """The same methods, written otherwise, were none."""
+    text = through_the_cdn(SENDS.replace("allowed_methods = ", "allowed_methods {\n items = ") + "\n }", TIED)
+    text = text.replace("aws_cloudfront_distribution", "aws_cloudfront_multitenant_distribution").replace("origin_id   =", "id =")
+    assert judged(read(tmp_path, text)).verdict is Verdict.FAIL
+
+
 def test_what_an_unread_distribution_asks_of_viewers_is_not_known(tmp_path: Path):
     """The policy stands here, the distribution elsewhere."""
     text = through_the_cdn(SENDS, f'{CLOUDFRONT}, Condition = {{StringEquals = {{"aws:SourceAccount" = "123456789012"}}}}')
