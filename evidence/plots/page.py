@@ -235,6 +235,8 @@ def _figures(record: Record, file: str) -> str:
 
 def estimate_told(estimate: float, interval: Mapping[str, Any]) -> str:
     """A claim's figure with its interval (``low``, ``high``, ``confidence``, ``method``; empty where there is none), in words."""
+    if interval and interval["low"] == interval["high"] == estimate:
+        return f"{estimate:.4g} ({interval['method']})"
     span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
     return f"{estimate:.4g}{span}"
 

@@ -21,6 +21,8 @@ LETTER = 6.6
 
 ATTACKS, BONA_FIDE, OTHER = "#c2410c", "#2563eb", "#6b7280"
 """Orange, blue and grey: told apart by those who don't see red and green, on white and on black."""
+_FILLED, _OUTLINED = 'fill-opacity="0.6"', 'fill-opacity="0.1" stroke-width="2"'
+"""How a shape is drawn. What is bona fide has an outline: printed in shades of grey, that blue and that orange are one."""
 
 
 def shown(text: str) -> str:
@@ -101,8 +103,7 @@ class Canvas:
         x, y = self.x(left), self.y(high)
         width, height = self.x(right) - x, self.y(low) - y
         self._marks.append(
-            f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" fill="{colour}" fill-opacity="0.6" '
-            f'stroke="{colour}"/>'
+            f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" {_painted(colour)}/>'
         )
 
     def point(self, x: float, y: float, colour: str, radius: float = 4) -> None:
@@ -119,7 +120,7 @@ class Canvas:
         for words, colour in reversed(entries):
             self.text(right, TOP - 6, words, anchor="end")
             right -= LETTER * len(words) + 16
-            self._marks.append(f'<rect x="{_number(right)}" y="{TOP - 15}" width="10" height="10" fill="{colour}"/>')
+            self._marks.append(f'<rect x="{_number(right)}" y="{TOP - 15}" width="10" height="10" {_painted(colour)}/>')
             right -= 12
 
     def render(self) -> str:
@@ -130,6 +131,10 @@ class Canvas:
             f'font-family="system-ui, sans-serif" font-size="12"><title>{shown(self._title)}</title><desc>{alt}</desc>'
             f'<text x="{min(self._left, LEFT)}" y="16" font-weight="600" fill="currentColor">{shown(self._title)}</text>{"".join(self._marks)}</svg>'
         )
+
+
+def _painted(colour: str) -> str:
+    return f'fill="{colour}" stroke="{colour}" {_OUTLINED if colour == BONA_FIDE else _FILLED}'
 
 
 def _number(value: float) -> str:

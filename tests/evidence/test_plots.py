@@ -24,8 +24,8 @@ from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.plots import page as page_module
 from averment.evidence.plots.charts import Chart, charts
-from averment.evidence.plots.page import ClaimsPage, is_jpeg, worst_told
-from averment.evidence.plots.svg import Canvas, linear, probit, round_up
+from averment.evidence.plots.page import ClaimsPage, estimate_told, is_jpeg, worst_told
+from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, Canvas, linear, probit, round_up
 from averment.evidence.record import Gathering, Kind, Record
 
 HOSTILE = '"><script>alert(1)</script> & `x` [y](javascript:z)'
@@ -368,6 +368,20 @@ def test_words_on_a_plot_are_in_ink_and_colours_are_shapes() -> None:
         assert set(re.findall(r'<text [^>]*fill="([^"]*)"', chart.svg)) == {"currentColor"}
     histogram = by_name(payload(details=details()))["scores"].svg
     assert len(re.findall(r'<rect [^>]*width="10" height="10"', histogram)) == 2
+
+
+def test_the_classes_are_told_apart_in_shades_of_grey() -> None:
+    """On a copier the orange and the blue of the bars are one grey: one class is filled and the other has an outline, in the plot as in its key."""
+    drawn = re.findall(r'<rect [^>]*fill="(#\w+)"[^>]*fill-opacity="([\d.]+)"', by_name(payload(details=details()))["scores"].svg)
+    assert {(colour, float(opacity) < 0.2) for colour, opacity in drawn} == {(ATTACKS, False), (BONA_FIDE, True)}
+    assert len(drawn) >= 4
+
+
+def test_a_figure_without_an_interval_is_said_once() -> None:
+    """Of what was counted whole: "1, 1 to 1" looked like an interval."""
+    whole = {"low": 1.0, "high": 1.0, "confidence": 1.0, "method": "every check was made"}
+    assert estimate_told(1.0, whole) == "1 (every check was made)"
+    assert estimate_told(0.5, {**whole, "low": 0.4}) == "0.5, 0.4 to 1 (every check was made)"
 
 
 def test_the_page_has_the_level_of_an_interval_and_shows_no_nothing() -> None:
