@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from markupsafe import Markup
 
+from averment.evidence.plots.charts import Chart
 from averment.evidence.plots.page import drawn_of, estimate_told, is_jpeg, plot_file, worst_examples, worst_told
 from averment.evidence.record import Record
 from averment.evidence.reporting.rows import ClaimRow
@@ -81,16 +82,21 @@ def picture_files(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
                 yield _worst_file(record, number), base64.b64decode(example["picture"])
 
 
-def pictures(record: Record | None, root: str, *, unfolded: bool = False) -> Markup:
+def pictures(record: Record | None, root: str, seen: set[str] | None = None) -> Markup:
     """What a claim's record has to show, folded away, on one line: its checks, its plots, its worst errors. ``root`` leads from the
-    page to the site's top; ``unfolded`` ones are seen at once. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
+    page to the site's top. With ``seen``, the plots that the page has so far, those that it hasn't are seen at once and become some of them: claims
+    on the same scores have the same curves. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
     if record is None:
         return Markup("")
     drawn, missing = drawn_of(record)
-    shown = [_figure(f"{root}{plot_file(record, chart)}", chart.alt, chart.alt) for chart in drawn]
+    before = set(seen or ())
+    new, again = ([chart for chart in drawn if (chart.svg in before) is known] for known in (False, True))
+    if seen is not None:
+        seen |= {chart.svg for chart in new}
     parts = [
         _folded("Checks", _checks(record)),
-        _folded("Plots", Markup("").join(shown), grid=True, unfolded=unfolded),
+        _folded("Plots", _figures(record, root, new), grid=True, unfolded=seen is not None),
+        _folded("Plots that stand above already", _figures(record, root, again), grid=True),
         Markup("<p>{}</p>").format(text(missing)) if missing else Markup(""),
         _folded("Worst errors", _worst(record, root)),
     ]
@@ -102,6 +108,10 @@ def _folded(summary: str, inner: Markup, *, grid: bool = False, unfolded: bool =
         return Markup("")
     body = Markup('<div class="av-plots">{}</div>').format(inner) if grid else inner
     return Markup("<details{}><summary>{}</summary>{}</details>").format(" open" if unfolded else "", summary, body)
+
+
+def _figures(record: Record, root: str, drawn: Iterable[Chart]) -> Markup:
+    return Markup("").join(_figure(f"{root}{plot_file(record, chart)}", chart.alt, chart.alt) for chart in drawn)
 
 
 def _figure(source: str, alt: str, caption: str) -> Markup:

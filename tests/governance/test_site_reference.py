@@ -25,6 +25,7 @@ from averment.governance.site.pages import all_pages, evidence
 from averment.governance.site.pages.controls import control_page
 from averment.governance.site.pages.evidence import claims_page, evidence_page, verify_page
 from averment.governance.site.pages.rules import dialects, found_by, rule_page, rules_page
+from averment.governance.site.plots import pictures
 from averment.governance.site.services import services_of
 from averment.governance.site.shipped import sheets
 from averment.policies.interface import Kind
@@ -155,15 +156,27 @@ def test_claims_have_a_page_of_their_own(site_data: View) -> None:
     assert "| trust-and-safety |" in never
 
 
+def test_claims_on_the_same_scores_show_their_curves_once(site_data: View) -> None:
+    """Five claims had the same five pictures below one another, and looked like five measurements; the later ones have them folded."""
+    record = next(record for record in site_data().claim_records.values() if pictures(record, "", set()))
+    seen: set[str] = set()
+    first, second = pictures(record, "", seen), pictures(record, "", seen)
+    assert "<details open><summary>Plots</summary>" in first
+    assert "stand above" not in first
+    assert "<details open>" not in second
+    assert "<details><summary>Plots that stand above already</summary>" in second
+    assert first.count("<img") == second.count("<img") > 0
+
+
 def test_a_claim_that_could_not_be_tested_has_no_figures(site_data: View) -> None:
     """Neither "0 samples" nor a seed that there was none of."""
     data = site_data()
     rows = [
-        dataclasses.replace(row, verdict="not tested", samples=0, clusters=0, seed=None, reason="nothing is known of it")
+        dataclasses.replace(row, verdict="not tested", estimate=None, samples=0, clusters=0, seed=None, reason="nothing is known of it")
         for row in data.report.claims
     ]
     page = read(claims_page(dataclasses.replace(data, report=dataclasses.replace(data.report, claims=tuple(rows)))))
-    assert "Nothing is known of it. 2026-11-23 06:00 UTC, record [" in page
+    assert "\nNothing is known of it. 2026-11-23 06:00 UTC, record [" in page  # with a dash before it, it read as an item of a list
     assert "None" not in page
 
 

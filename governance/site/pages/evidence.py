@@ -107,6 +107,7 @@ def claims_page(data: SiteData) -> str:
     ]
     shown = {row.record for claim in claims for row in claim.runs}
     by_itself = [row for row in data.report.claims if row.record not in shown]
+    plots: set[str] = set()
     page = render(
         "claims.md",
         data=data,
@@ -117,7 +118,7 @@ def claims_page(data: SiteData) -> str:
         verdicts=sorted(Counter(claim.runs[0].verdict for claim in claims if claim.runs).items()),
         interval=interval,
         figures=figures,
-        pictures=lambda record: pictures(data.claim_records.get(record), "", unfolded=True),
+        pictures=lambda record: pictures(data.claim_records.get(record), "", plots),
     )
     meanings = explained(page)
     return page + render("words.md", meanings=meanings) if meanings and data.report.claims else page
