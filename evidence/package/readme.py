@@ -45,6 +45,7 @@ details ul { margin: 0; padding-left: 1.2rem; }
   thead th { overflow-wrap: normal; white-space: normal; }
   td { min-width: 5rem; }
   td[data-head="Why"] { width: 42%; }
+  td[data-head="Resource"], td[data-head="Where"] { width: 20%; }
 }
 /* A cell of a row that stands on a narrow screen says by itself what it is. */
 @media screen and (max-width: 60rem) {

@@ -17,7 +17,7 @@ from averment.governance.site.history import Run
 from averment.governance.site.scrub import WITHHELD
 
 _NOTHING_KNOWN = "no evidence"
-_SEPARATORS = (".", ":::")
+_SEPARATORS = (".", ":::", "/")
 
 
 def render(template: str, **values: Any) -> str:
@@ -98,7 +98,7 @@ def _provision(framework: Framework, provision: Provision) -> Markup:
 
 
 def _wrapped(value: str) -> Markup:
-    """A long name in the fixed-width face that may break after a dot and after the empty parts of an ARN, as it may at hyphens and slashes."""
+    """A long name in the fixed-width face that may break after a dot, a slash and the empty parts of an ARN, as it may at hyphens."""
     wrapped = words.text(value)
     for separator in _SEPARATORS:
         wrapped = wrapped.replace(separator, separator + Markup("<wbr>"))
