@@ -19,6 +19,7 @@ from averment.core.signing.local import LocalSigner
 from averment.evidence.ledger.checkpoint import NoteSignature, VerifierKey
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
+from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.record import Kind, Record
 
 SETTINGS = "version: 1\nevidence:\n  origin: example.com/shop\n"
@@ -254,6 +255,12 @@ def test_a_witness_cosigns_and_remembers(shop, capsys):
     assert run(["ledger", "verify", "--witness", "w.vkey"]) == 0
     assert "w.example at " in capsys.readouterr().out
     assert run(["ledger", "show"]) == 0
+    head = capsys.readouterr().out
+    assert "signed by example.com/shop (key" in head
+    assert "not checked, as the key is not known here: a signature in the name of w.example (key" in head
+    assert "signed by w.example" not in head  # anybody may put a line in that name there
+    (shop / "averment.yaml").write_text(f"{SETTINGS}  witnesses: [{{key: {(shop / 'w.vkey').read_text().strip()}}}]\n")
+    assert run(["ledger", "show"]) == 0
     assert "signed by w.example" in capsys.readouterr().out
     append(shop, 20)
     assert run(["ledger", "verify", "--witness", "w.vkey"]) == 1
@@ -275,6 +282,16 @@ def test_a_witness_has_a_name_that_a_checkpoint_can_carry(shop, capsys, name):
     assert "auditor.example/w1" in capsys.readouterr().err
     assert (shop / ".averment/ledger/checkpoint").read_bytes() == before
     assert not (shop / "seen").exists()
+
+
+def test_what_lies_in_a_timestamps_place_dates_nothing(shop, capsys):
+    """Whoever may write to the store lays a file there: that there is one was told as a date by a third party."""
+    assert run(["ledger", "show"]) == 0
+    assert "not dated by a timestamp authority" in capsys.readouterr().out
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        ledger.store.put_new(stamp_name(stamped_bytes(ledger.checkpoint.note, ledger.origin)), b"yesterday")
+    assert run(["ledger", "show"]) == 0
+    assert "timestamp: wrong (the timestamp is malformed" in capsys.readouterr().out
 
 
 def test_no_signature_is_attached_that_makes_a_checkpoint_unreadable(shop):

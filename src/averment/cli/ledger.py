@@ -12,13 +12,14 @@ from rich.markup import escape
 from averment.api.verifying import Verified, vouching_of
 from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import BadInputError, ExitCode, VerificationError
 from averment.core.source import SourceRef
 from averment.core.words import counted
 from averment.evidence.package.handed_over import read_checkpoint, read_key
 
 if TYPE_CHECKING:
     from averment.core.organisation import Organisation
+    from averment.evidence.ledger.log import Ledger
 
 _PROGRESS_STEP = 10_000
 
@@ -49,7 +50,6 @@ def show_command(place: str | None, config: Path | None) -> int:
     from averment.core.period import iso
     from averment.evidence.ledger.checkpoint import SignedNote
     from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 
     with open_ledger(_organisation(place, config)) as ledger:
         out = stdout()
@@ -59,12 +59,30 @@ def show_command(place: str | None, config: Path | None) -> int:
         if ledger.checkpoint is None:
             return ExitCode.CLEAN
         out.print(f"root {ledger.checkpoint.root.hex()}")
+        verified = {(key.name, key.id): key for key in ledger.checkpoint.signed_by}
         for item in SignedNote.parse(ledger.checkpoint.note).signatures:
-            when = f" at {iso(item.moment)}" if item.name != ledger.origin and item.moment else ""
-            out.print(f"signed by {escape(item.name)} (key {item.key_id.hex()}){when}")
-        dated = ledger.store.exists(stamp_name(stamped_bytes(ledger.checkpoint.note, ledger.origin)))
-        out.print("dated by a timestamp authority" if dated else "not dated by a timestamp authority")
+            key_of = verified.get((item.name, item.key_id))
+            when = f" at {iso(item.moment)}" if key_of and key_of.cosigner and item.moment else ""
+            how = "signed by" if key_of else "not checked, as the key is not known here: a signature in the name of"
+            out.print(f"{how} {escape(item.name)} (key {item.key_id.hex()}){when}")
+        out.print(escape(_dated(ledger)))
     return ExitCode.CLEAN
+
+
+def _dated(ledger: Ledger) -> str:
+    """Whether, when and by whom the present checkpoint was dated: what lies in a timestamp's place may be anything."""
+    from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
+    from averment.evidence.verification.vouching import Vouching, dated
+
+    note = ledger.checkpoint.note if ledger.checkpoint else b""
+    name, authority = stamp_name(stamped_bytes(note, ledger.origin)), ledger.third_parties.authority
+    if not ledger.store.exists(name):
+        return "not dated by a timestamp authority"
+    asked = Vouching(certificates=authority.certificates if authority else ())
+    try:
+        return f"timestamp: {dated(ledger.store.get(name).data, note, ledger.origin, asked)[0]}"
+    except VerificationError as error:
+        return f"timestamp: wrong ({error.message})"
 
 
 @command.command("verify")
