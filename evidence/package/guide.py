@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from averment.core.signing.interface import Algorithm
@@ -82,13 +83,15 @@ out. Report, workbook and pages are what the signer made of the records: follow 
 
 def _timestamp(checkpoint: SignedCheckpoint) -> str:
     """How to check the timestamp authority's token."""
+    own = shlex.quote(f"— {checkpoint.checkpoint.origin} ")
     return f"""
 5. The time: `timestamp.tsr` is a token (RFC 3161) over the checkpoint as the log signed it. The authority's root certificate comes from
-   the authority, not from here.
+   the authority, not from here. Its certificates have to have been good at the time that the token says; some expire before a package does.
 
 ```sh
-{{ head -n 4 checkpoint.txt; grep '^— {checkpoint.checkpoint.origin} ' checkpoint.txt; }} > "$T/dated"
-openssl ts -verify -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
+{{ head -n 4 checkpoint.txt; grep -F {own} checkpoint.txt; }} > "$T/dated"
+WHEN=$(date -d "$(openssl ts -reply -in timestamp.tsr -text | sed -n 's/^Time stamp: //p')" +%s)
+openssl ts -verify -attime "$WHEN" -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
 ```
 """
 

@@ -375,16 +375,19 @@ def _dated_bytes(shop: Organisation) -> bytes:
 
 
 def test_the_guides_commands_check_the_timestamp(dated_shop, authority, make_record, tmp_path):
-    """The lines of verify.md, as they stand there, with the authority's root."""
+    """The lines of verify.md, as they stand there, with the authority's root; it has to be good at the token's time, and not years later."""
     append(dated_shop, make_record(1))
     package = exported(dated_shop, tmp_path / "package")
     guide = (package / "verify.md").read_text()
-    lines = next(block for block in guide.split("```") if "openssl ts" in block).removeprefix("sh\n")
+    lines = next(block for block in guide.split("```") if "openssl ts" in block).removeprefix("sh\n") + '\necho "at $WHEN"\n'
     shutil.copy(authority / "root.pem", tmp_path / "authority-root.pem")
     script = f"T={tmp_path}\n{lines.replace('authority-root.pem', str(tmp_path / 'authority-root.pem'))}"
     done = subprocess.run(["bash", "-e", "-c", script], cwd=package, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Verification: OK" in done.stdout
+    moment = verify_stamp((package / "timestamp.tsr").read_bytes(), _dated_bytes(dated_shop)).moment
+    assert '-attime "$WHEN"' in lines
+    assert f"at {int(moment.timestamp())}\n" in done.stdout
 
 
 def test_any_flipped_bit_in_what_vouches_is_found_and_named(dated_shop, make_record, tmp_path, monkeypatch, capsys):
