@@ -42,6 +42,9 @@ MAX_UNPACKED = 32 * 1024 * 1024 * 1024
 Key = Callable[[str], VerifierKey]
 _LONGEST_NAME = 255
 """Far more than any file of a package has with its folders, and no more than every file system takes."""
+_MS_DOS_FOLDER = 0x10
+_NO_NAME = frozenset("\\:\0")
+"""What leads elsewhere on Windows, and what ends a name for some programs, also for Python, and not for others."""
 _UNPACKED = "get the package anew, or unpack it yourself and name the folder"
 
 
@@ -129,7 +132,7 @@ def _unpack(path: Path, folder: Path) -> None:
     where = SourceRef(file=str(path))
     try:
         with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.is_dir() or member.file_size]
             if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
                 raise BadInputError(
                     f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_MEMBERS:,} files, and was not read",
@@ -157,8 +160,10 @@ def _unpack(path: Path, folder: Path) -> None:
 
 def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
     name = PurePosixPath(member.filename)
-    outside = name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename
-    strange = stat.S_ISLNK(member.external_attr >> 16) or len(member.filename) > _LONGEST_NAME
+    outside = name.is_absolute() or ".." in name.parts or bool(_NO_NAME & {*member.orig_filename})
+    kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the program that packed it knows of no kinds
+    folder = member.is_dir() or bool(member.external_attr & _MS_DOS_FOLDER)  # here one that holds bytes, or a file to some programs only
+    strange = folder or kind not in (0, stat.S_IFREG) or len(member.filename) > _LONGEST_NAME
     if outside or strange or member.file_size > MAX_FILE_BYTES:
         raise BadInputError(f"holds '{member.filename}', which no package does", where=where, fix="get the package anew")
     return name

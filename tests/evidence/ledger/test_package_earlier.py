@@ -223,12 +223,12 @@ def test_what_lies_beside_the_package_in_a_zip_is_not_passed_over(name, last_yea
         pass
 
 
-def hostile(path: Path, name: str, *, mode: int = 0o644, times: int = 1) -> Path:
+def hostile(path: Path, name: str, *, mode: int = 0o644, attributes: int = 0, times: int = 1) -> Path:
     """A zip with the file ``name``."""
     with zipfile.ZipFile(path, "w") as archive:
         for _ in range(times):
             member = zipfile.ZipInfo(name)
-            member.external_attr = mode << 16
+            member.external_attr = mode << 16 | attributes
             archive.writestr(member, b"x")
     return path
 
@@ -241,6 +241,13 @@ def hostile(path: Path, name: str, *, mode: int = 0o644, times: int = 1) -> Path
         (lambda path: hostile(path, "/outside"), "which no package does"),
         (lambda path: hostile(path, "a\\..\\outside"), "which no package does"),
         (lambda path: hostile(path, "link", mode=0o120777), "which no package does"),
+        (
+            lambda path: hostile(path, "README.html|.exe").write_bytes(path.read_bytes().replace(b"|", b"\0")) and path,
+            "which no package does",
+        ),
+        (lambda path: hostile(path, "pipe", mode=0o010644), "which no package does"),
+        (lambda path: hostile(path, "folder-or-file", attributes=0x10), "which no package does"),
+        (lambda path: hostile(path, "folder-with-bytes/"), "which no package does"),
         (lambda path: hostile(path, "twice", times=2), "holds a file twice"),
         (lambda path: added(hostile(path, "file"), "file/below"), "under the name of a folder"),
         (lambda path: hostile(path, "n" * 300), "which no package does"),
@@ -249,7 +256,8 @@ def hostile(path: Path, name: str, *, mode: int = 0o644, times: int = 1) -> Path
     ],
 )
 def test_a_zip_that_is_no_package_is_refused(make, words, tmp_path):
-    """Names that lead out, links, a file twice, something else: bad input, and nothing is written where it says."""
+    """Names that lead out, links, a file twice, what is a folder to some programs and a file to others, something else: bad input, and nothing is written
+    where it says."""
     with pytest.raises(BadInputError, match=words), opened(make(tmp_path / "p.zip")):
         pass
     assert not (tmp_path / "outside").exists()
