@@ -3,11 +3,11 @@
 Steps, as they are shown:
   1. Keys: read the log's public keys; decide which are trusted: those handed over and those that they vouch for (key rotation),
      else the package's own.
-  2. Manifest: ``MANIFEST.sig`` is a note that a trusted key of the log signed, over the digest of ``MANIFEST.json``.
+  2. Manifest: ``MANIFEST.sig`` is a note that a trusted key of the log signed, over the digest of ``MANIFEST.json``, and the log and the period's name.
   3. Files: every file has the manifest's size and digest; none is missing, none was added, none is a link.
   4. Checkpoint: a trusted key of the log signed ``checkpoint.txt``; it has the size and root that the manifest says.
   5. Log: the hashes of all entries (``leaf-hashes.bin``) give the checkpoint's root.
-  6. Records: each envelope is signed by a key of the log; statement, subject, id and payload agree.
+  6. Records: each envelope is signed by a key of the log; statement, subject, id and payload agree; each is evidence for the period.
   7. Proofs: each record stands in the log where its stand-alone proof says.
   8. Report: ``report.json`` lists exactly these records, at these places, with these digests.
   9. History: the log begins with exactly what each earlier checkpoint that was handed over commits to.
@@ -28,10 +28,11 @@ from typing import Any
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError, VerificationError
-from averment.core.period import Period, from_iso
+from averment.core.period import Period, from_iso, iso, parse_period
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
 from averment.core.words import counted
+from averment.evidence.judging.assess import counts_in
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
@@ -40,6 +41,7 @@ from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
 from averment.evidence.package.files import digest_of, inventory, names_in, read_file
 from averment.evidence.record import Record
+from averment.evidence.reporting.plain import plain
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated, not_signed_by, own_key, signed_by_others
@@ -167,6 +169,8 @@ class _Examination:
             self._known_manifest()["log"]["origin"], self._known_manifest()["period"]["label"], sha256_hex(manifest)
         )
         self._require(text == said, "names another log or period than its signature")
+        named = plain(parse_period(self._known_manifest()["period"]["label"]))
+        self._require(named == self._known_manifest()["period"], "gives the period other days than its name says")
         self._step.finding = f"{layout.MANIFEST} is what {text.split(chr(10))[1]} signed for {text.split(chr(10))[2]}"
 
     def _load_manifest(self, data: bytes) -> None:
@@ -208,8 +212,8 @@ class _Examination:
         for name in sorted((listed.keys() | beside) - found.keys()):
             if not name.startswith(tuple(closed)):
                 self._wrong(name, "is missing")
-        for name, plain in sorted(found.items()):
-            if not plain:
+        for name, is_plain in sorted(found.items()):
+            if not is_plain:
                 self._wrong(name, "is not a plain file")
             elif name in listed:
                 self._guard(name, lambda name=name: self._compare(name, listed[name]))  # type: ignore[misc]
@@ -248,10 +252,13 @@ class _Examination:
         names = sorted(name for name in self._known_manifest().get("files", {}) if name.startswith(layout.RECORDS))
         public_keys = [key.public_key for key in (*self._own, *self._trusted)]
         self._require(bool(public_keys), f"{WITHOUT} a key")
-        self._questions = OpenQuestions(*self._times())
+        times = self._times()
+        self._questions = OpenQuestions(*times)
         for name in names:
             record: Record | None = self._guard(name, lambda name=name: self._envelope(name, public_keys))  # type: ignore[misc]
             if record is not None:  # of which only this is kept: there may be a hundred thousand
+                if times and not counts_in(record, times[0]):
+                    self._wrong(name, f"is evidence of {iso(record.effective_at)}, and not of the period")
                 self._questions.add(record)
                 self._collected[record.id] = record.collected_at
                 self._records[record.id] = (None, record.digest)

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -321,6 +322,37 @@ def test_a_report_of_another_period_is_found(insider):
     path.write_bytes(path.read_bytes().replace(b'"2026Q4"', b'"2026Q3"'))
     ours, theirs = insider.expose()
     assert "report.json" in ours & theirs
+
+
+@pytest.mark.parametrize(("start", "alone"), [("2026-07-01T00:00:00Z", True), ("2026-10-01T00:03:00Z", False)])
+def test_a_period_of_other_days_than_its_name_is_found(insider, make_record, start, alone):
+    """Its first and last day are the manifest's and the report's, and its name what was signed: a year's records were told as those of a quarter."""
+    for name in ("MANIFEST.json", "report.json"):
+        value = json.loads((insider.folder / name).read_bytes())
+        value["period"]["start"] = start
+        (insider.folder / name).write_text(json.dumps(value))
+    insider.sign_again()
+    problems = {(problem.file, problem.reason) for problem in verify_package(insider.folder).problems}
+    assert ("MANIFEST.json", "gives the period other days than its name says") in problems
+    assert (len(problems) == 1) is alone
+
+
+def test_a_record_of_another_time_than_the_period_is_found(insider, tmp_path, make_record):
+    """A good record of the summer in the autumn's package, in the log, and signed: it was counted among the records of the period."""
+    old = make_record(1, at=datetime(2026, 8, 1, tzinfo=UTC))
+    shop = Organisation(name="Shop", root=tmp_path / "other", evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([old, make_record(2)])
+        shutil.rmtree(insider.folder)
+        write_package(shop, ledger, load_catalogue(), parse_period("2026-08-01..2026-12-31"), insider.folder)
+    insider.signer = LocalSigner.load(shop.path(shop.evidence.signing_key))
+    for name in ("MANIFEST.json", "report.json"):
+        value = json.loads((insider.folder / name).read_bytes())
+        value["period"] = {"label": "2026Q4", "start": "2026-10-01T00:00:00Z", "end": "2027-01-01T00:00:00Z"}
+        (insider.folder / name).write_text(json.dumps(value))
+    insider.sign_again()
+    [problem] = verify_package(insider.folder).problems
+    assert (problem.file, problem.reason) == (layout.record_name(old.id), "is evidence of 2026-08-01T00:00:00Z, and not of the period")
 
 
 def test_a_manifest_of_something_else_is_found(insider):
