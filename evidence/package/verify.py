@@ -38,7 +38,7 @@ from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
-from averment.evidence.package import layout
+from averment.evidence.package import layout, standalone
 from averment.evidence.package.files import digest_of, inventory, names_in, read_file
 from averment.evidence.record import Record
 from averment.evidence.reporting.plain import plain
@@ -222,6 +222,9 @@ class _Examination:
                 self._wrong(name, f"was added: the manifest doesn't list it{looked}")
         self._known_manifest()
         self._step.finding = f"{len(listed)} files"
+        if layout.VERIFIER in listed and listed[layout.VERIFIER]["sha256"] != digest_of(Path(standalone.__file__))[1]:
+            what = "it is not the one that this version of Averment puts there. Read it before it is run."
+            self._unvouched.append(f"What {layout.VERIFIER} in the package does: {what}")
 
     def _compare(self, name: str, expected: dict[str, Any]) -> None:
         size, digest = digest_of(self._package / name)

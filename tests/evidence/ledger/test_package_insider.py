@@ -355,6 +355,16 @@ def test_a_record_of_another_time_than_the_period_is_found(insider, tmp_path, ma
     assert (problem.file, problem.reason) == (layout.record_name(old.id), "is evidence of 2026-08-01T00:00:00Z, and not of the period")
 
 
+def test_a_verifier_that_is_not_ours_is_told_of(insider):
+    """Whoever signs can put in one that finds everything right, or does something else, and whoever is handed the package on runs it."""
+    assert not any("verify.py" in line for line in verify_package(insider.folder).uncovered)
+    (insider.folder / "verify.py").write_text("print('Everything checked: 5 records of a log of 5 entries.')\n")
+    insider.sign_again()
+    result = verify_package(insider.folder)
+    assert result.genuine
+    assert [line for line in result.uncovered if line.startswith("What verify.py in the package does: it is not the one that this version")]
+
+
 def test_a_manifest_of_something_else_is_found(insider):
     """Signed as a package's, but by its own word of another type."""
     path = insider.folder / "MANIFEST.json"
