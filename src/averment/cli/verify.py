@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.json import JSONHighlighter
+from rich.highlighter import JSONHighlighter
 from rich.markup import escape
 
 from averment.api.common import Conclusion
