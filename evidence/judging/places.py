@@ -74,14 +74,17 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
 
     An expectation is not put to places where there is nothing, as long as there is something somewhere: a detector that runs
     in one region is not missing in the others. That there is nothing has to be known of now, and by what counts now; and where there was
-    something of late, its lack is judged. What is named each by itself has to be right somewhere, whatever the others are.
+    something of late, its lack is judged. What is named each by itself has to be right somewhere, whatever the others are. Beside what
+    is right, the places where there is nothing are told: that an alarm is right in one account says nothing of the others, which have none.
     """
     places = [found for name, history in histories.items() for found in _by_stretch(name, question, history)]
     filled, empty = [place for place in places if not _empty(place)], [place for place in places if _empty(place)]
     if question.assessment.expect is None or not filled:
         filled, empty = places, []
     states = [(place.name, judge_history(place.question, place.history, read)) for place in filled]
-    states += [(place.name, state) for place in empty if (state := _gone(place, read) or _no_more(place, read)) is not None]
+    of_empty = [(place.name, _gone(place, read) or _no_more(place, read)) for place in empty]
+    states += [(name, state) for name, state in of_empty if state is not None]
+    idle = list(dict.fromkeys(name for name, state in of_empty if state is None))
     states += [(name, state) for name, history in histories.items() if (state := _unasked(question, history)) is not None]
     going_on = [place for name, history in histories.items() for place in _going_on(name, question, history)]
     found = [(place.name, judge_history(place.question, place.history, read)) for place in going_on]
@@ -90,11 +93,12 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     if (state := _named_nowhere(question, [place.history[-1] for place in places])) is not None:
         states.append(("all places" if len(places) > 1 else places[0].name, state))
     if len(states) == 1:
-        return states[0][1]
+        [(place, state)] = states
+        return _beside_idle(replace(state, reason=f"{place}: {state.reason}") if idle else state, idle)
     status = worst(state.status for _, state in states)
     deciding = [(place, state) for place, state in states if state.status is status]
     lacking = [f"{place}: {why}" for place, state in states if (why := state.lacking or (state.reason if state.gap else ""))]
-    return AssessmentState(
+    together = AssessmentState(
         question.control.id,
         question.assessment,
         status,
@@ -106,6 +110,14 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         tuple(dict.fromkeys(gap for _, state in states for gap in gaps_of(state))) if status is Status.NOT_SATISFIED else (),
         list_some(lacking) if status is Status.NOT_SATISFIED else "",
     )
+    return _beside_idle(together, idle)
+
+
+def _beside_idle(state: AssessmentState, idle: Sequence[str]) -> AssessmentState:
+    """``state``, telling of the ``idle`` places, where there is nothing of the kind, if what there is elsewhere is right or accepted."""
+    if not idle or state.status not in {Status.SATISFIED, Status.WAIVED}:
+        return state
+    return replace(state, reason=f"{state.reason}; nothing of the kind in {', '.join(idle[:NAMED])}{and_more(len(idle))}")
 
 
 def _by_stretch(name: str, question: Question, history: Sequence[Record]) -> Iterator[_Place]:

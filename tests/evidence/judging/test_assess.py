@@ -1074,6 +1074,29 @@ def test_a_file_that_is_named_and_was_not_taken_over_is_missing() -> None:
     assert state_of(reports, named, wrong, both[1], organisation=organisation).status is Status.NOT_SATISFIED, "each file is a place"
 
 
+def test_places_where_there_is_nothing_are_told_beside_what_is_right() -> None:
+    """An alarm that is right in one account of five was "satisfied" without a word of the four that have none; where it is wrong, that is what counts."""
+    heard = Assessment("heard", Method.EXAMINE, collector="alarms", expect={"field": "summary.unheard", "at_most": 0})
+    right, none = ({"summary": {"unheard": 0}, "out_of": {"summary.unheard": number}} for number in (1, 0))
+
+    def of(payload: dict[str, Any], account: int) -> Record:
+        return record(
+            Kind.ALARMS, payload, collector="alarms", account=str(account) * 12, region="eu-west-1", population=Population("alarms", 1, 1)
+        )
+
+    idle = [of(none, account) for account in range(2, 7)]
+    found = state_of(heard, of(right, 1), *idle)
+    assert found.status is Status.SATISFIED
+    assert found.reason == (
+        "111111111111 eu-west-1: summary.unheard is 0, at most 0 expected; nothing of the kind in 222222222222 eu-west-1, 333333333333 eu-west-1, "
+        "444444444444 eu-west-1 (and 2 more)"
+    )
+    two = state_of(heard, of(right, 1), of(right, 2), idle[-1])
+    assert two.reason.endswith("at most 0 expected; nothing of the kind in 666666666666 eu-west-1")
+    assert "nothing of the kind" not in state_of(heard, of({**right, "summary": {"unheard": 1}}, 1), *idle).reason
+    assert state_of(heard, of(right, 1)).reason == "summary.unheard is 0, at most 0 expected"
+
+
 def test_that_a_place_is_empty_has_to_be_known_of_now() -> None:
     """A region where nothing was, a week ago or by names that have changed since, is no longer left out: nobody knows what is there by now."""
     here, old = states(0), states(0, total=0, examined=0, region="us-east-1", at=NOW - timedelta(days=7))
