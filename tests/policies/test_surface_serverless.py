@@ -562,6 +562,22 @@ def test_state_machines_of_the_plugin_are_read_and_sections_of_others_are_named(
     assert "state machines are not read" in "".join(problem.reason for problem in graph.problems)
 
 
+def test_a_bucket_that_an_event_makes_is_as_the_provider_describes_it(tmp_path: Path):
+    """Its name and an ACL for the public stand under provider.s3 alone: it was taken for a bucket called as the event calls it."""
+    text = f"""{HEAD}  s3:
+    intake:
+      name: acme-uploads
+      accessControl: PublicRead
+      versioningConfiguration: {{Status: Enabled}}
+functions:
+  scan: {{handler: a.b, events: [{{s3: intake}}]}}
+"""
+    (bucket,) = graph_of(tmp_path, text).of_type("AWS::S3::Bucket")
+    assert {key: bucket.get(key) for key in ("BucketName", "AccessControl")} == {"BucketName": "acme-uploads", "AccessControl": "PublicRead"}
+    assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
+    assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
+
+
 def test_extensions_change_what_the_framework_makes(tmp_path: Path):
     """A role that may do everything, and an ACL for the public, stand there alone; they were passed over."""
     text = f"""{HEAD}functions:

@@ -301,6 +301,7 @@ class _Made:
     def objects(self, name: str, function: str, given: Any, line: int) -> None:
         """New objects tell the function; a bucket that is named here and nowhere else is made by the framework."""
         bucket = given.get("bucket") if isinstance(given, LinedMap) else given
+        described = _given(self.provider.get("s3")).get(bucket) if isinstance(bucket, str) else None
         event = given.get("event", "s3:ObjectCreated:*") if isinstance(given, LinedMap) else "s3:ObjectCreated:*"
         entry = _map(line, {"Event": event, "Function": _arn(function)}, self.here)
         if isinstance(given, LinedMap) and "rules" in given:
@@ -316,7 +317,7 @@ class _Made:
             owner = f"S3Bucket{known}"
             if owner in self.resources:
                 owner += name.removeprefix(function)  # another one that isn't known by its name
-            self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket}, line)
+            self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket, **_described(described)}, line)
         body = self.resources.get(owner) if isinstance(owner, str) else None
         if not isinstance(body, LinedMap):
             self.say("the bucket of this s3 event is not part of the file", line)
@@ -349,6 +350,11 @@ def _reason(value: Any) -> str:
 def _bucket_name(body: LinedMap) -> Any:
     properties = body.get("Properties")
     return properties.get("BucketName") if isinstance(properties, LinedMap) else None
+
+
+def _described(given: Any) -> dict[str, Any]:
+    """What ``provider.s3`` says of a bucket that an event makes: its name, and its properties with a small first letter."""
+    return {"BucketName" if key == "name" else f"{key[:1].upper()}{key[1:]}": value for key, value in _given(given).items()}
 
 
 def _role_of(body: Any) -> bool:
