@@ -573,7 +573,10 @@ functions:
   scan: {{handler: a.b, events: [{{s3: intake}}]}}
 """
     (bucket,) = graph_of(tmp_path, text).of_type("AWS::S3::Bucket")
-    assert {key: bucket.get(key) for key in ("BucketName", "AccessControl")} == {"BucketName": "acme-uploads", "AccessControl": "PublicRead"}
+    assert {key: bucket.get(key) for key in ("BucketName", "AccessControl")} == {
+        "BucketName": "acme-uploads",
+        "AccessControl": "PublicRead",
+    }
     assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
     assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
 
