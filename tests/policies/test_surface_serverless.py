@@ -581,6 +581,36 @@ functions:
     assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (", deadLetterQueueArn: !GetAtt [Dead, Arn]", ""),
+        (", deadLetterQueueArn: !GetAtt [Dead, Arn], enabled: true", ""),
+        (", deadLetterQueueArn: !GetAtt [Dead, Arn], enabled: false", "it is disabled"),
+        (", deadLetterQueueArn: !GetAtt [Dead, Arn], enabled: '${ssm:/on}'", "the state of"),
+        ("", "it has no dead-letter queue"),
+    ],
+)
+def test_a_rule_of_eventbridge_is_as_its_event_says(tmp_path: Path, more: str, said: str):
+    """One that is switched off told the scanner all the same, and its dead-letter queue was seen nowhere."""
+    text = f"""{HEAD}functions:
+  scan: {{handler: a.b, events: [{{eventBridge: {{pattern: {{source: [aws.s3]}}{more}}}}}]}}
+resources:
+  Resources:
+    Dead: {{Type: AWS::SQS::Queue}}
+    Uploads:
+      Type: AWS::S3::Bucket
+      Properties:
+        BucketName: acme-uploads
+        NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
+"""
+    graph = graph_of(tmp_path, text)
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    outcome = rule("media-bucket-events-scanned").evaluate(bucket, Context(graph))
+    assert (outcome.verdict is Verdict.PASS) is (not said), outcome
+    assert said in outcome.message
+
+
 def test_extensions_change_what_the_framework_makes(tmp_path: Path):
     """A role that may do everything, and an ACL for the public, stand there alone; they were passed over."""
     text = f"""{HEAD}functions:

@@ -264,8 +264,11 @@ class _Made:
             values |= _own(given, {"filterPolicy": "FilterPolicy", "filterPolicyScope": "FilterPolicyScope"})
             self.add(name, "AWS::SNS::Subscription", values, line)
         elif kind == "eventBridge" and isinstance(given, LinedMap):
-            values = {"Targets": [{"Arn": _arn(function), "Id": name}]}
-            values |= _own(given, {"pattern": "EventPattern", "eventBus": "EventBusName"})
+            letters = {"DeadLetterConfig": {"Arn": given["deadLetterQueueArn"]}} if "deadLetterQueueArn" in given else {}
+            values = {"Targets": [{"Arn": _arn(function), "Id": name, **letters}]}
+            values |= _own(given, {"pattern": "EventPattern", "eventBus": "EventBusName", "enabled": "State"})
+            if isinstance(values.get("State"), bool):
+                values["State"] = "ENABLED" if values["State"] else "DISABLED"
             self.add(name, "AWS::Events::Rule", values, line)
         elif kind not in _QUIET:
             self.unread.setdefault(kind, SourceRef(self.here, line))
