@@ -640,3 +640,57 @@ resources:
     assert [problem.reason for problem in graph.problems] == ["the extension of 'Gone' is not read"]
     graph = graph_of(tmp_path, text.partition("  extensions:")[0] + "  extensions: ${ssm:/extensions}\n")
     assert [(problem.reason, problem.blocking) for problem in graph.problems] == [("extensions of resources are not read", False)]
+
+
+STATEMENT = "{Effect: Allow, Action: 's3:PutObject', Resource: '*'}"
+OWN = f"iam: {{role: {{statements: [{STATEMENT}], managedPolicies: [arn:own]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "function", "role", "actions", "managed"),
+    [
+        ("{}", OWN, "ScanIamRoleLambdaExecution", ["s3:PutObject"], ["arn:own"]),
+        (
+            "{}",
+            OWN.replace("iam: {", "iam: {inheritStatements: true, "),
+            "ScanIamRoleLambdaExecution",
+            ["a:b", "s3:PutObject"],
+            ["arn:own"],
+        ),
+        ("{mode: perFunction}", OWN, "ScanIamRoleLambdaExecution", ["a:b", "s3:PutObject"], ["arn:all", "arn:own"]),
+        ("{mode: perFunction}", "iam: {inheritStatements: false}", "ScanIamRoleLambdaExecution", [], ["arn:all"]),
+        ("{mode: perFunction}", "memorySize: 128", "ScanIamRoleLambdaExecution", ["a:b"], ["arn:all"]),
+        ("{}", "memorySize: 128", "IamRoleLambdaExecution", ["a:b"], ["arn:all"]),
+        ("{}", "iam: {role: {path: /x/}}", "IamRoleLambdaExecution", ["a:b"], ["arn:all"]),
+        ("{}", "iam: {role: '${file(role.js)}'}", "ScanIamRoleLambdaExecution", [None], []),
+    ],
+)
+def test_a_function_has_a_role_of_its_own_as_version_4_makes_it(
+    tmp_path: Path, provider: str, function: str, role: str, actions: list[str | None], managed: list[str]
+):
+    """What one function alone may do stood in ``iam.role`` of it, and was seen nowhere; with ``perFunction`` none shares a role."""
+    given = provider.strip("{}")
+    shared = (
+        "{"
+        + ", ".join(filter(None, [given, "statements: [{Effect: Allow, Action: 'a:b', Resource: '*'}], managedPolicies: [arn:all]"]))
+        + "}"
+    )
+    text = f"{HEAD}  iam: {{role: {shared}}}\nfunctions:\n  scan: {{handler: a.b, {function}}}\n"
+    graph = graph_of(tmp_path, text)
+    assert value(graph, "ScanLambdaFunction", "Role") == Reference(role, "Arn")
+    assert [one.address for one in graph.of_type("AWS::IAM::Role")] == [role]
+    statements = value(graph, role, "Policies", 0, "PolicyDocument", "Statement")
+    assert [None if isinstance(one, Unknown) else one["Action"] for one in statements] == actions
+    assert value(graph, role, "ManagedPolicyArns") == managed
+    assert bool(graph.problems) is (None in actions)
+
+
+@pytest.mark.parametrize(
+    ("where", "named"), [("role: arn:aws:iam::123456789012:role/x", ""), ("", "role: arn:aws:iam::123456789012:role/x")]
+)
+def test_a_role_that_is_named_takes_the_place_of_all_others(tmp_path: Path, where: str, named: str):
+    """Then the framework makes none, whatever else is written."""
+    provider = f"  {where}\n" if where else "  iam: {role: {mode: perFunction}}\n"
+    text = f"{HEAD}{provider}functions:\n  scan: {{handler: a.b, {', '.join(filter(None, [OWN, named]))}}}\n"
+    graph = graph_of(tmp_path, text)
+    assert value(graph, "ScanLambdaFunction", "Role") == "arn:aws:iam::123456789012:role/x"

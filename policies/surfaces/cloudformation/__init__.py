@@ -4,5 +4,5 @@
 - What it says: ``resolve`` (intrinsic functions, conditions, parameters), ``foreach`` (``Fn::ForEach``), ``stacks`` (nested stacks, imports
   between them).
 - SAM: ``sam``, ``sam_connectors``, ``sam_policies``, ``sam_config``. The Serverless Framework: ``serverless_framework``, ``serverless_files``,
-  ``serverless_variables``, ``serverless_extensions``. ``amplify``.
+  ``serverless_variables``, ``serverless_extensions``, ``serverless_roles``. ``amplify``.
 """

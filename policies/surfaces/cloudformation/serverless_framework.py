@@ -1,7 +1,7 @@
 """``serverless.yml`` of the Serverless Framework as the template that it deploys.
 
-Read are ``resources`` (CloudFormation as it stands, ``serverless_extensions``), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
-statements that the plugin serverless-iam-roles-per-function takes), their environment, and the events that let somebody in or tell of
+Read are ``resources`` (CloudFormation as it stands, ``serverless_extensions``), functions with their role (``provider.iam``, ``iamRoleStatements``, and
+those of their own: ``serverless_roles``), their environment, and the events that let somebody in or tell of
 new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``; and the definitions that the plugin
 serverless-step-functions takes. Variables have the values that this file, and the
 YAML and JSON that it includes, give them (``serverless_variables``). Not read: other events, what programs return (``file(x.js)``),
@@ -19,6 +19,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.cloudformation.serverless_extensions import extend
 from averment.policies.surfaces.cloudformation.serverless_files import Files
+from averment.policies.surfaces.cloudformation.serverless_roles import REFERENCES, own_role
 from averment.policies.surfaces.cloudformation.serverless_variables import Variables
 from averment.policies.surfaces.lined import LinedList, LinedMap
 
@@ -186,17 +187,15 @@ class _Made:
     def _role(self, made: str, body: LinedMap, line: int) -> Any:
         iam = self.provider.get("iam")
         shared = body.get("role") or self.provider.get("role") or (iam.get("role") if isinstance(iam, LinedMap) else None)
-        own = body.get("iamRoleStatements")
-        if own is not None:
-            inherit = self._common_statements() if body.get("iamRoleStatementsInherit") is True else []
+        if (own := own_role(body, self.provider, line)) is not None:
             name = f"{made.removesuffix('LambdaFunction')}{_COMMON_ROLE}"
-            given = _statements(own, body.key_lines.get("iamRoleStatements", line))
+            given = [entry for value, place in own.statements for entry in _statements(value, place)]
             self.say_unread(f"what the function '{made.removesuffix('LambdaFunction')}' may do", given)
-            self.role(name, [*inherit, *given], [], line)
+            inherit = self._common_statements() if "statements" in own.base else []
+            managed = [*(self._managed() if "managedPolicies" in own.base else ()), *own.managed]
+            self.role(name, [*inherit, *given], managed, line, own.name)
             return _arn(name)
-        if shared is not None and not (
-            isinstance(shared, LinedMap) and not shared.keys() & {"Fn::GetAtt", "Ref", "Fn::Sub", "Fn::ImportValue"}
-        ):
+        if shared is not None and not (isinstance(shared, LinedMap) and REFERENCES.isdisjoint(shared)):
             named = isinstance(shared, str) and shared in self.resources
             return _arn(shared) if named else shared
         return _arn(_COMMON_ROLE)
@@ -231,7 +230,7 @@ class _Made:
         made = "-".join(str(part) for part in parts) if all(isinstance(part, str) for part in parts) else None
         return given if isinstance(given, str) else made if given is None else None
 
-    def role(self, name: str, statements: list[tuple[Any, int]], managed: list[Any], line: int) -> None:
+    def role(self, name: str, statements: list[tuple[Any, int]], managed: list[Any], line: int, own: Any = None) -> None:
         listed = LinedList(line)
         listed.extend(statement for statement, _ in statements)
         listed.item_lines = [place for _, place in statements]
@@ -240,7 +239,7 @@ class _Made:
         policies.append(_map(line, {"PolicyName": "lambda", "PolicyDocument": document}, self.here))
         policies.item_lines = [line]
         values: dict[str, Any] = {"AssumeRolePolicyDocument": _TRUST, "ManagedPolicyArns": managed, "Policies": policies}
-        if name == _COMMON_ROLE and (called := self._role_name()) is not None:
+        if (called := self._role_name() if name == _COMMON_ROLE else own) is not None:
             values["RoleName"] = called
         self.add(name, "AWS::IAM::Role", values, line)
 
