@@ -551,13 +551,14 @@ def test_state_machines_of_the_plugin_are_read_and_sections_of_others_are_named(
     for written in (json.dumps({"definition": machine}), '{definition: "${file(faces.json)}"}'):
         (tmp_path / "faces.json").write_text(json.dumps(machine), encoding="utf-8")
         graph = graph_of(
-            tmp_path, f"{HEAD}stepFunctions:\n  stateMachines:\n    faces: {written}\nconstructs:\n  site: {{type: static-website}}\n"
+            tmp_path,
+            f"{HEAD}stepFunctions:\n  stateMachines:\n    faces: {written}\nconstructs:\n  site: {{type: static-website}}\nmcp:\n  servers: {{}}\n",
         )
         (machines,) = graph.of_type("AWS::StepFunctions::StateMachine")
         assert machines.source.line == 10
         (asked,) = graph.of_type("Averment::Code::Function")
         assert rule("face-call-after-liveness").evaluate(asked, Context(graph)).verdict is Verdict.FAIL
-        assert [problem.reason for problem in graph.problems] == ["what a plugin makes of 'constructs' is not read"]
+        assert [problem.reason for problem in graph.problems] == [f"what is made of '{name}' is not read" for name in ("constructs", "mcp")]
     graph = graph_of(tmp_path, f"{HEAD}stepFunctions: ${{file(steps.js)}}\n")
     assert "state machines are not read" in "".join(problem.reason for problem in graph.problems)
 

@@ -26,8 +26,8 @@ from averment.policies.surfaces.lined import LinedList, LinedMap
 _SECTIONS = ("Parameters", "Mappings", "Conditions")
 _QUIET = frozenset({"schedule", "stream", "cloudwatchLog", "cloudwatchEvent", "iot", "alexaSkill", "alexaSmartHome", "cognitoUserPool"})
 """Events that no rule asks about."""
-_OF_PLUGINS = (("constructs",), ("appSync",), ("custom", "apiGatewayServiceProxies"))
-"""Sections of which plugins make buckets, and APIs that somebody calls."""
+_OF_OTHERS = (("constructs",), ("appSync",), ("custom", "apiGatewayServiceProxies"), ("mcp",), ("ai",))
+"""Sections of which plugins, or version 4 itself, make buckets, and APIs that somebody calls."""
 
 _TRUST = {
     "Version": "2012-10-17",
@@ -150,12 +150,12 @@ class _Made:
                 self.add(made, "AWS::StepFunctions::StateMachine", {"Definition": definition}, line)
         elif machines is not None:
             self.say(f"state machines are not read: {_reason(machines)}", self.document.key_lines.get("stepFunctions"))
-        for path in _OF_PLUGINS:
+        for path in _OF_OTHERS:
             found: Any = self.document
             for key in path:
                 found = found.get(key) if isinstance(found, LinedMap) else None
             if found is not None:
-                self.say(f"what a plugin makes of '{'.'.join(path)}' is not read", self.document.key_lines.get(path[0]))
+                self.say(f"what is made of '{'.'.join(path)}' is not read", self.document.key_lines.get(path[0]))
 
     def function(self, name: str, body: Any, line: int) -> None:
         if not isinstance(body, LinedMap):
