@@ -12,6 +12,7 @@ from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
+    UNDESCRIBED,
     UNJUDGED,
     Names,
     Outsiders,
@@ -19,6 +20,7 @@ from averment.policies.graph.outside import (
     link_owners,
     listed,
     open_urls,
+    undescribed,
 )
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
@@ -129,6 +131,7 @@ class _Build:
         self.problems += [*self.outsiders.problem(), *self.rivals()]
         self.unjudged.update({url.address: url.source for url in open_urls(self.resources)})
         self.problems += listed(self.unjudged, UNJUDGED)
+        self.problems += listed({api.address: api.source for api in undescribed(self.resources)}, UNDESCRIBED)
         self.problems += _not_read(self.found)
 
     def add(self, resource: Resource) -> None:

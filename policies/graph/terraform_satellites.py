@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from averment.policies.graph import outside, terraform_s3, terraform_tables
 from averment.policies.graph.terraform_map import Fields, Mapped, TerraformResource
-from averment.policies.graph.text import parsed_json
+from averment.policies.graph.text import parsed_description, parsed_json
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ def _filled(fields: Fields) -> Callable[[TerraformResource], Mapped]:
     return fill
 
 
-def _document(key: str, attribute: str) -> Callable[[TerraformResource], Mapped]:
+def _document(key: str, attribute: str, read: Callable[[Any], Any] = parsed_json) -> Callable[[TerraformResource], Mapped]:
     def fill(item: TerraformResource) -> Mapped:
         out = Mapped(item.places)
-        out.put((key,), parsed_json(item.values.get(attribute)), (attribute,))
+        out.put((key,), read(item.values.get(attribute)), (attribute,))
         return out
 
     return fill
@@ -81,7 +82,9 @@ SATELLITES: Mapping[str, Satellite] = {
     "aws_s3control_access_point_policy": Satellite("access_point_arn", "AWS::S3::AccessPoint", "Name", _document("Policy", "policy")),
     "aws_sqs_queue_redrive_policy": Satellite("queue_url", "AWS::SQS::Queue", "QueueName", _document("RedrivePolicy", "redrive_policy")),
     "aws_api_gateway_rest_api_policy": Satellite("rest_api_id", "AWS::ApiGateway::RestApi", "Name", _document("Policy", "policy")),
-    "aws_api_gateway_rest_api_put": Satellite("rest_api_id", "AWS::ApiGateway::RestApi", "Name", _document("Body", "body")),
+    "aws_api_gateway_rest_api_put": Satellite(
+        "rest_api_id", "AWS::ApiGateway::RestApi", "Name", _document("Body", "body", parsed_description)
+    ),
     "aws_kms_grant": Satellite("key_id", outside.KEY, outside.NAMES[outside.KEY], _grant, outside=True, entry="Grants"),
     "aws_cloudwatch_event_target": Satellite("rule", "AWS::Events::Rule", "Name", _target, entry="Targets"),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.terraform_map import Fields, Shape, block, blocks, listed, to
-from averment.policies.graph.text import parsed_json
+from averment.policies.graph.text import parsed_description, parsed_json
 
 
 def _dimensions(value: Any) -> Any:
@@ -143,12 +143,14 @@ SHAPES: dict[str, Shape] = {
     ),
     "aws_kms_replica_key": Shape("AWS::KMS::ReplicaKey", {"policy": to("KeyPolicy", parsed_json)}),
     "aws_kms_alias": Shape("AWS::KMS::Alias", {"name": to("AliasName")}),
-    "aws_api_gateway_rest_api": Shape("AWS::ApiGateway::RestApi", {"body": to("Body", parsed_json), "policy": to("Policy", parsed_json)}),
+    "aws_api_gateway_rest_api": Shape(
+        "AWS::ApiGateway::RestApi", {"body": to("Body", parsed_description), "policy": to("Policy", parsed_json)}
+    ),
     "aws_api_gateway_resource": Shape("AWS::ApiGateway::Resource", {}),
     "aws_api_gateway_method": Shape("AWS::ApiGateway::Method", {"authorization": to("AuthorizationType")}),
     "aws_api_gateway_integration": Shape("Terraform::aws_api_gateway_integration", {}),
     "aws_api_gateway_authorizer": Shape("AWS::ApiGateway::Authorizer", {"provider_arns": to("ProviderARNs")}),
-    "aws_apigatewayv2_api": Shape("AWS::ApiGatewayV2::Api", {"body": to("Body", parsed_json)}),
+    "aws_apigatewayv2_api": Shape("AWS::ApiGatewayV2::Api", {"body": to("Body", parsed_description)}),
     "aws_apigatewayv2_route": Shape("AWS::ApiGatewayV2::Route", {}),
     "aws_apigatewayv2_integration": Shape("AWS::ApiGatewayV2::Integration", {}),
     "aws_apigatewayv2_authorizer": Shape("AWS::ApiGatewayV2::Authorizer", {}),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from averment.core.errors import BadInputError
+from averment.core.located import parse_yaml
 from averment.policies.graph.model import Reference, Unknown
 
 HOLE = re.compile(r"\$\{[^}$]*(?:\$(?!\{)[^}$]*)*\}")
@@ -44,8 +46,9 @@ def join_parts(parts: Iterable[Any]) -> Any:
     if not items:
         return ""
     template = "".join(hole(item) for item in items)
-    if template.lstrip()[:1] in {"{", "["} and not all(isinstance(item, str) for item in items):
-        document = _document_with_holes(items)
+    described = _DESCRIPTION.match(template) is not None
+    if (described or template.lstrip()[:1] in {"{", "["}) and not all(isinstance(item, str) for item in items):
+        document = _document_with_holes(items, _from_yaml if described else json.loads)
         if document is not None:
             return document
     for item in items:
@@ -67,11 +70,37 @@ def join_parts(parts: Iterable[Any]) -> Any:
 _MARK = "\ue000"  # a private-use character: stands for part number n as MARK n MARK
 
 
-def _document_with_holes(items: list[Any]) -> Any:
-    """JSON written as text around references, parsed; None if it isn't JSON."""
+_DESCRIPTION = re.compile(r"(?:---[ \t]*\n)?(?:[ \t]*(?:#[^\n]*)?\n)*[\"']?(?:openapi|swagger)[\"']?[ \t]*:")
+"""How a description of an API begins that is written in YAML."""
+_MAX_DESCRIPTION = 1024 * 1024
+
+
+def _from_yaml(text: str) -> Any:
+    if len(text) > _MAX_DESCRIPTION:
+        raise ValueError
+    try:
+        return parse_yaml(text, "").value
+    except BadInputError as error:
+        raise ValueError from error
+
+
+def parsed_description(text: Any) -> Any:
+    """The description of an API, parsed from JSON or YAML; whatever is neither comes back as it is."""
+    value = parsed_json(text)
+    if not isinstance(value, str) or _DESCRIPTION.match(value) is None:
+        return value
+    try:
+        found = _from_yaml(value)
+    except (ValueError, RecursionError):
+        return value
+    return found if isinstance(found, dict) else value
+
+
+def _document_with_holes(items: list[Any], read: Callable[[str], Any]) -> Any:
+    """A document written as text around references, parsed; None if it is none."""
     text = "".join(item if isinstance(item, str) else f"{_MARK}{index}{_MARK}" for index, item in enumerate(items))
     try:
-        value = json.loads(text)
+        value = read(text)
     except (ValueError, RecursionError):
         return None
 

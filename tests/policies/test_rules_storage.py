@@ -1778,3 +1778,72 @@ def test_an_api_that_is_described_by_a_resource_beside_it_is_a_door(tmp_path: Pa
     """
     outcome = of_terraform(tmp_path, "upload-api-authorised", text)
     assert (outcome.verdict, "PUT /uploads/{key}" in outcome.message) == (Verdict.FAIL, True)
+
+
+DESCRIBED = """
+resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
+resource "%s" "a" {
+  name = "a"
+  body = %s
+}
+resource "aws_lambda_function" "presign" {
+  function_name = "presign-upload"
+  role          = aws_iam_role.presign.arn
+}
+resource "aws_iam_role" "presign" {
+  assume_role_policy = jsonencode({ Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }] })
+  inline_policy {
+    policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "s3:PutObject", Resource = "arn:aws:s3:::acme-uploads/*" }] })
+  }
+}
+"""
+OPENAPI = """\
+# what it answers
+openapi: "3.0.1"
+paths:
+  /presign:
+    post:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: ${presign}
+  /again:
+    post:
+      x-amazon-apigateway-integration: {type: aws_proxy, uri: "${presign}"}
+"""
+
+
+@pytest.mark.parametrize("kind", ["aws_api_gateway_rest_api", "aws_apigatewayv2_api"])
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ('templatefile("${path.module}/openapi.yaml", { presign = aws_lambda_function.presign.invoke_arn })', Verdict.FAIL),
+        (
+            'templatefile("${path.module}/openapi.yaml", { presign = "arn:aws:lambda:eu-west-1:123456789012:function:presign-upload" })',
+            Verdict.FAIL,
+        ),
+        ('file("${path.module}/broken.yaml")', None),
+        ("var.body", None),
+    ],
+)
+def test_a_description_in_yaml_shows_an_apis_doors(tmp_path: Path, kind: str, body: str, verdict: Verdict | None):
+    """Most are written so, and none was read: whoever called them got to upload. What is no description is said."""
+    (tmp_path / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
+    (tmp_path / "broken.yaml").write_text("openapi: [\n", encoding="utf-8")
+    outcome = of_terraform(tmp_path, "upload-api-authorised", DESCRIBED % (kind, body) + 'variable "body" {}\n')
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    said = [problem.reason for problem in graph.problems if "described" in problem.reason]
+    if verdict is None:
+        assert said == [f"{kind}.a: what it answers is described in what was not read: not judged"]
+    else:
+        assert (outcome.verdict, said) == (verdict, [])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["DefinitionUri: openapi.yaml", "DefinitionBody: {'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: openapi.yaml}}}"],
+)
+def test_an_api_of_sam_that_is_described_elsewhere_is_said(tmp_path: Path, written: str):
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Resources:\n  A:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      {written}\n", encoding="utf-8")
+    (problem,) = read_template(path).problems
+    assert (problem.reason, problem.blocking) == ("A: what it answers is described in what was not read: not judged", False)

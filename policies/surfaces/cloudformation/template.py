@@ -19,12 +19,14 @@ from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Re
 from averment.policies.graph.outside import (
     BUCKET,
     NAMES,
+    UNDESCRIBED,
     UNJUDGED,
     Names,
     Outsiders,
     link_owners,
     listed,
     open_urls,
+    undescribed,
 )
 from averment.policies.graph.text import parsed_json
 from averment.policies.graph.unjudged import unjudged
@@ -123,7 +125,9 @@ class _Template:
         names = Names(resources)
         link_owners(resources, lambda value: _bucket(value, resources, names), outsiders, self.stacks.names.__contains__)
         urls = {url.address: url.source for url in open_urls(resources)}
-        graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
+        apis = {api.address: api.source for api in undescribed(resources)}
+        notes = [*outsiders.problem(), *listed(urls, UNJUDGED), *listed(apis, UNDESCRIBED)]
+        graph = Graph(resources.values(), [*self.said(), *notes])
         for call in service_calls(graph):
             graph.add(call)
         named = any("ekognition" in "".join(text) for text in self.lines.values())
