@@ -508,3 +508,37 @@ def test_a_template_of_sam_has_the_parameters_that_its_deployment_gives_it(tmp_p
     beside = read_template(tmp_path / "other.yml").get("Uploads")
     assert beside is not None
     assert beside.get("BucketName") == "by-default"
+
+
+@pytest.mark.parametrize(
+    ("more", "state", "queue"),
+    [
+        ("Enabled: false", "DISABLED", None),
+        ("Enabled: true", "ENABLED", None),
+        ("Enabled: false, State: ENABLED", "ENABLED", None),
+        ("Enabled: !Ref On", Unknown, None),
+        ("DeadLetterConfig: {Type: SQS}", None, Reference("FnNewQueue", "Arn")),
+        ("DeadLetterConfig: {Arn: 'arn:x'}", None, "arn:x"),
+    ],
+)
+def test_a_rule_that_sam_makes_is_as_its_event_says(tmp_path: Path, more: str, state: object, queue: object):
+    """One that is switched off by ``Enabled`` told the scanner all the same; the queue that the transform makes for it was seen nowhere."""
+    graph = graph_of(
+        tmp_path,
+        f"""
+        Transform: AWS::Serverless-2016-10-31
+        Parameters: {{On: {{Type: String}}}}
+        Resources:
+          Fn:
+            Type: AWS::Serverless::Function
+            Properties:
+              Handler: a.b
+              Events:
+                New: {{Type: CloudWatchEvent, Properties: {{Pattern: {{source: [aws.s3]}}, {more}}}}}
+        """,
+    )
+    (made,) = graph.of_type("AWS::Events::Rule")
+    assert made.get("State") == state or (state is Unknown and isinstance(made.get("State"), Unknown))
+    letters = made.get("Targets", 0, "DeadLetterConfig", "Arn")
+    assert letters == queue
+    assert [one.address for one in graph.of_type("AWS::SQS::Queue")] == (["FnNewQueue"] if isinstance(queue, Reference) else [])

@@ -258,7 +258,13 @@ class _Expansion:
             "Id": f"{target.address}{name}",
             **_kept(properties, "Input", "InputPath", "DeadLetterConfig", "RetryPolicy"),
         }
+        letters = entry.get("DeadLetterConfig")
+        if isinstance(letters, Mapping) and letters.get("Type") == "SQS" and "Arn" not in letters:  # then the transform makes the queue
+            self.made(target, f"{name}Queue", "AWS::SQS::Queue", {}, path)
+            entry["DeadLetterConfig"] = {"Arn": Reference(f"{target.address}{name}Queue", "Arn")}
         values = {"Targets": [entry], **_kept(properties, "EventBusName", "State")}
+        if (on := properties.get("Enabled")) is not None and "State" not in values:
+            values["State"] = on if isinstance(on, Unknown) else "ENABLED" if on in (True, "true") else "DISABLED"
         values |= {"EventPattern": properties["Pattern"]} if "Pattern" in properties else {}
         values |= {"ScheduleExpression": properties["Schedule"]} if "Schedule" in properties else {}
         self.made(target, name, "AWS::Events::Rule", values, path)
