@@ -935,6 +935,24 @@ def test_subscriptions_to_anothers_topic_are_known_without_their_filters():
     assert "FilterPolicy" not in found[0]["configuration"]
 
 
+def _denied(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "ListStreamProcessors")
+
+
+def test_stream_processors_are_none_where_rekognition_has_none():
+    """It denies their list, without a word, in regions that have it without them, and AWS has closed them to new customers: the rule on face search
+    could not be checked there, whatever was allowed. What IAM denies is no answer."""
+    kind, faces = "AWS::Rekognition::StreamProcessor", {"ListCollections": {"CollectionIds": []}}
+    services = Services({"rekognition": faces})
+    assert services.source().items(kind) == []
+    assert services.called == [("rekognition", "ListCollections")]
+    some: dict[str, Answer] = {"ListCollections": {"CollectionIds": ["staff"]}}
+    assert Services({"rekognition": {**some, "ListStreamProcessors": _denied("")}}).source().items(kind) == []
+    lacking = "User: arn:aws:sts::123456789012:assumed-role/x/y is not authorized to perform: rekognition:ListStreamProcessors"
+    with pytest.raises(IncompleteError, match="not authorized to perform"):
+        Services({"rekognition": {**some, "ListStreamProcessors": _denied(lacking)}}).source().items(kind)
+
+
 def test_without_access_points_nobody_asks_for_those_of_object_lambda():
     """An account that AWS doesn't let use Object Lambda isn't asked about it as long as there is nothing that it could stand before."""
     services = Services({"s3control": {"ListAccessPoints": {"AccessPointList": []}}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from averment.core.aws import missing_permission
 from averment.policies.runtime.described.ask import Ask, Item, without
 
 _SCALED = "sagemaker"
@@ -74,8 +75,22 @@ def collections(ask: Ask) -> Iterator[Item]:
 
 
 def stream_processors(ask: Ask) -> Iterator[Item]:
-    """Rekognition's stream processors with what they look for."""
-    for entry in ask.pages("rekognition", "list_stream_processors", "StreamProcessors"):
+    """Rekognition's stream processors with what they look for.
+
+    One that searches faces does so in a collection, so where there is none, nobody is asked: AWS has closed them to new customers (30 April 2026), and
+    in regions without them Rekognition denies the list to everybody. It gives no reason then, where IAM says who lacks which action.
+    """
+    from botocore.exceptions import ClientError
+
+    if not ask.pages("rekognition", "list_collections", "CollectionIds"):
+        return
+    try:
+        listed = ask.pages("rekognition", "list_stream_processors", "StreamProcessors")
+    except ClientError as error:
+        if missing_permission(error) and not error.response["Error"].get("Message"):
+            return
+        raise
+    for entry in listed:
         name = entry["Name"]
         settings = ask.client("rekognition").describe_stream_processor(Name=name).get("Settings") or {}
         search, home = settings.get("FaceSearch"), settings.get("ConnectedHome")

@@ -53,7 +53,10 @@ DESCRIBED: Mapping[str, Described] = {
     "AWS::Pipes::Pipe": Described(apis.pipes, "pipes:DescribePipe", "pipes:ListPipes"),
     "AWS::Rekognition::Collection": Described(inference.collections, "rekognition:ListCollections"),
     "AWS::Rekognition::StreamProcessor": Described(
-        inference.stream_processors, "rekognition:DescribeStreamProcessor", "rekognition:ListStreamProcessors"
+        inference.stream_processors,
+        "rekognition:DescribeStreamProcessor",
+        "rekognition:ListCollections",
+        "rekognition:ListStreamProcessors",
     ),
     "AWS::S3ObjectLambda::AccessPoint": Described(
         access_points.object_lambda_points,
