@@ -935,8 +935,22 @@ def test_subscriptions_to_anothers_topic_are_known_without_their_filters():
     assert "FilterPolicy" not in found[0]["configuration"]
 
 
-def _denied(message: str) -> ClientError:
-    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "ListStreamProcessors")
+def _denied(message: str, operation: str = "ListStreamProcessors") -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, operation)
+
+
+def test_function_urls_are_none_in_a_region_that_has_none():
+    """Lambda denies their list in Zurich, Spain, Tel Aviv and others that have no function URLs: no API there could be checked."""
+    functions = {"ListFunctions": {"Functions": [{"FunctionName": "issue", "FunctionArn": arn("lambda", "function:issue")}]}}
+
+    def urls(message: str) -> Any:
+        answers: dict[str, Answer] = {**functions, "ListFunctionUrlConfigs": _denied(message, "ListFunctionUrlConfigs")}
+        return Services({"lambda": answers}).source().items("AWS::Lambda::Url")
+
+    for spelt in ("authorized", "authorised"):
+        assert urls(f"Unable to determine service/operation name to be {spelt}") == []
+    with pytest.raises(IncompleteError, match="not authorized to perform"):
+        urls("User: arn:aws:iam::123456789012:user/x is not authorized to perform: lambda:ListFunctionUrlConfigs")
 
 
 def test_stream_processors_are_none_where_rekognition_has_none():

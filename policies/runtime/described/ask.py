@@ -10,6 +10,9 @@ from averment.core.aws import error_code
 from averment.core.errors import IncompleteError
 from averment.core.regions import is_there, partition_of
 
+_NO_SUCH_OPERATION = "Unable to determine service/operation name"
+"""What a service says, as a denial, of an operation that it hasn't got in the region: Lambda of function URLs in Zurich, in Spain, and in others."""
+
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
@@ -48,7 +51,7 @@ class Ask:
         return self._clients[service]
 
     def pages(self, service: str, operation: str, key: str, **request: Any) -> list[Any]:
-        """The entries under ``key`` (``Outer.Inner``) on every page of ``operation``; none where the service doesn't exist in the region.
+        """The entries under ``key`` (``Outer.Inner``) on every page of ``operation``; none where the service, or this operation of it, doesn't exist in the region.
 
         Raises:
             IncompleteError: there are more than ``MAX_RESOURCES``, or further pages that the boto3 that is there doesn't know how to ask for.
@@ -60,7 +63,7 @@ class Ask:
         return self._listed[name]
 
     def _pages(self, service: str, operation: str, key: str, request: Mapping[str, Any]) -> list[Any]:
-        from botocore.exceptions import EndpointConnectionError
+        from botocore.exceptions import ClientError, EndpointConnectionError
 
         client = self.client(service)
         one = not client.can_paginate(operation)
@@ -72,6 +75,9 @@ class Ask:
                     raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
                 if one and "MaxResults" not in request and _goes_on(answer):
                     raise IncompleteError(f"{service} has further pages of {operation}, which this boto3 can't ask for", fix="update boto3")
+        except ClientError as error:
+            if _NO_SUCH_OPERATION not in str(error):
+                raise
         except EndpointConnectionError:
             if is_there(service.partition("/")[0], self.region):
                 raise
