@@ -168,9 +168,23 @@ def _present(entry: Any) -> Truth:
 
 def every_key(asked: Any, hint: str = "") -> Truth:
     """Whether a pattern on keys takes in files of every kind; a doubt, which ends in ``hint``, where all that it takes in ends alike."""
-    some = Unknown(SOME_KEYS.format(" or ".join(endings(asked))) + hint)
+    taken = endings(asked)
+    some = Unknown(SOME_KEYS.format(" or ".join(taken)) + hint)
     ends = ((entry, _ending(entry)) for entry in _entries(asked))
-    return any_of(end if isinstance(end, Unknown) else some if end else _present(entry) for entry, end in ends)
+    return any_of(end if isinstance(end, Unknown) else some if end else _all_but(entry, taken) for entry, end in ends)
+
+
+def _all_but(entry: Any, taken: Sequence[str]) -> Truth:
+    """Whether ``entry`` takes in files of every kind but those that others take in, whose keys end in one of ``taken``. Folders are none."""
+    operand = entry.get("anything-but") if isinstance(entry, Mapping) else None
+    inner = operand if isinstance(operand, Mapping) else {}
+    left = [*_entries(inner.get("suffix", [])), *(str(one).rpartition("*")[2] for one in _entries(inner.get("wildcard", [])))]
+    for end in left:
+        if not isinstance(end, str):
+            return _doubt(end)
+        if end not in ("", "/") and not end.endswith(tuple(taken)):
+            return Unknown(f"objects whose keys end in {end} are not told of, and whether such come can't be told")
+    return _present(entry)
 
 
 def endings(asked: Any) -> list[str]:
