@@ -849,6 +849,15 @@ def test_a_rule_on_results_takes_in_those_of_objects_that_were_looked_at(tmp_pat
     assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern)) + PLANS).verdict is verdict
 
 
+def test_what_guardduty_alone_looks_at_reaches_a_scanner_of_malware(tmp_path: Path):
+    """'Reach no scanner' sent whoever had one to look for what is wrong with it."""
+    text = "  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}\n"
+    for more, words in (("", "reach no scanner"), (PLANS, "reach no scanner of media (Plan has GuardDuty look for malware)")):
+        outcome = of_template(tmp_path, "upload-provenance-tagged", text + more)
+        assert outcome.verdict is Verdict.FAIL
+        assert outcome.message.endswith(words)
+
+
 @pytest.mark.parametrize(
     ("plan", "verdict"),
     [

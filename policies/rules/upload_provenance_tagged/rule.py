@@ -15,6 +15,7 @@ from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE, trails_matter
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.looking import perhaps
+from averment.policies.rules.malware import plan_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.scanning import direct_writers, is_sink, scanned, writers_unclear
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear, refuses_throughout
@@ -53,8 +54,10 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
         return PASS
     if isinstance(verdict, Unknown):
         return unknown(f"whether uploads to {subject} carry provenance or are scanned: {verdict.reason}", where=bucket.source)
+    plan = plan_for(bucket, context.graph)
+    reached = "reach no scanner" if plan is None else f"reach no scanner of media ({plan.address} has GuardDuty look for malware)"
     return fail(
-        f"uploads to {subject} need no provenance tag (s3:RequestObjectTag) and reach no scanner{_near_miss(bucket, context)}",
+        f"uploads to {subject} need no provenance tag (s3:RequestObjectTag) and {reached}{_near_miss(bucket, context)}",
         where=bucket.source,
         fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
     )
