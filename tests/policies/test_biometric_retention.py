@@ -41,6 +41,8 @@ def judged(graph: Graph) -> Outcome:
         ([WHOLE, {"Status": "Enabled", "Prefix": "tmp/", **VERSIONS}], {}, Verdict.UNKNOWN, "only below 'tmp/'"),
         ([WHOLE, {"Status": "Enabled", **VERSIONS}], {}, Verdict.PASS, ""),
         ([WHOLE], {"VersioningConfiguration": {"Status": "Suspended"}}, Verdict.PASS, ""),
+        ([{"Status": "Enabled", "ExpirationDate": "2099-01-01", **VERSIONS}], {}, Verdict.UNKNOWN, "on one day (2099-01-01)"),
+        ([{"Status": "Enabled", "ExpirationDate": "2099-01-01"}, {**WHOLE, **VERSIONS}], {}, Verdict.PASS, ""),
         ([WHOLE], {"VersioningConfiguration": {"Status": {"Ref": "Nowhere"}}}, Verdict.UNKNOWN, "old versions"),
         ([{**WHOLE, **VERSIONS}], {"VersioningConfiguration": {"Status": {"Ref": "Nowhere"}}}, Verdict.PASS, ""),
         ([WHOLE], {"VersioningConfiguration": None, "ObjectLockEnabled": True}, Verdict.FAIL, "is versioned"),

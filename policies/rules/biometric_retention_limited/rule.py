@@ -167,8 +167,11 @@ def _bucket(bucket: Resource, why: str) -> Outcome:
             return unknown(f"whether biometric data ({why}) expires in this bucket could not be resolved: {doubt.reason}", where=where)
         said = "no lifecycle rule of this bucket expires objects" if active else "this bucket has no lifecycle rule that is on"
         return fail(f"this bucket holds biometric data ({why}), but {said}", where=where, fix=fix)
-    whole = next((rule for rule in expiring if _narrowed(rule) is None), None)
-    if whole is None:
+    whole = [rule for rule in expiring if _narrowed(rule) is None]
+    if whole and not any(_after_days(rule) for rule in whole):
+        text = f"biometric data ({why}) expires in this bucket on one day ({shown(whole[0].get('ExpirationDate'))})"
+        return unknown(f"{text}; how long it is kept until then can't be told: ExpirationInDays says it of each object", where=where)
+    if not whole:
         text = f"biometric data ({why}) expires in this bucket only {_narrowed(expiring[0])}; whether all of it lies there can't be told"
         return unknown(text, where=where)
     return _versions(bucket, why, active)
@@ -205,7 +208,11 @@ def _switched(rule: Any) -> Any:
 
 
 def _expires(rule: Mapping[str, Any]) -> bool:
-    return any(rule.get(key) not in (None, 0, "0") for key in ("ExpirationInDays", "ExpirationDate"))
+    return _after_days(rule) or rule.get("ExpirationDate") is not None
+
+
+def _after_days(rule: Mapping[str, Any]) -> bool:
+    return rule.get("ExpirationInDays") not in (None, 0, "0")
 
 
 def _ends_versions(rule: Mapping[str, Any]) -> bool:
