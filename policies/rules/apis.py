@@ -29,6 +29,7 @@ DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, ROLE, "AW
 TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"
 OPERATIONS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
 _UPLOADING = re.compile(r"upload|presign|pre-sign|signed|put-?(?:object|url)|sign-?(?:url|s3)", re.IGNORECASE)
+_DOWNLOADING = re.compile(r"download|get-?object|read-?object|serve-?(?:file|image|media|object)", re.IGNORECASE)
 _FREE = frozenset({"OPTIONS", "HEAD"})
 
 
@@ -123,8 +124,13 @@ def asks_for_uploads(door: Door, function: Resource | None) -> bool:
 
 
 def hands_out(door: Door, function: Resource) -> bool:
-    """Whether somebody gets a thing of their choice through ``door``: its path has a place for what it is called (``GET /pictures/{id}``)."""
-    return door.method == "GET" and "{" in door.label and not asks_for_uploads(door, function)
+    """Whether somebody gets a thing of their choice through ``door``: its path has a place for what it is called (``GET /pictures/{id}``).
+
+    So does one that is called after downloading (``GET /download?key=``), by its path or, of a function URL, by the function's name.
+    """
+    name = f"{function.address} {function.get('FunctionName')}" if door.resource.type == URL else door.label
+    chosen = (door.method == "GET" and "{" in door.label) or (door.method in ("GET", "ANY") and _DOWNLOADING.search(name) is not None)
+    return chosen and not asks_for_uploads(door, function)
 
 
 def another_takes_uploads(function: Resource, role: Resource, graph: Graph) -> bool:

@@ -395,6 +395,9 @@ def test_a_shared_role_is_for_the_function_that_is_called_after_uploading(tmp_pa
         ("app", "POST /pictures/{id}", Verdict.PASS),
         ("app", "GET /upload-url/{id}", Verdict.PASS),
         ("app", "GET /pictures/{id}", Verdict.UNKNOWN),
+        ("app", "GET /download", Verdict.UNKNOWN),
+        ("app", "ANY /download", Verdict.UNKNOWN),
+        ("app", "POST /download", Verdict.PASS),
         ("reader", "GET /pictures", Verdict.FAIL),
     ],
 )
