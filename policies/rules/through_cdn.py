@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
-from averment.policies.iam.principals import is_cdn, principals_of
+from averment.policies.iam.principals import Who, is_cdn, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
 from averment.policies.rules.apis import URL
 from averment.policies.rules.cdn_media_gated.edge import code_of
 from averment.policies.rules.origins import DISTRIBUTION, Origin, behaviours, control_at, members, origins
-from averment.policies.rules.storage import bucket_policies, listed, own_reach, same_bucket
+from averment.policies.rules.storage import READING, bucket_policies, listed, own_reach, policies_unclear, same_bucket
 
 SENDING = frozenset({"PUT", "POST"})
 """Methods by which viewers send objects to S3 through a distribution. (Amazon S3 API Reference, "PutObject", "POST Object".)"""
@@ -74,6 +74,23 @@ def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
     if named is None and len(signed) > 1:
         return Unknown(f"which function origin '{origin.id}' is: {domain.reason}")
     return named is None or named is url
+
+
+def only_takes(bucket: Resource, context: Context) -> bool:
+    """Whether CloudFront may write to ``bucket`` and read nothing of it: its policy gives it the one alone, and all of the policy is known."""
+    if policies_unclear(bucket, context.graph) is not None:
+        return False
+    writes = False
+    for _, document in bucket_policies(bucket, context.graph):
+        for statement in document.of_effect("Allow"):
+            if own_reach(statement, bucket) is False:
+                continue
+            who = list(principals_of(statement, context.scope, context.graph))
+            if any(one.who is Who.ANYONE or isinstance(one.who, Unknown) or is_cdn(one) for one in who):
+                if any(statement.covers_action(action) is not False for action in READING):
+                    return False
+                writes = writes or (statement.covers_action("s3:PutObject") is True and any(map(is_cdn, who)))
+    return writes
 
 
 def viewers(bucket: Resource, context: Context) -> Iterator[tuple[str, Truth]]:

@@ -22,6 +22,7 @@ from averment.policies.rules.media import BUCKET, MEDIA_TELLS, PUBLIC_ACLS, cann
 from averment.policies.rules.origins import DISTRIBUTION, Origin, looks_like_s3, origins
 from averment.policies.rules.scanning import of_uploads
 from averment.policies.rules.storage import READING, may_be, parts_of, refuses_throughout
+from averment.policies.rules.through_cdn import only_takes
 
 ACTION = "s3:GetObject"
 
@@ -39,7 +40,7 @@ def _judged(bucket: Resource, subject: str, context: Context) -> Outcome:
 def _served_by_cdn(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
     if (missing := context.not_read(DISTRIBUTION)) is not None:
         yield unknown(f"whether {subject} is served: {missing.reason}")
-    for distribution in context.graph.of_type(DISTRIBUTION):
+    for distribution in context.graph.of_type(DISTRIBUTION) if not only_takes(bucket, context) else ():
         for origin in origins(distribution, context.graph):
             if isinstance(origin, Unknown):
                 continue

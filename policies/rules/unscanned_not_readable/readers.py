@@ -27,6 +27,7 @@ from averment.policies.rules.scanning import Worker, hearing, workers
 from averment.policies.rules.storage import READING, bucket_policies, own_reach, same_bucket
 from averment.policies.rules.straight import asks_s3, caller_names, names
 from averment.policies.rules.takers import MAPPING, PIPE, SUBSCRIPTION, runs
+from averment.policies.rules.through_cdn import only_takes
 from averment.policies.rules.trails import TRAIL
 from averment.policies.rules.unscanned_not_readable.gate import ACTION, allows_clean_only, refuses
 
@@ -53,7 +54,7 @@ def from_outside(bucket: Resource, context: Context) -> Iterator[Reader]:
         yield Reader(f"anyone (by the ACL {acl})", bucket.where("AccessControl"))
     elif isinstance(acl, Unknown):
         yield Reader("anyone", bucket.where("AccessControl"), Unknown(f"the ACL could not be resolved: {acl.reason}"))
-    for distribution in context.graph.of_type(DISTRIBUTION):
+    for distribution in context.graph.of_type(DISTRIBUTION) if not only_takes(bucket, context) else ():
         for origin in origins(distribution, context.graph):
             if isinstance(origin, Unknown) or not isinstance(origin.bucket, Resource):
                 continue
