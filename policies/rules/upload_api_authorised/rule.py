@@ -234,9 +234,9 @@ def _signed_for(door: Door, reach: str, context: Context) -> Iterator[Outcome]:
         where = way.distribution.where(*way.path)
         text = f"CloudFront signs for its viewers, and {way.label} of {way.distribution.address}"
         if way.left_open is True:
-            yield fail(f"{reach}, asks nobody who they are: {text} takes any", where=where, fix=_EDGE_FIX)
+            yield fail(f"{reach}, asks nobody who they are: {text} takes what anyone sends", where=where, fix=_EDGE_FIX)
         elif isinstance(way.left_open, Unknown):
-            yield unknown(f"whether {reach}, asks who is calling: {text} may take any: {way.left_open.reason}", where=where)
+            yield unknown(f"whether {reach}, asks who is calling: {text} may take what anyone sends: {way.left_open.reason}", where=where)
 
 
 def _signed_by_guests(door: Door, reach: str, context: Context) -> Iterator[Outcome]:
