@@ -5,6 +5,7 @@ Printed (or saved as PDF by any browser) it unfolds what is folded away, and the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -79,6 +80,10 @@ details ul { margin: 0; padding-left: 1.2rem; }
   details li:not(:last-child)::after { content: "; "; }
 }
 """
+
+_NAMES = ("Resource", "Where")
+_LONG = re.compile(r"[./]")
+"""Where a line may end in a long name, sooner than between two digits of a line's number."""
 
 _WORDS = {
     Status.SATISFIED: "satisfied",
@@ -341,4 +346,5 @@ def _cells(heads: Sequence[str], row: Sequence[object]) -> Iterator[str]:
         elif not any(heads) and not place:
             yield f'<th scope="row">{_text(cell)}</th>'
         else:
-            yield f"<td{named}>{_text(cell)}</td>" if cell != "" else "<td></td>"
+            shown = _LONG.sub(r"\g<0><wbr>", _text(cell)) if head in _NAMES else _text(cell)
+            yield f"<td{named}>{shown}</td>" if cell != "" else "<td></td>"

@@ -81,6 +81,23 @@ def test_what_is_open_and_what_is_not_known_stand_first(page: Page) -> None:
     assert "the ledger has 1 entry" in before
 
 
+def test_a_long_place_is_broken_at_its_slashes(page: Page) -> None:
+    """Sooner than within its number: line 77 of a file stood as 7, and as 7 below it. What is searched for or copied has nothing in it."""
+    found = [
+        {
+            "rule": "s3-put-object-gated",
+            "verdict": "fail",
+            "resource": "aws_s3_bucket.b",
+            "message": "a/b",
+            "where": "terraform/uploads.tf:77",
+        }
+    ]
+    html = page(found, controls=("SM-UPL-03",))
+    assert ">terraform/<wbr>uploads.<wbr>tf:77</td>" in html
+    assert ">aws_s3_bucket.<wbr>b</td>" in html
+    assert ">a/b</td>" in html
+
+
 def test_every_part_is_reached_from_the_top(page: Page) -> None:
     """Each heading has a place, and the list above leads to all of them, in their order."""
     html = page()
