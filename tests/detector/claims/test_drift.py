@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,28 @@ from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.scores import Scores
 
 Make = Callable[..., ClaimContext]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drawn_once() -> Iterator[None]:
+    """Most claims here are of as many units as the one before, and the same seed draws the same for them: half of what these tests took. Whoever
+    changed what is kept would be told."""
+    draw, kept = resampling.unit_weights, OrderedDict[tuple[Any, ...], list[Any]]()
+
+    def drawn(groups: Sequence[Any], total: int, items: int, seed: int, replicates: int) -> list[Any]:
+        asked = (tuple(members.tobytes() for members in groups), total, items, seed, replicates)
+        if asked not in kept:
+            kept[asked] = list(draw(groups, total, items, seed, replicates))
+            for weights in kept[asked]:
+                weights.flags.writeable = False
+        kept.move_to_end(asked)
+        while len(kept) > 5:  # of 32 MB at most
+            kept.popitem(last=False)
+        return kept[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resampling, "unit_weights", drawn)
+        yield
 
 
 def claim(**fields: Any) -> dict[str, Any]:
