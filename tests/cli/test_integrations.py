@@ -215,7 +215,9 @@ def test_the_action_installs_from_its_own_checkout(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     fake = tools / "python3"
-    fake.write_text('#!/bin/bash\nmkdir -p "$3/bin"\nprintf \'#!/bin/bash\\necho "pip $*"\\n\' > "$3/bin/pip"\nchmod +x "$3/bin/pip"\n')
+    fake.write_text(
+        '#!/bin/bash\n[ "$1" = -c ] && exit\nmkdir -p "$3/bin"\nprintf \'#!/bin/bash\\necho "pip $*"\\n\' > "$3/bin/pip"\nchmod +x "$3/bin/pip"\n'
+    )
     fake.chmod(0o755)
     environment = {
         "PATH": f"{tools}:{os.environ['PATH']}",
@@ -229,6 +231,19 @@ def test_the_action_installs_from_its_own_checkout(tmp_path: Path) -> None:
     assert named.is_relative_to(tmp_path / "runner temp")
     (command,) = named.iterdir()  # a python or pip there would be that of the job's later steps
     assert (command.name, command.resolve()) == ("averment", tmp_path / "runner temp" / "averment" / "bin" / "averment")
+
+
+def test_the_action_says_which_python_it_lacks(tmp_path: Path) -> None:
+    """Ubuntu 22.04's is 3.10, and Amazon Linux 2023's 3.9: the step failed in pip's words, and nothing stood on the pull request's page."""
+    (step,) = (step for step in load("action.yml")["runs"]["steps"] if step["id"] == "install")
+    fake = tmp_path / "python3"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.25" && exit\nexit 1\n')
+    fake.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-c", step["run"]], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    (told,) = done.stdout.splitlines()
+    assert told.startswith("::error title=averment::It needs Python 3.11 or newer, and python3 is Python 3.9.25.")
 
 
 def test_the_action_declares_what_it_uses() -> None:
