@@ -60,6 +60,7 @@ def test_hook_and_ci_files_are_yaml_that_call_the_check(tmp_path: Path) -> None:
     for name in ("main.tf", "main.tofu", "plan.json", "stack.template", "app/match.py", "web/match.tsx", "averment.yaml"):
         assert looked_at.search(name), name
     job = yaml.safe_load((tmp_path / ".github/workflows/averment.yml").read_text())
+    assert job[True] == ["pull_request", "merge_group"]  # YAML's "on"; without the second a merge queue never hears of a required check
     (checks,) = [step["run"] for step in job["jobs"]["check"]["steps"] if "averment check" in step.get("run", "")]
     assert checks == "averment check -o sarif=averment.sarif"  # and so the table is in the job's log
     assert job["permissions"] == {"actions": "read", "contents": "read", "security-events": "write"}  # the first for private repositories
