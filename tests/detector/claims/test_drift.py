@@ -117,6 +117,21 @@ def test_the_index_by_hand(tmp_path: Path) -> None:
     assert result.estimate == pytest.approx(0.25 * math.log(3), rel=0.03)
 
 
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+def test_the_order_of_the_images_changes_nothing(statistic: str) -> None:
+    """A person's images count together wherever they stand in a file: told apart by their place, they would be more evidence than they are."""
+    rng = np.random.default_rng(63)
+
+    def mixed(given: Scores) -> Scores:
+        order = rng.permutation(len(given.values))
+        return Scores(tuple(given.values[at] for at in order), tuple(given.units[at] for at in order), 0, {})
+
+    before, today = scores(rng, 60, 3, 0, "a"), scores(rng, 60, 3, 0.5, "b")
+    statement = drift.read(claim(statistic=statistic))
+    first, second = (measure(statement, *sides, 0.95, 1) for sides in ((before, today), (mixed(before), mixed(today))))
+    assert (first.figure, first.bounds) == (second.figure, second.bounds)
+
+
 def test_the_distance_is_scipys(tmp_path: Path) -> None:
     """Kolmogorov and Smirnov's, on fewer scores than grid points."""
     rng = np.random.default_rng(62)
