@@ -21,6 +21,7 @@ from typing import Any
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import Period, from_iso
+from averment.core.showing import printable
 from averment.core.source import SourceRef
 from averment.evidence.judging.decisive import Decisive
 from averment.evidence.ledger.checkpoint import VerifierKey, open_checkpoint
@@ -85,7 +86,7 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
     own = origin == ledger.origin
     if not keys and not own:
         raise BadInputError(
-            f"the earlier package is of the log {origin}, not of {ledger.origin}",
+            f"the earlier package is of the log {printable(origin)}, not of {ledger.origin}",
             where=where,
             fix="hand over that log's key: --compare-key FILE",
         )
@@ -154,8 +155,10 @@ def _unpack(path: Path, folder: Path) -> None:
         raise BadInputError("holds a file twice, or under the name of a folder", where=where, fix="get the package anew") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error) as error:
         if not zipfile.is_zipfile(path):
-            raise BadInputError(f"is neither a package's folder nor a zip of one: {error}", where=where, fix="name either") from error
-        raise BadInputError(f"can't be unpacked: {error}", where=where, fix=_UNPACKED) from error
+            raise BadInputError(
+                f"is neither a package's folder nor a zip of one: {printable(str(error))}", where=where, fix="name either"
+            ) from error
+        raise BadInputError(f"can't be unpacked: {printable(str(error))}", where=where, fix=_UNPACKED) from error
 
 
 def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
@@ -165,7 +168,7 @@ def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
     folder = member.is_dir() or bool(member.external_attr & _MS_DOS_FOLDER)  # here one that holds bytes, or a file to some programs only
     strange = folder or kind not in (0, stat.S_IFREG) or len(member.filename) > _LONGEST_NAME
     if outside or strange or member.file_size > MAX_FILE_BYTES:
-        raise BadInputError(f"holds '{member.filename}', which no package does", where=where, fix="get the package anew")
+        raise BadInputError(f"holds '{printable(member.filename)}', which no package does", where=where, fix="get the package anew")
     return name
 
 
@@ -180,7 +183,7 @@ def _root(folder: Path, path: Path) -> Path:
             if candidate != folder and len(beside) > 1:
                 other = next(item.name for item in beside if item != candidate)
                 raise BadInputError(
-                    f"holds '{other}' beside the package, of which nothing is signed", where=SourceRef(str(path)), fix=_UNPACKED
+                    f"holds '{printable(other)}' beside the package, of which nothing is signed", where=SourceRef(str(path)), fix=_UNPACKED
                 )
             return candidate
     raise BadInputError(

