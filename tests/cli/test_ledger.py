@@ -154,6 +154,14 @@ def test_a_strangers_key_is_no_key_of_the_log(shop, capsys):
     assert "2. The signed checkpoint: WRONG" in capsys.readouterr().out
 
 
+def test_what_lies_in_the_ledger_vouches_for_nothing_in_it(shop, capsys):
+    """Its own key was told as one that was handed over, and its own checkpoint as an earlier one."""
+    [key] = (shop / ".averment/ledger/keys").glob("*.vkey")
+    for given in (["--key", str(key)], ["--checkpoint", ".averment/ledger/checkpoint"]):
+        assert run(["ledger", "verify", *given]) == 2
+        assert "lies in what is to be verified by it" in " ".join(capsys.readouterr().err.split())
+
+
 def test_one_record_is_proven_by_one_file(shop, capsys):
     """The file holds record and proof; elsewhere, with the log's key alone, it verifies and shows the record. Nothing of it can change."""
     append(shop, 10, size=40_000)

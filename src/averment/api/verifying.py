@@ -106,6 +106,7 @@ def verify(
     given = [read_key(Path(place("a key", item))) for item in several("keys", keys)]
     earlier = several("checkpoints", checkpoints)
     vouching = vouching_of(several("witnesses", witnesses), quorum, several("timestamp_certificates", timestamp_certificates))
+    require_from_elsewhere(path, [*keys, *checkpoints, *witnesses, *timestamp_certificates])
     if not path.is_file() or zipfile.is_zipfile(path):
         from averment.evidence.package.earlier import opened
 
@@ -114,6 +115,21 @@ def verify(
     if checkpoints or timestamp_certificates:
         raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
     return Verified.of(*verify_proof(path, given, vouching))
+
+
+def require_from_elsewhere(folder: Path, files: Sequence[AnyPath]) -> None:
+    """Refuse to take a key, an earlier checkpoint or a certificate out of the very ``folder`` that it is to vouch for: whoever made that chose it.
+
+    Raises:
+        BadInputError: one of ``files`` lies in it, or leads there.
+    """
+    for file in files if folder.is_dir() else ():
+        if Path(file).resolve().is_relative_to(folder.resolve()):
+            raise BadInputError(
+                "lies in what is to be verified by it, where its author put it",
+                where=SourceRef(file=str(file)),
+                fix="hand over one that you got by another way, or none: then it is told whose word this is",
+            )
 
 
 def vouching_of(witnesses: Sequence[AnyPath], quorum: int | None, certificates: Sequence[AnyPath]) -> Vouching:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from averment.api.verifying import Verified, vouching_of
+from averment.api.verifying import Verified, require_from_elsewhere, vouching_of
 from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode, VerificationError
@@ -117,6 +117,7 @@ def verify_command(
     Example: averment ledger verify --key auditee.pub.pem --checkpoint 2026Q2.txt --checkpoint 2026Q3.txt
     """
     from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.stores.directory import DirectoryStore
     from averment.evidence.verification.audit import Earlier, audit
 
     given = [read_key(path) for path in keys]
@@ -129,6 +130,8 @@ def verify_command(
                 where=SourceRef(file=ledger.store.location),
                 fix="averment collect fills it; check evidence.ledger in averment.yaml",
             )
+        if isinstance(ledger.store, DirectoryStore):
+            require_from_elsewhere(ledger.store.root, [*keys, *checkpoints, *witnesses, *certificates])
 
         def progress(count: int) -> None:
             if count % _PROGRESS_STEP == 0:

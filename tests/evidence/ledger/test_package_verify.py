@@ -788,6 +788,14 @@ def test_a_key_is_read_as_it_came_by_mail(original, enclosed, tmp_path, suffix, 
         assert enclosed(original, "--key", key) == (0, set())
 
 
+@pytest.mark.parametrize("name", ["key", "checkpoint"])
+def test_what_lies_in_a_package_vouches_for_nothing_in_it(package, capsys, name):
+    """The package's own key was taken for one that was handed over, and its own checkpoint for an earlier one, since which the log 'has only grown'."""
+    [pem] = (package / "keys").glob("*.pem")
+    assert run(["verify", str(package), f"--{name}", str(pem if name == "key" else package / "checkpoint.txt")]) == 2
+    assert "lies in what is to be verified by it" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_checkpoint_with_other_ends_of_lines_is_told_as_such(original, tmp_path):
     """Kept as text on Windows, or in a repository that changes ends of lines: "control characters" told nobody what to do."""
     kept = tmp_path / "checkpoint.txt"
