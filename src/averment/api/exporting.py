@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, period_of, place, several
+from averment.api.verifying import require_from_elsewhere
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -97,5 +98,6 @@ def _compared(earlier: Path, keys: Sequence[AnyPath], ledger: Ledger) -> Compare
     from averment.evidence.package.handed_over import read_key
 
     given = [read_key(Path(path)) for path in keys]
+    require_from_elsewhere(earlier, keys)
     with opened(earlier) as folder:
         return read_earlier(folder, ledger, given)

@@ -295,8 +295,11 @@ def test_by_the_command(grown, last_year, monkeypatch, capsys):
     assert run(["export", "--period", "2026Q4", "--compare-key", "p.zip"]) == 2
     assert run(["export", "--period", "2026Q4", "--compare", "p.zip", "--format", "oscal"]) == 2
     assert run(["export", "--period", "2026Q4", "--compare", "absent.zip", "--output", "three"]) == 2
-    (last_year / layout.REPORT).write_bytes(b"{}")
     capsys.readouterr()
+    own = next((last_year / "keys").glob("*.pem"))
+    assert run(["export", "--period", "2026Q4", "--compare", str(last_year), "--compare-key", str(own), "--output", "three"]) == 2
+    assert "lies in what is to be verified by it" in " ".join(capsys.readouterr().err.split())
+    (last_year / layout.REPORT).write_bytes(b"{}")
     assert run(["export", "--period", "2026Q4", "--compare", str(last_year), "--output", "three"]) == 1
     assert "isn't genuine" in capsys.readouterr().err
     assert not (grown.root / "three").exists()
