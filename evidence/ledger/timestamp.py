@@ -117,6 +117,7 @@ def verify_stamp(token: bytes, message: bytes, trusted: Sequence[x509.Certificat
         info = response.tst_info if granted else None
         embedded = [x509.load_der_x509_certificate(item) for item in sorted(response.signed_data.certificates)] if granted else []
         signers = [(item.issuer, item.serial_number) for item in response.signed_data.signer_infos] if granted else []
+        theirs = [item for item in {*embedded, *trusted} if (item.issuer, item.serial_number) in signers]
     except Exception as error:  # a stranger's bytes: the parsers raise whatever they stumble over, KeyError included
         raise VerificationError(f"the timestamp is malformed: {error!r}") from error
     if info is None:  # 1
@@ -124,6 +125,8 @@ def verify_stamp(token: bytes, message: bytes, trusted: Sequence[x509.Certificat
     imprint = info.message_imprint
     if imprint.hash_algorithm.dotted_string != _SHA256 or imprint.message != hashlib.sha256(message).digest():  # 2
         raise VerificationError("the timestamp is of something else")
+    if len(theirs) > 1:  # what a token brings along isn't signed: one of them is not the authority's, and its name would be told
+        raise VerificationError("the timestamp brings along several certificates of the same number for who signed it")
     if trusted:  # 3
         # The library trusts what it is handed as intermediates like a root; those in the token it follows without, and trusts none of them.
         builder = client.VerifierBuilder(roots=list(trusted))
@@ -131,9 +134,7 @@ def verify_stamp(token: bytes, message: bytes, trusted: Sequence[x509.Certificat
             builder.build().verify_message(response, message)
         except (client.VerificationError, ValueError, TypeError, KeyError) as error:
             raise VerificationError(f"the timestamp does not verify: {error}") from error
-    name = next(
-        (item.subject.rfc4514_string() for item in (*embedded, *trusted) if (item.issuer, item.serial_number) in signers), "unnamed"
-    )
+    name = theirs[0].subject.rfc4514_string() if theirs else "unnamed"
     moment = info.gen_time.replace(tzinfo=UTC) if info.gen_time.tzinfo is None else info.gen_time.astimezone(UTC)
     return Stamp(moment, name, bool(trusted))
 

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 import rfc3161_client
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from averment.cli.main import run
@@ -181,6 +184,30 @@ def test_a_root_that_a_token_brings_along_is_none(authority, tmp_path):
     assert verify_stamp(token, b"x", read_certificates(authority / "other.pem")).trusted
     with pytest.raises(VerificationError, match="does not verify"):
         verify_stamp(token, b"x", read_certificates(authority / "root.pem"))
+
+
+def test_a_name_that_somebody_put_into_a_token_is_not_told(authority, tmp_path):
+    """The certificates in a token aren't signed: with one more for the same signer in it, whose name is another, that one was told as the authority's."""
+    for name in ("serial", "authority.pem", "authority.key"):
+        shutil.copy(authority / name, tmp_path)
+    true = read_certificates(authority / "authority.pem")[0]
+    twin = x509.CertificateBuilder(
+        issuer_name=true.issuer,
+        subject_name=x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A")]),
+        public_key=true.public_key(),
+        serial_number=true.serial_number,
+        not_valid_before=true.not_valid_before_utc,
+        not_valid_after=true.not_valid_after_utc,
+    ).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    (tmp_path / "twin.pem").write_bytes(twin.public_bytes(Encoding.PEM))
+    (tmp_path / "tsa.cnf").write_text(f"{SETTINGS}certs = twin.pem\n")
+    builder = rfc3161_client.TimestampRequestBuilder().data(b"x").hash_algorithm(rfc3161_client.HashAlgorithm.SHA256)
+    token, pair = answer_of(tmp_path, builder.build().as_bytes()), [item.public_bytes(Encoding.DER) for item in (true, twin)]
+    assert b"".join(pair) in token
+    token = token.replace(b"".join(pair), b"".join(sorted(pair)))
+    for trusted in ((), read_certificates(authority / "root.pem")):
+        with pytest.raises(VerificationError, match="several certificates of the same number"):
+            verify_stamp(token, b"x", trusted)
 
 
 def test_an_authority_below_another_is_followed_to_the_root(authority, tmp_path):
