@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -113,6 +114,21 @@ def test_json_is_what_its_schema_says(report: Report):
     assert document["complete"] is False
     assert [item["verdict"] for item in document["findings"]] == ["fail", "unknown", "fail", "pass", "fail"]
     assert document["findings"][0]["controls"][0]["id"] == "SM-UPL-03"
+
+
+def test_json_of_many_findings_takes_little_more_than_its_text(report: Report):
+    """A large repository's took five times as much, 460 MB for 90 MB of text: every bracket and comma was kept apart until all were there."""
+    many = replace(report, result=replace(report.result, findings=report.result.findings * 500))
+    many.why(many.result.findings[0].rule)
+    tracemalloc.start()
+    try:
+        text = format_named("json").render(many)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(text)
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    assert len(json.loads(text)["findings"]) == len(many.result.findings)
 
 
 def test_table_tells_people_what_why_and_how(report: Report):
