@@ -18,6 +18,7 @@ from averment.core.words import Severity, Status, counted
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
 from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.unseen import told_of_unseen
 
 MAX_ROWS = 500
 """Rows of a table on the page; the workbook has them all."""
@@ -133,6 +134,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         ("Accounts", accounts),
         ("Regions", regions),
         *([("Not in scope", f"{', '.join(report.outside)}: there is evidence of it, which counts for no state")] if report.outside else []),
+        *([("Not looked at", told_of_unseen(report.unseen))] if report.unseen else []),
         ("Controls", totals),
         (
             "Controls left out",

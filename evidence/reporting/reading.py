@@ -20,6 +20,7 @@ from averment.evidence.record import Kind, Record
 from averment.evidence.reporting.rows import AttestationRow, ClaimRow, EvidenceRow
 from averment.evidence.reporting.samples import SampleRow, samples
 from averment.evidence.reporting.spool import Spool
+from averment.evidence.reporting.unseen import Looks
 
 T = TypeVar("T")
 
@@ -88,6 +89,7 @@ class Reading:
         self.latest: datetime | None = None
         self.decisive = Decisive(self.judged_in)
         self.decisive_before = Decisive(self.before)
+        self.looks = Looks(period)
 
     def add(self, entry: LedgerEntry) -> bool:
         """Look at ``entry``; whether it is evidence for the period."""
@@ -97,6 +99,7 @@ class Reading:
         if not counts_in(record, self.period):
             return False
         self.decisive.add(record)
+        self.looks.add(record)
         self.rows.evidence.append(_evidence_row(entry))
         for sample in samples((record,)):
             self.rows.samples.append(sample)

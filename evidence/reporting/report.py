@@ -67,7 +67,8 @@ class PeriodReport:
 
     ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
     and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
-    ``outside`` are the places that there is evidence of and that aren't in the scope, so that it counts for nothing.
+    ``outside`` are the places that there is evidence of and that aren't in the scope, so that it counts for nothing,
+    and ``unseen`` says from when to when nobody looked where for longer than assessments allow: the states are as of the end.
     ``changes`` are those since the period ``before``, judged by the same ledger, or by the package ``compared`` where there is one. Whether
     there is any evidence from then is ``before_known``: without, whatever is known now counts as a change.
     """
@@ -96,6 +97,7 @@ class PeriodReport:
     before_known: bool = True
     compared: ComparedPackage | None = None
     outside: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -219,6 +221,7 @@ def report_of(
         before=compared.period if compared else reading.before,
         before_known=known,
         compared=compared.package if compared else None,
+        unseen=reading.looks.unseen(catalogue, organisation.scope) if reading.judged_in else (),
         outside=outside(evidence, organisation.scope, moment_of(reading.judged_in, as_of)),
     )
 

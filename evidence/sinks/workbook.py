@@ -23,6 +23,7 @@ from averment.core.showing import printable, visible
 from averment.core.words import Status
 from averment.evidence.cells import LINE, cell_text, row_height
 from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.unseen import told_of_unseen
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
 
 MAX_ROWS = 1_048_575
@@ -178,6 +179,7 @@ class _Writer:
                 if report.outside
                 else []
             ),
+            *([("Not looked at", told_of_unseen(report.unseen))] if report.unseen else []),
             ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
             ("Parameters of rules", _settings(report.scope.get("parameters"))),
             ("Changes are since", report.compared_with),

@@ -126,7 +126,7 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
     PeriodReport: _table(
         kept="profile period as_of judged_at totals left_out before before_known version",
         scrubbed="organisation",
-        withheld="scope outside",
+        withheld="scope outside unseen",
         part="controls assessments evidence claims findings waivers attestations drift operation samples actions changes compared",
     ),
     SiteData: _table(

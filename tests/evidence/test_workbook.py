@@ -321,6 +321,12 @@ def test_the_summary_names_places_with_evidence_that_are_not_in_scope() -> None:
     """Beside the accounts in scope, those that were looked into and count for nothing; no line where there are none."""
     told = {name.value: value.value for name, value in read(workbook_bytes(report(outside=("account 222222222222",))))["Summary"]["A1:B40"]}
     assert told["Not in scope"] == "account 222222222222: there is evidence of it, which counts for no state"
+    gap = "2026-11-04 to 2026-11-19: 222222222222 (alarms)"
+    told = {name.value: value.value for name, value in read(workbook_bytes(report(unseen=(gap,) * 21)))["Summary"]["A1:B40"]}
+    assert told["Not looked at"].startswith(f"{gap}; {gap}; ")
+    assert told["Not looked at"].endswith(
+        "and 1 more (unseen in report.json): for longer than is allowed nobody looked there, and no state speaks of those days"
+    )
     assert "Not in scope" not in {cell.value for cell in read(workbook_bytes(report()))["Summary"]["A"]}
 
 

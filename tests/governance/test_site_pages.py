@@ -92,6 +92,9 @@ def test_home_tells_what_is_not_in_the_scope_beside_the_totals(site_data: View) 
     assert "222222222222" not in lower
     assert "us-east-1" not in lower
     assert "not in the scope" not in read(home_page(data))
+    seldom = replace(data, report=replace(data.report, unseen=("2026-11-04 to 2026-11-19: 222222222222 (alarms)",)))
+    assert "for longer than assessments allow: 2026-11-04 to 2026-11-19: 222222222222 (alarms)." in read(home_page(seldom))
+    assert "for longer than assessments allow; such stretches: 1." in read(home_page(redacted(seldom, Level.PUBLIC)))
 
 
 def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:

@@ -152,6 +152,34 @@ def test_evidence_that_the_scope_leaves_out_is_told() -> None:
     assert report([*ENTRIES, *(Entry(10 + number, item) for number, item in enumerate(more))], organisation=everywhere).outside == ()
 
 
+def test_days_on_which_nobody_looked_are_told_of_a_quarter() -> None:
+    """An account that could not be entered for two weeks in November was satisfied in December, and the quarter's package had no word of it. A run that
+    comes a few hours late is none, nor what isn't in the scope, and what is told of now isn't a quarter's."""
+    aged = replace(CATALOGUE.controls[0].assessments[1], max_age=timedelta(hours=36))
+    catalogue = replace(CATALOGUE, controls=(replace(CATALOGUE.controls[0], assessments=(aged,)),))
+
+    def daily(account: str, collector: str, *, without: range = range(0)) -> list[Record]:
+        days = [Q4.start + timedelta(days=day, hours=day % 7) for day in range(92)]
+        denied = {"gathering": Gathering.COULD_NOT, "reason": "denied"}
+        return [
+            record(Kind.MEDIA_STATES, {}, at=at, account=account, collector=collector, **(denied if number in without else {}))
+            for number, at in enumerate(days)
+        ]
+
+    ours, strange = "111122223333", "444455556666"
+    records = [
+        *daily(ours, "media-states", without=range(35, 49)),
+        *daily(strange, "media-states", without=range(5, 49)),
+        *daily(ours, "alarms"),
+    ]
+    late = [item for item in records if item.collector != "alarms" or item.effective_at.month == 12]
+    entries = [Entry(number, item) for number, item in enumerate(sorted(late, key=lambda item: item.effective_at))]
+    made = build_report(catalogue, ORGANISATION, entries, Q4, Q4.end)
+    assert made.unseen == ("2026-11-04 to 2026-11-19: 111122223333 (media-states)",), "no assessment asks alarms"
+    first = build_report(catalogue, ORGANISATION, entries[-9:], Q4, Q4.end)
+    assert [text.split(":")[0] for text in first.unseen] == ["2026-10-01 to 2026-12-29"], "nobody had begun to look"
+
+
 def test_the_index_leads_from_evidence_to_the_ledger_and_to_what_it_was_used_for() -> None:
     """Each record of the period with its place, query, dates, population and hash; earlier records aren't in it."""
     rows = {row.record: row for row in report().evidence}

@@ -1,0 +1,88 @@
+"""For how long of a period nobody looked: a state is as of the period's end, and says nothing of two weeks in its middle in which an account could
+not be entered. Sources that keep history are no matter of this: what they tell later is of those weeks, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from averment.controls.model import Catalogue
+from averment.core.period import Period
+from averment.core.scope import Scope
+from averment.evidence.judging.assess import in_scope
+from averment.evidence.record import LOOKING_BACK, Gathering, Record
+
+LATE = timedelta(days=1)
+"""By how much more than an assessment allows a look may come late, as schedules do, before it is told."""
+
+_NAMED = 20
+"""So many are told in words."""
+
+_Place = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From ``since`` to ``until`` nobody obtained anything by ``collector`` where ``record`` is from, the next one that was obtained."""
+
+    collector: str
+    since: datetime
+    until: datetime
+    record: Record
+
+    @property
+    def place(self) -> str:
+        """The account, with the region if it was asked for by region."""
+        return " ".join(part for part in (self.record.account, self.record.region) if part)
+
+
+class Looks:
+    """The records of ``period`` that tell the present of an account, handed over in the ledger's order; what is kept of them are the gaps."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._last: dict[_Place, datetime] = {}
+        self._gaps: list[Stretch] = []
+
+    def add(self, record: Record) -> None:
+        """Look at ``record``, which is evidence for the period."""
+        if record.account is None or record.collector in LOOKING_BACK or record.gathering is Gathering.COULD_NOT:
+            return
+        place = (record.collector, record.account, record.region)
+        last = self._last.get(place, self._period.start)
+        if record.effective_at - last > LATE:
+            self._gaps.append(Stretch(record.collector, last, record.effective_at, record))
+        self._last[place] = max(last, record.effective_at)
+
+    def unseen(self, catalogue: Catalogue, scope: Scope) -> tuple[str, ...]:
+        """In words the gaps in ``scope`` that are longer than the assessments of ``catalogue`` allow, the oldest first; of one place and the same days
+        they are told together."""
+        together: dict[tuple[str, str], list[str]] = {}
+        allowed = _allowed(catalogue)
+        for gap in sorted(self._gaps, key=lambda gap: (gap.since, gap.until, gap.place, gap.collector)):
+            limit = allowed.get(gap.collector)
+            if limit is not None and gap.until - gap.since > limit + LATE and in_scope(gap.record, scope, None):
+                together.setdefault((f"{gap.since.date()} to {gap.until.date()}", gap.place), []).append(gap.collector)
+        return tuple(f"{days}: {place} ({', '.join(dict.fromkeys(names))})" for (days, place), names in together.items())
+
+
+def told_of_unseen(unseen: Sequence[str]) -> str:
+    """What a reader of the states is told of the gaps."""
+    more = f"; and {len(unseen) - _NAMED:,} more (unseen in report.json)" if len(unseen) > _NAMED else ""
+    return f"{'; '.join(unseen[:_NAMED])}{more}: for longer than is allowed nobody looked there, and no state speaks of those days"
+
+
+def _allowed(catalogue: Catalogue) -> Mapping[str, timedelta]:
+    """How old the evidence of each collector may be, for the assessment that allows the least."""
+    found: dict[str, timedelta] = {}
+    for name, age in _ages(catalogue):
+        found[name] = min(age, found.get(name, age))
+    return found
+
+
+def _ages(catalogue: Catalogue) -> Iterator[tuple[str, timedelta]]:
+    for control in catalogue:
+        for item in control.assessments:
+            if item.collector is not None and item.max_age is not None:
+                yield item.collector, item.max_age
