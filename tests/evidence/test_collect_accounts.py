@@ -15,11 +15,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
+from averment.api.collecting import Collected
 from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
-from averment.core.period import from_iso
+from averment.core.period import from_iso, parse_period
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.evidence.collectors.accounts import RoleToAssume, check_accounts, clients_in, role_to_assume
 from averment.evidence.collectors.bucket_policies import BucketPolicies
@@ -310,6 +311,22 @@ def test_of_an_organisation_no_account_is_left_out_in_silence(
     told = capsys.readouterr()
     assert sorted(record["account"] for record in json.loads(told.out)) == ["111111111111", ACCOUNT, "222222222222"]
     assert "333333333333 (PENDING_CLOSURE) of the organisation not looked into" in told.err
+
+
+def test_where_something_could_not_be_collected_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three accounts of forty without the role were sixty lines that told of none which account it was; one reason is one line, with its places."""
+    monkeypatch.chdir(tmp_path)
+    made = [(OTHERS[0], "denied"), *((f"{number:012}", "throttled") for number in range(1, 11))]
+    scope = CollectScope(Organisation(), parse_period("2026Q4"), region="eu-west-1")
+    records = [Counting().record(replace(scope, account=account), Gathered("double", {}, None, [why])) for account, why in made]
+    monkeypatch.setattr("averment.cli.collect.collect", lambda *_, **__: Collected(tuple(records)))
+    assert run(["collect"]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"could not collect all of counting ({OTHERS[0]} eu-west-1): denied" in said
+    assert "(000000000001 eu-west-1, 000000000002 eu-west-1, " in said
+    assert "000000000008 eu-west-1 and 2 more): throttled" in said
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -20,6 +20,9 @@ from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import policy
 from averment.evidence.record import Record
 
+MANY = 8
+"""So many places are named from which something could not be collected for one reason."""
+
 WIDE = 220
 """Columns of a table in a pipe, where nothing is gained by folding."""
 
@@ -93,8 +96,12 @@ def command(
     _show(found.records, form)
     for error in found.errors:
         stderr.print(f"averment: {escape(error.diagnostics())}")
+    alike: dict[tuple[str, str], list[str]] = {}
     for record in found.incomplete:
-        stderr.print(f"could not collect all of [bold]{escape(record.collector)}[/bold]: {escape(record.reason or '')}")
+        alike.setdefault((record.collector, record.reason or ""), []).append(where(record))
+    for (collector, reason), places in alike.items():
+        told = ", ".join(places[:MANY]) + (f" and {len(places) - MANY:,} more" if len(places) > MANY else "")
+        stderr.print(f"could not collect all of [bold]{escape(collector)}[/bold] ({escape(told)}): {escape(reason)}")
     return found.conclusion.exit_code
 
 
