@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from averment.core.aws import aws_errors, client
@@ -116,11 +116,9 @@ def clients_in(account: str, role: RoleToAssume, region: str | None = None) -> C
 
     ``region`` is where it is assumed and whose partition its ARN is of; by default that of the AWS settings.
     """
-    boto3 = require("boto3", extra="aws", needed_for="collecting from several accounts")
-    core = require("botocore.session", extra="aws", needed_for="collecting from several accounts")
     credentials = require("botocore.credentials", extra="aws", needed_for="collecting from several accounts")
     with aws_errors(f"prepare to act in account {account}"):
-        source = boto3.Session()
+        source = _session()
         place = region or configured_region()
         arn = role.arn(account, partition_of(place))
         extra: dict[str, Any] = {"RoleSessionName": SESSION_NAME}
@@ -132,14 +130,34 @@ def clients_in(account: str, role: RoleToAssume, region: str | None = None) -> C
             role_arn=arn,
             extra_args=extra,
         )
-        assumed = core.Session()
-        assumed.register_component("credential_provider", _Resolver(credentials.DeferredRefreshableCredentials, fetcher))
-        session = boto3.Session(botocore_session=assumed)
+        session = _session(_Resolver(credentials.DeferredRefreshableCredentials, fetcher))
 
     def make(service: str, *, region: str | None = None) -> Any:
         return client(service, region=region, patient=True, session=session)
 
     return make
+
+
+def _session(credentials: _Resolver | None = None) -> Any:
+    """A boto3 session of its own, with ``credentials`` or those of the AWS settings, that reads the models of AWS's services from where all do:
+    forty megabytes a session, which for an organisation of two hundred accounts were more than a runner has."""
+    boto3 = require("boto3", extra="aws", needed_for="collecting from several accounts")
+    core = require("botocore.session", extra="aws", needed_for="collecting from several accounts").Session()
+    models = _models()
+    core.register_component("data_loader", models)
+    if credentials is not None:
+        core.register_component("credential_provider", credentials)
+    paths = list(models.search_paths)
+    session = boto3.Session(botocore_session=core)
+    models.search_paths[:] = paths  # each session adds the place of boto3's resources, which nobody asks here
+    return session
+
+
+@cache
+def _models() -> Any:
+    """What reads the models of AWS's services, and keeps what it has read."""
+    session = require("botocore.session", extra="aws", needed_for="collecting from several accounts").Session()
+    return session.get_component("data_loader")
 
 
 class _Resolver:
