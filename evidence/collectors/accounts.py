@@ -26,6 +26,8 @@ logging.getLogger("botocore.credentials").addHandler(logging.NullHandler())
 # A role that can't be assumed is recorded with its reason; without a handler its traceback would go to stderr as well.
 
 _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+"""What STS takes for an external id."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def role_to_assume(organisation: Organisation, name: str | None) -> RoleToAssume
     """The role ``name``, or the one that averment.yaml names (``parameters: {collect: {role: ..., external_id: ...}}``), if any.
 
     Raises:
-        BadInputError: the setting has another shape, or the name is none that a role can have.
+        BadInputError: the setting has another shape, or the name or external id is none that a role can have.
     """
     given = organisation.parameters.get(SETTINGS, {})
     where = SourceRef(organisation.file)
@@ -55,12 +57,16 @@ def role_to_assume(organisation: Organisation, name: str | None) -> RoleToAssume
     ):
         fix = "write {role: AvermentCollect, external_id: shop-evidence}"
         raise BadInputError(f"parameters.{SETTINGS} takes a role and an external_id", where=where, fix=fix)
+    external_id = given.get("external_id")
+    if external_id is not None and not _EXTERNAL_ID.fullmatch(external_id):
+        fix = "write the one that the role's trust policy asks for: 2 to 1,224 letters, digits and +=,.@:/-_"
+        raise BadInputError(f"parameters.{SETTINGS}.external_id is not an external id", where=where, fix=fix)
     role = name or given.get("role")
     if role is None:
         return None
     if not _ROLE.fullmatch(role):
         raise BadInputError(f"'{role}' is not the name of a role", where=None if name else where, fix="give the name, without the ARN")
-    return RoleToAssume(role, given.get("external_id"))
+    return RoleToAssume(role, external_id)
 
 
 def check_accounts(accounts: tuple[str, ...]) -> tuple[str, ...]:

@@ -387,12 +387,15 @@ def test_wrong_options_are_told(
 
 def test_the_role_comes_from_the_file_or_the_command_line() -> None:
     """The command line wins, the external id stays, and without either there is no role."""
-    organisation = Organisation(parameters={"collect": {"role": "audit/Reader", "external_id": "x"}})
-    assert role_to_assume(organisation, None) == RoleToAssume("audit/Reader", "x")
-    assert role_to_assume(organisation, "Other") == RoleToAssume("Other", "x")
+    organisation = Organisation(parameters={"collect": {"role": "audit/Reader", "external_id": "shop:x"}})
+    assert role_to_assume(organisation, None) == RoleToAssume("audit/Reader", "shop:x")
+    assert role_to_assume(organisation, "Other") == RoleToAssume("Other", "shop:x")
     assert role_to_assume(Organisation(), None) is None
     assert RoleToAssume("audit/Reader").arn("1" * 12) == "arn:aws:iam::111111111111:role/audit/Reader"
     assert check_accounts((OTHERS[0], OTHERS[0])) == (OTHERS[0],)
+    for strange in ("x", "", "two words", "schlüssel"):  # STS refuses it in every account, and each refusal went into the ledger
+        with pytest.raises(BadInputError, match="is not an external id"):
+            role_to_assume(Organisation(parameters={"collect": {"role": "r", "external_id": strange}}), None)
     for wrong in ("AvermentCollect", {"rol": "AvermentCollect"}, {"role": 1}):
         with pytest.raises(BadInputError, match=r"parameters\.collect"):
             role_to_assume(Organisation(parameters={"collect": wrong}), None)
