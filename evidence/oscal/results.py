@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from averment.core.canonical import JSON
 from averment.core.words import Status, counted
+from averment.evidence.judging.outside import told_of_outside
 from averment.evidence.oscal.components import actors, assets, component_of
 from averment.evidence.oscal.findings import evidence_resource, inventory, observation, observation_id, risk_id, unique_risks
 from averment.evidence.oscal.parts import (
@@ -31,6 +32,7 @@ from averment.evidence.oscal.parts import (
     token,
 )
 from averment.evidence.reporting.rows import AssessmentRow, AttestationRow
+from averment.evidence.reporting.unseen import told_of_unseen
 
 _STATES = {
     Status.SATISFIED: ("satisfied", "pass"),
@@ -78,10 +80,12 @@ def _description(view: View) -> str:
     controls = ", ".join(f"{number} {status}" for status, number in report.totals.items())
     others = len(report.evidence) - len(view.evidence)
     index = f"\nThe index of report.json has {counted(others, 'further record')} of the period, on which no state rests." if others else ""
+    beside = [told_of_outside(report.outside), told_of_unseen(report.unseen) if report.unseen else None]
+    not_told = "".join(f"\nNot told: {text}." for text in beside if text)
     return (
         f"Controls: {controls}. Not run, stale or undecided: {counted(len(report.gaps), 'assessment')}; none of them counts as satisfied.\n"
         "Unchanged is not complete: the populations that were counted, and listings that were cut short, stand with each observation."
-        f"{index}"
+        f"{not_told}{index}"
     )
 
 

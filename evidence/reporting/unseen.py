@@ -70,7 +70,7 @@ class Looks:
 def told_of_unseen(unseen: Sequence[str]) -> str:
     """What a reader of the states is told of the gaps."""
     more = f"; and {len(unseen) - _NAMED:,} more (unseen in report.json)" if len(unseen) > _NAMED else ""
-    return f"{'; '.join(unseen[:_NAMED])}{more}: for longer than is allowed nobody looked there, and no state speaks of those days"
+    return f"{'; '.join(unseen[:_NAMED])}{more}: for longer than is allowed nobody looked there, and no state that rests on these collectors speaks of those days"
 
 
 def _allowed(catalogue: Catalogue) -> Mapping[str, timedelta]:

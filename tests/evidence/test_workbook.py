@@ -325,7 +325,7 @@ def test_the_summary_names_places_with_evidence_that_are_not_in_scope() -> None:
     told = {name.value: value.value for name, value in read(workbook_bytes(report(unseen=(gap,) * 21)))["Summary"]["A1:B40"]}
     assert told["Not looked at"].startswith(f"{gap}; {gap}; ")
     assert told["Not looked at"].endswith(
-        "and 1 more (unseen in report.json): for longer than is allowed nobody looked there, and no state speaks of those days"
+        "and 1 more (unseen in report.json): for longer than is allowed nobody looked there, and no state that rests on these collectors speaks of those days"
     )
     assert "Not in scope" not in {cell.value for cell in read(workbook_bytes(report()))["Summary"]["A"]}
 

@@ -149,6 +149,18 @@ def test_results_of_a_period_that_has_not_begun_have_no_end(make_period: Make) -
     assert told == [("2026-10-01T00:00:00Z", "2026-11-20T12:00:00Z"), ("2027-04-01T00:00:00Z", None)]
 
 
+def test_results_tell_what_they_do_not_speak_of(make_period: Make) -> None:
+    """An account that the scope leaves out, and two weeks in which nobody looked, are no less left out of what a tool reads."""
+    gap = "2026-11-04 to 2026-11-19: 111122223333 (alarms)"
+    report = dataclasses.replace(make_period().report, outside=("account 222222222222",), unseen=(gap,))
+    made = oscal_documents(report, load_catalogue(), {})
+    [result] = made["assessment-results.json"]["assessment-results"]["results"]
+    assert "Not told: evidence of account 222222222222 is in the ledger and counts for no state" in result["description"]
+    assert f"Not told: {gap}: for longer than is allowed nobody looked there" in result["description"]
+    nothing = oscal_documents(dataclasses.replace(report, outside=(), unseen=()), load_catalogue(), {})
+    assert "Not told" not in str(nothing["assessment-results.json"])
+
+
 def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
     """OSCAL's schemas end with the year 2999: a later end stands in words in the plan of action."""
     period = make_period()
