@@ -79,20 +79,20 @@ class Reader:
         except (RecursionError, EvaluationLimitError):
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
-        self.defaults(block, instance, values)
+        self.defaults(block, instance, env, values)
         if block.labels[0].startswith("aws_s3_bucket") and values.get("bucket") == "" and "bucket" in block.attributes:
             values["bucket"] = _given_later(block.attributes["bucket"], instance)
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
         words = (Dialect.TERRAFORM, places, shown.comments, hinges, instance.public_name)
-        region = region_of(values, provider_region(instance, block)) if block.labels[0].startswith("aws_") else ""
+        region = region_of(values, provider_region(instance, block, env)) if block.labels[0].startswith("aws_") else ""
         self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), *words, region=region))
 
-    def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
+    def defaults(self, block: Block, instance: ModuleInstance, env: Env, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""
         if not block.labels[0].startswith("aws_"):
             return
-        found = default_tags(instance, block)
+        found = default_tags(instance, block, env)
         if isinstance(found, dict):
             own = values.get("tags")
             if own is None or isinstance(own, dict):

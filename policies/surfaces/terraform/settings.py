@@ -12,9 +12,10 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.terraform.evaluation.blocks import nested
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
 from averment.policies.surfaces.terraform.modules.loader import Loader
-from averment.policies.surfaces.terraform.syntax.native import Block, Module, read_assignments, text_of
+from averment.policies.surfaces.terraform.syntax.native import Block, Module, parse_expression, read_assignments, text_of
 from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError
 
 MAX_TFVARS_BYTES = 16 * 1024 * 1024
@@ -54,40 +55,60 @@ def _json_variables(path: Path, observer: Observer) -> dict[str, Any]:
     return value
 
 
-def default_tags(instance: ModuleInstance, block: Block) -> Any:
-    """The tags that the provider of ``block`` puts on what it makes: a map, ``Unknown``, or None without any."""
-    found = _provider(instance, block)
+def default_tags(instance: ModuleInstance, block: Block, env: Env) -> Any:
+    """The tags that the provider of ``block`` puts on what it makes: a map, ``Unknown``, or None without any. ``env`` is where the instance stands."""
+    found = _provider(instance, block, env)
     return _tags(*found) if found is not None else None
 
 
-def provider_region(instance: ModuleInstance, block: Block) -> Any:
+def provider_region(instance: ModuleInstance, block: Block, env: Env) -> Any:
     """The region of the provider of ``block``, as it is written: None where that doesn't say."""
-    here, provider = _provider(instance, block) or (instance, None)
-    attribute = provider.attributes.get("region") if provider is not None else None
-    return evaluate(attribute.node, here.env.within(provider.file)) if provider is not None and attribute is not None else None
+    found = _provider(instance, block, env)
+    attribute = found[1].attributes.get("region") if found is not None else None
+    return evaluate(attribute.node, found[0]) if found is not None and attribute is not None else None
 
 
-def _provider(instance: ModuleInstance, block: Block) -> tuple[ModuleInstance, Block] | None:
-    """The configuration of the provider of ``block``, with the module where it stands."""
+def _provider(instance: ModuleInstance, block: Block, env: Env) -> tuple[Env, Block] | None:
+    """The configuration of the provider of ``block``, with where its expressions stand."""
     attribute = block.attributes.get("provider")
-    name = text_of(attribute.node).strip('"').partition("[")[0] if attribute is not None else "aws"  # aws.by_region[each.key] (OpenTofu)
+    name, key = _named(text_of(attribute.node).strip('"') if attribute is not None else "aws", env)
     here: ModuleInstance = instance
     while here.caller is not None:
         caller, call = here.caller
         passed = call.attributes.get("providers")
-        if passed is not None:
-            name = _passed(passed.node).get(name, name)
+        given = _passed(passed.node).get(name) if passed is not None else None
+        if given is not None:
+            name, key = _named(given, here.called_in or caller.env)
         here = caller
     for provider in here.providers:
         alias = provider.attributes.get("alias")
         full = provider.labels[0] + (f".{text_of(alias.node).strip(chr(34))}" if alias is not None else "") if provider.labels else ""
         if full == name:
-            return here, provider
+            return _instance(provider, key, here.env.within(provider.file)), provider
     return None
 
 
-def _tags(instance: ModuleInstance, provider: Block) -> Any:
-    for values, _where in nested(provider, instance.env, "default_tags"):
+def _named(text: str, env: Env) -> tuple[str, Any]:
+    """A provider's name and, as OpenTofu has several of one name, the key of the one that is meant (``aws.by_region[each.key]``)."""
+    name, keyed, index = text.partition("[")
+    node = parse_expression(index.rstrip().removesuffix("]")) if keyed else None
+    return name.strip(), evaluate(node, env) if node is not None else None
+
+
+def _instance(provider: Block, key: Any, env: Env) -> Env:
+    """``env`` for the provider of its ``for_each`` that is called ``key``."""
+    each = provider.attributes.get("for_each")
+    if each is None:
+        return env
+    pairs = pairs_of(evaluate(each.node, env))
+    known = dict(pairs) if isinstance(pairs, list) and isinstance(key, str) else {}
+    if key not in known:
+        return env.bind(each=Unknown("which of the providers that for_each makes is meant is not known"))
+    return env.bind(each={"key": key, "value": known[key]})
+
+
+def _tags(env: Env, provider: Block) -> Any:
+    for values, _where in nested(provider, env, "default_tags"):
         return values if isinstance(values, Unknown) else values.get("tags")
     return None
 
@@ -96,4 +117,4 @@ def _passed(node: Any) -> dict[str, str]:
     """``{ aws = aws.east }`` as names; the text is enough, these are never expressions."""
     text = text_of(node).strip().strip("{}").replace('"', "")
     pairs = (part.replace(":", "=", 1).partition("=") for line in text.splitlines() for part in line.split(","))
-    return {key.strip(): value.strip().partition("[")[0] for key, _, value in pairs if value.strip()}
+    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}

@@ -56,9 +56,10 @@ class ModuleInstance:
         path: tuple[str, ...] = (),
         caller: tuple[ModuleInstance, Block] | None = None,
         hinges: Mapping[str, str] | None = None,
+        called_in: Env | None = None,
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
-        self.path, self.caller = path, caller
+        self.path, self.caller, self.called_in = path, caller, called_in
         self.public = stands_for(module.folder)
         self.shown_at = caller[1] if caller is not None and self.public else None
         """The call to point at where the module's own text is a stand-in's."""
@@ -269,6 +270,7 @@ class ModuleInstance:
                 path=(*self.path, name),
                 caller=(self, block),
                 hinges=hinges,
+                called_in=env.within(block.file),
             )
             for key, env in keyed
         }

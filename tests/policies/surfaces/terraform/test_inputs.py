@@ -259,6 +259,40 @@ def test_default_tags_of_providers_for_each_region_reach_resources(tmp_path: Pat
         },
     )
     assert [dict(item.tags) for item in graph] == [{"data-class": "ugc"}, {"data-class": "ugc"}]
+    assert [item.region for item in graph] == ["eu-west-1", "eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("over", "region"),
+    [
+        ('{ eu = "eu-west-1", us = "us-east-1" }', "us-east-1"),
+        ('{ eu = "eu-west-1" }', "${each.value}"),
+        ("var.regions", "${each.value}"),
+    ],
+)
+def test_one_of_the_providers_of_a_map_is_meant_by_its_key(tmp_path: Path, over: str, region: str):
+    """So is what it says of itself; of one that isn't known that is open."""
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": f"""
+            variable "regions" {{}}
+            provider "aws" {{
+              alias    = "of"
+              for_each = {over}
+              region   = each.value
+            }}
+            resource "aws_s3_bucket" "a" {{ provider = aws.of["us"] }}
+            module "m" {{
+              source    = "./m"
+              for_each  = toset(["us"])
+              providers = {{ aws.inner = aws.of[each.value] }}
+            }}
+            """,
+            "m/main.tf": 'resource "aws_s3_bucket" "c" {\n  provider = aws.inner\n}\n',
+        },
+    )
+    assert [item.region for item in graph] == [region, region]
 
 
 def test_unknown_default_tags_are_said_once(tmp_path: Path):
