@@ -1637,6 +1637,7 @@ resource "aws_cloudwatch_metric_alarm" "uploads" {
 variable "home" {}
 variable "unset" { default = null }
 """
+REGIONS = 'data "aws_region" "here" { region = var.unset }\ndata "aws_region" "there" { region = "us-east-1" }\n'
 ON_REGIONS = ("media-bucket-events-scanned", "media-access-logged", "upload-anomaly-alarm")
 
 
@@ -1652,13 +1653,14 @@ ON_REGIONS = ("media-bucket-events-scanned", "media-access-logged", "upload-anom
         ("region = var.home", "provider = aws.us", Verdict.UNKNOWN),
         ("", 'region = "us-east-1"', Verdict.UNKNOWN),
         ("", "region = data.aws_region.here.region", None),
+        ('region = "eu-west-1"', "region = data.aws_region.there.region", Verdict.FAIL),
         ("", "region = aws_s3_bucket.uploads.region", None),
     ],
 )
 def test_what_listens_in_another_region_hears_nothing(tmp_path: Path, rule_id: str, home: str, where: str, expected: Verdict | None):
     """Events, calls and metrics stay in the region of the bucket: a rule, trail or alarm in another one passed for what it never hears."""
     here = of_terraform(tmp_path, rule_id, IN_REGIONS % {"home": home, "where": "", "trail": ""})
-    there = of_terraform(tmp_path, rule_id, IN_REGIONS % {"home": home, "where": where, "trail": ""} + 'data "aws_region" "here" {}\n')
+    there = of_terraform(tmp_path, rule_id, IN_REGIONS % {"home": home, "where": where, "trail": ""} + REGIONS)
     assert there.verdict is (expected or here.verdict)
     if rule_id != "upload-anomaly-alarm":  # whoever is told by a topic that stands elsewhere isn't known
         assert here.verdict is Verdict.PASS

@@ -53,7 +53,9 @@ def data_value(handle: Handle, name: str) -> Any:
     """The attribute ``name`` of a data source; ``Unknown`` for all that only the cloud can answer."""
     kind = handle.block.labels[0]
     if (kind, name) in _SYMBOLS:
-        return _SYMBOLS[kind, name]
+        written = handle.block.attributes.get("region") if kind == "aws_region" else None
+        named = evaluate(written.node, handle.env) if written is not None else None
+        return _SYMBOLS[kind, name] if named is None else named
     if kind == "aws_iam_policy_document" and name in {"json", "minified_json"}:
         return policy_document(handle)
     attributes = handle.block.attributes
