@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
 _SECONDS = 120
-_VALUES = (".tfvars", ".tfvars.json", "samconfig.toml")
+_VALUES = (".tfvars", ".tfvars.json", "samconfig.toml", "samconfig.yaml", "samconfig.yml")
 _TERRAFORM = (".tf", ".tofu")
 _BLOCK = re.compile(r"(resource|module|data|variable|locals|provider)\b")
 _FOR_ALL = re.compile(r"(data|variable|locals|provider)\b")

@@ -21,7 +21,7 @@ from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.cloudformation.amplify import backends_unmade
-from averment.policies.surfaces.cloudformation.sam_config import FILE_NAME as SAM_VALUES
+from averment.policies.surfaces.cloudformation.sam_config import FILE_NAMES as SAM_VALUES
 from averment.policies.surfaces.code.files import Sources, is_program, is_source, other_languages, select
 from averment.policies.surfaces.code.handlers import handlers_in
 from averment.policies.surfaces.code.surface import code_unit
@@ -82,7 +82,7 @@ class Inputs:
     def paths(self) -> Iterator[Path]:
         """Those files, and the values of variables that stand beside them, which Git often is to ignore."""
         yield from (*self.terraform, *self.plans, *self.templates, *self.sources.parsed)
-        yield from {path for template in self.templates if (path := template.with_name(SAM_VALUES)).is_file()}
+        yield from {path for template in self.templates for name in SAM_VALUES if (path := template.with_name(name)).is_file()}
         for folder in {path.parent for path in self.terraform}:
             yield from variable_files(folder, Observer())
 

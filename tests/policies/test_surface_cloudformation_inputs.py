@@ -478,6 +478,21 @@ Resources:
 """
 
 
+def test_a_template_of_sam_has_them_from_yaml_too(tmp_path: Path):
+    """Where there is no TOML, as ``sam`` looks for them."""
+    (tmp_path / "template.yaml").write_text(OVERRIDDEN, encoding="utf-8")
+    config = "version: 0.1\ndefault:\n  deploy:\n    parameters:\n      parameter_overrides: [Name=given]\n"
+    (tmp_path / "samconfig.yaml").write_text(config, encoding="utf-8")
+    bucket = read_template(tmp_path / "template.yaml").get("Uploads")
+    assert bucket is not None
+    assert bucket.get("BucketName") == "given"
+    (tmp_path / "samconfig.yaml").write_text("- a\n", encoding="utf-8")
+    (problem,) = read_template(tmp_path / "template.yaml").problems
+    assert "is not valid YAML of settings" in problem.reason
+    (tmp_path / "samconfig.toml").write_text("", encoding="utf-8")
+    assert read_template(tmp_path / "template.yaml").problems == []
+
+
 @pytest.mark.parametrize(
     ("config", "name", "said"),
     [

@@ -1,4 +1,4 @@
-"""What ``sam deploy`` gives the parameters of the template beside a ``samconfig.toml``, if nobody tells it otherwise.
+"""What ``sam deploy`` gives the parameters of the template beside a ``samconfig.toml`` (or ``.yaml``), if nobody tells it otherwise.
 
 Of its environments ``default`` is taken, as ``terraform.tfvars`` is; that others are deployed as well is said where they give parameters, too.
 Format: AWS SAM Developer Guide, "AWS SAM CLI configuration file" and "sam deploy".
@@ -15,11 +15,14 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.files import MAX_TEXT_BYTES
+from averment.core.located import parse_yaml
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
-FILE_NAME = "samconfig.toml"
+FILE_NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
+"""The first of them that is there counts."""
+
 _TEMPLATES = ("template.yaml", "template.yml", "template.json")
 """What the template is called that it deploys, unless ``template_file`` names another."""
 
@@ -30,14 +33,18 @@ _NAMED = re.compile(r"ParameterKey=([^,\s]+),ParameterValue=(.*)", re.DOTALL)
 
 def overrides_beside(template: Path, observer: Observer) -> tuple[dict[str, Any], list[Problem]]:
     """What the parameters of a ``template`` are given by default, with what can't be told of it; nothing without such a file."""
-    path = template.with_name(FILE_NAME)
-    if not observer.is_file(path):
+    path = next((path for name in FILE_NAMES if observer.is_file(path := template.with_name(name))), None)
+    if path is None:
         return {}, []
     where = SourceRef(str(path))
     try:
-        written = tomllib.loads(observer.read(path, limit=MAX_TEXT_BYTES).decode("utf-8"))
+        text = observer.read(path, limit=MAX_TEXT_BYTES).decode("utf-8")
+        written = tomllib.loads(text) if path.suffix == ".toml" else parse_yaml(text, str(path)).value
     except (BadInputError, ValueError, RecursionError):
-        reason = f"is not valid TOML, so that the parameters' defaults stand in in {template.name}"
+        written = None
+    if not isinstance(written, dict):
+        kind = "TOML" if path.suffix == ".toml" else "YAML of settings"
+        reason = f"is not valid {kind}, so that the parameters' defaults stand in in {template.name}"
         return {}, [Problem(reason, where, blocking=False)]
     given = {name: value for name, stage in written.items() if (value := _given(stage, template)) is not None}
     problems = []
