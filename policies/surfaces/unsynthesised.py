@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,10 +40,17 @@ _STACKS = (".tfcomponent.hcl", ".tfstack.hcl")
 """How its files end, now and in its first versions; they bear any name."""
 
 
+_PARAMETERS = re.compile(rb"^[ \t]+params[ \t]*:", re.MULTILINE)
+_COMPOSED = ("serverless-compose.yml", "serverless-compose.yaml")
+"""What puts several services of the Serverless Framework together; each is a file of its own, which is read."""
+
+
 def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Problem]:
     """The programs among ``files`` whose templates aren't among those that were ``read``. Where one command would write them the check is
     incomplete until it has; what writes none is out of reach."""
     for file in files:
+        if file.name in _COMPOSED and _gives_parameters(file):
+            yield Problem("gives its services parameters, without which they are checked here", SourceRef(str(file)), blocking=False)
         app = _STACK if file.name.endswith(_STACKS) else _APPS.get(file.name)
         if app is None:
             continue
@@ -57,6 +65,13 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
         else:
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))
+
+
+def _gives_parameters(file: Path) -> bool:
+    try:
+        return _PARAMETERS.search(read_bounded(file, limit=MAX_TEXT_BYTES)) is not None
+    except (BadInputError, OSError):
+        return True  # it may
 
 
 def _output(file: Path) -> str | None:

@@ -13,6 +13,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.unsynthesised import unsynthesised
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
 
@@ -101,6 +102,16 @@ def test_a_synthesised_app_is_read(
     monkeypatch.chdir(tmp_path)
     assert run(["check", ".", "--no-cache"]) == code
     assert ("cdk synth writes them to " in capsys.readouterr().out) is bool(code)
+
+
+def test_what_serverless_compose_gives_its_services_is_said(tmp_path: Path) -> None:
+    """A service is checked by its own file, with the defaults of what is given to it there."""
+    compose = tmp_path / "serverless-compose.yml"
+    compose.write_text("services:\n  a:\n    path: a\n")
+    assert list(unsynthesised([compose], [])) == []
+    compose.write_text("services:\n  a:\n    path: a\n    params:\n      name: x\n")
+    (problem,) = unsynthesised([compose], [])
+    assert (problem.where.file, problem.blocking) == (str(compose), False)
 
 
 AMPLIFY = """\
