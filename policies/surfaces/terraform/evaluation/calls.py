@@ -6,7 +6,7 @@ from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate, short
-from averment.policies.surfaces.terraform.evaluation.files import FILE_FUNCTIONS, call_file_function
+from averment.policies.surfaces.terraform.evaluation.files import FILE_FUNCTIONS, call_file_function, render_text
 from averment.policies.surfaces.terraform.evaluation.shaped import kept, template_of
 from averment.policies.surfaces.terraform.functions.table import AT_DEPLOYMENT, ERRORS, STRICT, TOLERANT
 from averment.policies.surfaces.terraform.syntax.native import text_of
@@ -32,6 +32,8 @@ def function_call(node: Any, env: Env) -> Any:
         arguments += last
     if name in FILE_FUNCTIONS:
         return call_file_function(name, arguments, env)
+    if name == "templatestring" and len(arguments) == 2:
+        return render_text(arguments[0], arguments[1], env)
     return apply(name, arguments, node)
 
 

@@ -1,4 +1,4 @@
-"""Functions that read files: ``file``, ``templatefile``, ``fileset``, hashes of files. Only in the checkout, never elsewhere.
+"""Functions that read files: ``file``, ``templatefile``, ``fileset``, hashes of files. Only in the checkout, never elsewhere. And ``templatestring``.
 
 A pull request must not make the machine that checks it read other files than its own.
 """
@@ -66,9 +66,15 @@ def _contents(function: str, data: bytes, arguments: list[Any], env: Env) -> Any
         return Unknown(f"{arguments[0]} is not valid UTF-8")
     if function == "file":
         return text
-    values = arguments[1] if len(arguments) > 1 else {}
+    return render_text(text, arguments[1] if len(arguments) > 1 else {}, env)
+
+
+def render_text(text: Any, values: Any, env: Env) -> Any:
+    """``text`` as ``templatestring`` renders it, and ``templatefile`` what is in a file; only ``values`` have names in it."""
+    if not isinstance(text, str):
+        return text if isinstance(text, Unknown) else Unknown("the template of templatestring is known only after apply")
     if not isinstance(values, dict):
-        return values if isinstance(values, Unknown) else Unevaluated("the variables of templatefile")
+        return values if isinstance(values, Unknown) else Unevaluated("the variables of a template")
     loader = env.module.loader
     if loader.templates >= MAX_TEMPLATE_DEPTH:
         return Failed("templates render each other in circles")

@@ -320,6 +320,34 @@ def test_the_workspace_is_unknown_unless_selected(tmp_path: Path, monkeypatch: p
     assert found.get("BucketName") == "prod-uploads"
 
 
+def test_a_template_that_is_no_file_is_rendered(tmp_path: Path):
+    """``templatestring`` takes it from a local value or a data source: the policy that it makes was a question, and its links were lost."""
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": """
+            variable "open" {}
+            locals {
+              objects = "$${arn}/%%{ if all }*%%{ else }in/*%%{ endif }"
+            }
+            data "aws_s3_object" "t" { bucket = "templates" }
+            resource "aws_s3_bucket" "b" {}
+            resource "test_x" "y" {
+              link    = templatestring(local.objects, { arn = aws_s3_bucket.b.arn, all = false })
+              text    = templatestring(local.objects, { arn = "x", all = true })
+              cloud   = templatestring(data.aws_s3_object.t.body, {})
+              values  = templatestring(local.objects, var.open)
+            }
+            """
+        },
+    )
+    made = graph.get("test_x.y")
+    assert made is not None
+    assert made.get("link") == Reference("aws_s3_bucket.b", "Arn", "/in/*")
+    assert made.get("text") == "x/*"
+    assert all(isinstance(made.get(name), Unknown) for name in ("cloud", "values"))
+
+
 def test_files_beside_the_code_are_read(tmp_path: Path):
     """Policies in files: file, templatefile with loops and conditions, jsondecode, yamldecode, fileset."""
     graph = written(
