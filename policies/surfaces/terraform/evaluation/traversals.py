@@ -102,7 +102,8 @@ def handle_attribute(handle: Handle, name: str) -> Any:
     reference = attribute_reference(handle.address, name)
     if reference is not None:
         return reference
-    written = handle.block.attributes.get(name)
+    hands_on = handle.block.labels[0] == "terraform_data" and name == "output"
+    written = handle.block.attributes.get("input" if hands_on else name)
     if written is not None:
         return evaluate(written.node, handle.env.within(handle.block.file))
     return Reference(handle.address, name)

@@ -320,6 +320,35 @@ def test_the_workspace_is_unknown_unless_selected(tmp_path: Path, monkeypatch: p
     assert found.get("BucketName") == "prod-uploads"
 
 
+def test_terraform_data_hands_on_what_it_is_given(tmp_path: Path):
+    """It is there to force an order: a bucket's setting behind it was that of a bucket elsewhere, and the bucket failed for want of it."""
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": """
+            resource "aws_s3_bucket" "b" { bucket = "uploads" }
+            resource "terraform_data" "b" { input = aws_s3_bucket.b.id }
+            resource "terraform_data" "names" { input = { first = aws_s3_bucket.b.arn } }
+            resource "terraform_data" "none" {}
+            resource "aws_s3_bucket_versioning" "b" {
+              bucket = terraform_data.b.output
+              versioning_configuration { status = "Enabled" }
+            }
+            resource "test_x" "y" {
+              arn  = terraform_data.names.output.first
+              none = terraform_data.none.output
+            }
+            """
+        },
+    )
+    bucket, made = graph.get("aws_s3_bucket.b"), graph.get("test_x.y")
+    assert bucket is not None
+    assert made is not None
+    assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
+    assert made.get("arn") == Reference("aws_s3_bucket.b", "Arn")
+    assert made.get("none") == Reference("terraform_data.none", "output")
+
+
 def test_a_template_that_is_no_file_is_rendered(tmp_path: Path):
     """``templatestring`` takes it from a local value or a data source: the policy that it makes was a question, and its links were lost."""
     graph = written(
