@@ -243,6 +243,7 @@ def pass_through(resource: TerraformResource) -> Resource:
         resource.type,
         resource.places,
         resource.comments,
+        region=resource.region,
     )
 
 

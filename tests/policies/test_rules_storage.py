@@ -1862,3 +1862,35 @@ def test_an_api_of_sam_that_is_described_elsewhere_is_said(tmp_path: Path, writt
     path.write_text(f"Resources:\n  A:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      {written}\n", encoding="utf-8")
     (problem,) = read_template(path).problems
     assert (problem.reason, problem.blocking) == ("A: what it answers is described in what was not read: not judged", False)
+
+
+@pytest.mark.parametrize("off", ["eu", "us"])
+def test_recorders_of_one_name_are_switched_each_in_its_region(tmp_path: Path, off: str):
+    """All are called "default": the first status was taken for each recorder's, and one that is off passed behind one that is on."""
+    text = "".join(
+        f"""
+        resource "aws_config_configuration_recorder" "{name}" {{
+          region   = "{region}"
+          name     = "default"
+          role_arn = "arn:aws:iam::123456789012:role/config"
+          recording_group {{
+            all_supported                 = true
+            include_global_resource_types = true
+          }}
+        }}
+        resource "aws_config_configuration_recorder_status" "{name}" {{
+          region     = "{region}"
+          name       = "default"
+          is_enabled = {"false" if off == name else "true"}
+        }}
+        """
+        for name, region in (("eu", "eu-west-1"), ("us", "us-east-1"))
+    )
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject, context = rule("config-recorder-on"), Context(graph, SCOPE)
+    verdicts = {one.label: subject.evaluate(one, context) for one in graph.of_type("AWS::Config::ConfigurationRecorder")}
+    found = {
+        name: worst_outcome(outcomes if isinstance(outcomes, list | tuple) else [outcomes]).verdict for name, outcomes in verdicts.items()
+    }
+    assert found == {name: Verdict.FAIL if name == off else Verdict.PASS for name in ("eu", "us")}

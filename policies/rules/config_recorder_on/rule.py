@@ -12,6 +12,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, O
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import RECORDING_ALL, RECORDING_GLOBAL, recorder_started, recorder_status, types_recorded
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
+from averment.policies.rules.regions import same_region
 from averment.policies.rules.storage import listed
 
 RECORDER = "AWS::Config::ConfigurationRecorder"
@@ -253,7 +254,9 @@ def _started(recorder: Resource, graph: Graph) -> Iterator[Change]:
 
 
 def _statuses(recorder: Resource, graph: Graph) -> Iterator[Resource]:
-    return (status for status in graph.of_type(STATUS) if _is_of(status.get("name"), recorder, graph))
+    """What switches the recorder: in each region there is one, and mostly all of them have one name."""
+    named = (status for status in graph.of_type(STATUS) if _is_of(status.get("name"), recorder, graph))
+    return (status for status in named if same_region(status, recorder) is not False)
 
 
 def _running(recorder: Resource, context: Context) -> str | Unknown | None:
