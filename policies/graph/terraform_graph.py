@@ -179,7 +179,7 @@ class _Build:
             self.add(pass_through(item))
             return
         link = item.values.get(known.link)
-        owner, out = self.owner(link, known.owner, known.name), known.fill(item)
+        owner, out = self.nearest(self.owner(link, known.owner, known.name), item, link, known.name), known.fill(item)
         if owner is None and known.outside:
             place = Place(item.address, item.source, item.dialect, item.type)
             owner = self.outsiders.owner(known.owner, link, item.address, place)
@@ -212,6 +212,16 @@ class _Build:
             if found is not None and found.type == kind:
                 return found
         return self.names.owner(kind, name_key, value)
+
+    def nearest(self, owner: Resource | None, item: TerraformResource, link: Any, name_key: str) -> Resource | None:
+        """``owner``, or what has the same name in the region of ``item``, where it was found by the name: each region may have one of that name."""
+        open_ = owner is None or isinstance(link, Reference) or not item.region or "${" in owner.region + item.region
+        if owner is None or open_ or owner.region == item.region:
+            return owner
+        same = (
+            one for one in self.resources.values() if one.type == owner.type and one.region == item.region and one.get(name_key) == link
+        )
+        return next(same, owner)
 
     def through(self, link: Reference) -> Reference:
         """A link to a bucket's setting means the bucket: their ids are its name (used to force an order of creation)."""

@@ -1894,3 +1894,24 @@ def test_recorders_of_one_name_are_switched_each_in_its_region(tmp_path: Path, o
         name: worst_outcome(outcomes if isinstance(outcomes, list | tuple) else [outcomes]).verdict for name, outcomes in verdicts.items()
     }
     assert found == {name: Verdict.FAIL if name == off else Verdict.PASS for name in ("eu", "us")}
+
+
+def test_a_target_belongs_to_the_rule_of_its_name_in_its_region(tmp_path: Path):
+    """Each region has a rule of that name: the first got the targets of all, and passed without one of its own."""
+    text = """
+    locals { regions = { eu = "eu-west-1", us = "us-east-1" } }
+    resource "aws_cloudwatch_event_rule" "new" {
+      for_each      = local.regions
+      region        = each.value
+      name          = "new"
+      event_pattern = jsonencode({ source = ["aws.s3"] })
+    }
+    resource "aws_cloudwatch_event_target" "new" {
+      region = "us-east-1"
+      rule   = "new"
+      arn    = "arn:aws:lambda:us-east-1:123456789012:function:scan"
+    }
+    """
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    assert [len(one.get("Targets") or []) for one in graph.of_type("AWS::Events::Rule")] == [0, 1]
