@@ -12,6 +12,7 @@ from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
 from averment.policies.iam.document import Statement, Value
 from averment.policies.iam.guests import given_to_guests, lets_guests_in
+from averment.policies.iam.patterns import overlap
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.rules.apis import GRAPHQL_API, ROLE, URL, Door
 
@@ -21,6 +22,7 @@ _INVOKE = "execute-api:Invoke"
 _HELD_BY = {URL: "TargetFunctionArn"}
 _NAMING = ("RestApiId", "ApiId")
 _ARN_PARTS = 6
+_READING = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _SYMBOL = re.compile(r"\$\{AWS::\w+\}")
 _NAMED = re.compile(r"\{[^}]*\}")
 
@@ -95,6 +97,6 @@ def _takes_in(rest: str, door: Door) -> bool:
         return steps[0] in ("", "*") or rest.strip("/") in ("types/*", "types/Mutation/*", "types/Mutation/fields/*")
     if door.resource.type == URL or len(steps) == 1:
         return True
-    path = _NAMED.sub("x", door.label.partition(" ")[2]).strip("/")
-    method = door.method == "ANY" or fnmatchcase(door.method, steps[1])
-    return method and (len(steps) == 2 or not path or fnmatchcase(path, steps[2]))
+    path = _NAMED.sub("*", door.label.partition(" ")[2]).strip("/")
+    method = steps[1] not in _READING if door.method == "ANY" else fnmatchcase(door.method, steps[1])
+    return method and (len(steps) == 2 or not path or overlap(path, steps[2]))

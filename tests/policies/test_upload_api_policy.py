@@ -285,3 +285,14 @@ def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what
     outcomes = [subject.evaluate(resource, context) for resource in graph.of_type(*subject.types)]
     assert worst_outcome(outcomes).verdict is verdict
     assert [outcome.verdict for outcome in outcomes].count(verdict) in ((1,) if verdict is not Verdict.PASS else (2, 3))
+
+
+@pytest.mark.parametrize(("what", "verdict"), [("POST/uploads", Verdict.FAIL), ("GET/uploads", Verdict.PASS), ("*/uploads", Verdict.FAIL)])
+def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, what: str, verdict: Verdict):
+    """A framework's one function behind ``ANY /{proxy+}`` answers that path, too; by GET alone nothing is sent to it."""
+    text = GUESTS.replace("AMR", "unauthenticated").replace("MAY", "execute-api:Invoke").replace("WHAT", f"{HTTP}/*/{what}")
+    (tmp_path / "main.tf").write_text(text.replace("POST /uploads", "ANY /{proxy+}"), encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    (route,) = graph.of_type("AWS::ApiGatewayV2::Route")
+    assert subject.evaluate(route, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
