@@ -14,9 +14,10 @@ import boto3
 import pytest
 from rich.console import Console
 
-from averment.cli.incident_show import list_table
+from averment.cli.incident_show import event_table, list_table
 from averment.cli.main import run
 from averment.core.organisation import Organisation, load_organisation
+from averment.core.period import iso
 from averment.core.stopping import Terminated
 from averment.detector.corpus import load
 from averment.evidence.ledger.log import Ledger
@@ -129,6 +130,28 @@ def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) 
         assert {"INC-2026-11-22-bbbbbb", "2026-11-22", "2026-11-23"} <= set(text.split())
         assert ("overdue:" in text) is late
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_steps_can_be_read_on_80_columns(tmp_path: Path) -> None:
+    """A moment stood as 2026-11-22T06:00: and 00Z below it, and security-operations in two pieces, while what was done had more room than both."""
+    moment = datetime(2026, 11, 22, 6, tzinfo=UTC)
+    values = {
+        "title": "A face",
+        "summary": "It is no face of ours, and " * 4,
+        "noticed_by": "x",
+        "aware_at": iso(moment),
+        "media": [],
+        "facts": {},
+    }
+    opened = file_step("INC-2026-11-22-bbbbbb", Step.OPEN, Act("security-operations", moment, moment), {**values, "clocks": []})
+    with open_ledger(Organisation(root=tmp_path), write=True) as ledger:
+        ledger.append([opened])
+        [found] = read_incidents(ledger.records(Kind.INCIDENT)).values()
+    out = Console(width=80, file=io.StringIO(), no_color=True)
+    out.print(event_table(found.events))
+    text = out.file.getvalue()  # type: ignore[attr-defined]
+    assert {"2026-11-22T06:00:00Z", "open", "security-operations"} <= set(text.split())
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_clocks_can_be_read_on_80_columns(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

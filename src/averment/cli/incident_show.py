@@ -28,6 +28,9 @@ from averment.governance.incidents.words import Standing, visible
 _A_DAY = len("2026-11-22")
 """Columns that a date takes, which is broken at no hyphen."""
 
+_ROLE = 20
+"""Columns that a role has at most before it is folded; those that ship take 19."""
+
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
@@ -140,10 +143,20 @@ def _print(out: Console, incident: Incident, everything: bool, questions: Sequen
     for number, item in incident.items.items():
         out.print(f"item {number}: {visible(str(item['name']))}  sha256 {item['sha256']}", markup=False)
     out.print()
-    table = Table("Entry", "At", "Step", "By", "What", box=box.SIMPLE_HEAD, pad_edge=False)
-    for event in incident.events:
+    out.print(event_table(incident.events))
+
+
+def event_table(events: Sequence[Event]) -> Table:
+    """A line for each step. On any terminal a moment, a step and a role stay whole, and what was done is folded."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("Entry", justify="right")
+    for heading in ("At", "Step"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("By", min_width=min(_ROLE, max((len(str(event.payload["by"])) for event in events), default=0)))
+    table.add_column("What")
+    for event in events:
         table.add_row(str(event.index), iso(event.at), str(event.step), escape(str(event.payload["by"])), escape(what(event)))
-    out.print(table)
+    return table
 
 
 def what(event: Event) -> str:
