@@ -13,7 +13,7 @@ from typing import Any
 from averment.core.period import iso
 from averment.core.words import counted
 from averment.detector.claims.fields import BY_DECISION
-from averment.evidence.package.layout import CLAIMS, PLOTS
+from averment.evidence.package.layout import CLAIMS, PLOTS, README
 from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.plots.svg import shown
 from averment.evidence.plots.terms import explained
@@ -258,5 +258,6 @@ def _page(contents: str, sections: str) -> str:
         "<p>A claim is a statement with a figure. Supported and refuted mean that the whole interval lies on one side of the bar; else it is "
         "inconclusive, and where nothing could be looked at, not tested. Every run is listed, not only the last. Any of them can be run again: "
         "<code>averment prove --replay RECORD</code>.</p>\n"
+        f'<p><a href="{README}">What else the package holds</a></p>\n'
         f'<nav aria-label="Runs"><ul>\n{contents}</ul></nav>\n{sections}{glossary}</body></html>\n'
     )

@@ -406,6 +406,7 @@ def test_the_page_has_every_run_with_verdict_checks_plots_and_worst_errors() -> 
     for name in files:
         assert name == "claims.html" or f'href="{name}"' in page
     assert f'href="records/{first.id}.json"' in page
+    assert 'href="README.html"' in page, "whoever was sent this page finds the controls"
     assert page.count("<svg") == 2 * len(NAMES)
     for words in ("supported", "refuted", "S3 is out of reach", "could not be checked", "a claim of its own", "seed 2"):
         assert words in page
