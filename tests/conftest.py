@@ -63,19 +63,21 @@ def _models_of_aws_read_once() -> Iterator[None]:
     """Each test has a boto3 session of its own, and each session would parse megabytes of JSON anew, a fifth of what such tests cost.
 
     Each gets a copy all the same: botocore rewrites the paths in S3's model when it is first used, and moto, which reads the model too, then
-    answers errors with errors. Only the list of all services' addresses is one for all: a copy of it costs more than the rest of a session, and
-    what botocore writes into it is what each session finds by itself. Which services there are, each session looked up in hundreds of folders.
+    answers errors with errors. Only the list of all services' addresses is one for all, and the rules by which one is found: a copy of the first
+    costs more than the rest of a session, and what botocore writes into it is what each session finds by itself; into the rules it writes nothing.
+    Which services there are, each session looked up in hundreds of folders, and each client what every event is called today.
     """
     if not find_spec("botocore"):
         yield
         return
+    from botocore.hooks import EventAliaser
     from botocore.loaders import JSONFileLoader, Loader
 
     read, known, addresses = JSONFileLoader.load_file, dict[str, bytes](), dict[str, Any]()
     look, listed = Loader.list_available_services, dict[tuple[str, ...], tuple[str, ...]]()
 
     def load_file(self: JSONFileLoader, file_path: str) -> Any:
-        if Path(file_path).name.startswith("endpoints"):
+        if Path(file_path).name.startswith(("endpoints", "endpoint-rule-set")):
             if file_path not in addresses:
                 addresses[file_path] = read(self, file_path)
             return addresses[file_path]
@@ -89,7 +91,14 @@ def _models_of_aws_read_once() -> Iterator[None]:
             listed[asked] = tuple(look(self, type_name))
         return list(listed[asked])
 
+    begin, names = EventAliaser.__init__, dict[str, str]()
+
+    def begin_with_names(self: EventAliaser, event_emitter: Any, event_aliases: Any = None) -> None:
+        begin(self, event_emitter, event_aliases)
+        self._alias_name_cache = names
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EventAliaser, "__init__", begin_with_names)
         patch.setattr(JSONFileLoader, "load_file", load_file)
         patch.setattr(Loader, "list_available_services", list_available_services)
         yield
