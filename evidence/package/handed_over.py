@@ -16,9 +16,15 @@ def read_key(path: Path) -> Callable[[str], VerifierKey]:
     """A public key file that an auditor hands over, PEM or a verifier key string; the name of a PEM key is the log's.
 
     Raises:
-        BadInputError: it is neither.
+        BadInputError: it is neither, or holds several.
     """
     data = read_file(path)
+    if (number := data.count(b"-----BEGIN")) > 1:
+        raise BadInputError(
+            f"holds {number} blocks of PEM, of which one alone would be taken for the key",
+            where=SourceRef(file=str(path)),
+            fix="hand over each public key in a file of its own: --key may be repeated",
+        )
     try:
         if b"-----BEGIN" in data:  # perhaps behind a byte order mark, or words about the key
             der = der_of_pem(data)

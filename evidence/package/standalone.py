@@ -75,7 +75,8 @@ class Key:
 
     def __init__(self, pem: bytes) -> None:
         self.key: Any = serialization.load_pem_public_key(pem)
-        need(isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "a key of another kind")
+        one = pem.count(b"-----BEGIN") == 1
+        need(one and isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "several keys, or one of another kind")
         self.ecdsa = [ec.ECDSA(hashes.SHA256())] if isinstance(self.key, ec.EllipticCurvePublicKey) else []
         self.der = self.key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.keyid = sha256(self.der).hexdigest()
@@ -283,8 +284,7 @@ def main() -> int:
     say(f"The signer's key is the one {where}.")
     for key in package.signers:  # others may lie beside: a forger's package can hold the true one
         say(f"  key sha256 {key.keyid}")
-    silent = {key.keyid for key in package.given} - {key.keyid for key in package.agreed}
-    for other in sorted(silent):
+    for other in sorted({key.keyid for key in package.given} - {key.keyid for key in package.agreed}):
         say(f"Not shown: that all signers agree. The checkpoint is not signed with the given key: sha256 {other}")
     for other in sorted(package.others):
         say(f"Of some records the signer is another key of the package, which was not given: sha256 {other}")

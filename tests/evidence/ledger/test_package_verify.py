@@ -788,6 +788,18 @@ def test_a_key_is_read_as_it_came_by_mail(original, enclosed, tmp_path, suffix, 
         assert enclosed(original, "--key", key) == (0, set())
 
 
+def test_a_file_of_several_keys_is_not_taken_for_its_first(original, tmp_path, capsys, monkeypatch):
+    """Only the first one counted: a package that the second had signed read as somebody else's, and that not all of them had signed wasn't told."""
+    own = next((original / "keys").glob("*.pem")).read_bytes()
+    (tmp_path / "keys.pem").write_bytes(own + public_pem(LocalSigner.create(tmp_path / "other.pem").public_key()))
+    assert run(["verify", str(original), "--key", str(tmp_path / "keys.pem")]) == 2
+    assert "holds 2 blocks of PEM" in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setattr(sys, "argv", ["verify.py", str(original), "--key", str(tmp_path / "keys.pem")])
+    with pytest.raises(SystemExit, match="2"):
+        standalone.main()
+    assert "several keys" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["key", "checkpoint"])
 def test_what_lies_in_a_package_vouches_for_nothing_in_it(package, capsys, name):
     """The package's own key was taken for one that was handed over, and its own checkpoint for an earlier one, since which the log 'has only grown'."""
