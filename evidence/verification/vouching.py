@@ -75,7 +75,8 @@ def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey], log: Ite
                     raise VerificationError(f"the cosignature of {key.name} (key {key.id.hex()}) is wrong")
                 if key.public_key not in partial:
                     found[key] = item.moment
-    said = [f"{key.name} at {iso(moment)}" for key, moment in found.items() if moment is not None]
+    unknown = ", by a key that came with the evidence"
+    said = [f"{key.name} at {iso(moment)}{unknown * (key not in asked.witnesses)}" for key, moment in found.items() if moment is not None]
     have = different(key for key in asked.witnesses if key in found)
     needed = different(asked.witnesses) if asked.quorum is None else asked.quorum
     if have < needed:
