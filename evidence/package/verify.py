@@ -44,7 +44,7 @@ from averment.evidence.record import Record
 from averment.evidence.reporting.plain import plain
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated, not_signed_by, own_key, signed_by_others
+from averment.evidence.verification.vouching import Vouching, chosen_by, cosigners, dated, not_signed_by, own_key, signed_by_others
 
 _LEFT_BY_LOOKING = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -240,6 +240,7 @@ class _Examination:
         signers = ", ".join(f"{key.name} (key {key.id.hex()})" for key in self._checkpoint.signed_by)
         self._step.finding = f"{counted(head.size, 'entry')}, signed by {signers}"
         self._unvouched += not_signed_by(self._trusted[: len(self._given)], self._checkpoint, self._endorsements)
+        self._unvouched += chosen_by(self._signed_by, self._checkpoint)
 
     # 5
     def _log(self) -> None:

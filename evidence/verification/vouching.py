@@ -58,6 +58,17 @@ def not_signed_by(given: Sequence[VerifierKey], head: SignedCheckpoint, endorsem
     return [f"Whether all signers agree: the checkpoint isn't signed with each key that was handed over. {why} (missing: SHA-256 {told})."]
 
 
+def chosen_by(signers: Sequence[VerifierKey], head: SignedCheckpoint) -> list[str]:
+    """What it leaves open that a package's manifest, which ``signers`` signed, isn't signed with each key that signed the checkpoint ``head``: whoever
+    holds one of them may leave out a record, or write another report, under a checkpoint of all."""
+    alone = {key.fingerprint for key in signers}
+    others = sorted({key.fingerprint for key in head.signed_by if not key.cosigner} - alone)
+    if not others or not alone:
+        return []
+    told = f"its manifest is signed with {', '.join(sorted(alone))} alone, its checkpoint also with {', '.join(others)} (SHA-256)"
+    return [f"Who chose what is in the package, and says what it adds up to: {told}."]
+
+
 def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey], log: Iterable[VerifierKey] = ()) -> tuple[str, list[str]]:
     """Who cosigned the checkpoint ``note``, in a sentence, and what that leaves open. ``own`` are keys that came with the evidence, ``log`` those that
     sign for the log: whoever holds one of these is no witness, under whatever name.

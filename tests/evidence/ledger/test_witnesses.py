@@ -379,6 +379,20 @@ def test_one_key_under_two_names_is_one_witness(tmp_path):
         vouching_of(files, 2, [])
 
 
+def test_a_package_that_one_of_several_signers_made_of_their_log_is_told_as_such(tmp_path, make_record):
+    """The checkpoint is everybody's; what was left out of the package, and what its report says, is by whoever signed the manifest."""
+    LocalSigner.create(tmp_path / "second.pem")
+    settings = EvidenceSettings(origin=ORIGIN, further_keys=("second.pem",))
+    together = Organisation(root=tmp_path, evidence=settings)
+    append(together, make_record(1))
+    second_alone = dataclasses.replace(together, evidence=replace(settings, signing_key="second.pem", further_keys=()))
+    first, second = (sha256_hex(LocalSigner.load(together.path(name)).public_key()) for name in (settings.signing_key, "second.pem"))
+    for name, shop, signer, other in (("all", together, first, second), ("one", second_alone, second, first)):
+        uncovered = verify_package(exported(shop, tmp_path / name)).uncovered
+        [line] = [line for line in uncovered if line.startswith("Who chose what is in the package")]
+        assert f"its manifest is signed with {signer} alone, its checkpoint also with {other} (SHA-256)" in line
+
+
 def test_who_signs_for_the_log_is_no_witness_of_it(tmp_path, make_record, capsys):
     """Its own signature once more, under another name, says nothing of what others were shown."""
     shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
