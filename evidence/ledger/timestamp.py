@@ -7,6 +7,7 @@ may be added later. So it dates the tree and the log's signature: what was signe
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ _OK = 200
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 _MAX_CERTIFICATES_BYTES = 1024 * 1024
 _MAX_TOKEN_BYTES = 256 * 1024
+_REASON = re.compile(r'Verify error: ([^"]+)')
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,19 @@ def verify_stamp(token: bytes, message: bytes, trusted: Sequence[x509.Certificat
         try:
             builder.build().verify_message(response, message)
         except (client.VerificationError, ValueError, TypeError, KeyError) as error:
-            raise VerificationError(f"the timestamp does not verify: {error}") from error
+            raise VerificationError(f"the timestamp does not verify: {_why(str(error))}") from error
     name = theirs[0].subject.rfc4514_string() if theirs else "unnamed"
     moment = info.gen_time.replace(tzinfo=UTC) if info.gen_time.tzinfo is None else info.gen_time.astimezone(UTC)
     return Stamp(moment, name, bool(trusted))
+
+
+def _why(told: str) -> str:
+    """What the library ``told``, in words: OpenSSL's reason stands in it among where in its code it arose."""
+    reason = _REASON.search(told)
+    if reason is None:
+        return told
+    leads = "; it has to lead to a root certificate that was handed over" if "issuer" in reason[1] or "self" in reason[1] else ""
+    return f"{reason[1]}{leads}"
 
 
 def _library() -> Any:

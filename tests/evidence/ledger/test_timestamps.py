@@ -182,8 +182,10 @@ def test_a_root_that_a_token_brings_along_is_none(authority, tmp_path):
     """Anybody makes a root, an authority under it and a token that holds both: it leads to nothing that an auditor handed over."""
     token = with_chain(authority, tmp_path, "other")
     assert verify_stamp(token, b"x", read_certificates(authority / "other.pem")).trusted
-    with pytest.raises(VerificationError, match="does not verify"):
+    with pytest.raises(VerificationError, match="does not verify") as caught:
         verify_stamp(token, b"x", read_certificates(authority / "root.pem"))
+    assert caught.value.message.endswith("it has to lead to a root certificate that was handed over")
+    assert "ErrorStack" not in caught.value.message
 
 
 def test_a_name_that_somebody_put_into_a_token_is_not_told(authority, tmp_path):
