@@ -342,7 +342,9 @@ class _Examination:
             self._step.finding, left_open = dated(None, b"", "", self._vouching)
         else:
             note, token = self._read(layout.CHECKPOINT), self._read(layout.TIMESTAMP)
-            self._step.finding, left_open = dated(token, note, self._known_head().origin, self._vouching)
+            self._step.finding, left_open = dated(
+                token, note, self._known_head().origin, self._vouching, max(self._collected.values(), default=None)
+            )
         self._unvouched += left_open
 
     # What it adds up to.

@@ -171,7 +171,7 @@ class _Audit:
     def _time(self) -> None:
         name, store = stamp_name(stamped_bytes(self._note(), self._ledger.origin)), self._ledger.store
         token = store.get(name).data if store.exists(name) else None
-        self._step.finding, left_open = dated(token, self._note(), self._ledger.origin, self._vouching)
+        self._step.finding, left_open = dated(token, self._note(), self._ledger.origin, self._vouching, self._order.latest)
         self._open += left_open
 
     def _note(self) -> bytes:

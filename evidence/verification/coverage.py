@@ -90,16 +90,17 @@ class Order:
     so that one that says to be older than what stands before it was written later, or by another clock."""
 
     def __init__(self) -> None:
-        self._latest: datetime | None = None
+        self.latest: datetime | None = None
+        """When the last of them says that it was collected."""
         self._late = 0
         self._first = ""
 
     def add(self, record_id: str, collected_at: datetime) -> None:
         """Look at the next entry."""
-        if self._latest is not None and self._latest - collected_at > _ONE_RUN:
+        if self.latest is not None and self.latest - collected_at > _ONE_RUN:
             self._late += 1
             self._first = self._first or record_id
-        self._latest = max(self._latest or collected_at, collected_at)
+        self.latest = max(self.latest or collected_at, collected_at)
 
     def sentences(self) -> list[str]:
         """What the order of the entries so far contradicts."""

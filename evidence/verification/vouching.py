@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cryptography import x509
 
@@ -14,6 +15,8 @@ from averment.evidence.ledger.checkpoint import SignedCheckpoint, SignedNote, Ve
 from averment.evidence.ledger.succession import endorsed
 from averment.evidence.ledger.timestamp import stamped_bytes, verify_stamp
 from averment.evidence.verification.steps import NOT_CHECKED, NOTHING
+
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ def different(witnesses: Iterable[VerifierKey]) -> int:
     return len({key.public_key for key in witnesses})
 
 
-def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tuple[str, list[str]]:
-    """When the checkpoint ``note`` was dated by a third party, in a sentence, and what that leaves open.
+def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching, latest: datetime | None = None) -> tuple[str, list[str]]:
+    """When the checkpoint ``note`` was dated by a third party, in a sentence, and what that leaves open. ``latest``: when the last of the records that
+    it commits to says that it was collected, which can't have been afterwards.
 
     Raises:
         VerificationError: the token is wrong, or there is none although the auditor brought a certificate for it.
@@ -129,10 +133,17 @@ def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tup
         if asked.certificates:
             raise
         return NOT_CHECKED, [f"Times: the timestamp on the checkpoint was not checked ({error.message}; {error.fix})."]
+    ahead = []
+    if latest is not None and latest - stamp.moment > _CLOCKS_DIFFER:
+        ahead.append(
+            f"Times: the checkpoint was dated {iso(stamp.moment)}, and a record under it says that it was collected {iso(latest)}: by a clock that was wrong, or not then."
+        )
     if not stamp.trusted:
         return f"{iso(stamp.moment)}, as it says itself", [
-            "Times: the timestamp is over this checkpoint, but whose it is was not checked (--timestamp-certificate)."
+            "Times: the timestamp is over this checkpoint, but whose it is was not checked (--timestamp-certificate).",
+            *ahead,
         ]
     return f"{iso(stamp.moment)} by {stamp.authority}", [
-        f"Times: the checkpoint existed at {iso(stamp.moment)}; the times within the records are those of the collecting machines."
+        f"Times: the checkpoint existed at {iso(stamp.moment)}; the times within the records are those of the collecting machines.",
+        *ahead,
     ]

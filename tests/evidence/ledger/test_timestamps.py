@@ -36,6 +36,7 @@ from averment.evidence.ledger.timestamp import read_certificates, request_stamp,
 from averment.evidence.package import standalone
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
+from averment.evidence.verification.audit import audit
 from averment.evidence.verification.vouching import Vouching
 
 # Without `certs`: rfc3161-client refuses the order in which openssl puts further certificates.
@@ -280,6 +281,20 @@ def test_every_checkpoint_is_dated_and_the_package_carries_it(dated_shop, author
     found = verify_package(package, (), (), Vouching(certificates=read_certificates(authority / "root.pem"))).problems
     assert {problem.file for problem in found} == {"timestamp.tsr"}
     assert any("no timestamp authority dated" in problem.reason for problem in found)
+
+
+def test_a_record_that_was_collected_after_its_checkpoint_was_dated_is_told(dated_shop, authority, make_record, tmp_path):
+    """A quarter's records, written on its first day under the dates to come: the authority's date is the day of the forgery, and stood there without a word."""
+    append(dated_shop, make_record(1, at=datetime(2020, 1, 2, tzinfo=UTC)), make_record(2, at=datetime(2126, 12, 31, tzinfo=UTC)))
+    with open_ledger(dated_shop, write=True) as ledger:
+        package = write_package(dated_shop, ledger, load_catalogue(), parse_period("2126Q4"), tmp_path / "package").path
+        asked = Vouching(certificates=read_certificates(authority / "root.pem"))
+        for result in (verify_package(package), verify_package(package, vouching=asked), audit(ledger, vouching=asked)):
+            assert result.genuine
+            [line] = [line for line in result.uncovered if "not then" in line]
+            assert "a record under it says that it was collected 2126-12-31T00:00:00Z" in line
+        package = write_package(dated_shop, ledger, load_catalogue(), parse_period("2020Q1"), tmp_path / "earlier").path
+    assert not [line for line in verify_package(package).uncovered if "not then" in line]
 
 
 def test_a_token_of_an_earlier_checkpoint_is_not_this_ones(dated_shop, make_record, tmp_path):
