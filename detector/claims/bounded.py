@@ -12,6 +12,7 @@ Thomas and Learned-Miller, Towards practical mean bounds for small samples, ICML
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -180,6 +181,44 @@ def _rate_bounds(wrong: Any, units: Any, confidence: float) -> Bounds:
     return clustered_bounds(np.bincount(own[wrong], minlength=int(own.max()) + 1).tolist(), np.bincount(own).tolist(), confidence)
 
 
+PLACING = 0.8
+"""The part of the error that placing the threshold of a TPR may take; the rate at it has the rest."""
+
+
+def coarse_tpr_bounds(sample: Scored, at_fpr: float, confidence: float) -> Bounds | None:
+    """Bounds by the two rates for a true positive rate at ``at_fpr``; None where scores differ enough to do without, or a class is missing.
+
+    Where one score holds much of the attacks, the figure leaps with the threshold, and a mean of weights is no quantile: half of those that took the
+    right threshold lie below the truth, whatever the wrong ones are. So the threshold gets ``PLACING`` of what the confidence leaves, and the rate at it
+    the rest: the true threshold is no lower than the lowest that may keep to ``at_fpr``, and no higher than the lowest that is known to.
+    """
+    import numpy as np
+
+    attacks, units, starts, _ = ranked(sample)
+    figure = estimate(sample, tpr_statistic(at_fpr))
+    if figure is None:
+        return None
+    cell = np.searchsorted(starts, np.arange(len(units)), side="right") - 1
+    caught = np.bincount(cell[attacks], minlength=len(starts)) / attacks.sum()
+    equal = alike(np.bincount(units[attacks]))
+    usual = min(max(figure, 1 / (equal + 2)), 1 - 1 / (equal + 2))
+    much, left = COARSE * math.sqrt(usual * (1 - usual) / equal), 1 - confidence
+    if caught.max() < much:
+        return None
+
+    def alarms(threshold: int) -> Bounds:
+        return _rate_bounds(cell[~attacks] >= threshold, units[~attacks], 1 - PLACING * left)
+
+    def hits(threshold: int) -> Bounds:
+        return _rate_bounds(cell[attacks] >= threshold, units[attacks], 1 - (1 - PLACING) * left)
+
+    may = bisect.bisect_left(range(len(starts)), True, key=lambda place: alarms(place).low <= at_fpr)
+    sure = bisect.bisect_left(range(len(starts)), True, key=lambda place: alarms(place).high <= at_fpr)
+    if caught[may:sure].max(initial=0.0) < much:
+        return None
+    return Bounds(hits(sure).low if sure < len(starts) else 0.0, hits(may).high, confidence)
+
+
 def tpr_ends(at_fpr: float, attack: Any, bona_fide: Any, joining: Any) -> Any:
     """The least and the most that a TPR at ``at_fpr`` is in each replicate (a row of either) where one more bona fide unit, of the weight ``joining``
     (a column), raises an alarm at every threshold, or at none. Weights are as of a ``statistics.Statistic``."""
@@ -209,7 +248,7 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
     The threshold is only known as well as the bona fide units tell: the rate of alarms at the ``k``-th highest of ``n`` scores has the
     distribution Beta(k, n + 1 - k), which exponential weights give when one more unit joins (David and Nagaraja, Order Statistics (2003),
     chapter 7). For the lower bound that unit raises an alarm at every threshold, for the upper one at none; of the attacks one more is missed,
-    or caught (``upper``). So where the bona fide units are too few to place a threshold (``statistics.fewest_units``) the lower bound is 0.
+    or caught (``upper``). Where scores are coarse they reach at least as far as those of the two rates (``coarse_tpr_bounds``). So where the bona fide units are too few to place a threshold (``statistics.fewest_units``) the lower bound is 0.
     """
     import numpy as np
 
@@ -230,10 +269,10 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
         for part, rates in zip(found, apply(careful, weights[:, units], attacks, starts), strict=True):
             part.append(rates)
     low, high = (np.concatenate(part) for part in found)
-    equal = alike(caught)
-    return Bounds(
-        min(figure, lower(low, equal, confidence)), max(figure, upper(high, equal, confidence)), confidence, float(low.std(ddof=1))
-    )
+    equal, coarse = alike(caught), coarse_tpr_bounds(sample, at_fpr, confidence)
+    ends = [(min(figure, lower(low, equal, confidence)), max(figure, upper(high, equal, confidence)))]
+    ends += [(coarse.low, coarse.high)] if coarse is not None else []
+    return Bounds(min(low for low, _ in ends), max(high for _, high in ends), confidence, float(low.std(ddof=1)))
 
 
 def tpr_size(bar: float, truth: float, at_fpr: float, confidence: float, bona_fide: float = 1.0) -> int | None:
@@ -305,12 +344,12 @@ def tpr_needed(bar: float, figure: float, found: Bounds, at_fpr: float, units: t
 def tpr_clean(bar: float, at_fpr: float, confidence: float) -> int | None:
     """The fewest attacks, and as many bona fide units, that show "at least ``bar``" if every attack scores above every bona fide image.
 
-    A fifth of what may be missed is kept in hand, for ``tpr_bounds`` draws its weights.
+    The rest of what ``PLACING`` leaves is kept in hand, for ``tpr_bounds`` draws its weights.
     """
 
     def missed(size: int) -> float:
         unplaced = (1 - at_fpr) ** size
         return unplaced + (1 - unplaced) * bar**size
 
-    size = fewest(missed, 0.8 * (1 - confidence))
+    size = fewest(missed, PLACING * (1 - confidence))
     return None if size is None else max(size, fewest_units(at_fpr, confidence))

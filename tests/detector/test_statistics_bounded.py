@@ -181,6 +181,34 @@ def test_a_threshold_from_few_bona_fide_units_supports_no_false_claim(
         assert supported == 0
 
 
+@pytest.mark.parametrize(("step", "alarms"), [(1.087, 0.0515), (1.1, 0.0495)])
+def test_a_tpr_that_leaps_with_its_threshold_errs_no_more_often(step: float, alarms: float) -> None:
+    """A detector that knows few scores, one of which raises a few more alarms than are allowed, or a few less: weights alone took the wrong threshold
+    for the right one so often that 15 % of the false claims were supported, and 15 % of the true ones refuted."""
+    rng, runs, size, shift = np.random.default_rng(23), 250, 300, 2.5
+    cut = 1.5 * step
+    assert float(ndtr(-cut)) == pytest.approx(alarms, abs=1e-4)
+    truth = float(ndtr(shift - (cut if alarms <= 0.05 else cut + step)))
+    supported = refuted = 0
+    for run in range(runs):
+        values = np.round((rng.normal(size=2 * size) + shift * (np.arange(2 * size) < size)) / step)
+        sample = Scored(values.tolist(), [True] * size + [False] * size, list(range(2 * size)))
+        bounds = bounded.tpr_bounds(sample, 0.05, 0.95, run, 200)
+        assert bounds is not None
+        supported += bounds.low > truth
+        refuted += bounds.high < truth
+    assert max(supported, refuted) <= binom.ppf(0.9999, runs, 0.05)
+
+
+def test_scores_that_differ_have_the_bounds_of_weights_alone() -> None:
+    """And so have two values that the bona fide units tell apart for certain: the least of a plan shows it still."""
+    assert bounded.coarse_tpr_bounds(scored(np.random.default_rng(24), 200, 200, 2.5), 0.05, 0.95) is None
+    size = bounded.tpr_clean(0.9, 0.05, 0.95)
+    assert size is not None
+    apart = Scored([0.9] * size + [0.1] * size, [True] * size + [False] * size, list(range(2 * size)))
+    assert bounded.coarse_tpr_bounds(apart, 0.05, 0.95) is None
+
+
 def test_taking_the_sampled_threshold_for_the_true_one_would_be_seen() -> None:
     """The simulation is one in which the bootstrap of the sampled rate fails."""
     rng, runs, truth = np.random.default_rng(22), 100, float(ndtr(1.0 + ndtri(0.05)))
