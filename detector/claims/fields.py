@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,10 +39,20 @@ def share(spec: Mapping[str, Any], key: str, default: float | None = None, *, in
     """
     value = spec.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 or (inner and value in {0, 1}):
-        raise BadInputError(
-            f"{key} is {value!r}", fix=f"write a share {'between' if inner else 'from'} 0 {'and' if inner else 'to'} 1, such as 0.95"
-        )
+        within, meant = f"a share {'between' if inner else 'from'} 0 {'and' if inner else 'to'} 1", _of_hundred(value)
+        fix = f"write {within}, such as 0.95" if meant is None else f"write {within}: {meant:g} for {meant * 100:g} %"
+        raise BadInputError(f"{key} is {value!r}", fix=fix)
     return float(value)
+
+
+def _of_hundred(value: Any) -> float | None:
+    """The share that somebody meant who wrote so many per cent; None where the value reads as none."""
+    text = str(value).strip()
+    number = text.removesuffix("%").strip().replace(",", ".")
+    if isinstance(value, bool) or not _NUMBER.fullmatch(number) or not (number != text or float(number) > 1):
+        return None
+    share = float(number) / 100 if text.endswith("%") or float(number) > 1 else float(number)
+    return round(share, 12) if 0 < share < 1 else None
 
 
 FINEST = 1e-6
@@ -49,6 +60,8 @@ FINEST = 1e-6
 
 MOST_CONFIDENCE = 0.9999
 """What a statement may ask for. The looks at a claim share its error, and what is left for each has to be a number yet."""
+
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 SAYS_NOTHING = {"at_least": 0.0, "at_most": 1.0}
 """What every share keeps, whatever was found."""

@@ -41,6 +41,25 @@ def test_a_confidence_of_a_half_or_less_is_refused(spec: dict[str, Any], confide
     assert plan_claim({**spec, "confidence": 0.51}).statement
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (5, "0.05 for 5 %"),
+        ("5 %", "0.05 for 5 %"),
+        ("5%", "0.05 for 5 %"),
+        ("0,05", "0.05 for 5 %"),
+        (99.5, "0.995 for 99.5 %"),
+        ("much", "as 0.95"),
+    ],
+)
+def test_a_share_in_per_cent_is_told_as_the_share_that_was_meant(written: Any, meant: str) -> None:
+    """Of a false positive rate of 5 % it was said to write such as 0.95."""
+    spec = {"type": "performance", "metric": "tpr", "attack": "synthetic-image", "population": "p", "at_least": 0.8, "at_fpr": written}
+    with pytest.raises(BadInputError) as caught:
+        check_claim(spec)
+    assert str(caught.value.fix).endswith(meant)
+
+
 @pytest.mark.parametrize("spec", [spec for spec in CLAIMS if "attack" in spec], ids=lambda spec: spec["type"])
 def test_what_makes_a_claim_weaker_stands_in_its_statement(spec: dict[str, Any]) -> None:
     """Images counted one by one though they are frames of a video, and a detector that need not answer: a report shows the statement, and not the file."""
