@@ -41,6 +41,9 @@ PAYLOAD_DIGITS = 9
 """Hexadecimal digits of the source's SHA-256 that a mark carries (36 bits)."""
 
 _MODES = frozenset({"L", "LA", "P", "RGB", "RGBA"})
+_DEPTH = 24
+"""Where a PNG says how many bits a channel has."""
+
 _ORIENTATION = 0x0112
 _WEBP_QUALITY = 95
 _APP13 = 0xED
@@ -91,6 +94,11 @@ def mark_media(data: bytes, payload: str, key: bytes = PUBLIC_KEY) -> Marked:
         raise BadInputError(
             "can't carry a watermark: there are further pictures in it, which would be lost",
             fix="save the first alone, or sign it without --watermark",
+        )
+    if header.format == "PNG" and data[_DEPTH] > 8:
+        raise BadInputError(
+            f"can't carry a watermark: it has {data[_DEPTH]} bits a channel, and all but 8 would be lost",
+            fix="save it with 8 first, or sign it without --watermark",
         )
     overlay, bare = Overlay(picture, int(payload, 16), key), _laid_bare(data, header, picture)
     for decibels in STRENGTHS:

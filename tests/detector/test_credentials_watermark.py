@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -254,6 +255,15 @@ def test_a_picture_that_lies_on_its_side_is_marked_upright() -> None:
     assert read_mark(result.data).payload == int(PAYLOAD, 16)
 
 
+def deep(picture: Image.Image) -> bytes:
+    """``picture`` as a PNG of 16 bits a channel, which is cut to 8 in silence where it is opened."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in np.asarray(picture.convert("RGB")).astype(np.uint16) * 257)
+    header = struct.pack(">IIBBBBB", *picture.size, 16, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    told = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(told)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -263,9 +273,10 @@ def test_a_picture_that_lies_on_its_side_is_marked_upright() -> None:
         (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 90_000, 90_000, 8, 2, 0, 0, 0, 0), "pixels|damaged|not a JPEG"),
         (encoded(texture().convert("CMYK")), "CMYK"),
         (encoded(Image.fromarray(np.full((300, 300), 4000, dtype=np.uint16)), "PNG"), "16 bits"),
+        (deep(texture(96, 96)), "16 bits a channel, and all but 8 would be lost"),
         (encoded(texture(), "MPO", save_all=True, append_images=[texture(100, 100)]), "further pictures in it"),
     ],
-    ids=["text", "tiny", "truncated", "bomb", "cmyk", "16-bit", "telephone"],
+    ids=["text", "tiny", "truncated", "bomb", "cmyk", "16-bit", "16-bit colours", "telephone"],
 )
 def test_what_cannot_be_marked_is_refused_with_a_reason(data: bytes, reason: str) -> None:
     """Exit 2 and nothing written."""
