@@ -164,12 +164,18 @@ def _source(aggregator: str) -> str:
 
 
 def _sources(listing: Fetch, asked: Mapping[str, Any]) -> dict[Place, Mapping[str, Any]]:
-    """What the aggregator says of each of its sources that is an account; of an organisation as a whole there is no place."""
+    """What the aggregator says of each of its sources that is an account. An organisation as a whole has no place; that it can't be read is a
+    problem of the listing, for which of its accounts are missing then nobody knows."""
     found: dict[Place, Mapping[str, Any]] = {}
     for page in listing.pages("DescribeConfigurationAggregatorSourcesStatus", asked):
         for source in page.get("AggregatedSourceStatusList", ()):
             if source.get("SourceType") == "ACCOUNT" and source.get("AwsRegion"):
                 found[source["SourceId"], source["AwsRegion"]] = source
+            elif source.get("SourceType") == "ORGANIZATION" and source.get("LastUpdateStatus") not in (None, "SUCCEEDED"):
+                said = ": ".join(filter(None, (source["LastUpdateStatus"], source.get("LastErrorMessage"))))
+                listing.problem(
+                    f"the aggregator has no up-to-date list of the accounts of {source.get('SourceId', 'the organisation')} ({said})"
+                )
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError
-from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
+from averment.core.fetch import NEEDS_NO_PERMISSION, Fetch, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.scope import Scope
@@ -115,6 +115,24 @@ def test_accounts_without_a_result_are_records_that_say_why(scope_of: Callable[.
     assert "no rule of ours has a result" in reasons[BANK]
     assert "has not authorised" in reasons[STRANGER]
     assert "is not a source of the aggregator all" in reasons["444444444444"]
+
+
+@pytest.mark.usefixtures("aggregator")
+def test_an_organisation_that_the_aggregator_cannot_list_is_told(
+    scope_of: Callable[..., CollectScope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its role it knows no account that joined since, and nobody saw that some are missing: what it has of the others looked whole."""
+    pages, why = Fetch.pages, "the role may not list accounts"
+
+    def listed(self: Fetch, operation: str, parameters: Any, **more: Any) -> Any:
+        if operation == "DescribeConfigurationAggregatorSourcesStatus":
+            whole = {"SourceId": "o-abcdefghij", "SourceType": "ORGANIZATION", "LastUpdateStatus": "FAILED", "LastErrorMessage": why}
+            yield {"AggregatedSourceStatusList": [whole, {**whole, "LastUpdateStatus": "SUCCEEDED"}]}
+        yield from pages(self, operation, parameters, **more)
+
+    monkeypatch.setattr(Fetch, "pages", listed)
+    for record in ConfigAggregate().collect(scope_of(organisation=organisation())):
+        assert f"no up-to-date list of the accounts of o-abcdefghij (FAILED: {why})" in str(record.reason)
 
 
 @pytest.mark.usefixtures("sandbox")
