@@ -24,7 +24,7 @@ from averment.core.period import Period, from_iso
 from averment.core.showing import printable
 from averment.core.source import SourceRef
 from averment.evidence.judging.decisive import Decisive
-from averment.evidence.ledger.checkpoint import VerifierKey, open_checkpoint
+from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import open_entry
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.proof import InclusionProof
@@ -74,7 +74,7 @@ def opened(path: Path) -> Iterator[Path]:
 
 def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Compared:
     """What the changes are told from, out of the package in the folder ``package``. ``keys`` are those of its log (``handed_over.read_key``);
-    without any it must be of the log of ``ledger``, and this ledger's keys count.
+    without any it must be of the log of ``ledger``, and this ledger's keys count. One of its name that they sign and this ledger's don't is another's.
 
     Raises:
         BadInputError: it is no package, or one of another log and no key of that log was handed over.
@@ -94,16 +94,27 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
     verify_package(package, trusted).require_genuine("the earlier package", where)
     data = read_file(package / layout.MANIFEST)
     manifest: dict[str, Any] = json.loads(data)
-    if own:
-        note = read_file(package / layout.CHECKPOINT)
+    note = read_file(package / layout.CHECKPOINT)
+    namesake = own and bool(keys) and not _signed_by_ours(note, ledger)
+    if own and not namesake:
         ledger.prove_extension(open_checkpoint(note, origin, ledger.keys).checkpoint)
     period = Period(manifest["period"]["label"], from_iso(manifest["period"]["start"]), from_iso(manifest["period"]["end"]))
     decisive = Decisive(period)
     for name in _in_order(package, manifest):
         envelope = read_file(package / layout.record_name(name))
         decisive.add(open_entry(envelope, lambda digest: read_file(package / layout.payload_name(digest))))
-    shown = ComparedPackage(origin, int(manifest["log"]["size"]), str(manifest["organisation"]), sha256_hex(data))
+    shown = ComparedPackage(
+        f"{origin} (another log of this name)" if namesake else origin,
+        int(manifest["log"]["size"]),
+        str(manifest["organisation"]),
+        sha256_hex(data),
+    )
     return Compared(period, from_iso(manifest["as_of"]), tuple(decisive), shown)
+
+
+def _signed_by_ours(note: bytes, ledger: Ledger) -> bool:
+    """Whether a key of ``ledger`` is among those that signed the checkpoint ``note``: two logs may bear one name, as the one that is set by default."""
+    return not {signature.key_id for signature in SignedNote.parse(note).signatures}.isdisjoint(key.id for key in ledger.keys)
 
 
 def said_origin(package: Path) -> str:

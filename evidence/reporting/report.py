@@ -138,7 +138,12 @@ class PeriodReport:
             none = "" if self.before_known else ", which holds no evidence from then: all that is known now is told as a change"
             return f"{self.before.label}, by the same ledger{none}"
         whose = f"{package.organisation}'s log {package.origin} with {counted(package.size, 'entry')}"
-        return f"{self.before.label}, by the package of {whose}, verified; SHA-256 of its manifest {package.manifest_sha256}"
+        none = (
+            ""
+            if self.before_known
+            else "; none of its evidence is of today's controls and scope: all that is known now is told as a change"
+        )
+        return f"{self.before.label}, by the package of {whose}, verified; SHA-256 of its manifest {package.manifest_sha256}{none}"
 
     @cached_property
     def populations(self) -> Collection[EvidenceRow]:

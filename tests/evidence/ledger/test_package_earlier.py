@@ -108,6 +108,20 @@ def test_a_package_of_another_log_needs_its_key(grown, bought):
     assert [record.payload["findings"][0]["resource"] for record in compared.records] == ["aws_s3_bucket.z"]
 
 
+def test_a_package_of_another_log_of_the_same_name_is_taken_with_its_key(grown, make_record, tmp_path):
+    """Who keeps the name that is set by default has that of every other who does: of a bought company's package the key was handed over for nothing."""
+    other = Organisation(name="Bought", root=tmp_path / "other", evidence=EvidenceSettings(origin="example.com/shop"))
+    other.root.mkdir()
+    with open_ledger(other, write=True) as ledger:
+        ledger.append([check(make_record, LAST_YEAR, "aws_s3_bucket.z", number=9)])
+    folder = package(other, "2025Q4", tmp_path / "bought")
+    with open_ledger(grown, write=True) as ledger:
+        with pytest.raises(VerificationError, match="isn't genuine"):
+            read_earlier(folder, ledger)
+        compared = read_earlier(folder, ledger, [read_key(next((folder / "keys").glob("*.pub.pem")))])
+    assert compared.package.origin == "example.com/shop (another log of this name)"
+
+
 def test_a_package_that_was_changed_is_not_compared_with(grown, last_year):
     """One byte of a record: verification names the file, and no change is told."""
     [record] = (last_year / "records").iterdir()

@@ -18,7 +18,7 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.reporting.report import PeriodReport, build_report
+from averment.evidence.reporting.report import ComparedPackage, PeriodReport, build_report
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")
@@ -328,6 +328,10 @@ def test_that_nothing_is_known_of_the_period_before_is_said() -> None:
         "2026Q3, by the same ledger, which holds no evidence from then: all that is known now is told as a change",
     )
     assert (report().before_known, report().compared_with) == (True, "2026Q3, by the same ledger")
+    theirs = replace(first, compared=ComparedPackage("example.org/bought", 3, "Bought", "ab12"))
+    assert theirs.compared_with.endswith(
+        "ab12; none of its evidence is of today's controls and scope: all that is known now is told as a change"
+    )
 
 
 @pytest.mark.parametrize("accepting", [0, 1])
