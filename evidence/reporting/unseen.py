@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from averment.controls.model import Catalogue
 from averment.core.period import Period
 from averment.core.scope import Scope
+from averment.core.words import counted
 from averment.evidence.judging.assess import in_scope
 from averment.evidence.record import LOOKING_BACK, Gathering, Record
 
@@ -56,15 +57,35 @@ class Looks:
         self._last[place] = max(last, record.effective_at)
 
     def unseen(self, catalogue: Catalogue, scope: Scope) -> tuple[str, ...]:
-        """In words the gaps in ``scope`` that are longer than the assessments of ``catalogue`` allow, the oldest first; of one place and the same days
-        they are told together."""
-        together: dict[tuple[str, str], list[str]] = {}
+        """In words the stretches in ``scope`` that are longer than the assessments of ``catalogue`` allow, the oldest first; what is so of the same days
+        is told together."""
         allowed = _allowed(catalogue)
-        for gap in sorted(self._gaps, key=lambda gap: (gap.since, gap.until, gap.place, gap.collector)):
-            limit = allowed.get(gap.collector)
-            if limit is not None and gap.until - gap.since > limit + LATE and in_scope(gap.record, scope, None):
-                together.setdefault((f"{gap.since.date()} to {gap.until.date()}", gap.place), []).append(gap.collector)
-        return tuple(f"{days}: {place} ({', '.join(dict.fromkeys(names))})" for (days, place), names in together.items())
+        found: dict[tuple[str, str], list[Stretch]] = {}
+        for item in sorted(self._gaps, key=lambda item: (item.since, item.until)):
+            limit = allowed.get(item.collector)
+            if limit is not None and item.until - item.since > limit + LATE and in_scope(item.record, scope, None):
+                found.setdefault((item.place, item.collector), []).append(item)
+        by_place: dict[tuple[str, str], list[str]] = {}
+        for (place, collector), stretches in sorted(found.items()):
+            for days in _days(stretches):
+                by_place.setdefault((days, place), []).append(collector)
+        together: dict[tuple[str, str], list[str]] = {}
+        for (days, place), names in sorted(by_place.items()):
+            together.setdefault((days, ", ".join(names)), []).append(place)
+        return tuple(f"{days}: {', '.join(places)} ({names})" for (days, names), places in sorted(together.items()))
+
+
+def _days(stretches: Sequence[Stretch]) -> Iterator[str]:
+    """From when to when each lasted; those with a single look between them, as by a schedule that is too slow, are one."""
+    runs: list[list[Stretch]] = []
+    for item in stretches:
+        if runs and runs[-1][-1].until == item.since:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    for run in runs:
+        seldom = f", but for {counted(len(run) - 1, 'look')}" if len(run) > 1 else ""
+        yield f"{run[0].since.date()} to {run[-1].until.date()}{seldom}"
 
 
 def told_of_unseen(unseen: Sequence[str]) -> str:

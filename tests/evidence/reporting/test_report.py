@@ -176,6 +176,23 @@ def test_days_on_which_nobody_looked_are_told_of_a_quarter() -> None:
     entries = [Entry(number, item) for number, item in enumerate(sorted(late, key=lambda item: item.effective_at))]
     made = build_report(catalogue, ORGANISATION, entries, Q4, Q4.end)
     assert made.unseen == ("2026-11-04 to 2026-11-19: 111122223333 (media-states)",), "no assessment asks alarms"
+    weekly = [
+        Entry(
+            number,
+            record(
+                Kind.MEDIA_STATES,
+                {},
+                at=Q4.start + timedelta(days=7 * (number // 2)),
+                account=ours,
+                region=region,
+                collector="media-states",
+            ),
+        )
+        for number, region in enumerate(["eu-west-1", None] * 13)
+    ]
+    slow = build_report(catalogue, ORGANISATION, weekly, Q4, Q4.end)
+    together = "2026-10-01 to 2026-12-24, but for 11 looks: 111122223333, 111122223333 eu-west-1 (media-states)"
+    assert slow.unseen == (together,), "a schedule that is too slow is told once, and not as many times as it looked"
     first = build_report(catalogue, ORGANISATION, entries[-9:], Q4, Q4.end)
     assert [text.split(":")[0] for text in first.unseen] == ["2026-10-01 to 2026-12-29"], "nobody had begun to look"
 
