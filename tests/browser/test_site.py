@@ -174,6 +174,9 @@ def test_no_moment_of_an_incident_is_broken(browser: Browser, address: str) -> N
         assert {len(one) for one in page.evaluate("[...document.querySelectorAll('.av-when')].map(one => [...one.getClientRects()])")} == {
             1
         }
+        page.emulate_media(media="print")
+        paddings = page.evaluate("[...document.querySelectorAll('.av-dossier td')].map(one => getComputedStyle(one).padding)")
+        assert len(set(paddings)) == 1, "on paper the first cell of a row stood higher than the others"
 
 
 def found_for(page: Page, words: str) -> list[str]:
