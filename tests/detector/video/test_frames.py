@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,26 @@ def test_a_clip_that_is_turned_by_less_than_a_quarter_is_not_judged(film: Film, 
     _, shown, missed = sampled(with_matrix(film(frames=5), *matrix), frames=2)
     assert not shown
     assert {item.reason for item in missed} == {"it is turned by an angle that is no quarter, or slanted, which not every player does"}
+
+
+def test_no_version_of_the_decoder_comes_with_the_extra_that_was_not_tried() -> None:
+    """PyAV 19 did: no video could be scanned after a fresh installation, and the reason given was the video."""
+    tables = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [*tables["project"]["optional-dependencies"]["video"], *tables["dependency-groups"]["test"]]
+    bounds = {word for word in asked if isinstance(word, str) and re.match(r"av\W", word)}
+    assert bounds == {"av>=18.1,<19"}, (
+        "a new major version of PyAV changes its calls and what FFmpeg makes of damage: see these tests pass with it first"
+    )
+    assert av.__version__.split(".")[0] == "18"
+
+
+def test_a_title_that_is_no_text_hides_no_frame(film: Film) -> None:
+    """Cameras and old programs write theirs in other encodings; who wrote the file stands there in a fresh clip, too."""
+    path = film(frames=10)
+    made = path.read_bytes()
+    assert b"Lavf" in made
+    path.write_bytes(made.replace(b"Lavf", b"\xff\xfe\xc3L"))
+    assert len(sampled(path, frames=3)[1]) == 3
 
 
 def test_pixels_that_are_not_square_are_made_so(film: Film) -> None:
