@@ -33,7 +33,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("demo")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | _THEIRS
     command = [sys.executable, "-m", "averment", "demo", "--workspace", "my demo/played"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stderr
     return folder / "my demo" / "played", done.stdout
