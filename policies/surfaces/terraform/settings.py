@@ -11,10 +11,11 @@ from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.terraform.evaluation.blocks import nested
-from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.evaluation.core import evaluate, named
 from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
 from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.syntax.json_form import JsonNode
 from averment.policies.surfaces.terraform.syntax.native import Block, Module, parse_expression, read_assignments, text_of
 from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError
 
@@ -114,7 +115,10 @@ def _tags(env: Env, provider: Block) -> Any:
 
 
 def _passed(node: Any) -> dict[str, str]:
-    """``{ aws = aws.east }`` as names; the text is enough, these are never expressions."""
-    text = text_of(node).strip().strip("{}").replace('"', "")
-    pairs = (part.replace(":", "=", 1).partition("=") for line in text.splitlines() for part in line.split(","))
-    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+    """``{ aws = aws.east }`` as names, each as it is written; these are never expressions."""
+    if isinstance(node, JsonNode):
+        return {key: str(value) for key, value in node.value.items()} if isinstance(node.value, dict) else {}
+    while node.type != "object" and len(inner := named(node)) == 1:
+        node = inner[0]
+    pairs = [[text_of(part).strip('"') for part in named(entry)[:2]] for entry in named(node) if entry.type == "object_elem"]
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

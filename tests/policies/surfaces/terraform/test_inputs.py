@@ -262,6 +262,46 @@ def test_default_tags_of_providers_for_each_region_reach_resources(tmp_path: Pat
     assert [item.region for item in graph] == ["eu-west-1", "eu-west-1"]
 
 
+def test_a_module_is_handed_the_provider_that_is_written(tmp_path: Path):
+    """A comment behind it, or a key that is written out, made its region a question and lost its tags."""
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": """
+            provider "aws" {
+              alias    = "of"
+              for_each = toset(["eu-west-1"])
+              region   = each.value
+              default_tags { tags = { data-class = "ugc" } }
+            }
+            provider "aws" {
+              alias  = "us"
+              region = "us-east-1"
+              default_tags { tags = { data-class = "ugc" } }
+            }
+            module "a" {
+              source    = "./m"
+              providers = { aws = aws.of["eu-west-1"], # not = here
+              }
+            }
+            module "b" {
+              source    = "./m"
+              providers = {
+                aws = aws.us // where the certificates are
+              }
+            }
+            """,
+            "c.tf.json": '{"module": {"c": {"source": "./m", "providers": {"aws": "aws.of[\\"eu-west-1\\"]"}}}}',
+            "m/main.tf": 'resource "aws_s3_bucket" "c" {}\n',
+        },
+    )
+    assert {item.address: item.region for item in graph if dict(item.tags) == {"data-class": "ugc"}} == {
+        "module.a.aws_s3_bucket.c": "eu-west-1",
+        "module.b.aws_s3_bucket.c": "us-east-1",
+        "module.c.aws_s3_bucket.c": "eu-west-1",
+    }
+
+
 @pytest.mark.parametrize(
     ("over", "region"),
     [
