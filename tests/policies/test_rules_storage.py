@@ -1836,6 +1836,10 @@ paths:
             'templatefile("${path.module}/openapi.yaml", { presign = "arn:aws:lambda:eu-west-1:123456789012:function:presign-upload" })',
             Verdict.FAIL,
         ),
+        (
+            'jsonencode(yamldecode(templatefile("${path.module}/openapi.yaml", { presign = aws_lambda_function.presign.invoke_arn })))',
+            Verdict.FAIL,
+        ),
         ('file("${path.module}/broken.yaml")', None),
         ("var.body", None),
     ],

@@ -139,8 +139,10 @@ def _base64decode(text: str) -> Any:
         return Failed("base64decode of something else")
 
 
-def _yamldecode(text: str) -> Any:
-    """YAML 1.2 as Terraform reads it; merge keys and aliases are left to whoever expands them safely."""
+def _yamldecode(text: Any) -> Any:
+    """YAML 1.2 as Terraform reads it; merge keys and aliases are left to whoever expands them safely. A document with holes is parsed already."""
+    if isinstance(text, dict):
+        return text
     if re.search(r"(?m)(^|[\s\[{,:-])[&*][\w-]+", text) or re.search(r"(?m)^[ \t-]*!", text):
         raise ValueError("anchors and tags are left to tfparse")
     if re.search(r"(?m)(?:^|[\s\[{,:-])(?:0\d|\d+_|\d{4}-\d|[yYnN]\s*(?:$|[,\]}]))", text):
