@@ -501,7 +501,21 @@ def test_a_template_of_sam_has_them_from_yaml_too(tmp_path: Path):
         ('[default.deploy.parameters]\nparameter_overrides = "ParameterKey=Name,ParameterValue=given"\n', "given", ""),
         ('[default.global.parameters]\nparameter_overrides = "Name=given"\n[default.deploy.parameters]\nregion = "x"\n', "given", ""),
         ('[default.deploy.parameters]\ntemplate_file = "other.yaml"\nparameter_overrides = "Name=given"\n', "by-default", ""),
-        ('[prod.deploy.parameters]\nparameter_overrides = "Name=given"\n', "by-default", "what is given to prod here was not"),
+        (
+            '[prod.deploy.parameters]\nparameter_overrides = "Name=given"\n',
+            "by-default",
+            "with its parameters' defaults; what is given to prod here",
+        ),
+        (
+            'default.deploy.parameters.parameter_overrides = "Name=a"\n[prod.deploy.parameters]\nparameter_overrides = "Name=b"\n',
+            "a",
+            "as 'default' is",
+        ),
+        (
+            "".join(f"[{name}.deploy.parameters]\nparameter_overrides = 'Name=n'\n" for name in "abcdefgh"),
+            "by-default",
+            "f and 2 more here was not",
+        ),
         ('[default.deploy.parameters]\nparameter_overrides = "file://given.json"\n', "by-default", "not all parameters"),
         ('[default.deploy.parameters]\nparameter_overrides = "Name=\'"\n', "by-default", "not all parameters"),
         ("version = 0.1\ndefault = 1\n[a]\nb = 2\n", "by-default", ""),

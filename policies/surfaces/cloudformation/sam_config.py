@@ -18,6 +18,7 @@ from averment.core.files import MAX_TEXT_BYTES
 from averment.core.located import parse_yaml
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
+from averment.core.words import first_of
 from averment.policies.graph.model import Problem
 
 FILE_NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
@@ -27,6 +28,7 @@ _TEMPLATES = ("template.yaml", "template.yml", "template.json")
 """What the template is called that it deploys, unless ``template_file`` names another."""
 
 _OTHERWISE = "default"
+_MOST_NAMED = 6
 _COMMANDS = ("global", "build", "deploy")
 _NAMED = re.compile(r"ParameterKey=([^,\s]+),ParameterValue=(.*)", re.DOTALL)
 
@@ -50,7 +52,8 @@ def overrides_beside(template: Path, observer: Observer) -> tuple[dict[str, Any]
     problems = []
     own = given.pop(_OTHERWISE, [])
     if others := [name for name, value in given.items() if value]:
-        reason = f"{template.name} is checked as '{_OTHERWISE}' is deployed; what is given to {', '.join(others)} here was not"
+        stand_in = f"as '{_OTHERWISE}' is deployed" if own else "with its parameters' defaults"
+        reason = f"{template.name} is checked {stand_in}; what is given to {first_of(others, _MOST_NAMED)} here was not"
         problems.append(Problem(reason, where, blocking=False))
     read = {name: value for text in own for name, value in _parameter(text)}
     if len(read) < len(own):
@@ -76,7 +79,7 @@ def _given(stage: Any, template: Path) -> list[str] | None:
 
 
 def _words(item: Any) -> list[str]:
-    """An entry of a list is one parameter; a text holds several, as a shell would part them."""
+    """A text may hold several parameters, as a shell would part them."""
     return shlex.split(item) if isinstance(item, str) else [str(item)]
 
 
