@@ -22,7 +22,8 @@ from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.surfaces.plan_computed import configured_alone
-from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references, region_written
+from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
+from averment.policies.surfaces.plan_regions import Regions
 from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.sniff import in_utf8, is_plan
 from averment.policies.surfaces.states.machines import add_machines
@@ -178,12 +179,12 @@ class _Plan:
             yield from self._walk(_map(child))
 
     def resources(self) -> Iterator[TerraformResource]:
-        for item in self._walk(self.planned):
-            address = item["address"]
-            configured, stand = self.configuration.of(address)
-            kind = str(item.get("type", ""))
+        items = [(item, *self.configuration.of(item["address"])) for item in self._walk(self.planned)]
+        regions = Regions(self.plan, ((_map(item.get("values")), configured) for item, configured, _ in items))
+        for item, configured, stand in items:
+            address, kind = item["address"], str(item.get("type", ""))
             values, hidden = _map(item.get("values")), _map(self.after_apply.get(address))
-            region = region_written(self.plan, hidden, values, configured)
+            region = regions.of(values, hidden, configured)
             known, hidden, doubts = configured_alone(kind, values, hidden, configured, new=address in self.made)
             values = self._filled(known, hidden, _map(configured.get("expressions")), stand)
             tagged = self._tagged({**_map(values), **doubts}, configured)

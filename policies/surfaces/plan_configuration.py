@@ -11,9 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from averment.policies.graph.model import Unknown
-from averment.policies.graph.terraform_map import region_of
-
 MAX_STEPS = 20
 """Variables and outputs in a row that are followed."""
 
@@ -100,7 +97,7 @@ class Configuration:
         """What an expression is made of."""
         self._names_left = MAX_NAMES if steps == MAX_STEPS else self._names_left
         found = Found()
-        names = _leaves(references(expression))
+        names = leaves(references(expression))
         for name in names:
             more = self._target(name, stand, steps, "each.key" in names or "count.index" in names)
             found.add(more if more is not None else Found(left=[name]))
@@ -177,25 +174,12 @@ class Configuration:
 
     def _of_each(self, rest: str, stand: Stand) -> Found | None:
         """``each.value.id`` where ``for_each`` goes over another resource."""
-        over, attribute = _leaves(references(stand.over)), rest.removeprefix("value").removeprefix(".")
+        over, attribute = leaves(references(stand.over)), rest.removeprefix("value").removeprefix(".")
         match = _RESOURCE.fullmatch(over[0]) if len(over) == 1 and over[0].partition(".")[0] not in _NO_RESOURCE else None
         if match is None or match[2] or match[3] or not attribute:
             return None
         address = stand.prefix + match[1] + stand.key
         return Found([Target(address, attribute)]) if address in self._known else None
-
-
-def region_written(plan: Mapping[str, Any], hidden: Mapping[str, Any], values: Mapping[str, Any], configured: Mapping[str, Any]) -> str:
-    """The region for which a resource of ``plan`` is written; "" where only apply will tell."""
-    if hidden.get("region") is True and "region" in _map(configured.get("expressions")):
-        return ""
-    providers = _map(_map(plan.get("configuration")).get("provider_config"))
-    expression = _map(_map(_map(providers.get(str(configured.get("provider_config_key")))).get("expressions")).get("region"))
-    named = _leaves(references(expression))
-    if not named:
-        return region_of(values, expression.get("constant_value"))
-    variable = _map(_map(plan.get("variables")).get(named[0].removeprefix("var."))) if len(named) == 1 else {}
-    return region_of(values, variable.get("value", Unknown("the region of the provider is put together")))
 
 
 def references(expression: Any) -> list[str]:
@@ -204,7 +188,7 @@ def references(expression: Any) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _leaves(names: list[str]) -> list[str]:
+def leaves(names: list[str]) -> list[str]:
     """``names`` without those that only begin another: Terraform lists ``b.id`` and ``b`` for ``b.id``."""
     begun = {name[: match.start()] for name in names for match in _CUT.finditer(name)}
     return [name for name in dict.fromkeys(names) if name not in begun]

@@ -550,3 +550,36 @@ def test_a_plan_says_for_which_region_a_resource_is(
     path.write_text(json.dumps(plan))
     (bucket,) = read_plan(path)
     assert bucket.region == region
+
+
+@pytest.mark.parametrize(
+    ("regions", "provider", "region"),
+    [
+        (["eu-west-1"], {"name": "aws"}, "eu-west-1"),  # from the environment
+        (["eu-west-1"], {"expressions": {"region": {"references": ["local.region"]}}}, "eu-west-1"),
+        ([], {"expressions": {"region": {"references": ["var.zone"]}}}, ""),  # substr(var.zone, 0, 9)
+        ([], {"module_address": "module.m", "expressions": {"region": {"references": ["var.region"]}}}, ""),
+        (["eu-west-1", "us-east-1"], {"expressions": {"region": {"references": ["each.value"]}}}, ""),
+        ([], {"name": "aws"}, "${AWS::Region}"),
+        ([], None, ""),
+    ],
+)
+def test_a_bucket_tells_the_region_of_its_provider(tmp_path: Path, regions: list[str], provider: dict[str, Any] | None, region: str):
+    """Before AWS's provider 6.0 it alone says where it is: a rule beside it was a question, wherever the region comes from the environment."""
+    path = tmp_path / "plan.json"
+    values = {f"aws_s3_bucket.b{index}": {"bucket": "uploads", "region": at} for index, at in enumerate(regions)}
+    values["aws_sqs_queue.q"] = {"name": "q"}
+    heads = [{"address": name, "mode": "managed", "type": name.split(".")[0], "name": name.split(".")[1]} for name in values]
+    plan = {
+        "format_version": "1.2",
+        "variables": {"region": {"value": "eu-north-1"}, "zone": {"value": "eu-west-1a"}},
+        "planned_values": {"root_module": {"resources": [{**head, "values": values[head["address"]]} for head in heads]}},
+        "configuration": {
+            "provider_config": {"aws": provider} if provider is not None else {},
+            "root_module": {"resources": [{**head, "provider_config_key": "aws", "expressions": {}} for head in heads]},
+        },
+    }
+    path.write_text(json.dumps(plan))
+    queue = read_plan(path).get("aws_sqs_queue.q")
+    assert queue is not None
+    assert queue.region == region
