@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from averment.policies.graph.model import Unknown
+
 _GRANTS = "who reads and writes objects by S3 Access Grants is not judged"
 _SETS = "what people may do by permission sets of IAM Identity Center is not judged"
 _LIGHTSAIL = "who reads and writes the objects of buckets of Lightsail is not judged"
@@ -42,7 +44,8 @@ def unjudged(kind: str, values: Mapping[str, Any]) -> str | None:
     if kind == "AWS::SES::ReceiptRule":
         rule = values.get("Rule")
         actions = rule.get("Actions") if isinstance(rule, Mapping) else None
-        return _MAIL if any("S3Action" in action for action in actions or () if isinstance(action, Mapping)) else None
+        open_or_kept = (not isinstance(action, Mapping) or "S3Action" in action for action in actions) if isinstance(actions, list) else ()
+        return _MAIL if any(open_or_kept) or isinstance(actions, Unknown) else None
     if kind == "aws_ses_receipt_rule":
         return _MAIL if values.get("s3_action") else None
     return _SAID.get(kind)
