@@ -564,14 +564,15 @@ def test_state_machines_of_the_plugin_are_read_and_sections_of_others_are_named(
 
 
 def test_a_bucket_that_an_event_makes_is_as_the_provider_describes_it(tmp_path: Path):
-    """Its name and an ACL for the public stand under provider.s3 alone: it was taken for a bucket called as the event calls it."""
+    """Its name and an ACL for the public stand under provider.s3 alone: it was taken for a bucket called as the event calls it, and with a name
+    of its own for another one at each event."""
     text = f"""{HEAD}  s3:
     intake:
       name: acme-uploads
       accessControl: PublicRead
       versioningConfiguration: {{Status: Enabled}}
 functions:
-  scan: {{handler: a.b, events: [{{s3: intake}}]}}
+  scan: {{handler: a.b, events: [{{s3: intake}}, {{s3: {{bucket: intake, event: "s3:ObjectRemoved:*"}}}}]}}
 """
     (bucket,) = graph_of(tmp_path, text).of_type("AWS::S3::Bucket")
     assert {key: bucket.get(key) for key in ("BucketName", "AccessControl")} == {
@@ -579,7 +580,8 @@ functions:
         "AccessControl": "PublicRead",
     }
     assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
-    assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
+    events = [entry["Event"] for entry in bucket.get("NotificationConfiguration", "LambdaConfigurations")]
+    assert events == ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 
 
 @pytest.mark.parametrize(

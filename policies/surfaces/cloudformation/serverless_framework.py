@@ -303,14 +303,15 @@ class _Made:
     def objects(self, name: str, function: str, given: Any, line: int) -> None:
         """New objects tell the function; a bucket that is named here and nowhere else is made by the framework."""
         bucket = given.get("bucket") if isinstance(given, LinedMap) else given
-        described = _given(self.provider.get("s3")).get(bucket) if isinstance(bucket, str) else None
+        described = _described(_given(self.provider.get("s3")).get(bucket) if isinstance(bucket, str) else None)
+        called = described.get("BucketName", bucket)
         event = given.get("event", "s3:ObjectCreated:*") if isinstance(given, LinedMap) else "s3:ObjectCreated:*"
         entry = _map(line, {"Event": event, "Function": _arn(function)}, self.here)
         if isinstance(given, LinedMap) and "rules" in given:
             entry["Filter"] = _limits(given["rules"])
         owner = bucket.get("Ref") if isinstance(bucket, LinedMap) else None
         for address, body in self.resources.items():
-            if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == bucket is not None):
+            if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == called is not None):
                 owner = address
         if owner is None and not (isinstance(given, LinedMap) and given.get("existing") is True):
             known = (
@@ -319,7 +320,7 @@ class _Made:
             owner = f"S3Bucket{known}"
             if owner in self.resources:
                 owner += name.removeprefix(function)  # another one that isn't known by its name
-            self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket, **_described(described)}, line)
+            self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket, **described}, line)
         body = self.resources.get(owner) if isinstance(owner, str) else None
         if not isinstance(body, LinedMap):
             self.say("the bucket of this s3 event is not part of the file", line)
