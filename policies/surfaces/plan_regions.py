@@ -40,13 +40,11 @@ class Regions:
             return written
         if len(told := self._told.get(key, set())) == 1:  # OpenTofu has several providers of one name
             return next(iter(told))
-        names = leaves(references(expression))
-        if not names:
-            return None if isinstance(provider, Mapping) else _OPEN
-        if len(names) > 1 or "module_address" in _map(provider):  # a module's variables are others than the plan's
+        if not isinstance(provider, Mapping) or "module_address" in provider:  # a module's variables are others than the plan's
             return _OPEN
-        value = _map(self._variables.get(names[0].removeprefix("var."))).get("value")
-        return value if isinstance(value, str) and _REGION.fullmatch(value) else _OPEN
+        names = leaves(references(expression))
+        value = _map(self._variables.get(names[0].removeprefix("var."))).get("value") if len(names) == 1 else None
+        return value if isinstance(value, str) and _REGION.fullmatch(value) else _OPEN if names else None
 
 
 def _asked(configured: Mapping[str, Any]) -> bool:

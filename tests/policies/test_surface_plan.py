@@ -558,6 +558,7 @@ def test_a_plan_says_for_which_region_a_resource_is(
         (["eu-west-1"], {"name": "aws"}, "eu-west-1"),  # from the environment
         (["eu-west-1"], {"expressions": {"region": {"references": ["local.region"]}}}, "eu-west-1"),
         ([], {"expressions": {"region": {"references": ["var.zone"]}}}, ""),  # substr(var.zone, 0, 9)
+        ([], {"module_address": "module.m"}, ""),  # before Terraform 1.1, also of one that it is handed
         ([], {"module_address": "module.m", "expressions": {"region": {"references": ["var.region"]}}}, ""),
         (["eu-west-1", "us-east-1"], {"expressions": {"region": {"references": ["each.value"]}}}, ""),
         ([], {"name": "aws"}, "${AWS::Region}"),
