@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from averment.policies.graph.model import Graph, PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.iam.principals import Who, is_cdn, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
@@ -21,6 +21,8 @@ SENDING = frozenset({"PUT", "POST"})
 
 _BEFORE = {"FunctionAssociations": ("viewer-request",), "LambdaFunctionAssociations": ("viewer-request", "origin-request")}
 """At which events a function stands before what is sent; on the origin's answer it has been written already."""
+_MADE = "known only"
+"""How it is said of a value that it is made of what a resource will have, at deployment or after apply, and not given from outside."""
 _ASKING = re.compile(r"\bmethod\b|authori[sz]ation|cookie|jwt|token|signature|hmac", re.IGNORECASE)
 """Words without which a CloudFront function asks nobody who they are, and refuses no way of writing."""
 
@@ -66,14 +68,18 @@ def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
         or config.get("SigningBehavior") == "never"
     ):
         return False
+    if isinstance(domain, Reference):
+        return domain.address == url.address
     if not isinstance(domain, Unknown):
         host = url.get("FunctionUrl")
         return isinstance(host, str) and host.removeprefix("https://").rstrip("/") == domain
-    text, signed = domain.template or "", [one for one in graph.of_type(URL) if one.get("AuthType") != "NONE"]
-    named = next((one for one in signed if f"{one.address}." in text), None)
-    if named is None and len(signed) > 1:
-        return Unknown(f"which function origin '{origin.id}' is: {domain.reason}")
-    return named is None or named is url
+    signed = [one for one in graph.of_type(URL) if one.get("AuthType") != "NONE"]
+    named = next((one for one in signed if re.search(rf"(?<![\w.]){re.escape(one.address)}\.", domain.template or "")), None)
+    if named is not None:
+        return named is url
+    if len(signed) == 1 and _MADE in domain.reason:
+        return True
+    return Unknown(f"which function origin '{origin.id}' is: {domain.reason}")
 
 
 def only_takes(bucket: Resource, context: Context) -> bool:

@@ -296,3 +296,62 @@ def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, wha
     subject = rule("upload-api-authorised")
     (route,) = graph.of_type("AWS::ApiGatewayV2::Route")
     assert subject.evaluate(route, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("domain", "verdict"),
+    [
+        ('"${aws_lambda_function_url.u.url_id}.lambda-url.eu-west-1.on.aws"', "fail"),
+        ('split("/", aws_lambda_function_url.u.function_url)[2]', "fail"),
+        ("var.host", "unknown"),
+        ("data.aws_lambda_function_url.u.function_url", "unknown"),
+        ('"${aws_apigatewayv2_api.a.id}.execute-api.eu-west-1.amazonaws.com"', "pass"),
+    ],
+)
+def test_which_function_cloudfront_signs_for_is_told_by_what_its_domain_is_made_of(tmp_path: Path, domain: str, verdict: str):
+    """By the URL's id it passed for another; what a variable brings, or another stack has, was taken for the one URL that was read."""
+    text = f"""
+variable "host" {{}}
+data "aws_lambda_function_url" "u" {{ function_name = "web" }}
+{ROLE}
+resource "aws_s3_bucket" "uploads" {{ bucket = "acme-uploads" }}
+resource "aws_apigatewayv2_api" "a" {{
+  name          = "a"
+  protocol_type = "HTTP"
+}}
+resource "aws_iam_role_policy" "p" {{
+  role   = aws_iam_role.r.id
+  policy = jsonencode({{ Statement = [{{ Effect = "Allow", Action = "s3:PutObject", Resource = "${{aws_s3_bucket.uploads.arn}}/*" }}] }})
+}}
+resource "aws_lambda_function" "f" {{
+  function_name = "presign"
+  role          = aws_iam_role.r.arn
+}}
+resource "aws_lambda_function_url" "u" {{
+  function_name      = aws_lambda_function.f.function_name
+  authorization_type = "AWS_IAM"
+}}
+resource "aws_cloudfront_origin_access_control" "c" {{
+  name                              = "c"
+  origin_access_control_origin_type = "lambda"
+  signing_behavior                  = "always"
+  signing_protocol                  = "sigv4"
+}}
+resource "aws_cloudfront_distribution" "d" {{
+  origin {{
+    origin_id                = "presign"
+    domain_name              = {domain}
+    origin_access_control_id = aws_cloudfront_origin_access_control.c.id
+  }}
+  default_cache_behavior {{
+    target_origin_id = "presign"
+    allowed_methods  = ["GET", "HEAD"]
+  }}
+}}
+"""
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+    assert outcome.verdict.value == verdict
