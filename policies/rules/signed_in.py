@@ -9,16 +9,18 @@ from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import HOLE
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
 from averment.policies.iam.document import Statement, Value
 from averment.policies.iam.guests import given_to_guests, lets_guests_in
 from averment.policies.iam.patterns import overlap
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.rules.apis import GRAPHQL_API, ROLE, URL, Door
+from averment.policies.rules.apis import FUNCTION, GRAPHQL_API, HTTP_API, REST_API, ROLE, URL, Door
 
 BY_SIGNATURE = "AWS_IAM"
 _CALLING = {URL: "lambda:InvokeFunctionUrl", GRAPHQL_API: "appsync:GraphQL"}
 _INVOKE = "execute-api:Invoke"
+_CALLED = (FUNCTION, GRAPHQL_API, HTTP_API, REST_API)
 _HELD_BY = {URL: "TargetFunctionArn"}
 _NAMING = ("RestApiId", "ApiId")
 _ARN_PARTS = 6
@@ -57,10 +59,29 @@ def _reaches(value: Value, door: Door, graph: Graph) -> Truth:
     held = called.address if isinstance(called, Reference) else door.resource.address
     if isinstance(value, Reference):
         return value.address == held and _takes_in(value.suffix, door)
-    before, found, after = (value.template or "").partition(f"${{{held}")
-    if found:
-        return _takes_in(after.partition("}")[2], door)
-    return False if "${" not in before.replace("${AWS::", "") else Unknown(f"which API it is for could not be resolved: {value.reason}")
+    return _by_hole(value, held, door, graph)
+
+
+def _by_hole(value: Unknown, held: str, door: Door, graph: Graph) -> Truth:
+    """Whether an ARN that is put together takes in what is called: by the link where its name stands (``${Api}/*/POST/uploads``)."""
+    name, rest = _named_by(value.template or "")
+    link = HOLE.match(name)
+    inside = link[0][2:-1] if link is not None else ""
+    found = graph.get(inside) or graph.get(inside.rpartition(".")[0])
+    other = found is not None and found.address != held and found.type in _CALLED
+    if other or not _takes_in(rest, door):
+        return False
+    if name == "*" or (found is not None and found.address == held):
+        return True
+    return Unknown(f"which API it is for could not be resolved: {value.reason}")
+
+
+def _named_by(arn: str) -> tuple[str, str]:
+    """What an ARN names (an API, a function), and what follows it; of a text that isn't written as one, its beginning."""
+    parts = _SYMBOL.sub("*", arn).split(":", _ARN_PARTS - 1)
+    last = parts[-1] if len(parts) == _ARN_PARTS else arn
+    name, _, rest = last.removeprefix("function:").removeprefix("apis/").partition("/")
+    return name, f"/{rest}" if rest else ""
 
 
 def _called(door: Door) -> Any:
@@ -72,14 +93,12 @@ def _called(door: Door) -> Any:
 
 def _by_name(value: str, called: Any, door: Door, graph: Graph) -> bool:
     """Whether an ARN, or a pattern of one, takes in what is called, as far as its name is known."""
-    parts = _SYMBOL.sub("*", value).split(":", _ARN_PARTS - 1)
-    if len(parts) < _ARN_PARTS:
+    if value.count(":") < _ARN_PARTS - 1:
         return False
     found = graph.target(called) if called is not None else door.resource
     known = called.rpartition(":")[2] if isinstance(called, str) else _name(found, door) if isinstance(found, Resource) else None
-    last = parts[-1].removeprefix("function:").removeprefix("apis/")
-    name, _, rest = last.partition("/")
-    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(f"/{rest}" if rest else "", door)
+    name, rest = _named_by(value)
+    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(rest, door)
 
 
 def _name(called: Resource, door: Door) -> str | None:

@@ -252,6 +252,7 @@ resource "aws_appsync_datasource" "presign" {
 }
 """
 HTTP, GRAPH = "${aws_apigatewayv2_api.http.execution_arn}", "${aws_appsync_graphql_api.graph.arn}"
+PUT_TOGETHER = "arn:aws:execute-api:${var.api}:*:${aws_apigatewayv2_api.%s.id}/*"
 
 
 @pytest.mark.parametrize(
@@ -265,6 +266,11 @@ HTTP, GRAPH = "${aws_apigatewayv2_api.http.execution_arn}", "${aws_appsync_graph
         ("execute-api:Invoke", "arn:aws:execute-api:*:*:*", "unauthenticated", Verdict.FAIL),
         ("execute-api:Invoke", "arn:aws:execute-api:*:*:another/*", "unauthenticated", Verdict.PASS),
         ("execute-api:Invoke", "${var.api}/*", "unauthenticated", Verdict.UNKNOWN),
+        ("execute-api:Invoke", PUT_TOGETHER % "http", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", PUT_TOGETHER % "http_for_visitors", "unauthenticated", Verdict.PASS),
+        ("execute-api:Invoke", PUT_TOGETHER % "visitors", "unauthenticated", Verdict.PASS),
+        ("execute-api:Invoke", "arn:aws:execute-api:${var.api}:*:*/*/POST/*", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", "${var.api}/*/GET/*", "unauthenticated", Verdict.PASS),
         ("execute-api:Invoke", f"{HTTP}/*", "authenticated", Verdict.PASS),
         ("lambda:InvokeFunctionUrl", "${aws_lambda_function.presign.arn}", "unauthenticated", Verdict.FAIL),
         ("lambda:InvokeFunctionUrl", "arn:aws:lambda:*:*:function:pre*", "unauthenticated", Verdict.FAIL),
@@ -278,7 +284,9 @@ HTTP, GRAPH = "${aws_apigatewayv2_api.http.execution_arn}", "${aws_appsync_graph
 def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what: str, amr: str, verdict: Verdict):
     """AWS_IAM passed for authorised while the pool's role for people who aren't signed in may call it, as Amplify writes for guests."""
     text = GUESTS.replace('"AMR"', f'"{amr}"').replace("MAY", may).replace("WHAT", what)
-    (tmp_path / "main.tf").write_text(f'variable "api" {{}}\n{text}', encoding="utf-8")
+    other = 'resource "aws_apigatewayv2_api" "%s" {\n  name = "for-visitors"\n  protocol_type = "HTTP"\n}\n'
+    others = "".join(other % name for name in ("http_for_visitors", "visitors"))
+    (tmp_path / "main.tf").write_text(f'variable "api" {{}}\n{others}{text}', encoding="utf-8")
     (graph,) = TerraformSurface().graphs(tmp_path)
     subject = rule("upload-api-authorised")
     context = Context(graph, Scope(accounts=("123456789012",)))
