@@ -178,8 +178,11 @@ def _all_but(entry: Any, taken: Sequence[str]) -> Truth:
     """Whether ``entry`` takes in files of every kind but those that others take in, whose keys end in one of ``taken``. Folders are none."""
     operand = entry.get("anything-but") if isinstance(entry, Mapping) else None
     inner = operand if isinstance(operand, Mapping) else {}
-    left = [*_entries(inner.get("suffix", [])), *(str(one).rpartition("*")[2] for one in _entries(inner.get("wildcard", [])))]
-    for end in left:
+    wildcards = [
+        one for one in _entries(inner.get("wildcard", [])) if not isinstance(one, str) or "*" in one
+    ]  # without a star it is one file
+    for left in (*_entries(inner.get("suffix", [])), *wildcards):
+        end = left.rpartition("*")[2] if isinstance(left, str) else left
         if not isinstance(end, str):
             return _doubt(end)
         if end not in ("", "/") and not end.endswith(tuple(taken)):

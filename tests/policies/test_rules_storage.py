@@ -11,8 +11,9 @@ import pytest
 
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import Graph
+from averment.policies.graph.model import Graph, Unknown
 from averment.policies.interface import Context, Outcome
+from averment.policies.rules.filters import every_key
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.malware import RESULT
 from averment.policies.rules.registry import rule
@@ -789,6 +790,7 @@ HEARD = """\
         ({}, {"object": {"key": [{"suffix": ".jpg"}, {"anything-but": {"suffix": ".jpg"}}]}}, Verdict.PASS),
         ({}, {"object": {"key": [{"anything-but": {"suffix": [".gif", ".jpg"]}}]}}, Verdict.UNKNOWN),
         ({}, {"object": {"key": [{"anything-but": {"wildcard": "*.jpg"}}]}}, Verdict.UNKNOWN),
+        ({}, {"object": {"key": [{"anything-but": {"wildcard": "index/latest.json"}}]}}, Verdict.PASS),
         ({}, {"object": {"key": [{"anything-but": {"suffix": "/"}}]}}, Verdict.PASS),
         ({}, {"object": {"key": [{"anything-but": {"prefix": "thumbnails/"}}]}}, Verdict.PASS),
         ({}, {"object": {"key": [{"wildcard": "in/*.jpg"}]}}, Verdict.UNKNOWN),
@@ -808,6 +810,13 @@ def test_a_pattern_takes_in_what_all_of_its_fields_take_in(
     inner = {key: value for key, value in {"bucket": {"name": ["acme-uploads"]}, **detail}.items() if value is not None}
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": inner, **fields}
     assert of_template(tmp_path, "media-bucket-events-scanned", HEARD.format(json.dumps(pattern))).verdict is verdict
+
+
+def test_what_a_pattern_leaves_out_that_is_not_known_is_told_by_its_reason():
+    """A variable's name stood in the message as the programme keeps it."""
+    doubt = every_key([{"anything-but": {"wildcard": Unknown("the variable 'left_out' has no default")}}])
+    assert isinstance(doubt, Unknown)
+    assert doubt.reason == "the variable 'left_out' has no default"
 
 
 @pytest.mark.parametrize(
