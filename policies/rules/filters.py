@@ -178,9 +178,8 @@ def _all_but(entry: Any, taken: Sequence[str]) -> Truth:
     """Whether ``entry`` takes in files of every kind but those that others take in, whose keys end in one of ``taken``. Folders are none."""
     operand = entry.get("anything-but") if isinstance(entry, Mapping) else None
     inner = operand if isinstance(operand, Mapping) else {}
-    wildcards = [
-        one for one in _entries(inner.get("wildcard", [])) if not isinstance(one, str) or "*" in one
-    ]  # without a star it is one file
+    # a wildcard without a star is one file
+    wildcards = (one for one in _entries(inner.get("wildcard", [])) if not isinstance(one, str) or "*" in one)
     for left in (*_entries(inner.get("suffix", [])), *wildcards):
         end = left.rpartition("*")[2] if isinstance(left, str) else left
         if not isinstance(end, str):
