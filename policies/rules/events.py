@@ -144,8 +144,25 @@ def _ways_of(rule: Resource, bucket: Resource, graph: Graph, *, some: bool) -> _
         return _NO_WAY
     bus, alternatives = _default_bus(rule), [_takes(alternative, bucket, graph, some) for alternative in _alternatives(pattern)]
     here = same_region(rule, bucket)
-    by_event, by_trail, by_result = (all_of((any_of(way[index] for way in alternatives), bus, here)) for index in range(3))
+    heard = (come_to(rule, bucket, graph), here, here)
+    by_event, by_trail, by_result = (all_of((any_of(way[index] for way in alternatives), bus, heard[index])) for index in range(3))
     return by_event, by_trail, by_result
+
+
+def come_to(rule: Resource, bucket: Resource, graph: Graph) -> Truth:
+    """Whether events of ``bucket`` come to where ``rule`` listens: in its own region, or in one to which a rule of the bucket's sends them on."""
+    near = same_region(rule, bucket)
+    if near is not False:
+        return near
+    senders = (one for one in s3_rules(graph) if one is not rule and same_region(one, bucket) is True and _sends_to(one, rule.region))
+    return any_of(all_of((enabled(one), _ways_of(one, bucket, graph, some=False)[0])) for one in senders)
+
+
+def _sends_to(rule: Resource, region: str) -> bool:
+    """Whether a target of ``rule`` is the default bus of ``region``."""
+    arns = [_child(entry, "Arn") for entry in listed(rule.get("Targets"))]
+    texts = [arn.template if isinstance(arn, Unknown) else arn for arn in arns]
+    return any(isinstance(text, str) and f":events:{region}:" in text and text.endswith(":event-bus/default") for text in texts)
 
 
 def _alternatives(pattern: Mapping[str, Any]) -> list[Any]:

@@ -1675,6 +1675,31 @@ def test_what_listens_in_another_region_hears_nothing(tmp_path: Path, rule_id: s
         assert here.verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("sender", "verdict"),
+    [
+        ('region = "eu-west-1"', Verdict.PASS),
+        ('region = "eu-west-1"\n state = "DISABLED"', Verdict.FAIL),
+        ('region = "eu-central-1"', Verdict.FAIL),
+    ],
+)
+def test_events_that_a_rule_sends_to_another_region_are_heard_there(tmp_path: Path, sender: str, verdict: Verdict):
+    """One region may scan for all: its default bus takes what rules of the others send it, and that it wasn't part of what was read was untrue."""
+    text = IN_REGIONS % {"home": 'region = "eu-west-1"', "where": 'region = "us-east-1"', "trail": ""}
+    text += f"""
+    resource "aws_cloudwatch_event_rule" "sends" {{
+      {sender}
+      name          = "sends"
+      event_pattern = jsonencode({{ source = ["aws.s3"], "detail-type" = ["Object Created"] }})
+    }}
+    resource "aws_cloudwatch_event_target" "sends" {{
+      rule = aws_cloudwatch_event_rule.sends.name
+      arn  = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    }}
+    """
+    assert of_terraform(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
 def test_a_trail_of_all_regions_records_those_of_others(tmp_path: Path):
     words = {"home": 'region = "eu-west-1"', "where": 'region = "us-east-1"'}
     every = IN_REGIONS % {**words, "trail": "is_multi_region_trail = true"}

@@ -13,6 +13,7 @@ from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.dead_letters import INVOKE_CONFIG, dead_letters
 from averment.policies.rules.events import (
     EVENT_RULE,
+    come_to,
     enabled,
     idle_target,
     reaches,
@@ -29,7 +30,7 @@ from averment.policies.rules.malware import plan_for
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.notifications import direct_listeners, eventbridge_on, notifications_unknown
-from averment.policies.rules.regions import same_region, shown
+from averment.policies.rules.regions import shown
 from averment.policies.rules.scanning import direct_writers, is_sink, of_uploads, upload_role
 from averment.policies.rules.takers import TAKERS, Idle
 from averment.policies.rules.trails import TRAIL, WRITES, recorded
@@ -182,7 +183,7 @@ def _through_eventbridge(bucket: Resource, why: str, doubts: list[Unknown], cont
 def _steps(rule: Resource, bucket: Resource, graph: Graph) -> Iterator[tuple[Truth, str, tuple[str, str, str]]]:
     """What has to hold of a rule for a scanner to hear by it, with what is wrong otherwise and how that is mended."""
     taken = takes_in(rule, bucket, graph)
-    if same_region(rule, bucket) is False:
+    if come_to(rule, bucket, graph) is False:
         yield False, f"it is in {shown(rule)}, and events of this bucket stay in {shown(bucket)}", _RULE
         return
     yield taken, "its pattern doesn't take in this bucket", _RULE
