@@ -321,8 +321,13 @@ def in_scope(record: Record, scope: Scope, files: JSON) -> bool:
     or repositories that averment.yaml names (None: none are). One that it names no more speaks of nothing any more."""
     if isinstance(files, list) and record.account is None and not any(_is_from(record, name) for name in files):
         return False
-    account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
-    return account and (not scope.regions or record.region is None or record.region in scope.regions)
+    return place_in_scope(record.account, record.region, scope)
+
+
+def place_in_scope(account: str | None, region: str | None, scope: Scope) -> bool:
+    """Whether ``scope`` has this place; what is of no account or region is everywhere."""
+    ours = not scope.accounts or account is None or account in _both_ways(scope.accounts)
+    return ours and (not scope.regions or region is None or region in scope.regions)
 
 
 def _missing_files(latest: Sequence[Record], files: JSON) -> list[str]:

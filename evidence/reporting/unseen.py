@@ -11,7 +11,7 @@ from averment.controls.model import Catalogue
 from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import counted
-from averment.evidence.judging.assess import in_scope
+from averment.evidence.judging.assess import place_in_scope
 from averment.evidence.record import LOOKING_BACK, Gathering, Record
 
 LATE = timedelta(days=1)
@@ -25,17 +25,18 @@ _Place = tuple[str, str, str | None]
 
 @dataclass(frozen=True)
 class Stretch:
-    """From ``since`` to ``until`` nobody obtained anything by ``collector`` where ``record`` is from, the next one that was obtained."""
+    """From ``since`` to ``until`` nobody obtained anything by ``collector`` in ``region`` (None: it isn't asked for by region) of ``account``."""
 
     collector: str
+    account: str
+    region: str | None
     since: datetime
     until: datetime
-    record: Record
 
     @property
     def place(self) -> str:
         """The account, with the region if it was asked for by region."""
-        return " ".join(part for part in (self.record.account, self.record.region) if part)
+        return " ".join(part for part in (self.account, self.region) if part)
 
 
 class Looks:
@@ -53,7 +54,7 @@ class Looks:
         place = (record.collector, record.account, record.region)
         last = self._last.get(place, self._period.start)
         if record.effective_at - last > LATE:
-            self._gaps.append(Stretch(record.collector, last, record.effective_at, record))
+            self._gaps.append(Stretch(*place, last, record.effective_at))
         self._last[place] = max(last, record.effective_at)
 
     def unseen(self, catalogue: Catalogue, scope: Scope) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class Looks:
         found: dict[tuple[str, str], list[Stretch]] = {}
         for item in sorted(self._gaps, key=lambda item: (item.since, item.until)):
             limit = allowed.get(item.collector)
-            if limit is not None and item.until - item.since > limit + LATE and in_scope(item.record, scope, None):
+            if limit is not None and item.until - item.since > limit + LATE and place_in_scope(item.account, item.region, scope):
                 found.setdefault((item.place, item.collector), []).append(item)
         by_place: dict[tuple[str, str], list[str]] = {}
         for (place, collector), stretches in sorted(found.items()):

@@ -6,7 +6,9 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from gc import collect
 from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
 
@@ -19,6 +21,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.record import Gathering, Kind, Population, Record
 from averment.evidence.reporting.report import ComparedPackage, PeriodReport, build_report
+from averment.evidence.reporting.unseen import Looks
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")
@@ -195,6 +198,20 @@ def test_days_on_which_nobody_looked_are_told_of_a_quarter() -> None:
     assert slow.unseen == (together,), "a schedule that is too slow is told once, and not as many times as it looked"
     first = build_report(catalogue, ORGANISATION, entries[-9:], Q4, Q4.end)
     assert [text.split(":")[0] for text in first.unseen] == ["2026-10-01 to 2026-12-29"], "nobody had begun to look"
+
+
+def test_of_looks_that_come_late_no_record_is_kept() -> None:
+    """A schedule comes some seconds later one day than the day before, and the records of a quarter don't fit into memory."""
+    looks, kept = Looks(Q4), list[ReferenceType[Record]]()
+    for day in range(9):
+        look = record(
+            Kind.MEDIA_STATES, {}, at=Q4.start + timedelta(days=day, seconds=day), account="111122223333", collector="media-states"
+        )
+        looks.add(look)
+        kept.append(ref(look))
+    del look
+    collect()
+    assert not any(item() for item in kept)
 
 
 def test_the_index_leads_from_evidence_to_the_ledger_and_to_what_it_was_used_for() -> None:
