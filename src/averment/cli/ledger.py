@@ -12,7 +12,7 @@ from rich.markup import escape
 from averment.api.verifying import Verified, require_from_elsewhere, vouching_of
 from averment.cli.common import NamedPath, config_option, note, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
-from averment.core.errors import BadInputError, ExitCode, VerificationError
+from averment.core.errors import BadInputError, ExitCode, MissingExtraError, VerificationError
 from averment.core.source import SourceRef
 from averment.core.words import counted
 from averment.evidence.package.handed_over import read_checkpoint, read_key
@@ -81,6 +81,8 @@ def _dated(ledger: Ledger) -> str:
     asked = Vouching(certificates=authority.certificates if authority else ())
     try:
         return f"timestamp: {dated(ledger.store.get(name).data, note, ledger.origin, asked)[0]}"
+    except MissingExtraError as error:
+        return f"timestamp: not checked ({error.message}; {error.fix})"
     except VerificationError as error:
         return f"timestamp: wrong ({error.message})"
 

@@ -369,6 +369,10 @@ def test_without_the_library_it_is_said_what_was_not_checked(dated_shop, authori
     said = capsys.readouterr()
     assert "rfc3161_client" in said.err
     assert "not what was signed" not in said.out
+    settings = "version: 1\nevidence: {origin: example.com/shop, timestamps: {url: https://tsa.example, certificates: root.pem}}\n"
+    (tmp_path / "averment.yaml").write_text(settings)
+    assert run(["ledger", "show", "--config", str(tmp_path / "averment.yaml")]) == 0, "what it shows beside was not shown any more"
+    assert "timestamp: not checked (a timestamp needs the package" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_dated_bytes_can_be_made_with_public_tools(dated_shop, make_record, tmp_path):
