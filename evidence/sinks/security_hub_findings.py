@@ -94,10 +94,11 @@ def waiver_ended(finding: Mapping[str, JSON], report: PeriodReport, catalogue: C
     control, assessment = catalogue.get(str(fields.get("averment/control"))), str(fields.get("averment/assessment")).rpartition("/")[2]
     policy = next((item.policy for item in (control.assessments if control else ()) if item.id == assessment), None)
     names, day = named_by(str(fields.get("averment/control")), policy), report.judged_at.date()
-    account, region = str(fields.get("averment/account") or "") or None, finding["Resources"][0].get("Region")
-    here = [row for row in report.waivers if is_for(row.accounts, account) and is_for(row.regions, region)]
-    valid = [row.resource for row in here if row.control in names and row.until >= day]
-    return not any(stands_for(pattern, called) for pattern in valid for called in _called(str(finding["Resources"][0]["Id"])))
+    resource = finding["Resources"][0]
+    here = [row for row in report.waivers if row.control in names and row.until >= day and is_for(row.regions, resource.get("Region"))]
+    valid = [row for row in here if any(stands_for(row.resource, called) for called in _called(str(resource["Id"])))]
+    accounts = str(fields.get("averment/account") or "").split(", ")
+    return not all(any(is_for(row.accounts, account or None) for row in valid) for account in accounts)
 
 
 def _called(resource: str) -> tuple[str, ...]:

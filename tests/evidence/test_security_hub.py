@@ -283,6 +283,21 @@ def test_a_finding_that_is_refused_is_told_and_the_others_are_in(hub: Any, monke
     assert [item["Resources"][0]["Id"] for item in active(hub)] == ["aws_s3_bucket.b"]
 
 
+def test_a_waiver_that_was_renewed_for_all_accounts_of_a_finding_holds(hub: Any) -> None:
+    """One finding tells of a name in several accounts: what is accepted in each of them failed in Security Hub once the first end of its waiver was past."""
+    both = ("111111111111", "222222222222")
+    found = [dataclasses.replace(check("aws_s3_bucket.a"), account=account) for account in both]
+    waiver = Waiver("SM-UPL-03", "aws_s3_bucket.a", "o", "a", "for now", date(2026, 12, 31), SourceRef("averment.yaml", 3), accounts=both)
+    push(report(*found, waivers=(waiver,)))
+    [before] = active(hub, "WARNING")
+    year, day = parse_period("2027Q1"), datetime(2027, 1, 2, tzinfo=UTC)
+    longer = dataclasses.replace(waiver, until=date(2027, 3, 31))
+    push(report(*found, waivers=(longer,), period=year, as_of=day))
+    assert active(hub, "WARNING") == [before]
+    push(report(*found, waivers=(dataclasses.replace(longer, accounts=both[:1]),), period=year, as_of=day))
+    assert (len(active(hub)), active(hub, "WARNING")) == (1, [])
+
+
 def test_every_control_s_law_fits_the_format(hub: Any) -> None:
     """Security Hub takes 64 characters of a requirement, and refuses the finding otherwise: those on labelled uploads and on marks never came in."""
     base, shipped = report(check("aws_s3_bucket.a")), load_catalogue()
