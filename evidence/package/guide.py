@@ -68,7 +68,7 @@ sed -n 5p checkpoint.txt | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signat
 ```
 {_one_record(example, key)}
 {_timestamp(checkpoint) if dated else ""}
-Other names under the checkpoint are witnesses' (C2SP tlog-cosignature): `averment verify . --witness their.vkey`.
+Other names under the checkpoint are witnesses' (C2SP tlog-cosignature): `averment verify . --witness ../their.vkey`.
 
 The root of all hashes in `leaf-hashes.bin` (RFC 6962, 32 bytes each) is the checkpoint's; `verify.py` computes it in ten lines.
 
@@ -91,7 +91,7 @@ def _timestamp(checkpoint: SignedCheckpoint) -> str:
 ```sh
 {{ head -n 4 checkpoint.txt; grep -F {own} checkpoint.txt; }} > "$T/dated"
 WHEN=$(date -d "$(openssl ts -reply -in timestamp.tsr -text | sed -n 's/^Time stamp: //p')" +%s)
-openssl ts -verify -attime "$WHEN" -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
+openssl ts -verify -attime "$WHEN" -data "$T/dated" -in timestamp.tsr -CAfile ../authority-root.pem
 ```
 """
 
@@ -152,19 +152,21 @@ First, whose key is it? The package is signed by the key with the SHA-256 finger
 Get this fingerprint, or the public key, from the organisation by another way than this package. Without that you learn that the
 package is unchanged since somebody signed it, not who did.
 
+The commands are for this folder. Keep what you got by another way beside it: nothing in it vouches for it.
+
 ## With Averment, offline
 
-    averment verify . --key their-public-key.pem
+    averment verify . --key ../their-public-key.pem
 
 With an earlier package of the same log at hand, show that the log has only grown since:
 
-    averment verify . --key their-public-key.pem --checkpoint ../earlier-package/checkpoint.txt
+    averment verify . --key ../their-public-key.pem --checkpoint ../earlier-package/checkpoint.txt
 
 ## Without Averment
 
 `verify.py` needs Python and the package `cryptography`. Read it, or take it from where you trust it: whoever changes a package can
 change the script in it.
 
-    python3 verify.py . --key their-public-key.pem
+    python3 verify.py . --key ../their-public-key.pem
 
 """

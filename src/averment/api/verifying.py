@@ -126,9 +126,9 @@ def require_from_elsewhere(folder: Path, files: Sequence[AnyPath]) -> None:
     for file in files if folder.is_dir() else ():
         if Path(file).resolve().is_relative_to(folder.resolve()):
             raise BadInputError(
-                "lies in what is to be verified by it, where its author put it",
+                "lies in what is to be verified by it, as what its author put there does",
                 where=SourceRef(file=str(file)),
-                fix="hand over one that you got by another way, or none: then it is told whose word this is",
+                fix="move it out of there if you got it by another way; else hand over none: then it is told whose word this is",
             )
 
 

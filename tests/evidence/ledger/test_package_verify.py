@@ -581,6 +581,18 @@ def test_the_guides_commands_work_and_fail_when_they_should(package):
     assert run_steps(package).returncode != 0
 
 
+def test_the_guides_key_lies_beside_the_package(package, monkeypatch, capsys):
+    """Its commands are typed in the package: a key in that folder, as they named it, is refused with the author's, and was a file that was added before."""
+    own = next(package.glob("keys/*.pub.pem"))
+    shutil.copy(own, package.parent / "their-public-key.pem")
+    monkeypatch.chdir(package)
+    commands = re.findall(r"^    averment (verify .*)$", (package / "verify.md").read_text(), re.MULTILINE)
+    assert run(commands[0].split()) == 0
+    shutil.copy(own, "their-public-key.pem")
+    assert run(["verify", ".", "--key", "their-public-key.pem"]) == 2
+    assert "move it out of there if you got it by another way" in " ".join(capsys.readouterr().err.split())
+
+
 def typed_steps(folder):
     """What is read by whoever types the guide's commands into a shell, which says nothing of a comparison that fails and goes on."""
     script = shell_steps((folder / "verify.md").read_text()).removeprefix("set -eu\n")
