@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -240,7 +241,10 @@ class _Examination:
         signers = ", ".join(f"{key.name} (key {key.id.hex()})" for key in self._checkpoint.signed_by)
         self._step.finding = f"{counted(head.size, 'entry')}, signed by {signers}"
         self._unvouched += not_signed_by(self._trusted[: len(self._given)], self._checkpoint, self._endorsements)
-        self._unvouched += chosen_by(self._signed_by, self._checkpoint)
+        if not self._given:
+            with suppress(AvermentError, ValueError):  # nobody asked whether they are in order
+                self._vouched_for(log["origin"])
+        self._unvouched += chosen_by(self._signed_by, self._checkpoint, self._endorsements)
 
     # 5
     def _log(self) -> None:

@@ -61,11 +61,21 @@ def not_signed_by(given: Sequence[VerifierKey], head: SignedCheckpoint, endorsem
     return [f"Whether all signers agree: the checkpoint isn't signed with each key that was handed over. {why} (missing: SHA-256 {told})."]
 
 
-def chosen_by(signers: Sequence[VerifierKey], head: SignedCheckpoint) -> list[str]:
+def chosen_by(signers: Sequence[VerifierKey], head: SignedCheckpoint, endorsements: Sequence[bytes] = ()) -> list[str]:
     """What it leaves open that a package's manifest, which ``signers`` signed, isn't signed with each key that signed the checkpoint ``head``: whoever
-    holds one of them may leave out a record, or write another report, under a checkpoint of all."""
-    alone = {key.fingerprint for key in signers}
-    others = sorted({key.fingerprint for key in head.signed_by if not key.cosigner} - alone)
+    holds one of them may leave out a record, or write another report, under a checkpoint of all. One that vouched in ``endorsements`` for a key that
+    signed, as before a change of keys, has handed this over.
+
+    Raises:
+        VerificationError: an endorsement is malformed or wrong.
+    """
+    alone, origin = {key.fingerprint for key in signers}, head.checkpoint.origin
+    left_out = [
+        key
+        for key in head.signed_by
+        if not key.cosigner and alone.isdisjoint(item.fingerprint for item in endorsed([key], endorsements, origin))
+    ]
+    others = sorted({key.fingerprint for key in left_out} - alone)
     if not others or not alone:
         return []
     told = f"its manifest is signed with {', '.join(sorted(alone))} alone, its checkpoint also with {', '.join(others)} (SHA-256)"

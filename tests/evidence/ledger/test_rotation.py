@@ -162,6 +162,21 @@ def test_a_new_key_goes_on_with_what_the_old_one_signed_after_the_change(tmp_pat
         assert ledger.size == 4
 
 
+def test_a_key_that_vouched_for_its_successor_is_no_signer_who_was_passed_over(tmp_path, make_record):
+    """Right after a change of keys both stand under the checkpoint: who had changed their one key read that another signer might not agree."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        [first] = ledger.keys
+    rotate(shop, "keys/new.pem")
+    with open_ledger(with_key(shop, "keys/new.pem"), write=True) as ledger:
+        folder = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package").path
+    for keys in ([], [lambda _: first]):
+        result = verify_package(folder, keys)
+        assert result.genuine
+        assert not [line for line in result.uncovered if line.startswith("Who chose what is in the package")]
+
+
 def test_only_a_trusted_key_can_vouch(tmp_path):
     """A forged endorsement: signed by an unknown key it is ignored, with a wrong signature or for another log it is refused."""
     one, two, evil = (LocalSigner.create(tmp_path / f"{name}.pem") for name in ("one", "two", "evil"))
