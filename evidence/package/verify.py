@@ -27,6 +27,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from averment import __version__
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError, VerificationError
 from averment.core.period import Period, from_iso, iso, parse_period
@@ -224,7 +225,8 @@ class _Examination:
         self._known_manifest()
         self._step.finding = f"{len(listed)} files"
         if layout.VERIFIER in listed and listed[layout.VERIFIER]["sha256"] != digest_of(Path(standalone.__file__))[1]:
-            what = "it is not the one that this version of Averment puts there. Read it before it is run."
+            another = "" if self._manifest.get("averment") == __version__ else "; the package says to be of another"
+            what = f"it is not the one that this version of Averment ({__version__}) puts there{another}. Read it before it is run."
             self._unvouched.append(f"What {layout.VERIFIER} in the package does: {what}")
 
     def _compare(self, name: str, expected: dict[str, Any]) -> None:

@@ -363,6 +363,13 @@ def test_a_verifier_that_is_not_ours_is_told_of(insider):
     result = verify_package(insider.folder)
     assert result.genuine
     assert [line for line in result.uncovered if line.startswith("What verify.py in the package does: it is not the one that this version")]
+    manifest = json.loads((insider.folder / "MANIFEST.json").read_bytes())
+    (insider.folder / "MANIFEST.json").write_text(json.dumps({**manifest, "averment": "0.0.1"}))
+    insider.sign_again()
+    [line] = [line for line in verify_package(insider.folder).uncovered if line.startswith("What verify.py")]
+    assert "puts there; the package says to be of another. Read it" in line, (
+        "else each of an earlier version looks as if somebody had changed it"
+    )
 
 
 def test_a_manifest_of_something_else_is_found(insider):
