@@ -188,9 +188,10 @@ PLACING = 0.8
 def coarse_tpr_bounds(sample: Scored, at_fpr: float, confidence: float) -> Bounds | None:
     """Bounds by the two rates for a true positive rate at ``at_fpr``; None where scores differ enough to do without, or a class is missing.
 
-    Where one score holds much of the attacks, the figure leaps with the threshold, and a mean of weights is no quantile: half of those that took the
-    right threshold lie below the truth, whatever the wrong ones are. So the threshold gets ``PLACING`` of what the confidence leaves, and the rate at it
-    the rest: the true threshold is no lower than the lowest that may keep to ``at_fpr``, and no higher than the lowest that is known to.
+    Where one score holds much of the attacks, or so much of the bona fide images that the next threshold lies far off, the figure leaps with the
+    threshold, and a mean of weights is no quantile: half of those that took the right threshold lie below the truth, whatever the wrong ones are. So
+    the threshold gets ``PLACING`` of what the confidence leaves, and the rate at it the rest: the true threshold is no lower than the lowest that may
+    keep to ``at_fpr``, and no higher than the lowest that is known to.
     """
     import numpy as np
 
@@ -199,12 +200,12 @@ def coarse_tpr_bounds(sample: Scored, at_fpr: float, confidence: float) -> Bound
     if figure is None:
         return None
     cell = np.searchsorted(starts, np.arange(len(units)), side="right") - 1
-    caught = np.bincount(cell[attacks], minlength=len(starts)) / attacks.sum()
-    equal = alike(np.bincount(units[attacks]))
-    usual = min(max(figure, 1 / (equal + 2)), 1 - 1 / (equal + 2))
-    much, left = COARSE * math.sqrt(usual * (1 - usual) / equal), 1 - confidence
-    if caught.max() < much:
+    held = [np.bincount(cell[mask], minlength=len(starts)) / mask.sum() for mask in (attacks, ~attacks)]
+    usual = [(rate, alike(np.bincount(units[mask]))) for rate, mask in ((figure, attacks), (at_fpr, ~attacks))]
+    leaps = np.logical_or(*(part >= _much(*rate) for part, rate in zip(held, usual, strict=True)))
+    if not leaps.any():
         return None
+    left = 1 - confidence
 
     def alarms(threshold: int) -> Bounds:
         return _rate_bounds(cell[~attacks] >= threshold, units[~attacks], 1 - PLACING * left)
@@ -214,9 +215,15 @@ def coarse_tpr_bounds(sample: Scored, at_fpr: float, confidence: float) -> Bound
 
     may = bisect.bisect_left(range(len(starts)), True, key=lambda place: alarms(place).low <= at_fpr)
     sure = bisect.bisect_left(range(len(starts)), True, key=lambda place: alarms(place).high <= at_fpr)
-    if caught[may:sure].max(initial=0.0) < much:
+    if not leaps[may:sure].any():
         return None
     return Bounds(hits(sure).low if sure < len(starts) else 0.0, hits(may).high, confidence)
+
+
+def _much(rate: float, equal: float) -> float:
+    """How much of a class one score has to hold for its scores to be coarse, where a ``rate`` of it was found on so many ``equal`` units."""
+    usual = min(max(rate, 1 / (equal + 2)), 1 - 1 / (equal + 2))
+    return COARSE * math.sqrt(usual * (1 - usual) / equal)
 
 
 def tpr_ends(at_fpr: float, attack: Any, bona_fide: Any, joining: Any) -> Any:
