@@ -237,13 +237,13 @@ ANOTHER = "  Another: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: e
         ("SIGNS", "never", Verdict.PASS, Verdict.PASS),
         (ALL, f"{ALL}\n          TrustedKeyGroups: [k]", Verdict.PASS, Verdict.PASS),
         (ALL, "AllowedMethods: [GET, HEAD]", Verdict.PASS, Verdict.PASS),
-        ("  Signing:", f"{ANOTHER}  Signing:", Verdict.UNKNOWN, Verdict.FAIL),
+        ("  Signing:", f"{ANOTHER}  Signing:", Verdict.FAIL, Verdict.FAIL),
     ],
 )
 def test_a_function_url_that_asks_for_a_signature_asks_nobody_where_cloudfront_signs(
     tmp_path: Path, old: str, new: str, before: Verdict, after: Verdict
 ):
-    """A distribution in front of a URL with AWS_IAM signs whatever viewers ask; which of several URLs it means is plain once it has a name."""
+    """A distribution in front of a URL with AWS_IAM signs whatever viewers ask; which of several URLs it means is what its domain is split from."""
     path, host, text = (
         tmp_path / "template.yaml",
         "abcdefghij.lambda-url.eu-west-1.on.aws",

@@ -272,6 +272,8 @@ class Resolver:
             return text.split(value[0])
         if isinstance(text, Reference) and text.attribute == "WebsiteURL" and not text.prefix and not text.suffix and value[0] in _IN_URL:
             return [*"http://".split(value[0])[:-1], text]  # what is left is the host, as which Terraform gives it out
+        if isinstance(text, Reference) and text.attribute == "FunctionUrl" and not text.prefix and not text.suffix and value[0] == "/":
+            return ["https:", "", text, ""]  # the host again, as origins are written
         return text if isinstance(text, Unknown) else Unknown("Fn::Split of a value that is known only at deployment")
 
     def _length(self, value: Any) -> Any:
