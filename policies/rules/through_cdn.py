@@ -59,15 +59,26 @@ def called_by_viewers(url: Resource, graph: Graph, *, reading: bool) -> Iterator
 
 
 def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
-    """Whether an origin is the function URL ``url``, and its requests are signed. How its domain is made of a URL can't always be followed."""
-    control, domain = control_at(origin.settings.get("OriginAccessControlId"), graph), origin.settings.get("DomainName")
-    config = control.get("OriginAccessControlConfig") if control is not None else None
-    if (
-        not isinstance(config, Mapping)
-        or config.get("OriginAccessControlOriginType") != "lambda"
-        or config.get("SigningBehavior") == "never"
-    ):
-        return False
+    """Whether an origin is the function URL ``url``, and its requests are signed; not where neither can be told, as of any bucket elsewhere."""
+    signs = _signs(origin, graph)
+    meant = _means(origin, url, graph, alone=signs is True) if signs is not False else False
+    return all_of((meant, signs)) if True in (meant, signs) else False
+
+
+def _signs(origin: Origin, graph: Graph) -> Truth:
+    """Whether CloudFront signs what it asks of a function that is the origin."""
+    given = origin.settings.get("OriginAccessControlId")
+    control = control_at(given, graph)
+    if control is None:
+        unread = Unknown(f"the access control of origin '{origin.id}' is not part of what was read")
+        return unread if given not in (None, "") else False
+    kind, signing = (control.get("OriginAccessControlConfig", key) for key in ("OriginAccessControlOriginType", "SigningBehavior"))
+    return kind if isinstance(kind, Unknown) else kind == "lambda" and signing != "never"
+
+
+def _means(origin: Origin, url: Resource, graph: Graph, *, alone: bool) -> Truth:
+    """Whether an origin's domain is that of ``url``. How it is made of a URL can't always be followed: ``alone``, it is the one that there is."""
+    domain = origin.settings.get("DomainName")
     if isinstance(domain, Reference):
         return domain.address == url.address
     if not isinstance(domain, Unknown):
@@ -77,7 +88,7 @@ def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
     named = next((one for one in signed if re.search(rf"(?<![\w.]){re.escape(one.address)}\.", domain.template or "")), None)
     if named is not None:
         return named is url
-    if len(signed) == 1 and _MADE in domain.reason:
+    if alone and len(signed) == 1 and _MADE in domain.reason:
         return True
     return Unknown(f"which function origin '{origin.id}' is: {domain.reason}")
 

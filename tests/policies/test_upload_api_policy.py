@@ -306,18 +306,28 @@ def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, wha
     assert subject.evaluate(route, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
 
 
+SIGNING = "aws_cloudfront_origin_access_control.c.id"
+
+
 @pytest.mark.parametrize(
-    ("domain", "verdict"),
+    ("domain", "control", "verdict"),
     [
-        ('"${aws_lambda_function_url.u.url_id}.lambda-url.eu-west-1.on.aws"', "fail"),
-        ('split("/", aws_lambda_function_url.u.function_url)[2]', "fail"),
-        ("var.host", "unknown"),
-        ("data.aws_lambda_function_url.u.function_url", "unknown"),
-        ('"${aws_apigatewayv2_api.a.id}.execute-api.eu-west-1.amazonaws.com"', "pass"),
+        ('"${aws_lambda_function_url.u.url_id}.lambda-url.eu-west-1.on.aws"', SIGNING, "fail"),
+        ('split("/", aws_lambda_function_url.u.function_url)[2]', SIGNING, "fail"),
+        ('split("/", aws_lambda_function_url.u.function_url)[2]', "var.host", "unknown"),
+        ('split("/", aws_lambda_function_url.u.function_url)[2]', '"E2QWRUHEXAMPLE"', "unknown"),
+        ('split("/", aws_lambda_function_url.u.function_url)[2]', "null", "pass"),
+        ("var.host", SIGNING, "unknown"),
+        ("var.host", "var.host", "pass"),  # as good as any bucket elsewhere
+        ("data.aws_lambda_function_url.u.function_url", SIGNING, "unknown"),
+        ('"${aws_apigatewayv2_api.a.id}.execute-api.eu-west-1.amazonaws.com"', SIGNING, "pass"),
     ],
 )
-def test_which_function_cloudfront_signs_for_is_told_by_what_its_domain_is_made_of(tmp_path: Path, domain: str, verdict: str):
-    """By the URL's id it passed for another; what a variable brings, or another stack has, was taken for the one URL that was read."""
+def test_which_function_cloudfront_signs_for_is_told_by_what_its_domain_is_made_of(tmp_path: Path, domain: str, control: str, verdict: str):
+    """By the URL's id it passed for another; what a variable brings, or another stack has, was taken for the one URL that was read.
+
+    An access control that wasn't read passed for none.
+    """
     text = f"""
 variable "host" {{}}
 data "aws_lambda_function_url" "u" {{ function_name = "web" }}
@@ -349,7 +359,7 @@ resource "aws_cloudfront_distribution" "d" {{
   origin {{
     origin_id                = "presign"
     domain_name              = {domain}
-    origin_access_control_id = aws_cloudfront_origin_access_control.c.id
+    origin_access_control_id = {control}
   }}
   default_cache_behavior {{
     target_origin_id = "presign"
