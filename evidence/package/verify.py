@@ -171,9 +171,18 @@ class _Examination:
             self._known_manifest()["log"]["origin"], self._known_manifest()["period"]["label"], sha256_hex(manifest)
         )
         self._require(text == said, "names another log or period than its signature")
-        named = plain(parse_period(self._known_manifest()["period"]["label"]))
-        self._require(named == self._known_manifest()["period"], "gives the period other days than its name says")
+        self._named(self._known_manifest()["period"])
         self._step.finding = f"{layout.MANIFEST} is what {text.split(chr(10))[1]} signed for {text.split(chr(10))[2]}"
+
+    def _named(self, period: dict[str, str]) -> None:
+        """Hold the days of ``period`` against its name. One of a program's own choice (``api.Period``) says nothing of them."""
+        try:
+            named = parse_period(period["label"])
+        except BadInputError:
+            days = f"the manifest alone says that it is {period['start']} up to {period['end']}"
+            self._unvouched.append(f"Which days '{period['label']}' is: {days}.")
+        else:
+            self._require(plain(named) == period, "gives the period other days than its name says")
 
     def _load_manifest(self, data: bytes) -> None:
         value = json.loads(data)

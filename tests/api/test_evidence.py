@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import pickle
@@ -120,6 +121,10 @@ def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, cap
     assert packaged.outcome is api.ReplayOutcome.REPRODUCED
 
     key = next((shop / ".averment" / "ledger" / "keys").glob("*.pub.pem"))
+    mine = dataclasses.replace(api.parse_period(period), label="FY27 H1")
+    own = api.verify(api.export(mine, output=shop / "own").path, keys=[key])
+    assert own.genuine, "a true package under a label of one's own was refused, which says nothing of days"
+    assert [line for line in own.uncovered if line.startswith("Which days 'FY27 H1' is: the manifest alone says")]
     verified = api.verify(package.path, keys=[key])
     assert (verified.genuine, verified.conclusion) == (True, api.Conclusion.CLEAN)
     assert "3 records of the period stand in a log of 3 entries" in verified.covered[0]
@@ -215,6 +220,7 @@ def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
         (lambda: api.export(api.Period("Q4", BEGIN, BEGIN)), "'Q4' ends before it begins"),
         (lambda: api.export(api.Period("Q4\nQ5", BEGIN, END)), "can't be the label"),
         (lambda: api.export(api.Period("../Q4", BEGIN, END)), "can't be the label"),
+        (lambda: api.export(api.Period("2026Q3", BEGIN, END)), "says other days than 2026-10-01 up to 2027-01-01"),
         (lambda: api.export(None), "'None' is not a period"),  # type: ignore[arg-type]
         (lambda: api.export("2026Q4", output=""), "output is empty"),
         (lambda: api.verify(""), "package is empty"),

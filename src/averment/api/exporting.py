@@ -13,7 +13,7 @@ from averment.api.verifying import require_from_elsewhere
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
-from averment.core.period import Period, utc_now
+from averment.core.period import Period, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.package.write import write_package
 
@@ -59,12 +59,12 @@ def export(
     is verified first, by ``compare_keys`` where it is of another log.
 
     Raises:
-        BadInputError: the period isn't one, the ledger is empty, the folder holds something else, or ``compare`` is no such package.
+        BadInputError: the period isn't one, or has other days than its label says, the ledger is empty, the folder holds something else, or ``compare`` is no such package.
         VerificationError: the ledger, or the earlier package, isn't what was signed.
         MissingExtraError: the workbook needs ``averment[report]``.
         IncompleteError: the file system refused, or a file of the earlier package can't be read.
     """
-    asked = period_of(period)
+    asked = _as_named(period_of(period))
     settings = organisation_of(organisation)
     given = several("compare_keys", compare_keys)
     if given and compare is None:
@@ -90,6 +90,20 @@ def export(
         open_assessments=len(report.gaps),
         notes=tuple(notes.told),
     )
+
+
+def _as_named(period: Period) -> Period:
+    """``period``, unless its label says other days: whoever verifies a package of it would be told that it isn't what its name says."""
+    try:
+        named = parse_period(period.label)
+    except BadInputError:
+        return period  # by a label of one's own nobody expects any days
+    if named != period:
+        raise BadInputError(
+            f"the label '{period.label}' says other days than {period.start:%Y-%m-%d} up to {period.end:%Y-%m-%d}",
+            fix="hand over what api.parse_period gives, or a label of your own",
+        )
+    return period
 
 
 def _compared(earlier: Path, keys: Sequence[AnyPath], ledger: Ledger) -> Compared:
