@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON
@@ -369,6 +369,7 @@ def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) 
     return missing
 
 
-def _both_ways(accounts: Sequence[str]) -> frozenset[str]:
-    """The ids as they are, and as they are written when account ids are redacted."""
+@lru_cache(maxsize=4096)
+def _both_ways(accounts: tuple[str, ...]) -> frozenset[str]:
+    """The ids as they are, and as they are written when account ids are redacted; kept, as it is asked for each record."""
     return frozenset((*accounts, *(hide_account(account) for account in accounts)))

@@ -19,6 +19,8 @@ from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.interface import media_asked
+from averment.evidence.collectors.redact import hide_account
+from averment.evidence.judging import assess as judging
 from averment.evidence.judging.assess import assess
 from averment.evidence.judging.states import AssessmentState, ControlState, Gap
 from averment.evidence.record import Gathering, Kind, Population, Record
@@ -1370,3 +1372,13 @@ def test_of_two_runs_in_one_second_the_one_that_came_later_into_the_ledger_decid
     flaw, mended = check("fail"), check("pass")
     assert state_of(IAC, flaw, mended).status is Status.SATISFIED
     assert state_of(IAC, mended, flaw).status is Status.NOT_SATISFIED
+
+
+def test_how_the_ids_of_the_scope_are_hidden_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was for each record anew: of an organisation of four hundred accounts that was most of what its states took."""
+    asked: list[str] = []
+    monkeypatch.setattr(judging, "hide_account", lambda account: asked.append(account) or hide_account(account))
+    accounts = tuple(f"{700_000_000_000 + number}" for number in range(30))
+    listed = Organisation(scope=Scope(accounts=accounts))
+    state_of(RUNTIME, *(config("COMPLIANT", account=account) for account in accounts), organisation=listed)
+    assert len(asked) < 10 * len(accounts)
