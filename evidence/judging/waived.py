@@ -37,8 +37,9 @@ def waiver_for(
     """
     names = named_by(control, policy)
     for waiver in organisation.waivers:
-        here = is_for(waiver.accounts, account) and is_for(waiver.regions, region)
-        if here and waiver.control in names and today <= waiver.until and stands_for(waiver.resource, resource):
+        if waiver.control not in names or today > waiver.until or not stands_for(waiver.resource, resource):
+            continue
+        if is_for(waiver.accounts, account) and is_for(waiver.regions, region):
             return waiver
     for comment in comment_waivers(_EACH.split(noted or ""), today):
         if comment.id in names and comment.void is None and comment.until:
