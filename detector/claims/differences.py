@@ -7,9 +7,10 @@ to exceed it, at the confidence that Bonferroni gives for as many tries.
 The bounds of a difference are the wider of Student's and Gaffke's (``bounded``), from exponential weights of whole units under which both
 figures are computed: Student's alone take a change that is rare, and all for the worse, for far better known than it is. Where the media place the
 threshold themselves (TPR), one more bona fide unit joins on either side, which raises an alarm at every threshold on the one and at none on the other: a
-threshold that few units place moves by more than weights of them show. Where an EER's scores are coarse, weights don't show how much of it is the luck of
-the better threshold either: then they reach at least as far as the two figures' own bounds do (``bounded.coarse_eer_bounds``), recovered from these at half of
-what the confidence leaves. In simulation weights alone erred in up to one of four cases there, and with these in fewer than one of twenty. Two proportions of different units are compared by the method of variance estimates recovery from their exact
+threshold that few units place moves by more than weights of them show. Where scores are coarse, weights don't show how much of an EER is the luck of
+the better threshold either, nor how far a TPR leaps with its own: then they reach at least as far as the two figures' own bounds do
+(``bounded.coarse_eer_bounds``, ``bounded.coarse_tpr_bounds``), recovered from these at half of what the confidence leaves. In simulation weights alone
+erred in up to one of four cases there, and with these in fewer than one of twenty. Two proportions of different units are compared by the method of variance estimates recovery from their exact
 bounds (Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; with Wilson's bounds it is Newcombe's tenth method).
 """
 
@@ -189,16 +190,17 @@ def compared(name: str, metric: Metric, before: Side, after: Side, shape: tuple[
     figure = metric.worse_by(before.figure, after.figure)
     drawn = spread(metric.worse_by, before.replicates, after.replicates)
     (loose, error), (tight, _) = (paired_bounds(figure, drawn, equal, level) for level in levels)
-    low, high = (_as_coarse(before, after, bounds, level) for bounds, level in ((tight, careful), (loose, confidence)))
+    from_which, taken = (after, before) if metric.worse_by(0, 1) > 0 else (before, after)
+    low, high = (_as_coarse(from_which, taken, bounds, level) for bounds, level in ((tight, careful), (loose, confidence)))
     return Difference(name, figure, low.low, high.high, units, error)
 
 
-def _as_coarse(before: Side, after: Side, found: Bounds, confidence: float) -> Bounds:
-    """``found``, of two EERs, and as wide as their own bounds make it where one's scores are coarse."""
+def _as_coarse(first: Side, second: Side, found: Bounds, confidence: float) -> Bounds:
+    """``found``, of ``first`` minus ``second``, two EERs or TPRs, and as wide as their own bounds make it where one's scores are coarse."""
     half = (1 + confidence) / 2
-    if before.coarse(half) is None and after.coarse(half) is None:
+    if first.coarse(half) is None and second.coarse(half) is None:
         return found
-    apart = recovered_bounds((after.figure, after.own(half)), (before.figure, before.own(half)))
+    apart = recovered_bounds((first.figure, first.own(half)), (second.figure, second.own(half)))
     return Bounds(max(-1.0, min(found.low, apart.low)), min(1.0, max(found.high, apart.high)), confidence, found.error)
 
 

@@ -97,8 +97,8 @@ class Tally:
 
     ``units`` is the number of independent units of the smaller class that it rests on, ``alike`` as how many of equal size they count (Kish 1965).
     ``ends`` is of a figure at a threshold that the media place themselves: from weights and the exponential weight of one more bona fide unit (a
-    column) to the least and the most that the figure is with it (``bounded.tpr_ends``). ``coarse`` is of an EER: from a confidence and its standard error to
-    its bounds where scores are coarse (``bounded.coarse_eer_bounds``), else None.
+    column) to the least and the most that the figure is with it (``bounded.tpr_ends``). ``coarse`` is of an EER or TPR: from a confidence and its standard
+    error to its bounds where scores are coarse (``bounded.coarse_eer_bounds``, ``bounded.coarse_tpr_bounds``), else None.
     """
 
     figures: Callable[[Any], Any]
@@ -123,8 +123,14 @@ def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[st
         [observing.rank(o, metric.family) for o in concerned], [o.attack for o in concerned], [index[o.unit] for o in concerned]
     )
     figures, ends = _ranking(metric, sample)
-    coarse = functools.partial(bounded.coarse_eer_bounds, sample) if metric.name == "eer" else None
-    return Tally(figures, *counts, ends, coarse)
+    return Tally(figures, *counts, ends, _coarse(metric, sample))
+
+
+def _coarse(metric: Metric, sample: statistics.Scored) -> Callable[[float, float], statistics.Bounds | None] | None:
+    at_fpr = metric.at_fpr
+    if at_fpr is not None:
+        return lambda confidence, _: bounded.coarse_tpr_bounds(sample, at_fpr, confidence)
+    return functools.partial(bounded.coarse_eer_bounds, sample) if metric.name == "eer" else None
 
 
 def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Callable[[Any], Any]:
