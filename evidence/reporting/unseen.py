@@ -11,6 +11,7 @@ from averment.controls.model import Catalogue
 from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import counted
+from averment.evidence.collectors.redact import hide_account
 from averment.evidence.judging.assess import place_in_scope
 from averment.evidence.record import LOOKING_BACK, Gathering, Record
 
@@ -45,6 +46,7 @@ class Looks:
     def __init__(self, period: Period) -> None:
         self._period = period
         self._last: dict[_Place, datetime] = {}
+        self._ids: dict[str, set[str]] = {}
         self._gaps: list[Stretch] = []
 
     def add(self, record: Record) -> None:
@@ -52,10 +54,18 @@ class Looks:
         if record.account is None or record.collector in LOOKING_BACK or record.gathering is Gathering.COULD_NOT:
             return
         place = (record.collector, record.account, record.region)
-        last = self._last.get(place, self._period.start)
+        looks = (self._last.get((record.collector, account, record.region)) for account in self._called(record.account))
+        last = max((look for look in looks if look), default=self._period.start)
         if record.effective_at - last > LATE:
             self._gaps.append(Stretch(*place, last, record.effective_at))
         self._last[place] = max(last, record.effective_at)
+
+    def _called(self, account: str) -> set[str]:
+        """The ids of ``account``: as some runs hide them and others don't, its whole one and how that is hidden. Two whole ones are two accounts."""
+        hidden = hide_account(account)
+        known = self._ids.setdefault(hidden, {hidden})
+        known.add(account)
+        return known if account == hidden else {account, hidden}
 
     def unseen(self, catalogue: Catalogue, scope: Scope) -> tuple[str, ...]:
         """In words the stretches in ``scope`` that are longer than the assessments of ``catalogue`` allow, the oldest first; what is so of the same days

@@ -200,6 +200,29 @@ def test_days_on_which_nobody_looked_are_told_of_a_quarter() -> None:
     assert [text.split(":")[0] for text in first.unseen] == ["2026-10-01 to 2026-12-29"], "nobody had begun to look"
 
 
+def test_a_look_under_a_hidden_id_is_a_look() -> None:
+    """A schedule hides account ids, and somebody looks by hand now and then, or the other way round: nobody had looked, it said, for all of the days between."""
+    aged = replace(CATALOGUE.controls[0].assessments[1], max_age=timedelta(hours=36))
+    catalogue = replace(CATALOGUE, controls=(replace(CATALOGUE.controls[0], assessments=(aged,)),))
+
+    def unseen(usual: str, now_and_then: str) -> tuple[str, ...]:
+        looks = [
+            record(
+                Kind.MEDIA_STATES,
+                {},
+                at=Q4.start + timedelta(days=day),
+                account=usual if day % 9 else now_and_then,
+                collector="media-states",
+            )
+            for day in range(92)
+        ]
+        entries = [Entry(*item) for item in enumerate(looks)]
+        return build_report(catalogue, replace(ORGANISATION, scope=Scope()), entries, Q4, Q4.end).unseen
+
+    assert unseen("111122223333", "********3333") == unseen("********3333", "111122223333") == ()
+    assert unseen("111122223333", "444422223333") == ("2026-10-01 to 2026-12-30, but for 9 looks: 444422223333 (media-states)",)
+
+
 def test_of_looks_that_come_late_no_record_is_kept() -> None:
     """A schedule comes some seconds later one day than the day before, and the records of a quarter don't fit into memory."""
     looks, kept = Looks(Q4), list[ReferenceType[Record]]()
