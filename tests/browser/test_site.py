@@ -150,7 +150,15 @@ TABLES = """() => [...document.querySelectorAll("div[class^='av-'] table")].flat
 @pytest.mark.parametrize("width", [768, 1024, 1280])
 def test_no_column_is_out_of_sight_or_runs_into_the_next(browser: Browser, address: str, width: int) -> None:
     """From a tablet on, the tables of what is wrong, of rules, dates and an incident's report fit the page, and each cell its column."""
-    names = ("index.html", "controls/SM-UPL-03.html", "rules.html", "law.html", "claims.html", "incidents/INC-2026-11-22-bbbbbb.html")
+    names = (
+        "index.html",
+        "controls/SM-UPL-03.html",
+        "rules.html",
+        "law.html",
+        "frameworks/eu-ai-act.html",
+        "claims.html",
+        "incidents/INC-2026-11-22-bbbbbb.html",
+    )
     with opened(browser, address, viewport={"width": width, "height": 900}) as (page, _):
         for name in names:
             page.goto(address + name, wait_until="load")
