@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from averment import api
 from averment.cli.main import run
-from averment.core.errors import VerificationError
+from averment.core.errors import MissingExtraError, VerificationError
 from averment.core.organisation import load_organisation
 from averment.core.signing.local import LocalSigner
 from averment.evidence.ledger.checkpoint import NoteSignature, VerifierKey
@@ -300,6 +300,21 @@ def test_what_lies_in_a_timestamps_place_dates_nothing(shop, capsys):
         ledger.store.put_new(stamp_name(stamped_bytes(ledger.checkpoint.note, ledger.origin)), b"yesterday")
     assert run(["ledger", "show"]) == 0
     assert "timestamp: wrong (the timestamp is malformed" in capsys.readouterr().out
+
+
+def test_a_timestamp_is_not_checked_where_nothing_is_installed_for_it(shop, capsys, monkeypatch):
+    """The settings of the repository name an authority's certificates; whoever has no extra for them could show nothing any more."""
+    (shop / "averment.yaml").write_text(f"{SETTINGS}  timestamps: {{url: 'https://tsa.example/tsr', certificates: root.pem}}\n")
+
+    def missing():
+        raise MissingExtraError("a timestamp needs the package 'rfc3161_client'", fix="pip install 'averment[timestamps]'")
+
+    monkeypatch.setattr("averment.evidence.ledger.opening.read_certificates", lambda _: ("a root",))
+    monkeypatch.setattr("averment.evidence.ledger.timestamp._library", missing)
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        ledger.store.put_new(stamp_name(stamped_bytes(ledger.checkpoint.note, ledger.origin)), b"yesterday")
+    assert run(["ledger", "show"]) == 0
+    assert "timestamp: not checked (" in capsys.readouterr().out
 
 
 def test_no_signature_is_attached_that_makes_a_checkpoint_unreadable(shop):
