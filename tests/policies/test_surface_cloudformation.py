@@ -214,6 +214,32 @@ def test_sam_functions_become_what_the_transform_makes(tmp_path: Path):
     assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type Unheard is not expanded"]
 
 
+def test_an_event_of_sam_whose_words_are_open_is_said(tmp_path: Path):
+    """An authorizer that hangs on a condition, NONE in one case, passed for one that asks; a list in the place of a word broke the check off."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Parameters: {P: {Type: String}}
+        Conditions: {Live: !Equals [!Ref P, live]}
+        Resources:
+          Fn:
+            Type: AWS::Serverless::Function
+            Properties:
+              Handler: a.b
+              Events:
+                Odd: {Type: [S3], Properties: {}}
+                If: {Type: Api, Properties: {Path: /a, Method: post, Auth: {Authorizer: !If [Live, Users, NONE]}}}
+                List: {Type: HttpApi, Properties: {Path: /b, Method: post, Auth: {Authorizer: [Users]}}}
+                None: {Type: Api, Properties: {Path: /c, Method: post, Auth: {Authorizer: null}}}
+        """,
+    )
+    assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type ['S3'] is not expanded"]
+    assert isinstance(resource(graph, "FnIf").get("AuthorizationType"), Unknown)
+    assert isinstance(resource(graph, "FnList").get("AuthorizationType"), Unknown)
+    assert resource(graph, "FnNone").get("AuthorizationType") == "NONE"
+
+
 @pytest.mark.parametrize(
     "name", ["StepFunctionsExecutionPolicy_v2", "StepFunctionsCallbackPolicy", "SESBulkTemplatedCrudPolicy_v2", "KMSEncryptPolicy_v2"]
 )

@@ -210,7 +210,8 @@ class _Expansion:
         properties: Mapping[str, Any] = values if isinstance(values, dict) else {}
         path: PropertyPath = ("Events", name)
         target = Reference(function.address, "Arn")
-        kind = event.get("Type")
+        written = event.get("Type")
+        kind = written if isinstance(written, str) else ""
         if kind == "S3":
             self.bucket_event(function, properties, path)
         elif kind in _BY_RULE:
@@ -248,7 +249,7 @@ class _Expansion:
         elif kind in {"Api", "HttpApi"}:
             self.api_event(function, name, kind, properties, path)
         else:
-            reason = f"SAM event '{name}' of type {hole(kind)} is not expanded"
+            reason = f"SAM event '{name}' of type {hole(written)} is not expanded"
             self.problems.append(Problem(reason, function.where(*path), blocking=False))
 
     def rule(self, target: Resource, name: str, properties: Mapping[str, Any], arn: Reference, path: PropertyPath) -> None:
@@ -325,9 +326,11 @@ def _authorizer(auth: Any) -> dict[str, Any]:
     """What an event's ``Auth`` says; empty if it leaves the question to the API."""
     if isinstance(auth, Unknown):
         return {"AuthorizationType": auth}
-    if not isinstance(auth, dict) or "Authorizer" not in auth:
+    name = auth.get("Authorizer") if isinstance(auth, dict) else None
+    if name is None:
         return {}
-    name = auth["Authorizer"]
+    if not isinstance(name, str | Reference):  # which one hangs on a condition: it may be NONE
+        return {"AuthorizationType": name if isinstance(name, Unknown) else Unknown("the authorizer is no name")}
     if name in {"NONE", "AWS_IAM"}:
         return {"AuthorizationType": name}
     return {"AuthorizationType": "CUSTOM", "AuthorizerId": name}
