@@ -85,8 +85,6 @@ def _dated(ledger: Ledger) -> str:
         return f"timestamp: not checked ({error.message}; {error.fix})"
     except VerificationError as error:
         return f"timestamp: wrong ({error.message})"
-    except MissingExtraError as error:
-        return f"timestamp: not checked ({error.message}; {error.fix})"
 
 
 @command.command("verify")
