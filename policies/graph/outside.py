@@ -15,7 +15,6 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.core.words import first_of
 from averment.policies.graph.model import Dialect, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.text import parsed_description
 
 BUCKET = "AWS::S3::Bucket"
 KEY = "AWS::KMS::Key"
@@ -194,20 +193,6 @@ def open_urls(resources: dict[str, Resource]) -> Iterator[Resource]:
         linked = isinstance(function, Reference) and function.address in resources
         if not linked and names.owner("AWS::Lambda::Function", "FunctionName", function) is None:
             yield url
-
-
-_APIS = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"})
-UNDESCRIBED = "what it answers is described in what was not read: not judged"
-
-
-def undescribed(resources: Mapping[str, Resource]) -> Iterator[Resource]:
-    """APIs whose description stands elsewhere, is no JSON or YAML, or isn't known: who is let in by it can't be told."""
-    for api in resources.values():
-        if api.type in _APIS:
-            written = [parsed_description(api.get(key)) for key in ("Body", "DefinitionBody")]
-            elsewhere = any(api.get(key) is not None for key in ("DefinitionUri", "BodyS3Location"))
-            if elsewhere or any(body is not None and not isinstance(body, Mapping) for body in written):
-                yield api
 
 
 def _changed(properties: Mapping[str, Any], path: PropertyPath, linked: Callable[[Any], Any]) -> Mapping[str, Any]:

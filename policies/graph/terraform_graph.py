@@ -12,7 +12,6 @@ from averment.policies.graph.by_name import linked_by_name
 from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import (
-    UNDESCRIBED,
     UNJUDGED,
     Names,
     Outsiders,
@@ -20,12 +19,11 @@ from averment.policies.graph.outside import (
     link_owners,
     listed,
     open_urls,
-    undescribed,
 )
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
 from averment.policies.graph.text import parsed_json
-from averment.policies.graph.unjudged import unjudged
+from averment.policies.graph.unjudged import UNDESCRIBED, undescribed, unjudged
 
 _SHAPES: Mapping[str, Shape] = {
     **terraform_tables.SHAPES,

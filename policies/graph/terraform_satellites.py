@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph import outside, terraform_s3, terraform_tables
+from averment.policies.graph.joined import parsed_description
 from averment.policies.graph.terraform_map import Fields, Mapped, TerraformResource
-from averment.policies.graph.text import parsed_description, parsed_json
+from averment.policies.graph.text import parsed_json
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from averment.policies.graph.joined import parsed_description
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.terraform_map import Fields, Shape, block, blocks, listed, to
-from averment.policies.graph.text import parsed_description, parsed_json
+from averment.policies.graph.text import parsed_json
 
 
 def _dimensions(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.policies.graph.model import Unknown
+from averment.policies.graph.joined import parsed_description
+from averment.policies.graph.model import Resource, Unknown
 
 _GRANTS = "who reads and writes objects by S3 Access Grants is not judged"
 _SETS = "what people may do by permission sets of IAM Identity Center is not judged"
@@ -49,3 +50,17 @@ def unjudged(kind: str, values: Mapping[str, Any]) -> str | None:
     if kind == "aws_ses_receipt_rule":
         return _MAIL if values.get("s3_action") else None
     return _SAID.get(kind)
+
+
+_APIS = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"})
+UNDESCRIBED = "what it answers is described in what was not read: not judged"
+
+
+def undescribed(resources: Mapping[str, Resource]) -> Iterator[Resource]:
+    """APIs whose description stands elsewhere, is no JSON or YAML, or isn't known: who is let in by it can't be told."""
+    for api in resources.values():
+        if api.type in _APIS:
+            written = [parsed_description(api.get(key)) for key in ("Body", "DefinitionBody")]
+            elsewhere = any(api.get(key) is not None for key in ("DefinitionUri", "BodyS3Location"))
+            if elsewhere or any(body is not None and not isinstance(body, Mapping) for body in written):
+                yield api

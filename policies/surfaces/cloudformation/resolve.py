@@ -13,8 +13,9 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.text import hole, join_parts, plain
+from averment.policies.graph.text import hole, plain
 from averment.policies.surfaces.cloudformation.foreach import expanded
 from averment.policies.surfaces.lined import LinedMap
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from averment.core.source import SourceRef
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.text import hole, join_parts
+from averment.policies.graph.text import hole
 from averment.policies.surfaces.cloudformation.resolve import Resolver
 from averment.policies.surfaces.cloudformation.sam_connectors import CONNECTOR, policies_of
 from averment.policies.surfaces.cloudformation.sam_policies import policy_template

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.text import join_parts
 
 _ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 

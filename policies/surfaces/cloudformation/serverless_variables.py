@@ -12,8 +12,9 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Unknown
-from averment.policies.graph.text import join_parts, plain
+from averment.policies.graph.text import plain
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.lined import LinedList, LinedMap
 

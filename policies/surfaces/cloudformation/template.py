@@ -19,17 +19,15 @@ from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Re
 from averment.policies.graph.outside import (
     BUCKET,
     NAMES,
-    UNDESCRIBED,
     UNJUDGED,
     Names,
     Outsiders,
     link_owners,
     listed,
     open_urls,
-    undescribed,
 )
 from averment.policies.graph.text import parsed_json
-from averment.policies.graph.unjudged import unjudged
+from averment.policies.graph.unjudged import UNDESCRIBED, undescribed, unjudged
 from averment.policies.surfaces.cloudformation.amplify import arguments_beside, roles_of_users
 from averment.policies.surfaces.cloudformation.foreach import expanded
 from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH

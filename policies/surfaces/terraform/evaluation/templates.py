@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Unknown
-from averment.policies.graph.text import join_parts
 from averment.policies.surfaces.terraform.evaluation.core import evaluate, short
 from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.evaluation.operations import truth

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Unknown
-from averment.policies.graph.text import JsonText, join_parts, plain
+from averment.policies.graph.text import JsonText, plain
 from averment.policies.surfaces.terraform.functions.numbers import tonumber
 from averment.policies.surfaces.terraform.functions.text import graphemes, json_text
 from averment.policies.surfaces.terraform.values import Failed, Handle, SetValue, known

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from averment.policies.graph.joined import join_parts
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.text import join_parts, parsed_json
+from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.terraform.evaluation.blocks import nested
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
 from averment.policies.surfaces.terraform.values import Handle, PlacedMap, attribute_reference, finished
