@@ -29,7 +29,7 @@ from typing import Any
 
 from averment import __version__
 from averment.core.canonical import sha256_hex
-from averment.core.errors import AvermentError, BadInputError, MissingExtraError, VerificationError
+from averment.core.errors import AvermentError, BadInputError, VerificationError
 from averment.core.period import Period, from_iso, iso, parse_period
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
@@ -41,11 +41,12 @@ from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout, standalone
-from averment.evidence.package.files import digest_of, inventory, names_in, read_file
+from averment.evidence.package.files import digest_of, inventory, names_in
+from averment.evidence.package.guarded import Guarded
 from averment.evidence.record import Record
 from averment.evidence.reporting.plain import plain
 from averment.evidence.verification.coverage import OpenQuestions, Order
-from averment.evidence.verification.steps import UNCHECKED, WITHOUT, Problem, Step, Verification
+from averment.evidence.verification.steps import WITHOUT, Step, Verification
 from averment.evidence.verification.vouching import Vouching, chosen_by, cosigners, dated, not_signed_by, own_key, signed_by_others
 
 _LEFT_BY_LOOKING = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -71,17 +72,16 @@ def verify_package(
     return _Examination(package, keys, earlier, vouching or Vouching()).run()
 
 
-class _Examination:
+class _Examination(Guarded):
     """One run of the steps; each method is one of them."""
 
     def __init__(self, package: Path, keys: Sequence[Callable[[str], VerifierKey]], earlier: Sequence[bytes], vouching: Vouching) -> None:
-        self._package = package
+        super().__init__(package)
         self._given = keys
         self._earlier = earlier
         self._vouching = vouching
         self._unvouched: list[str] = []
         self._endorsements: list[bytes] = []
-        self._step = Step("")
         self._own: list[VerifierKey] = []
         self._trusted: list[VerifierKey] = []
         self._signed_by: tuple[VerifierKey, ...] = ()
@@ -92,7 +92,6 @@ class _Examination:
         self._questions: OpenQuestions | None = None
         self._collected: dict[str, datetime] = {}
         self._by_others: Counter[str] = Counter()
-        self._unread: set[str] = set()
 
     def run(self) -> Verification:
         """Every step in turn."""
@@ -415,30 +414,6 @@ class _Examination:
         if not self._leaves:
             raise VerificationError(f"{WITHOUT} {layout.LEAVES}, which can't be read or is wrong")
         return self._leaves
-
-    def _read(self, name: str) -> bytes:
-        return read_file(self._package / name)
-
-    def _wrong(self, file: str, reason: str) -> None:
-        self._step.problems.append(Problem(file, reason))
-
-    def _require(self, condition: bool, reason: str) -> None:
-        if not condition:
-            raise VerificationError(reason)
-
-    def _guard(self, file: str, action: Callable[[], Any]) -> Any:
-        """Run a check that is about ``file``; what goes wrong is noted under its name."""
-        try:
-            return action()
-        except MissingExtraError:
-            raise  # what this machine lacks accuses no package
-        except AvermentError as error:
-            self._wrong(file, error.message)
-            if error.message.startswith((*UNCHECKED, WITHOUT)):
-                self._unread.add(file)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-            self._wrong(file, f"is malformed: {error!r}")
-        return None
 
 
 def _only_what_is_compared(value: dict[str, Any]) -> dict[str, Any]:
