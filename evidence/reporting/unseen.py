@@ -3,7 +3,7 @@ not be entered. Sources that keep history are no matter of this: what they tell 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import counted
 from averment.evidence.collectors.redact import hide_account
-from averment.evidence.judging.assess import place_in_scope
+from averment.evidence.judging.assess import counts_in, place_in_scope
 from averment.evidence.record import LOOKING_BACK, Gathering, Record
 
 LATE = timedelta(days=1)
@@ -59,6 +59,13 @@ class Looks:
         if record.effective_at - last > LATE:
             self._gaps.append(Stretch(*place, last, record.effective_at))
         self._last[place] = max(last, record.effective_at)
+
+    def through(self, records: Iterable[Record]) -> Iterator[Record]:
+        """``records`` as they come, each looked at that is evidence for the period."""
+        for record in records:
+            if counts_in(record, self._period):
+                self.add(record)
+            yield record
 
     def _called(self, account: str) -> set[str]:
         """The ids of ``account``: as some runs hide them and others don't, its whole one and how that is hidden. Two whole ones are two accounts."""

@@ -204,6 +204,24 @@ def test_an_account_that_the_scope_has_no_more_is_told(shop: Path, capsys: pytes
     assert status_json(capsys)[1]["outside"] == ["account 222222222222"]
 
 
+def test_a_period_tells_when_nobody_looked(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As its package does: an account that could not be entered for weeks was satisfied by a look at the quarter's end, without a word here. Where one
+    stands now is asked without a period, and says nothing of weeks ago."""
+    (shop / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\ncontrols: [SM-DET-04]\n", encoding="utf-8")
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        for day in ("2025-01-01", "2025-01-20", "2025-02-28"):
+            at = from_iso(f"{day}T00:00:00Z")
+            found = {"summary": {"flagged": 0}}
+            ledger.append([Record(Kind.MEDIA_STATES, "media-states", "1", "s3", {}, at, at, found, account="111111111111")])
+    run(["status", "--period", "2025Q1"])
+    said = " ".join(capsys.readouterr().err.split())
+    stretch = "2025-01-01 to 2025-02-28, but for 1 look: 111111111111 (media-states)"
+    assert f"{stretch}: for longer than is allowed nobody looked there" in said
+    assert status_json(capsys, "--period", "2025Q1")[1]["unseen"] == [stretch]
+    assert status_json(capsys)[1]["unseen"] == []
+    assert "nobody looked" not in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("sandbox")
 def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(
     shop: Path, log_lines: Callable[..., None], capsys: pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from averment.cli.status_table import show, show_checked, show_deadlines, show_d
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
+from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.judging.assess import Evidence, assess, moment_of
@@ -29,6 +30,7 @@ from averment.evidence.reporting.drift import drift
 from averment.evidence.reporting.operation import operation, throughout
 from averment.evidence.reporting.plain import plain
 from averment.evidence.reporting.report import assessment_rows, control_rows
+from averment.evidence.reporting.unseen import Looks, told_of_unseen
 
 
 @click.command()
@@ -52,17 +54,17 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     organisation = organisation_for(config)
     catalogue = load_catalogue(organisation)
     period, now = (parse_period(period_text) if period_text else None), utc_now()
-    with open_ledger(organisation) as ledger:
-        lately = Lately((entry.record for entry in ledger.records()), period, now, runs=RUNS)
+    lately, looks = _gone_through(organisation, period, now)
     records = lately.now
-    judged_at = moment_of(period, now)
+    judged_at, begins = moment_of(period, now), period.start.date() if period else None
     states = assess(catalogue, organisation, records, period=period, as_of=now)
     evidence = Evidence(records, period=period, as_of=now, accounts=organisation.scope.accounts)
     states = states if period is None else throughout(states, operation(catalogue, evidence))
     parted = drift(catalogue, organisation, evidence, judged_at)
     held = since(catalogue, organisation, lately, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
-    facts, elsewhere = rests_on(states, records), outside(evidence, organisation.scope, judged_at)
+    facts, scope = rests_on(states, records), organisation.scope
+    elsewhere, unseen = outside(evidence, scope, judged_at), looks.unseen(catalogue, scope) if looks else ()
     if form == "json":
         value = {
             "as_of": iso(now),  # when all of this was known; the report of a package has the same two instants
@@ -72,11 +74,10 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "records": lately.count,
             "ahead": lately.ahead.told,
             "outside": list(elsewhere),
+            "unseen": list(unseen),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "left_out": list(catalogue.left_out),
-            "controls": plain(
-                control_rows(catalogue, states, organisation.profile, judged_at.date(), begins=period.start.date() if period else None)
-            ),
+            "controls": plain(control_rows(catalogue, states, organisation.profile, judged_at.date(), begins=begins)),
             "assessments": plain(assessment_rows(states)),
             "drift": plain(parted),
             "since": plain(held),
@@ -93,14 +94,22 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_deadlines(coming, everything=everything)
         if not lately.count:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
-    _caution(lately, elsewhere, period, now)
+    _caution((lately.ahead.told, told_of_outside(elsewhere), told_of_unseen(unseen) if unseen else None), period, now)
     code = exit_code(states)
     return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
 
 
-def _caution(lately: Lately, elsewhere: Sequence[str], period: Period | None, now: datetime) -> None:
+def _gone_through(organisation: Organisation, period: Period | None, now: datetime) -> tuple[Lately, Looks | None]:
+    """What decides of the ledger's records, and when of a ``period`` somebody looked, in one go."""
+    looks = Looks(period) if period else None
+    with open_ledger(organisation) as ledger:
+        every = (entry.record for entry in ledger.records())
+        return Lately(looks.through(every) if looks else every, period, now, runs=RUNS), looks
+
+
+def _caution(told: Iterable[str | None], period: Period | None, now: datetime) -> None:
     """Say what of the ledger, or of the period, isn't to be taken for more than it is."""
-    for text in filter(None, (lately.ahead.told, told_of_outside(elsewhere))):
+    for text in filter(None, told):
         note(text)
     if period is not None and now < period.start:
         stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
