@@ -151,7 +151,7 @@ def test_the_policy_of_a_rest_api_is_read_as_api_gateway_gives_it():
     assert (rest_policy(None), rest_policy("{broken")) == (None, "{broken")
 
 
-SOCKET = """
+WRITTEN_BY_A_FUNCTION = """
 AWSTemplateFormatVersion: "2010-09-09"
 Resources:
   Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
@@ -163,6 +163,12 @@ Resources:
       Policies:
         - PolicyName: write
           PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+"""
+"""An upload bucket, and the role of the functions that write to it."""
+
+SOCKET = (
+    WRITTEN_BY_A_FUNCTION
+    + """\
   Presign: {Type: AWS::Lambda::Function, Properties: {FunctionName: presign, Handler: h.h, Role: !GetAtt Writer.Arn}}
   Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: chat, ProtocolType: PROTOCOL}}
   ToPresign:
@@ -176,6 +182,7 @@ Resources:
     Type: AWS::ApiGatewayV2::Route
     Properties: {ApiId: !Ref Api, RouteKey: presign, AuthorizationType: NONE, Target: !Sub "integrations/${ToPresign}"}
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -193,18 +200,9 @@ def test_whoever_connects_to_a_web_socket_is_asked_once(tmp_path: Path, protocol
     assert verdict in {entry.verdict for entry in entries if entry.resource_type == "AWS::ApiGatewayV2::Route"}
 
 
-EDGE = """
-AWSTemplateFormatVersion: "2010-09-09"
-Resources:
-  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
-  Writer:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: writer
-      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
-      Policies:
-        - PolicyName: write
-          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+EDGE = (
+    WRITTEN_BY_A_FUNCTION
+    + """\
   Api: {Type: AWS::Lambda::Function, Properties: {FunctionName: api, Handler: h.h, Role: !GetAtt Writer.Arn}}
   Url: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: !GetAtt Api.Arn, AuthType: AWS_IAM}}
   Signing:
@@ -226,6 +224,7 @@ Resources:
           ViewerProtocolPolicy: https-only
           AllowedMethods: [GET, HEAD, OPTIONS, PUT, PATCH, POST, DELETE]
 """
+)
 ALL = "AllowedMethods: [GET, HEAD, OPTIONS, PUT, PATCH, POST, DELETE]"
 ANOTHER = "  Another: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: elsewhere, AuthType: AWS_IAM}}\n"
 
@@ -278,24 +277,16 @@ def test_a_function_that_a_stage_names_is_a_question_on_both_sides(tmp_path: Pat
     assert Verdict.UNKNOWN in {entry.verdict for entry in entries}
 
 
-GRAPH = """
-AWSTemplateFormatVersion: "2010-09-09"
-Resources:
-  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
-  Writer:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: writer
-      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
-      Policies:
-        - PolicyName: write
-          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+GRAPH = (
+    WRITTEN_BY_A_FUNCTION
+    + """\
   Presign: {Type: AWS::Lambda::Function, Properties: {FunctionName: presign, Handler: h.h, Role: !GetAtt Writer.Arn}}
   Graph: {Type: AWS::AppSync::GraphQLApi, Properties: {Name: shop, AuthenticationType: API_KEY, Visibility: SEEN}}
   Source:
     Type: AWS::AppSync::DataSource
     Properties: {ApiId: !GetAtt Graph.ApiId, Name: presign, Type: AWS_LAMBDA, LambdaConfig: {LambdaFunctionArn: !GetAtt Presign.Arn}}
 """
+)
 
 
 @pytest.mark.parametrize(("seen", "verdict"), [("GLOBAL", Verdict.FAIL), ("PRIVATE", Verdict.PASS)])

@@ -10,7 +10,7 @@ import pytest
 
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.interface import Context
+from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation.template import read_template
@@ -20,6 +20,15 @@ ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "R
 DENY = {**ALLOW, "Effect": "Deny"}
 OFFICE = {"aws:SourceIp": ["203.0.113.0/24"]}
 TROLL = {"aws:SourceIp": ["198.51.100.7/32"]}
+
+
+def judged_in_terraform(tmp_path: Path, text: str, *types: str) -> list[Outcome]:
+    """What comes of each way in (of ``types``: all that the rule looks at) of a configuration."""
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    subject = rule("upload-api-authorised")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    return [subject.evaluate(resource, context) for resource in graph.of_type(*(types or subject.types))]
 
 
 def judged(tmp_path: Path, statements: list[dict[str, Any]]) -> Verdict:
@@ -139,12 +148,7 @@ resource "aws_lambda_function_url" "u" {{
   authorization_type = "{auth}"
 }}
 """
-    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
-    (graph,) = TerraformSurface().graphs(tmp_path)
-    subject = rule("upload-api-authorised")
-    context = Context(graph, Scope(accounts=("123456789012",)))
-    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
-    assert outcome.verdict.value.replace("-", " ") == verdict
+    assert worst_outcome(judged_in_terraform(tmp_path, text)).verdict.value.replace("-", " ") == verdict
 
 
 @pytest.mark.parametrize(
@@ -181,12 +185,7 @@ resource "aws_apigatewayv2_route" "r" {{
   target             = "integrations/${{aws_apigatewayv2_integration.i.id}}"
 }}
 """
-    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
-    (graph,) = TerraformSurface().graphs(tmp_path)
-    subject = rule("upload-api-authorised")
-    context = Context(graph, Scope(accounts=("123456789012",)))
-    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
-    assert outcome.verdict.value.replace("-", " ") == verdict
+    assert worst_outcome(judged_in_terraform(tmp_path, text)).verdict.value.replace("-", " ") == verdict
 
 
 GUESTS = """
@@ -286,11 +285,7 @@ def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what
     text = GUESTS.replace('"AMR"', f'"{amr}"').replace("MAY", may).replace("WHAT", what)
     other = 'resource "aws_apigatewayv2_api" "%s" {\n  name = "for-visitors"\n  protocol_type = "HTTP"\n}\n'
     others = "".join(other % name for name in ("http_for_visitors", "visitors"))
-    (tmp_path / "main.tf").write_text(f'variable "api" {{}}\n{others}{text}', encoding="utf-8")
-    (graph,) = TerraformSurface().graphs(tmp_path)
-    subject = rule("upload-api-authorised")
-    context = Context(graph, Scope(accounts=("123456789012",)))
-    outcomes = [subject.evaluate(resource, context) for resource in graph.of_type(*subject.types)]
+    outcomes = judged_in_terraform(tmp_path, f'variable "api" {{}}\n{others}{text}')
     assert worst_outcome(outcomes).verdict is verdict
     assert [outcome.verdict for outcome in outcomes].count(verdict) in ((1,) if verdict is not Verdict.PASS else (2, 3))
 
@@ -299,11 +294,8 @@ def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what
 def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, what: str, verdict: Verdict):
     """A framework's one function behind ``ANY /{proxy+}`` answers that path, too; by GET alone nothing is sent to it."""
     text = GUESTS.replace("AMR", "unauthenticated").replace("MAY", "execute-api:Invoke").replace("WHAT", f"{HTTP}/*/{what}")
-    (tmp_path / "main.tf").write_text(text.replace("POST /uploads", "ANY /{proxy+}"), encoding="utf-8")
-    (graph,) = TerraformSurface().graphs(tmp_path)
-    subject = rule("upload-api-authorised")
-    (route,) = graph.of_type("AWS::ApiGatewayV2::Route")
-    assert subject.evaluate(route, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+    (outcome,) = judged_in_terraform(tmp_path, text.replace("POST /uploads", "ANY /{proxy+}"), "AWS::ApiGatewayV2::Route")
+    assert outcome.verdict is verdict
 
 
 SIGNING = "aws_cloudfront_origin_access_control.c.id"
@@ -367,9 +359,4 @@ resource "aws_cloudfront_distribution" "d" {{
   }}
 }}
 """
-    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
-    (graph,) = TerraformSurface().graphs(tmp_path)
-    subject = rule("upload-api-authorised")
-    context = Context(graph, Scope(accounts=("123456789012",)))
-    outcome = worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
-    assert outcome.verdict.value == verdict
+    assert worst_outcome(judged_in_terraform(tmp_path, text)).verdict.value == verdict
