@@ -24,7 +24,8 @@ _CALLED = (FUNCTION, GRAPHQL_API, HTTP_API, REST_API)
 _HELD_BY = {URL: "TargetFunctionArn"}
 _NAMING = ("RestApiId", "ApiId")
 _ARN_PARTS = 6
-_READING = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_BRINGING_NOTHING = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+"""Methods by which nothing is uploaded."""
 _SYMBOL = re.compile(r"\$\{AWS::\w+\}")
 _NAMED = re.compile(r"\{[^}]*\}")
 
@@ -117,5 +118,5 @@ def _takes_in(rest: str, door: Door) -> bool:
     if door.resource.type == URL or len(steps) == 1:
         return True
     path = _NAMED.sub("*", door.label.partition(" ")[2]).strip("/")
-    method = steps[1] not in _READING if door.method == "ANY" else fnmatchcase(door.method, steps[1])
+    method = steps[1] not in _BRINGING_NOTHING if door.method == "ANY" else fnmatchcase(door.method, steps[1])
     return method and (len(steps) == 2 or not path or overlap(path, steps[2]))
