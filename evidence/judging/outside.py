@@ -31,3 +31,8 @@ def told_of_outside(places: Sequence[str]) -> str | None:
     if not places:
         return None
     return f"evidence of {list_some(places)} is in the ledger and counts for no state: the scope of averment.yaml doesn't have it"
+
+
+def counts_for_nothing(places: Sequence[str]) -> str:
+    """All of ``places``, in the words of a summary's line on what isn't in scope."""
+    return f"{', '.join(places)}: there is evidence of it, which counts for no state"

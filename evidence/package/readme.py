@@ -15,6 +15,7 @@ from itertools import islice
 from averment.core.period import iso
 from averment.core.showing import visible
 from averment.core.words import Severity, Status, counted
+from averment.evidence.judging.outside import counts_for_nothing
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
 from averment.evidence.reporting.report import PeriodReport
@@ -133,7 +134,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         ("State as of", f"{iso(report.judged_at)}; the latest fact in the ledger was collected at {iso(report.as_of)}"),
         ("Accounts", accounts),
         ("Regions", regions),
-        *([("Not in scope", f"{', '.join(report.outside)}: there is evidence of it, which counts for no state")] if report.outside else []),
+        *([("Not in scope", counts_for_nothing(report.outside))] if report.outside else []),
         *([("Not looked at", told_of_unseen(report.unseen))] if report.unseen else []),
         ("Controls", totals),
         (

@@ -22,6 +22,7 @@ from averment.core.period import iso
 from averment.core.showing import printable, visible
 from averment.core.words import Status
 from averment.evidence.cells import LINE, cell_text, row_height
+from averment.evidence.judging.outside import counts_for_nothing
 from averment.evidence.reporting.report import PeriodReport
 from averment.evidence.reporting.unseen import told_of_unseen
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
@@ -174,11 +175,7 @@ class _Writer:
             *([("Mind", f"{report.caveat}: nothing is told of the time after")] if report.caveat else []),
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "none named; each record tells its own"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "none named; each record tells its own"),
-            *(
-                [("Not in scope", f"{', '.join(report.outside)}: there is evidence of it, which counts for no state")]
-                if report.outside
-                else []
-            ),
+            *([("Not in scope", counts_for_nothing(report.outside))] if report.outside else []),
             *([("Not looked at", told_of_unseen(report.unseen))] if report.unseen else []),
             ("Profile", ", ".join(f"{key}: {'yes' if value else 'no'}" for key, value in report.profile.items()) or "not stated"),
             ("Parameters of rules", _settings(report.scope.get("parameters"))),
