@@ -59,10 +59,9 @@ def called_by_viewers(url: Resource, graph: Graph, *, reading: bool) -> Iterator
 
 
 def _is_url(origin: Origin, url: Resource, graph: Graph) -> Truth:
-    """Whether an origin is the function URL ``url``, and its requests are signed; not where neither can be told, as of any bucket elsewhere."""
+    """Whether an origin is the function URL ``url``, and its requests are signed."""
     signs = _signs(origin, graph)
-    meant = _means(origin, url, graph, alone=signs is True) if signs is not False else False
-    return all_of((meant, signs)) if True in (meant, signs) else False
+    return all_of((_means(origin, url, graph, alone=signs is True), signs)) if signs is not False else False
 
 
 def _signs(origin: Origin, graph: Graph) -> Truth:
