@@ -29,7 +29,7 @@ from averment.evidence.judging.repositories import repository_of, source_by_repo
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap, also_lacking
 from averment.evidence.record import DRILLS, Gathering, Kind, Record
 
-_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
+NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
 
 GENERATED = "generated-media"
@@ -183,14 +183,20 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
     state = judge_places(question, places, reader)
     latest = [found[-1] for found in places.values()]
-    missing = _missing_files(latest, files) if collector in _NOT_FROM_AWS else _missing_places(scope, latest, evidence)
+    missing, of_accounts = (_missing_files(latest, files), ()) if collector in NOT_FROM_AWS else _missing_places(scope, latest, evidence)
+    state = _also_in(state, of_accounts)
     reason = f"{FROM_NOWHERE} {collector} from {', '.join(missing)}"
     if missing and state.status is Status.NOT_SATISFIED:
         return also_lacking(state, Gap.MISSING, reason)
     if missing:
         open_ = question.unassessed(Gap.MISSING, reason, *latest, accepted=state.deviations)
-        return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))))
+        return replace(open_, records=tuple(dict.fromkeys((*open_.records, *state.records))), places=state.places)
     return state if scope.regions else _where_media_lie(state, latest, evidence)
+
+
+def _also_in(state: AssessmentState, accounts: Iterable[str]) -> AssessmentState:
+    """``state``, of which nothing is known in some place of ``accounts``."""
+    return replace(state, places=(*state.places, *((account, Status.NOT_ASSESSED) for account in accounts)))
 
 
 def _where_media_lie(state: AssessmentState, latest: Sequence[Record], evidence: Evidence) -> AssessmentState:
@@ -200,14 +206,15 @@ def _where_media_lie(state: AssessmentState, latest: Sequence[Record], evidence:
     for record in latest:
         if record.region:
             seen.setdefault(evidence.account(record) or "", set()).add(record.region)
-    lacking = [
-        f"{region} of account {account}, where {bucket} lies"
+    unseen = [
+        (account, f"{region} of account {account}, where {bucket} lies")
         for account, regions in sorted(seen.items())
         for region, bucket in sorted(evidence.regions_of_media.get(account, {}).items())
         if region not in regions
     ]
-    if not lacking or state.status is Status.NOT_ASSESSED:
+    if not unseen or state.status is Status.NOT_ASSESSED:
         return state
+    state, lacking = _also_in(state, [account for account, _ in unseen]), [what for _, what in unseen]
     reason = f"{FROM_NOWHERE} {latest[0].collector} from {list_some(lacking)}: name every region in scope.regions of averment.yaml"
     if state.status is Status.NOT_SATISFIED:
         return also_lacking(state, Gap.PARTIAL, reason)
@@ -349,12 +356,13 @@ def _hidden_name(name: JSON) -> JSON:
     return redact(name, {}, accounts=ACCOUNT_ID.findall(str(name)))
 
 
-def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) -> list[str]:
+def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) -> tuple[list[str], list[str]]:
     """The accounts, and the regions of accounts, that the organisation lists and no record is from; where it lists no accounts, those in which
-    media may lie by what others looked into, unless it is about costs, which another account may pay."""
+    media may lie by what others looked into, unless it is about costs, which another account may pay. In words, and the accounts alone."""
     seen_in = {evidence.account(record) for record in latest}
     unlisted = {} if scope.accounts or latest[0].collector == "inference-cost" else evidence.accounts_of_media
-    unseen = [f"account {account}, {why}" for account, why in unlisted.items() if account not in seen_in]
+    accounts = [account for account in unlisted if account not in seen_in]
+    unseen = [f"account {account}, {unlisted[account]}" for account in accounts]
     missing = [f"{list_some(unseen)} ({_NAME_ACCOUNTS})"] if unseen else []
     hidden = Counter(map(hide_account, scope.accounts))
     for account in scope.accounts or tuple(dict.fromkeys(record.account for record in latest if record.account)):
@@ -362,11 +370,13 @@ def _missing_places(scope: Scope, latest: Sequence[Record], evidence: Evidence) 
         either = _both_ways((account,)) if hidden[hide_account(account)] <= 1 else (account,)
         here = [record for record in latest if record.account in either]
         if not here:
-            missing.append(f"account {account}")
-        elif any(record.region for record in here):
+            lacking = [f"account {account}"]
+        else:
             seen = {record.region for record in here}
-            missing += [f"{region} of account {account}" for region in scope.regions if region not in seen]
-    return missing
+            lacking = [f"{region} of account {account}" for region in scope.regions if region not in seen] if any(seen) else []
+        missing += lacking
+        accounts += [account] if lacking else []
+    return missing, accounts
 
 
 @lru_cache(maxsize=4096)

@@ -18,6 +18,8 @@ from averment.evidence.record import LOOKING_BACK, Gathering, Record, is_of_a_pa
 LATELY = timedelta(days=92)
 """How long ago something may have been in a place for its lack to be missed: as far as a quarter looks back, where all of time is asked about."""
 
+ALL_PLACES = "all places"
+"""What is so wherever one looks, by its name among the places."""
 
 _Stretch = tuple[datetime, datetime]
 
@@ -91,9 +93,11 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     told = {deviation for _, state in states for deviation in state.deviations}
     states += [(name, state) for name, state in found if state.status is Status.NOT_SATISFIED and not told.issuperset(state.deviations)]
     if (state := _named_nowhere(question, [place.history[-1] for place in places])) is not None:
-        states.append(("all places" if len(places) > 1 else places[0].name, state))
+        states.append((ALL_PLACES if len(places) > 1 else places[0].name, state))
+    in_places = (*((place, state.status) for place, state in states), *((place, Status.NOT_APPLICABLE) for place in idle))
     if len(states) == 1:
         [(place, state)] = states
+        state = replace(state, places=in_places)
         return _beside_idle(replace(state, reason=f"{place}: {state.reason}") if idle else state, idle)
     status = worst(state.status for _, state in states)
     deciding = [(place, state) for place, state in states if state.status is status]
@@ -109,6 +113,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         tuple(deviation for _, state in states for deviation in state.deviations),
         tuple(dict.fromkeys(gap for _, state in states for gap in gaps_of(state))) if status is Status.NOT_SATISFIED else (),
         list_some(lacking) if status is Status.NOT_SATISFIED else "",
+        in_places,
     )
     return _beside_idle(together, idle)
 

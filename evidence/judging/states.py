@@ -66,6 +66,7 @@ class AssessmentState:
     ``records`` are the ids of the evidence that it rests on (also for a failure or a gap); ``effective_at`` is when the oldest
     decisive fact among them held. ``gap`` is set exactly when the status is ``NOT_ASSESSED``. ``beside`` are the gaps beside what is not
     satisfied: of what isn't listed among the deviations there, nobody can say that it is gone; ``lacking`` says in words what isn't known.
+    ``places`` is what was found in each account and region (or repository, or file) that was judged, or should have been.
     """
 
     control: str
@@ -78,6 +79,7 @@ class AssessmentState:
     deviations: tuple[Deviation, ...] = ()
     beside: tuple[Gap, ...] = ()
     lacking: str = ""
+    places: tuple[tuple[str, Status], ...] = ()
 
     @property
     def id(self) -> str:

@@ -204,6 +204,25 @@ def test_an_account_that_the_scope_has_no_more_is_told(shop: Path, capsys: pytes
     assert status_json(capsys)[1]["outside"] == ["account 222222222222"]
 
 
+def test_of_many_accounts_it_is_told_which_one_is_to_blame(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scope = "scope: {accounts: ['111111111111', '222222222222', '333333333333']}"
+    (shop / "averment.yaml").write_text(f"version: 1\norganisation: {{name: Shop}}\ncontrols: [SM-DET-04]\n{scope}\n", encoding="utf-8")
+    now = utc_now()
+    with open_ledger(load_organisation(shop / "averment.yaml"), write=True) as ledger:
+        for account, waiting in (("111111111111", 0), ("222222222222", 900)):
+            found = {"summary": {"upload_in_review": waiting}}
+            ledger.append([Record(Kind.MEDIA_STATES, "media-states", "1", "s3", {}, now, now, found, account=account)])
+    assert run(["status", "--by-account"]) == ExitCode.FINDINGS
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines() if "SM-DET-04" in line] == ["222222222222", "333333333333", "of"], said
+    assert {line["account"]: line["controls"]["SM-DET-04"] for line in status_json(capsys)[1]["accounts"]} == {
+        "111111111111": "satisfied",
+        "222222222222": "not-satisfied",
+        "333333333333": "not-assessed",
+        None: "not-assessed",  # the statements are of no account
+    }
+
+
 def test_a_period_tells_when_nobody_looked(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As its package does: an account that could not be entered for weeks was satisfied by a look at the quarter's end, without a word here. Where one
     stands now is asked without a period, and says nothing of weeks ago."""

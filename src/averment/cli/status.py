@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from averment.cli.common import config_option, note, organisation_for, print_document, stderr
-from averment.cli.status_table import show, show_checked, show_deadlines, show_drift, show_left_out, show_scope
+from averment.cli.status_table import show, show_accounts, show_checked, show_deadlines, show_drift, show_left_out, show_scope
 from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
@@ -19,6 +19,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.judging.assess import Evidence, assess, moment_of
+from averment.evidence.judging.by_account import by_account
 from averment.evidence.judging.judges import asked_later
 from averment.evidence.judging.lately import Lately
 from averment.evidence.judging.outside import outside, told_of_outside
@@ -36,9 +37,10 @@ from averment.evidence.reporting.unseen import Looks, told_of_unseen
 @click.command()
 @click.option("--period", "period_text", metavar="PERIOD", help="Judge this period's evidence alone; a past one as of its end.")
 @click.option("--all", "everything", is_flag=True, help="A line for every control and every missing assessment.")
+@click.option("--by-account", "accounts_only", is_flag=True, help="A line for every account, the worst first, in place of the controls.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @config_option
-def command(period_text: str | None, everything: bool, form: str, config: Path | None) -> int:
+def command(period_text: str | None, everything: bool, accounts_only: bool, form: str, config: Path | None) -> int:
     """Show the state of the controls by the evidence in the ledger, since when, and what is stale or missing, by owner.
 
     Without --period by the latest evidence of each kind, from whichever quarter, for as long as it isn't stale: where you stand now. A
@@ -64,6 +66,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     held = since(catalogue, organisation, lately, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
     facts, scope = rests_on(states, records), organisation.scope
+    accounts = by_account(states, evidence, scope.accounts)
     elsewhere, unseen = outside(evidence, scope, judged_at), looks.unseen(catalogue, scope) if looks else ()
     if form == "json":
         value = {
@@ -79,11 +82,15 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "left_out": list(catalogue.left_out),
             "controls": plain(control_rows(catalogue, states, organisation.profile, judged_at.date(), begins=begins)),
             "assessments": plain(assessment_rows(states)),
+            "accounts": plain(accounts),
             "drift": plain(parted),
             "since": plain(held),
             "deadlines": plain(coming),
         }
         print_document(json.dumps(value, indent=2, ensure_ascii=False))
+    elif accounts_only:
+        show_scope(period, judged_at, facts)
+        show_accounts(accounts, everything=everything)
     else:
         show_scope(period, judged_at, facts)
         show(states, partial(next_step, over=period if judged_at < now else None), everything=everything, held=held)

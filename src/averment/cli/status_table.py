@@ -20,6 +20,7 @@ from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
 from averment.core.period import Period
 from averment.core.words import Status, counted, first_of
+from averment.evidence.judging.by_account import AccountState
 from averment.evidence.judging.since import Since
 from averment.evidence.judging.states import AssessmentState, ControlState, gaps_of
 from averment.evidence.reporting.drift import NOT_SEEN, DriftRow
@@ -51,6 +52,9 @@ COLOURS = {
 _IN_FULL = (Status.NOT_SATISFIED, Status.WAIVED)
 """States whose controls have a line each in the short table; of the others a family's share one."""
 
+_OF_ACCOUNTS = (Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.SATISFIED)
+"""States that are counted by account; of what there is nothing of, there is nothing to count."""
+
 _STEP = re.compile(
     r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)"
 )
@@ -72,6 +76,29 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     _totals(console, states)
     if not everything and gaps:
         console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
+
+
+def show_accounts(accounts: Sequence[AccountState], *, everything: bool = False) -> None:
+    """Print a line for each of ``accounts``: how many controls are in which state there, and which aren't as they should be; with ``everything`` all
+    of these."""
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    table = Table("Account", box=box.SIMPLE_HEAD, pad_edge=False)
+    for status in _OF_ACCOUNTS:
+        table.add_column(str(status), justify="right")
+    table.add_column("Which")
+    for line in accounts:
+        named = {status: line.having(status) for status in _OF_ACCOUNTS}
+        which = [
+            f"{coloured(status)}: {', '.join(names) if everything else first_of(names, NAMED)}"
+            for status in (Status.NOT_SATISFIED, Status.NOT_ASSESSED)
+            if (names := named[status])
+        ]
+        table.add_row(line.account or "of no single account", *(str(len(names)) for names in named.values()), "\n".join(which))
+    console.print(table)
+    console.print(
+        "A control counts in each account in which it was looked at. Of no single account: code, claims, statements, incidents.",
+        style="dim",
+    )
 
 
 def show_scope(period: Period | None, judged_at: datetime, rests_on: tuple[datetime, datetime] | None) -> None:
