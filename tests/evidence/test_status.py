@@ -396,6 +396,11 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
         "X", Assessment("r", Method.EXAMINE, policy="p", collector="config-compliance"), Status.NOT_ASSESSED, "", ("id",), gap=Gap.MISSING
     )
     assert next_step(undeployed) == "deploy the AWS Config rule averment-p"
+    before_the_rule = replace(undeployed, assessment=replace(undeployed.assessment, collector=None))
+    assert next_step(before_the_rule) == "averment collect --collector check", "every check runs every rule that there is"
+    past = replace(undeployed, assessment=replace(undeployed.assessment, collector="config-history"))
+    assert next_step(past).startswith("name p in parameters.config-history.rules"), "whoever deploys the rule has no more history for it"
+    assert next_step(past).endswith("then averment collect --collector config-history")
     assert status_table._steps(
         ["averment prove X/a", "averment prove --detector DETECTOR X/b", "averment prove --detector DETECTOR Y/b"]
     ) == [

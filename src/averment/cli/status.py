@@ -153,8 +153,12 @@ def next_step(state: AssessmentState, *, over: Period | None = None) -> str:
         first: dict[Gap | None, str] = {Gap.UNDECIDED: "more samples, then ", Gap.PARTIAL: mend, Gap.COULD_NOT: mend}
         detector = " --detector DETECTOR" if state.reason.endswith(OF_THAT_ONE) else ""
         return f"{first.get(state.gap, '')}averment prove{detector} {state.id}"
-    if assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE):
-        return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
+    not_run = assessment.policy is not None and state.gap is Gap.MISSING and state.records and not state.reason.startswith(FROM_NOWHERE)
+    if not_run and assessment.collector == "config-compliance":
+        return f"deploy the AWS Config rule averment-{assessment.policy}"
+    if not_run and assessment.collector == "config-history":
+        listed = f"name {assessment.policy} in parameters.config-history.rules of averment.yaml where these are listed"
+        return f"{listed}, then averment collect{period} --collector config-history"
     if state.gap is Gap.UNSCOPED:
         return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect{period}"
     if assessment.collector == DRILLS:

@@ -55,9 +55,7 @@ _IN_FULL = (Status.NOT_SATISFIED, Status.WAIVED)
 _OF_ACCOUNTS = (Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.SATISFIED)
 """States that are counted by account; of what there is nothing of, there is nothing to count."""
 
-_STEP = re.compile(
-    r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule|fix the rule) (\S+)"
-)
+_STEP = re.compile(r"(averment attest|(?:[a-z ]+, then )?averment prove(?: --detector DETECTOR)?|deploy the AWS Config rule) (\S+)")
 
 Next = Callable[[AssessmentState], str]
 
