@@ -426,6 +426,27 @@ def test_copies_of_one_name_are_changes_each_by_its_place() -> None:
     assert told(["main.tf:3"], ["media/main.tf:9"]) == []
 
 
+def test_a_flaw_in_other_words_is_not_told_as_mended() -> None:
+    """A claim that is refuted again with another figure, a rule that words it better since an upgrade: the quarter's report said "not there" of what
+    was there all the time. Two flaws of one resource in the place of one are nobody's to pair."""
+    then = from_iso("2026-08-01T00:00:00Z")
+
+    def told(before: list[str], after: list[str]) -> list[tuple[str, str, str]]:
+        checks = [
+            record(
+                Kind.CHECK, {"rules": ["gated"], "findings": [{**FINDINGS[1], "message": text} for text in found], "problems": []}, at=at
+            )
+            for found, at in ((before, then), (after, NOW))
+        ]
+        entries = [Entry(index, item) for index, item in enumerate(checks)]
+        made = report(entries, organisation=replace(ORGANISATION, waivers=()))
+        return [(row.reason, row.before, row.after) for row in made.changes if row.resource]
+
+    assert told(["2 of 9"], ["3 of 9"]) == [("3 of 9; before: 2 of 9", "open", "open, told otherwise")]
+    assert told(["x", "2 of 9"], ["x", "3 of 9"]) == [("3 of 9; before: 2 of 9", "open", "open, told otherwise")]
+    assert told(["x"], ["y", "z"]) == [("x", "open", "not there"), ("y", "not there", "open"), ("z", "not there", "open")]
+
+
 def _in_accounts(at: datetime, *broken: str) -> list[Record]:
     """What AWS Config says in two accounts of a function that is called the same in both: those of ``broken`` have it wrong."""
 
