@@ -166,7 +166,8 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     assessment = question.assessment
     if assessment.claim is not None:
         history = evidence.about(Kind.CLAIM, question.id)
-        shown = _of_who_runs(question, _from_own_records(question, history, Kind.CLAIM), history, evidence)
+        shown = _as_it_ships(question, _from_own_records(question, history, Kind.CLAIM), history)
+        shown = _of_who_runs(question, shown, history, evidence)
         return _of_all_generated(question, shown, evidence)
     if assessment.attestation is not None:
         return _from_attestations(question, evidence.about(Kind.ATTESTATION, question.id))
@@ -232,6 +233,25 @@ def _from_own_records(question: Question, history: Sequence[Record], kind: Kind)
     # A claim that is run until it fits proves less than it says: whoever reads the verdict must see the other runs.
     others = ", ".join(f"{times} {verdict}" for verdict, times in sorted(earlier.items()))
     return replace(state, reason=f"{state.reason} (the last of {len(history)} runs; before: {others})")
+
+
+def _as_it_ships(question: Question, state: AssessmentState, history: Sequence[Record]) -> AssessmentState:
+    """``state``, unless what was shown was shown of the detector that ships, and another version of Averment has other weights under its name: the
+    figures of the one say nothing of the other. What a period that is over was shown by shipped then."""
+    shown = next((record for record in reversed(history) if record.id in state.records), None)
+    if shown is None or state.status is not Status.SATISFIED or question.is_over:
+        return state
+    tested = (shown.payload.get("inputs") or {}).get("detector") or {}
+    if not tested.get("sha256") or (shown.payload.get("details") or {}).get("detector_opened_as", _SHIPPED) != _SHIPPED:
+        return state
+    from averment.detector.embedded import shipped_facts
+
+    ships = shipped_facts()
+    if tested["sha256"] == ships["sha256"] or tested.get("name") != ships["name"]:
+        return state
+    which = f"the detector {ships['name']} as another version of Averment ships it (SHA-256 {tested['sha256'][:12]}, here {str(ships['sha256'])[:12]})"
+    reason = f"{state.reason}; but that is of {which}: prove it again, and see that what scores uploads is the one that was tested"
+    return replace(question.unassessed(Gap.SUPERSEDED, reason), records=state.records, effective_at=state.effective_at)
 
 
 def _of_who_runs(question: Question, state: AssessmentState, history: Sequence[Record], evidence: Evidence) -> AssessmentState:

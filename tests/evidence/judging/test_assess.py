@@ -14,10 +14,11 @@ from averment.controls.describe import means
 from averment.controls.loader import load_controls
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import from_iso, iso, parse_period
+from averment.core.period import Period, from_iso, iso, parse_period
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 from averment.core.words import Method, Severity, Status
+from averment.detector.embedded import shipped_facts
 from averment.evidence.collectors.interface import media_asked
 from averment.evidence.collectors.redact import hide_account
 from averment.evidence.judging import assess as judging
@@ -723,6 +724,30 @@ def test_what_one_detector_can_do_says_nothing_of_another(running: dict[str, int
         "the bare command tests the one that ships again"
     )
     assert state_of(MARKED, metrics, claim("supported")).status is Status.SATISFIED, "of what no detector was asked"
+
+
+@pytest.mark.parametrize(("tested", "opened", "status"), [
+    ({}, "embedded", Status.SATISFIED), ({"sha256": "ab" * 32}, "embedded", Status.NOT_ASSESSED), ({"sha256": "ab" * 32}, None, Status.NOT_ASSESSED),
+    ({"sha256": "ab" * 32}, "sagemaker:faces", Status.SATISFIED), ({"sha256": "ab" * 32, "name": "ours"}, None, Status.SATISFIED),
+    ({"sha256": None}, "embedded", Status.SATISFIED),
+])  # fmt: skip
+def test_the_figures_of_another_versions_detector_say_nothing_of_the_one_that_ships(
+    tested: dict[str, Any], opened: str | None, status: Status
+) -> None:
+    """After an upgrade that brought other weights, the claims tested on the former ones satisfied SM-DET-03 for up to a month."""
+    details = {} if opened is None else {"detector_opened_as": opened}
+    run = claim("supported")
+    run = replace(run, payload=run.payload | {"inputs": {"detector": {**shipped_facts(), **tested}}, "details": details})
+    state = state_of(MARKED, run)
+    assert (state.status, state.records) == (status, (run.id,))
+    if status is Status.NOT_ASSESSED:
+        assert state.gap is Gap.SUPERSEDED
+        assert (
+            "but that is of the detector averment-reference as another version of Averment ships it (SHA-256 abababababab" in state.reason
+        )
+        assert next_step(state) == f"averment prove {state.id}"
+    past = Period("then", NOW - timedelta(days=9), NOW + timedelta(days=1))
+    assert state_of(MARKED, run, period=past, as_of=NOW + timedelta(days=40)).status is Status.SATISFIED, "it shipped then"
 
 
 @pytest.mark.parametrize(("name", "opened", "status"), [
