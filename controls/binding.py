@@ -107,19 +107,32 @@ def told_of_law(
 ) -> tuple[str, ...]:
     """In words what binds an organisation with ``profile`` on ``day`` of what a control refers to, will or may: together what does for the same
     reason. Of a time that ``begins`` before a provision binds, that it didn't in all of it."""
-    together: dict[tuple[Standing, str, date | None], list[str]] = {}
+    together: dict[tuple[Standing, str, str], list[str]] = {}
     for item in judge_control(catalogue, control_id, profile, day):
         if item.standing in _BINDING:
-            late = item.standing is Standing.BINDS and begins is not None and item.since is not None and item.since > begins
-            names = together.setdefault((item.standing, item.reason, item.since if late else None), [])
+            ending = _not_all_along(catalogue, item, profile, day, begins) if begins and item.standing is Standing.BINDS else ""
+            names = together.setdefault((item.standing, item.reason, ending), [])
             names.append(f"{catalogue.name(item.reference)}{catalogue.unsure(item.reference)}")
     told = []
-    for (standing, reason, late_since), names in together.items():
+    for (standing, reason, ending), names in together.items():
         several = len(names) > 1
         text = f"{', '.join(names)} {_BINDING[standing][several]}: {reason}"
-        it = "they" if several else "it"
-        told.append(text + (f"; before {late_since}, in the same period, {it} did not bind" if late_since else ""))
+        told.append(text + ending.format(it="they" if several else "it"))
     return tuple(told)
+
+
+def _not_all_along(catalogue: Catalogue, item: Judgement, profile: Mapping[str, bool], day: date, begins: date) -> str:
+    """How it is told that what binds on ``day`` didn't, or may not have, at some time since ``begins``; empty where it did all the time."""
+    before = "; before {}, in the same period, {{it}} did not bind{}"
+    if item.since is not None and item.since > begins:
+        return before.format(item.since, "")
+    provision = catalogue.provision(item.reference)
+    late = provision.transition if provision else None
+    if late is None or late.fact in profile:
+        return ""
+    since = judge(catalogue, item.reference, {**profile, late.fact: True}, day).since
+    unstated = f" if {_words((late.fact,))}, which the profile does not say"
+    return before.format(since, unstated) if since is not None and since > begins else ""
 
 
 @dataclass(frozen=True)

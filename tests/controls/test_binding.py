@@ -57,6 +57,16 @@ def test_a_quarter_in_which_a_duty_begins_says_so() -> None:
     assert marking.startswith("EU AI Act Art 50(2) binds: since 2026-12-02, as it provides a generative AI system")
     assert marking.endswith("; before 2026-12-02, in the same period, it did not bind")
     assert "in the same period" not in "".join(told_of_law(CATALOGUE, "SM-PRV-01", profile, year, begins=date(2026, 12, 2)))
+    unstated = {"provider": True, "personal_data": False}
+    [marking, *_] = told_of_law(CATALOGUE, "SM-PRV-01", unstated, year, begins=quarter)
+    assert "binds: since 2026-08-02, as it provides a generative AI system" in marking
+    assert marking.endswith(
+        "; before 2026-12-02, in the same period, it did not bind if each generative system that it provides was on the market before 2 August "
+        "2026, which the profile does not say"
+    )
+    for known in (unstated | {"generators_before_august_2026": False}, {"deployer": True, "generates_media": True}):
+        assert "in the same period" not in "".join(told_of_law(CATALOGUE, "SM-PRV-01", known, year, begins=quarter))
+    assert "in the same period" not in "".join(told_of_law(CATALOGUE, "SM-PRV-01", unstated, year, begins=date(2026, 12, 2)))
     assert not any("GDPR" in line for line in told_of_law(CATALOGUE, "SM-PRV-01", profile, year)), "what the profile denies doesn't bind"
     both = "GDPR Art 32(1)(d), GDPR Art 5(2) bind: since 2018-05-25, as it processes personal data under the GDPR"
     assert told_of_law(CATALOGUE, "SM-MON-01", {"personal_data": True}, year)[-1] == both, "one reason is told once"
