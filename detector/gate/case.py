@@ -13,6 +13,7 @@ from typing import Any
 
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import IncompleteError
+from averment.core.period import iso, utc_now
 from averment.detector.gate.events import ObjectVersion
 
 MAX_DOCUMENT = 250_000
@@ -20,6 +21,10 @@ MAX_DOCUMENT = 250_000
 
 FOLDED = "folded"
 """What stands in a history for the steps that were left out."""
+
+RELEASE, REJECT, TAKEDOWN = "release", "reject", "takedown"
+_DECISIONS = frozenset({RELEASE, REJECT, TAKEDOWN})
+"""Steps that somebody answers for, so that an appeal against them goes to somebody else."""
 
 _KEPT_STEPS = 6
 """The latest steps, which stay whatever their length: they say whose decision stands and what is appealed."""
@@ -82,6 +87,22 @@ class Case:
         """Whether a person let it through, and nothing that they didn't know has come up since. An appeal alone changes nothing."""
         return self.state in {CaseState.RELEASED, CaseState.APPEALED} and not self.blocked
 
+    @property
+    def decision(self) -> Step:
+        """The latest decision on a case that has one: what a scan found since stands behind it in the history."""
+        return next(step for step in reversed(self.history) if step.did in _DECISIONS)
+
+    @property
+    def appealed_judge(self) -> str | None:
+        """Whose decision is under appeal, None if none is. It still is while the decision on the appeal isn't applied: until then it may be
+        replaced, and a scan may re-open the case."""
+        steps = list(self.history)
+        while steps and steps[-1].did in {*_DECISIONS, "found", "reopened"}:
+            steps.pop()
+        if not steps or steps[-1].did != "appeal":
+            return None
+        return next((step.by for step in reversed(steps) if step.did in _DECISIONS), None)
+
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
         target = self.target
@@ -137,6 +158,12 @@ class Case:
         accepted = {CaseState.RELEASED: self.findings, CaseState.REJECTED: ()}.get(state, self.accepted)
         history = (*self.history, step)
         return replace(self, state=state, history=history, applied=applied, revision=self.revision + 1, accepted=accepted)
+
+    def telling(self, news: str | None) -> Case:
+        """The case with ``news`` among what was found; itself where there is none, or it was."""
+        if news is None or news in self.findings:
+            return self
+        return replace(self, history=(*self.history, Step(iso(utc_now()), "gate", "found", news)), findings=(*self.findings, news))
 
     def after_scan(self, scan: Case) -> Case:
         """The case after another ``scan``, which a new case would have been filed for. The same again changes nothing.

@@ -16,7 +16,7 @@ from averment.core.aws import aws_errors, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
-from averment.detector.gate.case import Case, CaseState, Step, case_id
+from averment.detector.gate.case import REJECT, RELEASE, TAKEDOWN, Case, CaseState, Step, case_id
 from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import Gate
@@ -27,10 +27,7 @@ from averment.detector.gate.withholding import at_version
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
 
-RELEASE, REJECT, TAKEDOWN = "release", "reject", "takedown"
 _STATES = {RELEASE: CaseState.RELEASED, REJECT: CaseState.REJECTED}
-_DECISIONS = frozenset({RELEASE, REJECT, TAKEDOWN})
-"""Steps of a case that somebody answers for, so that an appeal against them goes to somebody else."""
 _MAX_REASON = 1000
 _LATER = frozenset({"429", "500", "503", "InternalError", "ServiceUnavailable", "SlowDown", "ThrottlingException"})
 """What S3 answers when it is busy or down; whatever else it refuses, it would refuse again."""
@@ -85,10 +82,10 @@ class Reviews:
             if case.applied or state is CaseState.RELEASED:
                 undone = "" if case.applied else ", which is still to be applied"
                 fix = f"{undone and 'reject the case, which finishes it; then '}appeal it, if it was wrong: averment review appeal"
-                raise BadInputError(f"the case was decided: {case.state} by {_decision(case).by}{undone}", fix=fix)
+                raise BadInputError(f"the case was decided: {case.state} by {case.decision.by}{undone}", fix=fix)
         if decision == RELEASE:
             self._check_releasable(case)
-        judge = _appealed_judge(case)
+        judge = case.appealed_judge
         if judge is not None and _name(judge) == _name(by):
             raise BadInputError(f"{judge} decided the case that is appealed", fix="let somebody else decide")
         told = self._told(case)
@@ -117,8 +114,8 @@ class Reviews:
         if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
             raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
         if not case.applied:
-            again = "reject the case, which finishes it" if _decision(case).did == TAKEDOWN else "repeat that decision first"
-            raise BadInputError(f"the decision to {_decision(case).did} is still to be applied", fix=again)
+            again = "reject the case, which finishes it" if case.decision.did == TAKEDOWN else "repeat that decision first"
+            raise BadInputError(f"the decision to {case.decision.did} is still to be applied", fix=again)
         appealed = case.with_step(Step(iso(now or utc_now()), by, "appeal", reason), CaseState.APPEALED, applied=True)
         self.cases.save(appealed)
         self._say(appealed, appealed.history[-1])
@@ -215,14 +212,13 @@ class Reviews:
             content_type=content_type,
             history=(step,),
             applied=False,
-        )
-        new = _telling(new, news)
+        ).telling(news)
         if self.cases.open(new):
             return new
         known = self.cases.get(new.id)
         # An appeal that is open is still for somebody else to decide; until then the hold keeps it down.
         appealed = known.state is CaseState.APPEALED
-        changed = _telling(known, news).with_step(step, CaseState.APPEALED if appealed else CaseState.REJECTED, applied=appealed)
+        changed = known.telling(news).with_step(step, CaseState.APPEALED if appealed else CaseState.REJECTED, applied=appealed)
         self.cases.save(changed)
         return changed
 
@@ -233,12 +229,12 @@ class Reviews:
             if case.state is CaseState.RELEASED:
                 self._release(case)
             else:
-                last = _decision(case)
+                last = case.decision
                 self.cases.hold(case.target, case.sha256, by=last.by, reason=last.reason, at=utc_now())
                 # What an appeal rejects after its release, or what a scan of another detector let in, goes if it is what is served.
                 if self.gate.withholding.withdraw_if_served(case.target) or unfinished:
                     self.gate.withholding.forget(case.target, f"{case.id}/{len(case.history)}")
-                self._say(case, _decision(case))
+                self._say(case, case.decision)
             applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)
             self.cases.save(applied)
         return applied
@@ -258,7 +254,7 @@ class Reviews:
     def _told(self, case: Case) -> Case:
         """The case with a decision on the same bytes elsewhere among what was found, which a release lifts and a rejection takes the place of: a scan
         tells of it, and the last one may have been before. The case itself if there is none, or it tells of it already."""
-        return _telling(case, self.cases.standing(case.target, case.sha256).elsewhere)
+        return case.telling(self.cases.standing(case.target, case.sha256).elsewhere)
 
     def _release(self, case: Case) -> None:
         head = self._check_releasable(case)
@@ -271,7 +267,7 @@ class Reviews:
         # Again: admitting takes seconds, in which a newer upload may have been scanned and published; this one would lie over it for good.
         self._check_releasable(case)
         # Before it: what was published and couldn't be logged would be served without a line until somebody came back.
-        self._say(case, _decision(case))
+        self._say(case, case.decision)
         self.gate.publish(case.target, head, judgement, case.content_type)
         # Nothing here scans, so the newer one can't be done again, as the gate does.
         if not self.gate.store.is_latest(case.target, head["ETag"]):
@@ -289,7 +285,7 @@ class Reviews:
         if now.revision == case.revision:
             return
         if now.state is CaseState.REJECTED:
-            last = _decision(now)
+            last = now.decision
             self.cases.hold(now.target, now.sha256, by=last.by, reason=last.reason, at=utc_now())
         raise IncompleteError(f"the case {case.id} went on meanwhile: it is {now.state}", fix="look at it again")
 
@@ -312,29 +308,6 @@ class Reviews:
 
     def _log(self, line: Mapping[str, JSON]) -> None:
         self.gate.log.write({**line, "authenticated": self.authenticated})
-
-
-def _telling(case: Case, news: str | None) -> Case:
-    """``case`` with ``news`` among what was found; itself where there is none, or it was."""
-    if news is None or news in case.findings:
-        return case
-    return replace(case, history=(*case.history, Step(iso(utc_now()), "gate", "found", news)), findings=(*case.findings, news))
-
-
-def _decision(case: Case) -> Step:
-    """The latest decision on a case that has one: what a scan found since stands behind it in the history."""
-    return next(step for step in reversed(case.history) if step.did in _DECISIONS)
-
-
-def _appealed_judge(case: Case) -> str | None:
-    """Whose decision is under appeal, None if none is. It still is while the decision on the appeal isn't applied: until then it may be replaced,
-    and a scan may re-open the case."""
-    steps = list(case.history)
-    while steps and steps[-1].did in {*_DECISIONS, "found", "reopened"}:
-        steps.pop()
-    if not steps or steps[-1].did != "appeal":
-        return None
-    return next((step.by for step in reversed(steps) if step.did in _DECISIONS), None)
 
 
 def _name(by: str) -> str:
@@ -382,7 +355,7 @@ def _check(by: str, reason: str) -> None:
 
 
 def _released(case: Case, metadata: Mapping[str, str]) -> Judgement:
-    last = _decision(case)
+    last = case.decision
     name, _, version = case.detector.partition(":")
     info = DetectorInfo(name, version, None, (), 0.0)
     provenance = Provenance(metadata.get("provenance"), reason="a person decided")
