@@ -203,16 +203,13 @@ def _nothing_in(inputs: Inputs) -> Iterator[Problem]:
         yield Problem("nothing in it is infrastructure code, and so nothing of it was checked", SourceRef(str(inputs.root)), blocking=False)
 
 
-def check_graphs(
-    graphs: Iterable[Graph], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, options: Options | None = None
-) -> CheckResult:
-    """As ``check``, on graphs that exist already (from AWS Config, or a test)."""
-    options = options or Options()
+def check_graphs(graphs: Iterable[Graph], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue) -> CheckResult:
+    """As ``check`` without options, on graphs that exist already (of a case, or a test)."""
+    options = Options()
     started = time.monotonic()
-    chosen = select_rules(rules, options.rules, catalogue)
-    run = _Run(chosen, organisation, _waivers(rules, organisation, catalogue, options))
+    run = _Run(tuple(rules), organisation, _waivers(rules, organisation, catalogue, options))
     for graph in graphs:
-        run.add(judged([graph], chosen, organisation))
+        run.add(judged([graph], rules, organisation))
     return run.result([], options.severity, time.monotonic() - started)
 
 

@@ -82,10 +82,10 @@ class Reading:
     mirrored: bool = False
 
 
-def false_alarm_bound(threshold: float = THRESHOLD) -> float:
+def false_alarm_bound() -> float:
     """Upper bound of the probability that ``read`` finds a watermark in a picture that was not marked with the key."""
     trials = 2 * TILE * TILE * len(_shares())
-    return min(1.0, trials * math.exp(-(threshold**2) / 2)) / (1 << SYMBOL_BITS)
+    return min(1.0, trials * math.exp(-(THRESHOLD**2) / 2)) / (1 << SYMBOL_BITS)
 
 
 class Patterns:

@@ -19,7 +19,7 @@ from averment.policies.deployment.bundle import HANDLER_FUNCTION, RUNTIME
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.pack import FUNCTION_NAME
 from averment.policies.deployment.stack import MEMORY_MB, TIMEOUT_S
-from averment.policies.deployment.waiting import Sleep, settled
+from averment.policies.deployment.waiting import settled
 
 MAX_WAIT_S = 300
 
@@ -37,9 +37,9 @@ class FunctionAsBuilt(Step):
     ``lambda:UpdateFunctionConfiguration`` and ``lambda:DeleteFunctionConcurrency``, and ``iam:PassRole`` to put its role back.
     """
 
-    def __init__(self, archive: Archive, stack: Step, *, region: str | None = None, sleep: Sleep = time.sleep) -> None:
+    def __init__(self, archive: Archive, stack: Step, *, region: str | None) -> None:
         self.name = f"function {FUNCTION_NAME}"
-        self._archive, self._stack, self._sleep = archive, stack, sleep
+        self._archive, self._stack = archive, stack
         self._lambda: Any = client("lambda", region=region)
 
     def changes(self) -> tuple[Change, ...]:
@@ -107,7 +107,7 @@ class FunctionAsBuilt(Step):
         return found
 
     def _wait(self) -> None:
-        settled(self._described, _busy, self.name, MAX_WAIT_S, self._sleep)
+        settled(self._described, _busy, self.name, MAX_WAIT_S, time.sleep)
 
 
 def _differing(found: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ class RunbooksAsBuilt(Step):
 
     name = "runbooks"
 
-    def __init__(self, runbooks: Sequence[Runbook], stack: Stack, *, region: str | None = None) -> None:
+    def __init__(self, runbooks: Sequence[Runbook], stack: Stack, *, region: str | None) -> None:
         self._runbooks, self._stack = tuple(runbooks), stack
         self._ssm: Any = client("ssm", region=region)
 

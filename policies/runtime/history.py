@@ -94,18 +94,11 @@ class RecorderState:
     why: str = "was off"
 
 
-def timeline(
-    start: datetime,
-    end: datetime,
-    points: Iterable[Point],
-    gaps: Iterable[Gap] = (),
-    *,
-    before: str = "AWS Config has no item of it from before",
-) -> tuple[Interval, ...]:
+def timeline(start: datetime, end: datetime, points: Iterable[Point], gaps: Iterable[Gap] = ()) -> tuple[Interval, ...]:
     """The intervals of ``start <= t < end``: they tile it, and neighbouring ones differ.
 
     ``points`` and ``gaps`` come in any order; a gap hides the points in it, and of points at one moment the gravest counts. Until the
-    first point nothing was assessed, for the reason ``before``.
+    first point nothing was assessed.
 
     Raises:
         ValueError: the period is empty, or a moment has no time zone.
@@ -123,8 +116,10 @@ def timeline(
         index = bisect_right(moments, begin)
         if hole is not None:
             state = (Phase.NOT_ASSESSED, hole.reason)
+        elif index:
+            state = (ordered[index - 1].phase, ordered[index - 1].reason)
         else:
-            state = (ordered[index - 1].phase, ordered[index - 1].reason) if index else (Phase.NOT_ASSESSED, before)
+            state = (Phase.NOT_ASSESSED, "AWS Config has no item of it from before")
         same = bool(found) and (found[-1].phase, found[-1].reason) == state
         since = found.pop().start if same else begin
         found.append(Interval(since.astimezone(UTC), finish.astimezone(UTC), *state))

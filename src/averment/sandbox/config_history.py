@@ -63,13 +63,13 @@ def put_item(
     put(_backend(account, region), item)
 
 
-def recorder_was(*, started: datetime | None = None, stopped: datetime | None = None, account: str = ACCOUNT, region: str = REGION) -> None:
+def recorder_was(*, started: datetime | None = None, stopped: datetime | None = None) -> None:
     """Let the configuration recorder's status say that it was last started and stopped then; it runs if it was started later.
 
     Raises:
         LookupError: there is no recorder.
     """
-    recorders = _backend(account, region).recorders.values()
+    recorders = _backend(ACCOUNT, REGION).recorders.values()
     if not recorders:
         raise LookupError("there is no configuration recorder")
     for recorder in recorders:

@@ -37,13 +37,12 @@ def happened(
     resources: tuple[str, ...] = (),
     error: str | None = None,
     event_id: str | None = None,
-    account: str = "123456789012",
     region: str = "eu-west-1",
 ) -> None:
-    """Let the history of ``account`` in ``region`` hold a call of ``name`` by the role ``caller`` (an ARN)."""
+    """Let the history of the account in ``region`` hold a call of ``name`` by the role ``caller`` (an ARN)."""
     identity = {"type": "AssumedRole", "arn": f"{caller}/session", "sessionContext": {"sessionIssuer": {"arn": caller}}}
     detail = {"eventName": name, "eventSource": source, "userIdentity": identity, "sourceIPAddress": "203.0.113.9", "errorCode": error}
-    _events[(account, region)].append(
+    _events[("123456789012", region)].append(
         {
             "EventId": event_id or str(uuid.uuid4()),
             "EventName": name,
