@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -145,16 +146,8 @@ def refuse_at_edge(store_arn: str, key: str, why: str, *, store: Any = None) -> 
     Raises:
         IncompleteError: the store is out of reach, or was changed at the same moment three times.
     """
-    found = store or client("cloudfront-keyvaluestore")
-    for _ in range(3):
-        with aws_errors(f"refuse {key} at the edge"):
-            tag = found.describe_key_value_store(KvsARN=store_arn)["ETag"]
-            try:
-                found.put_key(KvsARN=store_arn, Key=takedown_name(key), Value=why[:1024], IfMatch=tag)
-                return
-            except found.exceptions.ConflictException:
-                time.sleep(0.2)
-    raise IncompleteError(f"the key-value store {store_arn} was changed by others each time", fix="run it again")
+    found, name = store or client("cloudfront-keyvaluestore"), takedown_name(key)
+    _change(found, store_arn, f"refuse {key}", lambda tag: found.put_key(KvsARN=store_arn, Key=name, Value=why[:1024], IfMatch=tag))
 
 
 def admit_at_edge(store_arn: str, key: str, *, store: Any = None) -> None:
@@ -166,13 +159,21 @@ def admit_at_edge(store_arn: str, key: str, *, store: Any = None) -> None:
         IncompleteError: the store is out of reach, or was changed at the same moment three times.
     """
     found = store or client("cloudfront-keyvaluestore")
+
+    def take_out(tag: str) -> None:
+        with suppress(found.exceptions.ResourceNotFoundException):
+            found.delete_key(KvsARN=store_arn, Key=takedown_name(key), IfMatch=tag)
+
+    _change(found, store_arn, f"admit {key}", take_out)
+
+
+def _change(found: Any, store_arn: str, what: str, change: Callable[[str], Any]) -> None:
+    """Make a ``change`` of the store as it stands, which its tag names; anew where somebody else was faster."""
     for _ in range(3):
-        with aws_errors(f"admit {key} at the edge"):
+        with aws_errors(f"{what} at the edge"):
             tag = found.describe_key_value_store(KvsARN=store_arn)["ETag"]
             try:
-                found.delete_key(KvsARN=store_arn, Key=takedown_name(key), IfMatch=tag)
-                return
-            except found.exceptions.ResourceNotFoundException:
+                change(tag)
                 return
             except found.exceptions.ConflictException:
                 time.sleep(0.2)
