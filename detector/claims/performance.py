@@ -41,6 +41,7 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import bounded, differences, fields, metrics, resampling, sequential, statistics
+from averment.detector.claims.error_rates import ErrorRate, answered_rate, error_rate, method_of
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric
 from averment.detector.claims.observing import (
@@ -52,7 +53,6 @@ from averment.detector.claims.observing import (
     rank,
     silence,
     unit_count,
-    wrong,
 )
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import MIN_UNITS, POWER, Bounds
@@ -250,63 +250,13 @@ def _scored(observations: Sequence[Observation], family: Family) -> statistics.S
     )
 
 
-def _errors(observations: Sequence[Observation], threshold: float) -> tuple[list[int], list[int]]:
-    """Errors and sizes per independent unit, in order of the unit's name."""
-    errors: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for o in observations:
-        sizes[o.unit] += 1
-        errors[o.unit] += wrong(o, threshold)
-    names = sorted(sizes)
-    return [errors[name] for name in names], [sizes[name] for name in names]
-
-
-@dataclass(frozen=True)
-class _Rate:
-    """An error rate on independent units of these ``sizes``; ``few`` where they are too few for its bounds to decide anything."""
-
-    figure: float
-    bounds: Bounds
-    sizes: Sequence[int]
-
-    @property
-    def units(self) -> int:
-        return len(self.sizes)
-
-    @property
-    def few(self) -> bool:
-        return statistics.clustered_too_few(self.sizes)
-
-    def needed(self, bar: float, confidence: float, power: float = POWER) -> int | None:
-        """How many units would settle "at most" or "at least ``bar``" with bounds at ``confidence``, if the rate is as estimated."""
-        found = bounded.needed_clusters(bar, self.figure, self.bounds, self.sizes, confidence, power)
-        return max(found or 0, MIN_UNITS) if self.few else found
-
-
-def _rate(observations: Sequence[Observation], threshold: float, confidence: float) -> _Rate:
-    errors, sizes = _errors(observations, threshold)
-    bounds = statistics.clustered_bounds(errors, sizes, confidence)
-    return _Rate(sum(errors) / sum(sizes), bounds, sizes)
-
-
-def _proportion_method(observations: Sequence[Observation], confidence: float) -> str:
-    clustered = len({o.unit for o in observations}) < len(observations)
-    name = "Korn-Graubard for clusters" if clustered else "Clopper-Pearson"
-    return f"{name}, one-sided bounds at {fields.percent(confidence)}"
-
-
-def _answered_rate(observations: Sequence[Observation], threshold: float) -> float | None:
-    answered = [o for o in observations if o.score.cannot_say is None]
-    return sum(wrong(o, threshold) for o in answered) / len(answered) if answered else None
-
-
 def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: float, level: Level) -> Finding:
     if not bona_fide:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no bona fide image")
-    rate = _rate(bona_fide, threshold, level.confidence)
+    rate = error_rate(bona_fide, threshold, level.confidence)
     needed = rate.needed(statement.bar, level.following)
-    details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
-    method = _proportion_method(bona_fide, level.confidence)
+    details = {"without_non_responses": answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
+    method = method_of(bona_fide, level.confidence)
     if rate.few:
         note = f"{counted(rate.units, 'independent unit')} {_FEW}"
         return Finding(rate.figure, rate.bounds, method, needed, note, details, open=True)
@@ -324,10 +274,10 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
     strict = 1 - (1 - level.confidence) / len(species)
     rows: dict[str, dict[str, Any]] = {}
     few: dict[str, int] = {}
-    rates: dict[str, _Rate] = {}
+    rates: dict[str, ErrorRate] = {}
     for name in species:
         members = [o for o in attacks if o.species == name]
-        rate, careful = (_rate(members, threshold, c) for c in (level.confidence, strict))
+        rate, careful = (error_rate(members, threshold, c) for c in (level.confidence, strict))
         rows[name] = {
             "apcer": rate.figure,
             "low": careful.bounds.low,
@@ -343,14 +293,14 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
     nameless = statement.metric.nameless(attacks)
     bounds = Bounds(low, 1.0 if few or nameless else max(row["high"] for row in rows.values()), level.confidence)
     needed, advice = (None, "") if nameless else _of_each(statement.bar, rates, worst, level)
-    details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
-    method = f"{_proportion_method(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
+    details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": answered_rate(attacks, threshold)}
+    method = f"{method_of(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
     unknown = [f"{name}: {counted(units, 'independent unit')} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
     return Finding(rows[worst]["apcer"], bounds, method, needed, note, details, advice=advice)
 
 
-def _of_each(bar: float, rates: Mapping[str, _Rate], worst: str, level: Level) -> tuple[int | None, str]:
+def _of_each(bar: float, rates: Mapping[str, ErrorRate], worst: str, level: Level) -> tuple[int | None, str]:
     """How many units in all would settle an APCER at the next look if the ``rates`` of the generators are as estimated, and of which, as the end of a sentence.
 
     Within the bar every generator has to be shown to be, so those that lie about as near to it as the ``worst`` share the chance to fail; above it
