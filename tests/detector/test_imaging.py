@@ -30,12 +30,13 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def png_claiming(width: int, height: int) -> bytes:
     """A PNG of a few hundred bytes whose header claims any size: a decompression bomb."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
 
@@ -112,10 +113,6 @@ def test_greys_of_16_bits_are_refused() -> None:
 def test_a_png_with_frames_is_animated_whatever_its_header_says() -> None:
     """A header that promises one frame or none, or stands there twice, is no animation to Pillow, and is one to some browser: what it shows nobody
     judged. A header without frames is of a picture that stands still."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     still = encoded(picture(), "PNG")
     head, tail, control = still[:33], still[33:-12], struct.pack(">IIIIIHHBB", 0, 200, 200, 0, 0, 1, 1, 0, 0)
     later = control.replace(b"\0\0\0\0", b"\0\0\0\1", 1)

@@ -420,6 +420,20 @@ def test_doubt_that_nothing_settles_is_a_refusal(service, organisation, monkeypa
     assert not result.complete
 
 
+def importing(monkeypatch, answer):
+    """``answer`` is what comes of each attempt to import evidence; what is waited in between is left out."""
+    made = audit_manager.client
+
+    def client(name, **options):
+        found = made(name, **options)
+        if name == "auditmanager":
+            found.meta.events.register("before-send.auditmanager.BatchImportEvidenceToAssessmentControl", answer)
+        return found
+
+    monkeypatch.setattr(audit_manager, "client", client)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
 @contextmanager
 def failing(monkeypatch, answers):
     """The import fails at each attempt as ``answers`` says in turn: with a status and a code, or, for a text, with the error of that name. The last one goes on."""
@@ -432,14 +446,7 @@ def failing(monkeypatch, answers):
         status, code = found
         return AWSResponse("https://auditmanager.example", status, {"x-amzn-errortype": code}, RawResponse(b'{"message": "no"}'))
 
-    def client(name, **options):
-        found = made(name, **options)
-        if name == "auditmanager":
-            found.meta.events.register("before-send.auditmanager.BatchImportEvidenceToAssessmentControl", answer)
-        return found
-
-    monkeypatch.setattr(audit_manager, "client", client)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    importing(monkeypatch, answer)
     with pytest.raises(IncompleteError, match="push to Audit Manager"):
         yield
     monkeypatch.setattr(audit_manager, "client", made)
@@ -491,14 +498,7 @@ def test_an_import_that_was_asked_for_twice_says_so(service, organisation, monke
             lost.append(True)
             raise botocore.exceptions.ReadTimeoutError(endpoint_url="https://auditmanager.example")
 
-    def client(name, **options):
-        found = made(name, **options)
-        if name == "auditmanager":
-            found.meta.events.register("before-send.auditmanager.BatchImportEvidenceToAssessmentControl", answer)
-        return found
-
-    monkeypatch.setattr(audit_manager, "client", client)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    importing(monkeypatch, answer)
     result = push(organisation, entries(record()))
     assert result.complete
     [said] = [note for note in result.notes if "may stand twice" in note]

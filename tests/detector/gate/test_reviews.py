@@ -29,6 +29,18 @@ def held(site: Any, reviews: Reviews, body: bytes = b"fake", key: str = "x.jpg")
     return target, case
 
 
+def reject_and_be_refused(reviews: Reviews, case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decision is filed, and the table refuses to hold what it is about."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise IncompleteError("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reviews.cases, "hold", refused)
+        with pytest.raises(IncompleteError, match="throttled"):
+            reviews.decide(case.id, "reject", by=ADA, reason="it shows a child")
+
+
 def test_a_release_publishes_the_very_version_and_says_who_and_why(site: Any, reviews: Reviews) -> None:
     """Published with the verdict "released"; the log has the decision, its role and its reason, the case who it was."""
     target, case = held(site, reviews)
@@ -292,14 +304,7 @@ def test_a_rejection_that_is_filed_holds_before_it_is_applied(
 ) -> None:
     """The table refuses right after the decision was filed, and nothing is forbidden yet: no scan publishes it, whatever it finds now."""
     target, case = held(site, reviews, b"odd")
-
-    def refused(*_: Any, **__: Any) -> None:
-        raise IncompleteError("the table is throttled")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(reviews.cases, "hold", refused)
-        with pytest.raises(IncompleteError, match="throttled"):
-            reviews.decide(case.id, "reject", by=ADA, reason="it shows a child")
+    reject_and_be_refused(reviews, case, monkeypatch)
     double.one = lambda _: type(double)().one(b"clean")
     assert reviews.gate.handle(target)["action"] == "forbidden"
     assert site.published("x.jpg") is None
@@ -633,14 +638,7 @@ def test_what_a_scan_finds_between_a_rejection_and_its_repetition_does_not_take_
     """The table refuses after the decision was filed, another model flags the medium, and the decision is repeated: the log has who rejected it and why, and
     that is why it is forbidden."""
     target, case = held(site, reviews, b"late odd")
-
-    def refused(*_: Any, **__: Any) -> None:
-        raise IncompleteError("the table is throttled")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(reviews.cases, "hold", refused)
-        with pytest.raises(IncompleteError, match="throttled"):
-            reviews.decide(case.id, "reject", by=ADA, reason="it shows a child")
+    reject_and_be_refused(reviews, case, monkeypatch)
     double.one = lambda _: type(double)().one(b"fake")
     reviews.gate.handle(target)
     assert reviews.cases.get(case.id).history[-1].did == "found"

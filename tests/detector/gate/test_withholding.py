@@ -416,11 +416,8 @@ def test_a_campaigns_withdrawals_leave_no_copy_for_want_of_room(site: Any, doubl
     assert sorted(site.invalidated(where)) == [["/x.jpg"], ["/x.jpg*"]]
 
 
-def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second model's scan comes between a person's decision and its copy: the copy is taken back, and the case is open."""
-    target = site.upload("x.jpg", JPEG + b"fake")
-    scanned(reviews, target)
-    [case] = reviews.cases.listed([CaseState.OPEN])
+def flag_before_copying(reviews: Reviews, target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the second model scan ``target`` when it is about to be published."""
     real = reviews.gate.store.publish
 
     def meanwhile(*arguments: Any, **more: Any) -> None:
@@ -429,6 +426,14 @@ def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, revi
         real(*arguments, **more)
 
     monkeypatch.setattr(reviews.gate.store, "publish", meanwhile)
+
+
+def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second model's scan comes between a person's decision and its copy: the copy is taken back, and the case is open."""
+    target = site.upload("x.jpg", JPEG + b"fake")
+    scanned(reviews, target)
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    flag_before_copying(reviews, target, monkeypatch)
     with pytest.raises(IncompleteError, match="taken back"):
         reviews.decide(case.id, "release", by=ADA, reason="fine")
     assert site.published("x.jpg") is None
@@ -437,14 +442,8 @@ def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, revi
 
 def test_a_scan_that_publishes_while_another_one_flags_takes_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two models during a change of the model: the flagging one runs to its end between the other one's look and its copy."""
-    target, real = site.upload("x.jpg", JPEG + b"late"), reviews.gate.store.publish
-
-    def meanwhile(*arguments: Any, **more: Any) -> None:
-        monkeypatch.setattr(reviews.gate.store, "publish", real)
-        scanned(reviews, target, "2.0")
-        real(*arguments, **more)
-
-    monkeypatch.setattr(reviews.gate.store, "publish", meanwhile)
+    target = site.upload("x.jpg", JPEG + b"late")
+    flag_before_copying(reviews, target, monkeypatch)
     with pytest.raises(IncompleteError, match="taken back"):
         scanned(reviews, target)
     assert site.published("x.jpg") is None
