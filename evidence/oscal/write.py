@@ -61,8 +61,6 @@ def document_bytes(value: Node) -> bytes:
 class OscalSink(Sink):
     """Writes the documents alone into ``folder``; evidence is named there by ``urn:uuid`` and the SHA-256 of its signed envelope."""
 
-    name = "oscal"
-
     def __init__(self, catalogue: Catalogue, folder: Path) -> None:
         self._catalogue, self._folder = catalogue, folder
 
@@ -88,7 +86,7 @@ class OscalSink(Sink):
         notes = () if POAM in documents else ("nothing is open, waived or undecided: there is no plan of action",)
         if POAM not in documents:
             _remove(self._folder / POAM)
-        return PushResult(self.name, str(self._folder), created, unchanged, notes=notes)
+        return PushResult(str(self._folder), created, unchanged, notes=notes)
 
 
 def _refuse_others(path: Path) -> None:

@@ -89,8 +89,6 @@ class _Run:
 class AuditManagerSink(Sink):
     """Pushes to Audit Manager. With ``dry_run`` nothing is made: the notes are the difference, ``created`` what would be."""
 
-    name = "audit-manager"
-
     def __init__(self, catalogue: Catalogue, settings: Settings, journal: Path, *, checkpoint: str | None = None) -> None:
         if settings.report is not None:
             check_name(settings.report)
@@ -119,7 +117,7 @@ class AuditManagerSink(Sink):
             where = f"{service.meta.region_name}, assessment '{plan.assessment}'"
             if assessment is not None:
                 where = f"{where} ({assessment['metadata']['id']})"
-        return PushResult(self.name, where, run.created, run.unchanged, tuple(run.refused), tuple(run.notes))
+        return PushResult(where, run.created, run.unchanged, tuple(run.refused), tuple(run.notes))
 
     def _report(self, service: Any, assessment: Any, run: _Run) -> None:
         name = self._settings.report

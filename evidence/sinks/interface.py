@@ -25,7 +25,6 @@ class Refusal:
 class PushResult:
     """What a push did. ``location`` is where the result can be seen; ``refused`` is what did not get there."""
 
-    sink: str
     location: str
     created: int = 0
     unchanged: int = 0
@@ -40,9 +39,6 @@ class PushResult:
 
 class Sink(ABC):
     """A receiver: OSCAL documents, a bucket, Audit Manager, Security Hub. Pushing twice changes nothing the second time."""
-
-    name: str
-    """How the command line calls it."""
 
     @abstractmethod
     def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:

@@ -61,8 +61,6 @@ class Target:
 class S3BucketSink(Sink):
     """Puts the package in ``folder`` (written by ``write_package``) into a bucket. With ``dry_run`` it only looks."""
 
-    name = "s3"
-
     def __init__(self, folder: Path, target: Target, *, dry_run: bool = False) -> None:
         self._folder, self._target, self._dry_run = folder, target, dry_run
         self._held: list[tuple[datetime, str]] = []
@@ -89,7 +87,7 @@ class S3BucketSink(Sink):
         if self._held:  # --retain is for what is put now
             modes = " or ".join(map(_mode, sorted({mode for _, mode in self._held})))
             notes.append(f"what was there already is held until {iso(min(self._held)[0])} {modes}")
-        return PushResult(self.name, f"s3://{self._target.bucket}/{base}", created, unchanged, tuple(refused), tuple(notes))
+        return PushResult(f"s3://{self._target.bucket}/{base}", created, unchanged, tuple(refused), tuple(notes))
 
     def _base(self, report: PeriodReport) -> str:
         digest = sha256_hex(read_file(self._folder / layout.MANIFEST))[:_DIGITS]

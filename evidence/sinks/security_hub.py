@@ -56,8 +56,6 @@ class SecurityHubSink(Sink):
     """Pushes to Security Hub in ``region`` (default: the AWS configuration's). With ``dry_run`` nothing is imported: the notes are
     the difference, ``created`` counts what would be imported."""
 
-    name = "security-hub"
-
     def __init__(self, catalogue: Catalogue, *, region: str | None = None, dry_run: bool = False) -> None:
         self._catalogue, self._region, self._dry_run = catalogue, region, dry_run
 
@@ -96,7 +94,7 @@ class SecurityHubSink(Sink):
         else:
             for start in range(0, len(outgoing), BATCH):
                 _import(hub, outgoing[start : start + BATCH], run)
-        return PushResult(self.name, place.product, run.created, len(held) - len(renewed), tuple(run.refused), tuple(run.notes))
+        return PushResult(place.product, run.created, len(held) - len(renewed), tuple(run.refused), tuple(run.notes))
 
     def _place(self) -> Place:
         sts = client("sts", region=self._region)

@@ -69,7 +69,6 @@ class DocumentError(ValueError):
 
     def __init__(self, complaints: list[str]) -> None:
         super().__init__("; ".join(complaints))
-        self.complaints = complaints
 
 
 @dataclass(frozen=True)
