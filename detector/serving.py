@@ -63,14 +63,14 @@ def invoke(body: bytes, content_type: str, *, detector: Detector | None = None, 
         from averment.detector.video.lending import bytes_on_disk
 
         with bytes_on_disk(body) as path:
-            return invoke_clip(path, detector=chosen)
+            return invoke_clip(path, chosen)
     if kind == "application/json" and _asks_for_description(body):
         return _dump({"detector": info_to_json(chosen.info)})
     raise UnsupportedContentTypeError(f"'{content_type}' is not answered here", fix=WHAT_TO_SEND)
 
 
-def invoke_clip(path: Path, *, detector: Detector | None = None) -> bytes:
-    """Answer one request whose body is the clip at ``path``: what is too large for memory is put there first.
+def invoke_clip(path: Path, detector: Detector) -> bytes:
+    """Answer with ``detector`` one request whose body is the clip at ``path``: what is too large for memory is put there first.
 
     Raises:
         MissingExtraError: PyAV isn't installed.
@@ -78,8 +78,7 @@ def invoke_clip(path: Path, *, detector: Detector | None = None) -> bytes:
     """
     from averment.detector.video.scoring import score_clip
 
-    chosen = detector or _default()
-    return _dump({"detector": info_to_json(chosen.info), **score_to_json(score_clip(path, chosen))})
+    return _dump({"detector": info_to_json(detector.info), **score_to_json(score_clip(path, detector))})
 
 
 def is_video(kind: str) -> bool:

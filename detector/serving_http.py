@@ -185,7 +185,7 @@ class Application:
             except IncompleteError as error:  # a full disk is no fault of the detector's: pings go on
                 _log.error("a video could not be put on the disk: %s", error.diagnostics())
                 raise _RefusedError(HTTPStatus.INSUFFICIENT_STORAGE, "there is no room for the video", fix="try again") from error
-            return invoke_clip(path, detector=self.detector)
+            return invoke_clip(path, self.detector)
 
     def _answer(self, score: Callable[[], bytes]) -> bytes:
         try:

@@ -73,7 +73,7 @@ class LogReading:
         self._digest.update(data)
 
 
-def accesses(place: str, reading: LogReading, *, path_prefix: str = "") -> Iterator[Access]:
+def accesses(place: str, reading: LogReading, *, path_prefix: str) -> Iterator[Access]:
     """The requests in the log files at ``place`` (a file, a folder, ``s3://bucket/prefix``), by name; ``reading`` counts.
 
     ``path_prefix`` is what the CDN puts before a key (``/media``); paths without it are left out.

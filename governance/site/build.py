@@ -176,7 +176,7 @@ def _left_out(path: str, level: Level) -> str:
     )
 
 
-def site_config(data: SiteData, level: Level, *, quarters: bool = False) -> dict[str, Any]:
+def site_config(data: SiteData, level: Level, *, quarters: bool) -> dict[str, Any]:
     """The MkDocs configuration of the generated site: the shared theme, a navigation from the data, and the level at every page's foot."""
     text = resources.files("averment").joinpath("governance", "site", "theme.yml").read_text(encoding="utf-8")
     theme: dict[str, Any] = yaml.safe_load(text)
