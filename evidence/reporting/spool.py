@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from averment.core.canonical import JSON
 from averment.core.period import from_iso
@@ -23,7 +23,14 @@ T = TypeVar("T", bound=Row)
 S = TypeVar("S")
 
 
-class Spool(Collection[T]):
+class _GoneThrough(Collection[S]):
+    """Rows of which one is found by going through them."""
+
+    def __contains__(self, row: object) -> bool:
+        return any(item == row for item in self)
+
+
+class Spool(_GoneThrough[T]):
     """Rows of ``kind`` in the file ``path``, in the order in which they were added, read anew each time that they are asked for.
 
     Raises (when a row is added or read):
@@ -57,11 +64,8 @@ class Spool(Collection[T]):
                     value[name] = restore(value[name])
                 yield self._kind(**value)
 
-    def __contains__(self, row: object) -> bool:
-        return any(item == row for item in self)
 
-
-class Chosen(Collection[S], Generic[S]):
+class Chosen(_GoneThrough[S]):
     """Those of ``rows`` that ``choose`` keeps, without a copy of them: they are gone through anew each time. Counted once."""
 
     def __init__(self, rows: Iterable[S], choose: Callable[[S], bool]) -> None:
@@ -76,11 +80,8 @@ class Chosen(Collection[S], Generic[S]):
     def __iter__(self) -> Iterator[S]:
         return (row for row in self._rows if self._choose(row))
 
-    def __contains__(self, row: object) -> bool:
-        return any(item == row for item in self)
 
-
-class Completed(Collection[S], Generic[S]):
+class Completed(_GoneThrough[S]):
     """``rows``, each as ``complete`` makes it when it is asked for."""
 
     def __init__(self, rows: Collection[S], complete: Callable[[S], S]) -> None:
@@ -91,9 +92,6 @@ class Completed(Collection[S], Generic[S]):
 
     def __iter__(self) -> Iterator[S]:
         return map(self._complete, self._rows)
-
-    def __contains__(self, row: object) -> bool:
-        return any(item == row for item in self)
 
 
 def _restorer(annotation: str) -> Callable[[JSON], Any] | None:

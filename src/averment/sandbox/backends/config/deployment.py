@@ -15,7 +15,7 @@ from averment.sandbox.backends.config.errors import invalid, refused
 from averment.sandbox.backends.config.remediation import check_remediation, keep_remediation
 from averment.sandbox.backends.config.rules import delete_rule, put_rule
 from averment.sandbox.backends.config.state import JSON, PACK_SERVICE, state
-from averment.sandbox.backends.config.template import REMEDIATION, RULE, Resource
+from averment.sandbox.backends.config.template import REMEDIATION, RULE, Resource, scalar
 from averment.sandbox.validation import message, violations
 
 
@@ -105,7 +105,7 @@ def _parameters_as_text(properties: JSON) -> JSON:
         return properties
     if not parameters:
         return {key: value for key, value in properties.items() if key != "InputParameters"}
-    texts = {name: value if isinstance(value, dict | list) else _text(value) for name, value in parameters.items()}
+    texts = {name: value if isinstance(value, dict | list) else scalar(value) for name, value in parameters.items()}
     return {**properties, "InputParameters": json.dumps(texts)}
 
 
@@ -137,11 +137,7 @@ def _coerced(shape: Any, value: Any) -> Any:
         return str(value).lower() == "true"
     if kind in ("integer", "long") and str(value).isdigit():
         return int(value)
-    return _text(value) if kind == "string" and isinstance(value, bool | int | float) else value
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return scalar(value) if kind == "string" and isinstance(value, bool | int | float) else value
 
 
 def _check_bucket(name: str | None) -> None:

@@ -138,12 +138,12 @@ def _parameter_values(declared: JSON, given: Mapping[str, str]) -> dict[str, Any
         value = given.get(name, parameter.get("Default"))
         if value is None:
             raise TemplateError(f"Parameters: [{name}] must have values")
-        values[name] = _constrained(name, parameter, _scalar(value))
+        values[name] = _constrained(name, parameter, scalar(value))
     return values
 
 
 def _constrained(name: str, parameter: JSON, value: str) -> Any:
-    allowed = [_scalar(item) for item in parameter.get("AllowedValues") or ()]
+    allowed = [scalar(item) for item in parameter.get("AllowedValues") or ()]
     if allowed and value not in allowed:
         raise TemplateError(f"Parameter '{name}' must be one of AllowedValues")
     if "AllowedPattern" in parameter and not re.fullmatch(str(parameter["AllowedPattern"]), value):
@@ -160,7 +160,7 @@ def _constrained(name: str, parameter: JSON, value: str) -> Any:
     return value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
     """A scalar of YAML as CloudFormation reads it: text, ``true`` and ``false`` small."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -189,7 +189,7 @@ class _Scope:
         properties = self.value(resource["Properties"])
         if resource["Type"] == REMEDIATION:
             return Resource(name, REMEDIATION, properties)
-        given = _scalar(properties.get("ConfigRuleName") or name)
+        given = scalar(properties.get("ConfigRuleName") or name)
         return Resource(name, RULE, {**properties, "ConfigRuleName": given + self._suffix}, given)
 
     def value(self, node: Any) -> Any:
@@ -226,7 +226,7 @@ class _Scope:
         raise TemplateError(f"Template format error: Unresolved resource dependencies [{name}]")
 
     def _rule_name(self, name: str) -> str:
-        return _scalar(self.value(self._resources[name]["Properties"].get("ConfigRuleName", name))) + self._suffix
+        return scalar(self.value(self._resources[name]["Properties"].get("ConfigRuleName", name))) + self._suffix
 
     def _sub(self, given: Any) -> str:
         text, local = (given[0], given[1]) if isinstance(given, list) else (given, {})
@@ -236,8 +236,8 @@ class _Scope:
             if name.startswith("!"):
                 return f"${{{name[1:]}}}"
             if name in local:
-                return _scalar(self.value(local[name]))
-            return _scalar(self._ref(name))
+                return scalar(self.value(local[name]))
+            return scalar(self._ref(name))
 
         return re.sub(r"\$\{([^}]*)\}", replaced, str(text))
 
@@ -253,7 +253,7 @@ class _Scope:
             return self._named_condition(str(given))
         if name == "Fn::Equals":
             first, second = (self.value(item) for item in given)
-            return _scalar(first) == _scalar(second)
+            return scalar(first) == scalar(second)
         combine: dict[str, Callable[[list[bool]], bool]] = {"Fn::And": all, "Fn::Or": any, "Fn::Not": lambda found: not found[0]}
         if name not in combine:
             raise TemplateError(f"The function {name} is not supported in a condition")
