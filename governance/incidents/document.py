@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 
 from averment.governance.incidents.words import visible
@@ -14,6 +15,9 @@ _LINK = re.compile(r"[A-Za-z0-9_./#-]{1,200}", re.ASCII)
 
 _TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 """A moment, which no line breaks at its hyphens."""
+
+_MARK = re.compile(rb"<!-- as averment wrote it: ([0-9a-f]{64}) -->\n\Z")
+"""The last line of a file that holds a document: the digest of all before it. No form of it shows the line."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
@@ -177,3 +181,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], otherwise: str)
     """A table of ``rows``, or the sentence ``otherwise`` where there are none."""
     found = tuple(tuple("–" if cell is None or cell == "" else str(cell) for cell in row) for row in rows)
     return Table(tuple(head), found) if found else Text(otherwise)
+
+
+def marked(text: str) -> bytes:
+    """``text`` as it is kept in a file, with a last line by which ``untouched`` tells whether somebody has worked on it since."""
+    data = text.encode()
+    return data + f"<!-- as averment wrote it: {sha256(data).hexdigest()} -->\n".encode()
+
+
+def untouched(data: bytes) -> bool:
+    """Whether ``data`` is what ``marked`` made, byte for byte but for the ends of lines, which a checkout may write otherwise."""
+    plain = data.replace(b"\r\n", b"\n")
+    found = _MARK.search(plain)
+    return found is not None and sha256(plain[: found.start()]).hexdigest() == found[1].decode()

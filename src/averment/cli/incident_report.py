@@ -8,14 +8,15 @@ import click
 
 from averment.cli.common import NamedPath, config_option, note, organisation_for, print_document
 from averment.cli.incident_common import incident_argument, incident_in
-from averment.core.errors import ExitCode
+from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
+from averment.core.source import SourceRef
 from averment.evidence.judging.ahead import Ahead
 from averment.evidence.judging.assess import assess
 from averment.evidence.judging.decisive import decisive
 from averment.evidence.ledger.opening import open_ledger
-from averment.governance.incidents.document import Document, html, markdown
+from averment.governance.incidents.document import Document, html, markdown, marked, untouched
 from averment.governance.incidents.plan import Basis, plan
 from averment.governance.incidents.report import Head, after_action
 
@@ -26,7 +27,7 @@ output_option = click.option(
     "--output",
     "-o",
     type=NamedPath(path_type=Path, dir_okay=False, allow_dash=True),
-    help="The file; .html is written as HTML. Default: stdout, as Markdown.",
+    help="The file; .html is written as HTML. One that was edited since is never written over. Default: stdout, as Markdown.",
 )
 
 
@@ -76,9 +77,10 @@ def plan_command(form: str, output: Path | None, without_evidence: bool, config:
 
 
 def write(document: Document, form: str, output: Path | None) -> None:
-    """Put ``document`` into ``output``, or on stdout.
+    """Put ``document`` into ``output``, or on stdout. A file is written anew only as it was left: people complete these documents by hand.
 
     Raises:
+        BadInputError: somebody has worked on the file, or it is none of these.
         IncompleteError: the file system refused.
     """
     as_html = form == "html" or (output is not None and output.suffix in {".html", ".htm"})
@@ -86,5 +88,8 @@ def write(document: Document, form: str, output: Path | None) -> None:
     if output is None or output == Path("-"):
         print_document(text, nl=False)
     else:
-        write_atomic(output, text.encode())
+        if output.is_file() and not untouched(output.read_bytes()):
+            fix = "name another --output, or move that file away"
+            raise BadInputError("was edited, or isn't of this command, and would be written over", where=SourceRef(str(output)), fix=fix)
+        write_atomic(output, marked(text))
         click.echo(output)

@@ -161,3 +161,23 @@ def test_the_same_records_give_the_same_bytes(config: Path, monkeypatch: pytest.
     capsys.readouterr()
     assert run(["incident", "report", "latest"]) == 0
     assert capsys.readouterr().out.startswith("# After-action report INC")
+
+
+@pytest.mark.parametrize("name", ["plan.md", "plan.html"])
+def test_what_somebody_wrote_into_a_plan_stays(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The numbers that a team had put into its plan were gone after the next run, without a word; as averment left it, it's written anew."""
+    monkeypatch.chdir(config.parent)
+    plan, place = ["incident", "plan", "--without-evidence", "-o", name], config.parent / name
+    assert run(plan) == 0
+    made = place.read_bytes()
+    place.write_bytes(made.replace(b"\n", b"\r\n"))
+    assert run(plan) == 0, "a checkout with other ends of lines is no edit"
+    assert place.read_bytes() == made
+    for ours in (made.replace(b"legal", b"legal (call +49 30 1234)", 1), made + b"one line more\n", b"notes of mine\n"):
+        place.write_bytes(ours)
+        capsys.readouterr()
+        assert run(plan) == 2
+        assert f"{name}: was edited" in capsys.readouterr().err
+        assert place.read_bytes() == ours
