@@ -51,6 +51,9 @@ _BUTTON = 3
 _PAGE = 210
 """Characters that stand beside each other on a printed page, in type of about 7 points; a wider table goes on on the page after it."""
 
+_LEAST_IN_PLACES = 0.0001
+"""The least share that four places tell; a lesser one would read as none."""
+
 _CUT = " […cut; the whole text is in report.json]"
 
 
@@ -146,7 +149,9 @@ class _Writer:
         self._total = workbook.add_format(
             {**top, "num_format": "#,##0", "align": "left"}
         )  # beside its name, not at the other end of a wide column
-        self._share = workbook.add_format(number)
+        # With as many places as `averment prove` and the reasons tell.
+        self._share = workbook.add_format({**number, "num_format": "0.0000"})
+        self._tiny = workbook.add_format(number)
         self._link = workbook.add_format({**top, "font_color": "#0563C1", "underline": 1})
         self._title = workbook.add_format({"bold": True, "font_size": 16})
         self._bold = workbook.add_format({**top, "bold": True})
@@ -239,8 +244,10 @@ class _Writer:
             sheet.write_datetime(row, position, _naive(value), self._time)
         elif isinstance(value, date):
             sheet.write_datetime(row, position, value, self._day)
-        elif isinstance(value, int | float):
-            sheet.write_number(row, position, value, self._count if isinstance(value, int) else self._share)
+        elif isinstance(value, int):
+            sheet.write_number(row, position, value, self._count)
+        elif isinstance(value, float):
+            sheet.write_number(row, position, value, self._tiny if 0 < abs(value) < _LEAST_IN_PLACES else self._share)
         else:
             sheet.write_string(row, position, value, self._plain)
 

@@ -423,7 +423,15 @@ def test_long_text_is_measured_as_excel_does() -> None:
 def test_no_number_ends_with_a_point() -> None:
     """Excel shows a whole number in a format with places left open as ``32.``."""
     numbers = [cell for sheet in read(workbook_bytes(report())) for row in sheet.iter_rows() for cell in row if cell.data_type == "n"]
-    assert {cell.number_format for cell in numbers if cell.value is not None} == {"#,##0", "General"}
+    assert {cell.number_format for cell in numbers if cell.value is not None} == {"#,##0", "0.0000"}
+
+
+def test_estimates_stand_with_the_places_of_the_statements() -> None:
+    """0.105263158 stood beside 0.0294 of the reason and 0.8 of the bar; only what four places would show as nothing keeps all of its own."""
+    claim = dataclasses.replace(report().claims[0], estimate=2 / 19, low=0.00002, high=0.8)
+    [row] = read(workbook_bytes(report(claims=(claim,))))["Claims"].iter_rows(min_row=2, min_col=5, max_col=7)
+    assert [cell.number_format for cell in row] == ["0.0000", "General", "0.0000"]
+    assert row[0].value == pytest.approx(2 / 19, abs=1e-15)
 
 
 def test_a_seed_keeps_all_its_digits() -> None:
