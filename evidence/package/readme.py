@@ -19,6 +19,7 @@ from averment.evidence.judging.outside import counts_for_nothing
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.package import layout
 from averment.evidence.reporting.report import PeriodReport
+from averment.evidence.reporting.rows import ControlRow
 from averment.evidence.reporting.unseen import told_of_unseen
 
 MAX_ROWS = 500
@@ -42,6 +43,7 @@ code { font-size: 0.9em; overflow-wrap: anywhere; }
 pre { overflow-wrap: anywhere; white-space: pre-wrap; }
 nav ul { columns: 14rem; margin: 0; padding-left: 1.2rem; }
 details ul { margin: 0; padding-left: 1.2rem; }
+.points { margin: 0; padding-left: 1.1rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
 /* The reasons are what is read: a head of several words mustn't take their room. */
 @media screen and (min-width: 60.01rem) {
@@ -72,7 +74,9 @@ details ul { margin: 0; padding-left: 1.2rem; }
   td[data-head="Why"], td[data-head="References"] { width: 26%; }
   td[data-head^="Law"] { width: 20%; }
   thead { display: table-header-group; }
-  tr, pre { break-inside: avoid; }
+  tr, pre, li { break-inside: avoid; }
+  /* One that is kept whole leaves the page before it empty. */
+  tr:has(.points) { break-inside: auto; }
   h2 { break-after: avoid; }
   nav { display: none; }
   summary { display: none; }
@@ -184,7 +188,7 @@ def _controls(report: PeriodReport) -> str:
             row.title,
             row.severity,
             _Status(row.status),
-            "; ".join((row.reason, *(f"made less strict: {item}" for item in row.weakened))),
+            _Points((*_reasons(report, row), *(f"made less strict: {item}" for item in row.weakened))),
             row.owner,
             _Folded(row.references),
             _Folded(row.law),
@@ -193,6 +197,16 @@ def _controls(report: PeriodReport) -> str:
     ]
     heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References", "Law that binds, or may")
     return _table(heads, rows, empty="No control is selected.")
+
+
+def _reasons(report: PeriodReport, control: ControlRow) -> list[str]:
+    """The reason of ``control`` by the assessments that it is made of, where it is no more than theirs: in one run nobody finds where one ends."""
+    by_reason: dict[str, list[str]] = {}
+    for row in report.assessments:
+        if row.control == control.id and row.status is control.status:
+            by_reason.setdefault(row.reason, []).append(row.id.removeprefix(f"{control.id}/"))
+    parts = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    return parts if "; ".join(parts) == control.reason else [control.reason]
 
 
 def _gaps(report: PeriodReport) -> str:
@@ -323,6 +337,12 @@ class _Folded(tuple[str, ...]):
     __slots__ = ()
 
 
+class _Points(tuple[str, ...]):
+    """Several texts, each a point where there are more than one."""
+
+    __slots__ = ()
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, total: int | None = None, empty: str = "None.") -> str:
     """``rows`` as a table, of which there are ``total`` (all of these, by default)."""
     if not rows:
@@ -344,6 +364,9 @@ def _cells(heads: Sequence[str], row: Sequence[object]) -> Iterator[str]:
         elif isinstance(cell, _Folded):
             items = "".join(f"<li>{_text(item)}</li>" for item in cell)
             yield f"<td{named}><details><summary>{len(cell)}</summary><ul>{items}</ul></details></td>" if cell else "<td></td>"
+        elif isinstance(cell, _Points):
+            items = "".join(f"<li>{_text(item)}</li>" for item in cell)
+            yield f'<td{named}><ul class="points">{items}</ul></td>' if len(cell) > 1 else f"<td{named}>{_text(''.join(cell))}</td>"
         elif isinstance(cell, _Link):
             yield f'<td{named}><a href="{_text(cell[0])}"><code>{_text(cell[1])}</code></a></td>'
         elif not any(heads) and not place:

@@ -98,6 +98,16 @@ def test_a_long_place_is_broken_at_its_slashes(page: Page) -> None:
     assert ">a/b</td>" in html
 
 
+def test_why_a_control_is_not_satisfied_is_told_by_assessment(page: Page) -> None:
+    """Where one reason ended and the next began nobody could see: of eight assessments it was one run of fifty lines."""
+    rules = ("quarantine-not-served", "media-bucket-hardened")
+    found = [{"rule": rule, "verdict": "fail", "resource": "b", "message": "open", "where": "a:1"} for rule in rules]
+    row = page(found, controls=("SM-UPL-01",)).partition("SM-UPL-01</td>")[2].partition("</tr>")[0]
+    points = re.findall("<li>(.*?)</li>", row.partition("</ul>")[0])
+    assert len(points) > 1, row
+    assert all(re.match(r"[a-z, -]+: ", point) for point in points)
+
+
 def test_every_part_is_reached_from_the_top(page: Page) -> None:
     """Each heading has a place, and the list above leads to all of them, in their order."""
     html = page()
