@@ -439,6 +439,27 @@ def test_short_table_gives_lines_to_what_is_wrong(capsys: pytest.CaptureFixture[
     assert any("averment status --all" in line for line in lines)
 
 
+def test_how_much_is_wrong_and_what_to_do_about_it_stand_first(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts stood below a hundred lines, and of what is wrong nothing said what to do next. On a narrow terminal families' names took a quarter
+    of the lines from the reasons."""
+    monkeypatch.setattr(status_table, "WIDE", 80)
+    reason = "iac: aws_s3_bucket.uploads: anybody may write"
+    states = [
+        made_up("SM-GOV-01", Status.NOT_ASSESSED, "nobody has attested it", "a"),
+        made_up("SM-PRV-02", Status.NOT_SATISFIED, reason, "a"),
+    ]
+    show(states, next_step)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    counts, family, wrong = (
+        lines.index("0 satisfied · 1 not-satisfied · 1 not-assessed · 0 waived · 0 not-applicable"),
+        lines.index("Provenance and marking"),
+        next(number for number, line in enumerate(lines) if line.split()[:2] == ["SM-PRV-02", "not-satisfied"]),
+    )
+    assert counts < family == wrong - 1
+    assert lines[wrong].endswith(reason), "nothing is cut of it"
+    assert wrong < lines.index("What a control asks for, and what mends it: averment explain SM-PRV-02")
+
+
 def test_nothing_is_left_out_of_either_table(capsys: pytest.CaptureFixture[str]) -> None:
     """Every control is named in the short table, and every missing assessment in the full one."""
     states = [made_up(f"SM-GOV-0{number}", Status.NOT_ASSESSED, "nobody has attested it", "a", "b") for number in range(1, 8)]

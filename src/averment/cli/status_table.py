@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from averment.cli.common import stdout
@@ -32,8 +33,11 @@ WIDE = 180
 REASON = 320
 """Characters of a reason in the full table; the JSON has all of it."""
 
-_LEAST_REASON = 30
+_LEAST_REASON = 45
 """Characters that a reason has at least beside the columns, in the short table."""
+
+_BETWEEN = 2
+"""Characters between the columns of the short table, and before the first, so that the names of families stand out."""
 
 _ROOM_FOR_STEPS = 140
 """Columns from which on what to do next is a table: most of its lines stand in one line of it."""
@@ -63,7 +67,12 @@ Next = Callable[[AssessmentState], str]
 def show(states: list[ControlState], next_step: Next, *, everything: bool = False, held: Mapping[str, Since] | None = None) -> None:
     """Print ``states``; with ``everything`` a line for each control and each missing assessment. ``held`` says since when each is so."""
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    console.print()
+    _totals(console, states)
     console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}, console.width))
+    wrong = [state.control.id for state in states if state.status is Status.NOT_SATISFIED]
+    if wrong:
+        console.print(f"What a control asks for, and what mends it: averment explain {wrong[0]}\n")
     gaps = [item for state in states for item in state.assessments if gaps_of(item)]
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
@@ -71,7 +80,6 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
             console.print(_missing(gaps, owners, next_step))
         else:
             _print_missing(console, _missing_by_owner(gaps, owners, next_step))
-    _totals(console, states)
     if not everything and gaps:
         console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
 
@@ -187,45 +195,52 @@ def _totals(console: Console, states: Sequence[ControlState]) -> None:
     console.print(" · ".join(f"{number} {coloured(status)}" for status, number in numbers))
 
 
-def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    titles = [FAMILIES.get(state.control.family, state.control.family) for state in states]
+def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width: int) -> Group:
+    """A table for each family under its name, all with the same columns: in the column of the ids the names took the room of the reasons."""
     columns = {
-        "Control": [*titles, *(state.control.id for state in states)],
+        "Control": [f"{len(states)} controls", *(state.control.id for state in states)],
         "State": [str(status) for status in Status],
         "Since": [_since(held, state) for state in states],
         "Owner": [state.control.owner for state in states],
     }
     wide = {heading: max(map(len, (heading, *cells))) for heading, cells in columns.items()}
     for heading in ("Since", "Owner"):  # on a narrow terminal the reason is worth more than these
-        if sum(wide.values()) + 3 * len(wide) + _LEAST_REASON > width:
+        if sum(wide.values()) + _BETWEEN * (len(wide) + 1) + _LEAST_REASON > width:
             del wide[heading]
-    for heading, needed in wide.items():
-        table.add_column(heading, no_wrap=True, min_width=needed)
-    # takes what is left; without a ratio Rich shrinks every column alike
-    table.add_column("Why", no_wrap=True, overflow="ellipsis", ratio=1)
 
-    def add(control: str, status: Status, since: str, owner: str, why: str) -> None:
-        cells = {"Control": control, "State": coloured(status), "Since": since, "Owner": escape(owner)}
-        table.add_row(*(cells[heading] for heading in wide), escape(why))
+    def aligned(*, head: bool = False) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, _BETWEEN, 0, 0), show_header=head, expand=True)
+        for heading, needed in wide.items():
+            table.add_column(heading, no_wrap=True, min_width=needed)
+        # takes what is left; without a ratio Rich shrinks every column alike
+        table.add_column("Why", no_wrap=True, overflow="ellipsis", ratio=1)
+        return table
 
+    parts: list[RenderableType] = ["", Padding(aligned(head=True), (0, 0, 0, _BETWEEN))]
     order = list(FAMILIES)
     rank = {family: order.index(family) if family in order else len(order) for family in {state.control.family for state in states}}
     ranked = sorted(states, key=lambda state: (rank[state.control.family], state.control.id))
     for family, group in groupby(ranked, key=lambda state: state.control.family):
-        members = list(group)
-        table.add_row(f"[bold]{escape(FAMILIES.get(family, family))}[/bold]")
-        for state in members:
-            if state.status in _IN_FULL:
-                add(state.control.id, state.status, _since(held, state), state.control.owner, state.reason)
-        for status in Status:
-            rest = [state for state in members if state.status is status and status not in _IN_FULL]
-            if len(rest) == 1:
-                reason = rest[0].reason if status is Status.NOT_ASSESSED else ""
-                add(rest[0].control.id, status, _since(held, rest[0]), rest[0].control.owner, reason)
-            elif rest:
-                add(f"{len(rest)} controls", status, "", "", ", ".join(state.control.id for state in rest))
-    return table
+        table = aligned()
+        for control, status, since, owner, why in _lines_of(list(group), held):
+            cells = {"Control": control, "State": coloured(status), "Since": since, "Owner": escape(owner)}
+            table.add_row(*(cells[heading] for heading in wide), escape(why))
+        parts += [f"[bold]{escape(FAMILIES.get(family, family))}[/bold]", Padding(table, (0, 0, 0, _BETWEEN))]
+    return Group(*parts, "")
+
+
+def _lines_of(members: Sequence[ControlState], held: Mapping[str, Since]) -> Iterator[tuple[str, Status, str, str, str]]:
+    """What stands of a family: its deviations by themselves, then of each other state how many controls have it."""
+    for state in members:
+        if state.status in _IN_FULL:
+            yield state.control.id, state.status, _since(held, state), state.control.owner, state.reason
+    for status in Status:
+        rest = [state for state in members if state.status is status and status not in _IN_FULL]
+        if len(rest) == 1:
+            reason = rest[0].reason if status is Status.NOT_ASSESSED else ""
+            yield rest[0].control.id, status, _since(held, rest[0]), rest[0].control.owner, reason
+        elif rest:
+            yield f"{len(rest)} controls", status, "", "", ", ".join(state.control.id for state in rest)
 
 
 def _print_missing(console: Console, rows: Sequence[tuple[str, str, list[str]]]) -> None:
