@@ -583,3 +583,24 @@ def test_of_what_is_on_one_side_only_resources_are_counted(capsys: pytest.Captur
     ]
     show_drift(rows)
     assert "1 resource is in the code only, or deployed only" in capsys.readouterr().out
+
+
+def test_of_many_differences_the_worst_are_told_and_the_rest_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a landing zone's four hundred buckets nothing else was left on the screen; at 80 columns, a name was broken in its middle."""
+    monkeypatch.setattr(status_table, "WIDE", 80)
+    says = "passes in the code; deployed it does not"
+    names = [f"larkspur-prod-review-uploads-{number}" for number in range(12)]
+    rows = [
+        DriftRow("SM-UPL-03", "a-rule", name, "AWS::S3::Bucket", None, None, "aws_s3_bucket.b", "main.tf:1", *found, says, None, None)
+        for name, found in zip(names, [("pass", "unknown")] * 11 + [("pass", "fail")], strict=True)
+    ]
+    show_drift(rows)
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("Code and deployment differ")
+    assert lines[at + 1 : at + 3] == [f"{names[11]}: a-rule", f"    {says}"]
+    assert "2 more differences between code and deployment: averment status --all" in lines
+    show_drift(rows, everything=True)
+    out = capsys.readouterr().out
+    assert all(f"{name}: a-rule" in out for name in names)

@@ -20,7 +20,7 @@ from averment.cli.common import stdout
 from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
 from averment.core.period import Period
-from averment.core.words import Status, counted, first_of
+from averment.core.words import Status, Verdict, counted, first_of
 from averment.evidence.judging.by_account import AccountState
 from averment.evidence.judging.since import Since
 from averment.evidence.judging.states import AssessmentState, ControlState, gaps_of
@@ -44,6 +44,9 @@ _ROOM_FOR_STEPS = 140
 
 NAMED = 3
 """How many things of a kind a line of the short table names; the full table has all."""
+
+TOLD = 10
+"""How many differences between code and deployment stand in the short form."""
 
 COLOURS = {
     Status.SATISFIED: "green",
@@ -147,15 +150,27 @@ def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
     if not rows or not differing:
         return
     both = [row for row in differing.values() if NOT_SEEN not in (row.before, row.at_run_time)]
-    shown = sorted(differing.values() if everything else both, key=lambda row: (row.rule, row.resource, row.account or ""))
+    shown = sorted(
+        differing.values() if everything else both,
+        key=lambda row: (row.at_run_time != Verdict.FAIL, row.rule, row.resource, row.account or ""),
+    )
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
-    if shown:
+    told = shown if everything else shown[:TOLD]
+    if told and console.width < _ROOM_FOR_STEPS:
+        console.print("\nCode and deployment differ", style="bold")
+        for row in told:
+            console.print(f"{row.resource}: {row.rule}\n    {row.says}", markup=False)
+    elif told:
         table = Table(
             "Code and deployment differ", "Rule", "Before merge", "At run time", "Which means", box=box.SIMPLE_HEAD, pad_edge=False
         )
-        for row in shown:
+        for row in told:
             table.add_row(escape(row.resource), row.rule, row.before, row.at_run_time, escape(row.says))
         console.print(table)
+    if len(told) < len(shown):
+        console.print(
+            f"{counted(len(shown) - len(told), 'more difference')} between code and deployment: averment status --all", style="dim"
+        )
     left = len({(row.resource, row.resource_type, row.account, row.region) for row in differing.values() if row not in shown})
     if left:
         are = "is" if left == 1 else "are"
