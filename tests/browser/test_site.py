@@ -157,10 +157,19 @@ def test_no_column_is_out_of_sight_or_runs_into_the_next(browser: Browser, addre
         "law.html",
         "frameworks/eu-ai-act.html",
         "claims.html",
+        "evidence.html",
         "incidents/INC-2026-11-22-bbbbbb.html",
     )
     with opened(browser, address, viewport={"width": width, "height": 900}) as (page, _):
         for name in names:
+            page.goto(address + name, wait_until="load")
+            assert page.evaluate(TABLES) == [], name
+
+
+def test_evidence_and_crosswalks_stand_below_each_other_on_a_phone(browser: Browser, address: str) -> None:
+    """When a collector last saw anything, and which controls serve a provision, stood beyond the edge."""
+    with opened(browser, address, viewport=PHONE) as (page, _):
+        for name in ("evidence.html", "frameworks/dsa.html", "frameworks/eu-ai-act.html"):
             page.goto(address + name, wait_until="load")
             assert page.evaluate(TABLES) == [], name
 
