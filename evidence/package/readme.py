@@ -108,7 +108,7 @@ def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequen
     sections = (
         ("controls", "Controls", _controls(report)),
         ("gaps", "What was not run, is stale, or is undecided", _gaps(report)),
-        ("exceptions", "Exceptions", _findings(report)),
+        ("findings", "Findings", _findings(report)),
         ("changes", f"Changes since {since}", _changes(report)),
         ("waivers", "Waivers", _waivers(report)),
         ("attestations", "Attestations", _attestations(report)),
@@ -146,7 +146,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
             f"{len(report.left_out)}, not selected so not assessed: {', '.join(report.left_out)}" if report.left_out else "none",
         ),
         ("Law", f"what binds on {report.judged_at.date()}, by what the organisation says of itself; not legal advice"),
-        ("Exceptions", _counted_findings(report)),
+        ("Findings", _counted_findings(report)),
         ("Not assessed", f"{len(report.gaps):,} of {counted(len(report.assessments), 'assessment')}"),
         ("Claims", _counted_claims(report)),
         ("Records", f"{records:,} in this package; the ledger has {counted(checkpoint.size, 'entry')}"),
@@ -218,6 +218,8 @@ def _gaps(report: PeriodReport) -> str:
 
 
 def _findings(report: PeriodReport) -> str:
+    """What is wrong, the open before the waived and the gravest first: of many, it is the last rows that only the workbook has."""
+    worst_first = sorted(report.findings, key=lambda row: (row.waived_until is not None, Severity(row.severity).rank))
     rows = [
         (
             row.control,
@@ -227,7 +229,7 @@ def _findings(report: PeriodReport) -> str:
             row.where,
             f"waived until {row.waived_until}" if row.waived_until else "open",
         )
-        for row in report.findings
+        for row in worst_first
     ]
     return _table(("Control", "Severity", "Resource", "What", "Where", "State"), rows, empty="None in this period.")
 

@@ -80,7 +80,7 @@ def test_every_control_and_every_table_is_in_print(pdf: Path) -> None:
     """Controls with their titles, headings and what was found: nobody has to scroll on paper, and nothing is cut off at the edge."""
     assert lacking(pdf, (f"{control.id} {control.title}" for control in load_catalogue())) == []
     headings = (
-        "Exceptions",
+        "Findings",
         "What was not run, is stale, or is undecided",
         "Changes since 2026Q3",
         "Waivers",

@@ -13,7 +13,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.package import layout
+from averment.evidence.package import layout, readme
 from averment.evidence.package.write import write_package
 from averment.evidence.record import Kind, Record
 
@@ -28,7 +28,8 @@ def page(tmp_path: Path) -> Page:
     def made(findings: list[dict[str, str]] | None = None, **more: object) -> str:
         values = {"name": "Shop", "root": tmp_path, "evidence": EvidenceSettings(origin="example.com/shop")} | more
         organisation = Organisation(**values)  # type: ignore[arg-type]
-        payload = {"rules": ["s3-put-object-gated"], "findings": findings or [], "problems": []}
+        rules = sorted({"s3-put-object-gated", *(finding["rule"] for finding in findings or [])})
+        payload = {"rules": rules, "findings": findings or [], "problems": []}
         record = Record(
             kind=Kind.CHECK,
             collector="check",
@@ -75,10 +76,22 @@ def test_what_is_open_and_what_is_not_known_stand_first(page: Page) -> None:
         for number in range(3)
     ]
     before = text(page(found, controls=("SM-UPL-03",)).partition("<h2")[0])
-    assert "Exceptions 3 open (3 high), 0 waived, in what was assessed" in before
+    assert "Findings 3 open (3 high), 0 waived, in what was assessed" in before
     assert "Not assessed 5 of 6 assessments" in before
     assert "Claims no run" in before
     assert "the ledger has 1 entry" in before
+
+
+def test_the_gravest_findings_are_on_the_page_whatever_is_cut(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the controls' ids, five hundred findings of one that is high kept what is critical off the page."""
+    monkeypatch.setattr(readme, "MAX_ROWS", 2)
+    rules = ["cdn-media-gated"] * 3 + ["media-bucket-events-scanned"]
+    found = [
+        {"rule": rule, "verdict": "fail", "resource": f"b{number}", "message": "open", "where": "a:1"} for number, rule in enumerate(rules)
+    ]
+    told = page(found, controls=("SM-DEL-01", "SM-DET-01")).partition('<h2 id="findings">')[2].partition("<h2")[0]
+    assert re.findall("<td>(SM-[A-Z]+-01)</td>", told) == ["SM-DET-01", "SM-DEL-01"]
+    assert "2 more in the workbook." in told
 
 
 def test_a_long_place_is_broken_at_its_slashes(page: Page) -> None:
@@ -101,11 +114,11 @@ def test_a_long_place_is_broken_at_its_slashes(page: Page) -> None:
 def test_why_a_control_is_not_satisfied_is_told_by_assessment(page: Page) -> None:
     """Where one reason ended and the next began nobody could see: of eight assessments it was one run of fifty lines."""
     rules = ("quarantine-not-served", "media-bucket-hardened")
-    found = [{"rule": rule, "verdict": "fail", "resource": "b", "message": "open", "where": "a:1"} for rule in rules]
+    found = [{"rule": rule, "verdict": "fail", "resource": "b", "message": f"{rule} says no", "where": "a:1"} for rule in rules]
     row = page(found, controls=("SM-UPL-01",)).partition("SM-UPL-01</td>")[2].partition("</tr>")[0]
     points = re.findall("<li>(.*?)</li>", row.partition("</ul>")[0])
-    assert len(points) > 1, row
-    assert all(re.match(r"[a-z, -]+: ", point) for point in points)
+    assert [point.partition(": ")[0] for point in points] == ["quarantine-iac", "hardened-iac"], row
+    assert all(f"{rule} says no" in point for rule, point in zip(rules, points, strict=True))
 
 
 def test_every_part_is_reached_from_the_top(page: Page) -> None:
