@@ -72,7 +72,10 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
     console.print()
     _totals(console, states)
-    console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}, console.width))
+    if everything:
+        _print_in_full(console, states, held or {})
+    else:
+        console.print(_by_family(states, held or {}, console.width))
     wrong = [state.control.id for state in states if state.status is Status.NOT_SATISFIED]
     if wrong:
         console.print(f"What a control asks for, and what mends it: averment explain {wrong[0]}\n")
@@ -80,7 +83,7 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
         if everything:
-            console.print(_missing(gaps, owners, next_step))
+            _print_missing_in_full(console, gaps, owners, next_step)
         else:
             _print_missing(console, _missing_by_owner(gaps, owners, next_step))
     if not everything and gaps:
@@ -305,17 +308,34 @@ def _steps(steps: Sequence[str]) -> list[str]:
     return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {listed[verb]}".rstrip() for verb, what in kinds.items()]
 
 
-def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:
+def _print_in_full(console: Console, states: Sequence[ControlState], held: Mapping[str, Since]) -> None:
+    """A row for each control, or where the terminal has no room for five columns each as a paragraph."""
     table = Table("Control", "State", "Since", "Owner", "Why", box=box.SIMPLE_HEAD)
+    narrow = console.width < _ROOM_FOR_STEPS
     for state in states:
         reason = state.reason if len(state.reason) <= REASON else state.reason[: REASON - 4].rsplit(" ", 1)[0] + " ..."
-        table.add_row(state.control.id, coloured(state.status), _since(held, state), escape(state.control.owner), escape(reason))
-    return table
+        since, owner = _since(held, state), escape(state.control.owner)
+        if narrow:
+            about = f"{coloured(state.status)}{f' since {since}' if since else ''}, {owner}"
+            console.print(f"\n{state.control.id}  {about}\n    {escape(reason)}")
+        else:
+            table.add_row(state.control.id, coloured(state.status), since, owner, escape(reason))
+    console.print("" if narrow else table)
 
 
-def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
-    missing = Table("Not assessed", "Because", "Last evidence (UTC)", "Owner", "Next", box=box.SIMPLE_HEAD)
+def _print_missing_in_full(console: Console, gaps: Sequence[AssessmentState], owners: Mapping[str, str], next_step: Next) -> None:
+    """A row for each missing assessment, or a paragraph, of which what is to be typed has a line of its own."""
+    table = Table("Not assessed", "Because", "Last evidence (UTC)", "Owner", "Next", box=box.SIMPLE_HEAD)
+    narrow = console.width < _ROOM_FOR_STEPS
+    if narrow:
+        console.print("Not assessed, and what is next", style="bold")
     for item in gaps:
         last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
-        missing.add_row(item.id, _because(item), last, escape(owners[item.id]), escape(next_step(_alone(item))))
-    return missing
+        because, owner, step = _because(item), owners[item.id], next_step(_alone(item))
+        if narrow:
+            console.print(
+                f"{item.id}: {because}, last evidence {last}{' UTC' if item.effective_at else ''}, {owner}\n    {step}", markup=False
+            )
+        else:
+            table.add_row(item.id, because, last, escape(owner), escape(step))
+    console.print("" if narrow else table)
