@@ -191,5 +191,15 @@ def test_on_a_terminal_it_asks_for_what_is_missing(shop: Path, monkeypatch: pyte
 def test_without_a_target_it_lists_the_questions(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever has to answer sees what is asked, and of whom."""
     assert run(["attest"]) == 0
-    out = capsys.readouterr().out
-    assert all(question.id in out and str(question.asked["role"]) in out for question in questions(load_catalogue()))
+    out, told = capsys.readouterr()
+    asked = list(questions(load_catalogue()))
+    assert all(question.id in out and str(question.asked["role"]) in out for question in asked)
+    told = " ".join(told.split())
+    assert f"{len(asked)} questions, answered or not. Answer one: averment attest {asked[0].id}." in told
+
+
+def test_where_no_question_is_asked_it_says_so(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing at all was printed, as if the command had done something."""
+    (shop / "averment.yaml").write_text("version: 1\ncontrols: [SM-UPL-01]\n", encoding="utf-8")
+    assert run(["attest"]) == 0
+    assert capsys.readouterr() == ("", "none of the selected controls asks a person\n")

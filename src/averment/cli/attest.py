@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from averment.cli.attest_workbook import import_answers, write_questions
 from averment.cli.common import NamedPath, config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.words import counted
 from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions, refuse_outdated
 
 _ANSWERS = tuple(str(answer) for answer in Answer)
@@ -59,10 +61,7 @@ def command(
     if filled is not None:
         return import_answers(organisation, catalogue, filled)
     if target is None:
-        for item in questions(catalogue):
-            stdout().print(
-                f"[bold]{escape(item.id)}[/bold] ({escape(str(item.asked.get('role')))}): {escape(str(item.asked.get('question')))}"
-            )
+        _list(list(questions(catalogue)))
         return ExitCode.CLEAN
     question = find_question(catalogue, target)
     answer, by, statement = _ask(question, answer, by, statement)
@@ -74,6 +73,17 @@ def command(
     stderr.print(f"recorded as entry {appended.index} of the ledger{f', valid until {until}' if until else ''}")
     click.echo(record.id)
     return ExitCode.CLEAN
+
+
+def _list(asked: Sequence[OpenQuestion]) -> None:
+    """Print each question with whom it is for, and on stderr how many there are and what to do with them."""
+    for item in asked:
+        stdout().print(f"[bold]{escape(item.id)}[/bold] ({escape(str(item.asked.get('role')))}): {escape(str(item.asked.get('question')))}")
+    if asked:
+        one, open_ones = f"averment attest {asked[0].id}", "averment attest --workbook questions.xlsx"
+        stderr.print(f"{counted(len(asked), 'question')}, answered or not. Answer one: {one}. Send out those that are open: {open_ones}")
+    else:
+        stderr.print("none of the selected controls asks a person")
 
 
 def _check_together(workbook: Path | None, everything: bool, filled: Path | None, single: list[str]) -> None:
