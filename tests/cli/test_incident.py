@@ -14,7 +14,7 @@ import boto3
 import pytest
 from rich.console import Console
 
-from averment.cli.incident_show import event_table, list_table
+from averment.cli.incident_show import list_table, print_events
 from averment.cli.main import run
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import iso
@@ -133,11 +133,12 @@ def test_the_list_can_be_used_on_80_columns_and_without_colours(tmp_path: Path) 
 
 
 def test_steps_can_be_read_on_80_columns(tmp_path: Path) -> None:
-    """A moment stood as 2026-11-22T06:00: and 00Z below it, and security-operations in two pieces, while what was done had more room than both."""
+    """A moment stood as 2026-11-22T06:00: and 00Z below it, and security-operations in two pieces; then a bucket's name in a column of nineteen
+    characters, from which nobody copies it."""
     moment = datetime(2026, 11, 22, 6, tzinfo=UTC)
     values = {
         "title": "A face",
-        "summary": "It is no face of ours, and " * 4,
+        "summary": "It is no face of ours, and " * 4 + "s3://larkspur-prod-seller-uploads/pixelpost/scarf-on-model.jpg shows it",
         "noticed_by": "x",
         "aware_at": iso(moment),
         "media": [],
@@ -148,9 +149,10 @@ def test_steps_can_be_read_on_80_columns(tmp_path: Path) -> None:
         ledger.append([opened])
         [found] = read_incidents(ledger.records(Kind.INCIDENT)).values()
     out = Console(width=80, file=io.StringIO(), no_color=True)
-    out.print(event_table(found.events))
+    print_events(out, found.events)
     text = out.file.getvalue()  # type: ignore[attr-defined]
-    assert {"2026-11-22T06:00:00Z", "open", "security-operations"} <= set(text.split())
+    told = {"2026-11-22T06:00:00Z", "open", "security-operations", "s3://larkspur-prod-seller-uploads/pixelpost/scarf-on-model.jpg"}
+    assert told <= set(text.split())
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import config_option, organisation_for, print_document, stderr, stdout
-from averment.cli.incident_common import incident_argument, incident_in, print_clocks, question_lines, width
+from averment.cli.incident_common import NARROW, incident_argument, incident_in, print_clocks, question_lines, width
 from averment.core.errors import ExitCode
 from averment.core.period import iso, utc_now
 from averment.core.words import counted
@@ -28,8 +29,7 @@ from averment.governance.incidents.words import Standing, visible
 _A_DAY = len("2026-11-22")
 """Columns that a date takes, which is broken at no hyphen."""
 
-_ROLE = 20
-"""Columns that a role has at most before it is folded; those that ship take 19."""
+_INDENT = " " * 4
 
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -143,20 +143,25 @@ def _print(out: Console, incident: Incident, everything: bool, questions: Sequen
     for number, item in incident.items.items():
         out.print(f"item {number}: {visible(str(item['name']))}  sha256 {item['sha256']}", markup=False)
     out.print()
-    out.print(event_table(incident.events))
+    print_events(out, incident.events)
 
 
-def event_table(events: Sequence[Event]) -> Table:
-    """A line for each step. On any terminal a moment, a step and a role stay whole, and what was done is folded."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("Entry", justify="right")
-    for heading in ("At", "Step"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("By", min_width=min(_ROLE, max((len(str(event.payload["by"])) for event in events), default=0)))
-    table.add_column("What")
+def print_events(out: Console, events: Sequence[Event]) -> None:
+    """The steps as a table, or where names would be broken in its last column each as a paragraph: what was contained is copied from here."""
+    if out.width < NARROW:
+        for event in events:
+            out.print(f"{event.index}  {iso(event.at)}  {event.step}  {event.payload['by']}", markup=False, soft_wrap=True)
+            done = textwrap.wrap(what(event), max(out.width, 40) - len(_INDENT), break_long_words=False, break_on_hyphens=False)
+            for line in done:
+                out.print(f"{_INDENT}{line}", markup=False, soft_wrap=True)
+        return
+    table = Table("Entry", "At", "Step", "By", "What", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.columns[0].justify = "right"
     for event in events:
         table.add_row(str(event.index), iso(event.at), str(event.step), escape(str(event.payload["by"])), escape(what(event)))
-    return table
+    for column in table.columns[1:3]:
+        column.no_wrap = True
+    out.print(table)
 
 
 def what(event: Event) -> str:
