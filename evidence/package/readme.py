@@ -74,14 +74,13 @@ details ul { margin: 0; padding-left: 1.2rem; }
   td[data-head="Why"], td[data-head="References"] { width: 26%; }
   td[data-head^="Law"] { width: 20%; }
   thead { display: table-header-group; }
-  tr, pre, li { break-inside: avoid; }
-  /* One that is kept whole leaves the page before it empty. */
-  tr:has(.points) { break-inside: auto; }
+  tr, pre { break-inside: avoid; }
   h2 { break-after: avoid; }
   nav { display: none; }
   summary { display: none; }
   details::details-content { content-visibility: visible; }
   details ul { padding: 0; }
+  .points { list-style-position: inside; padding: 0; }
   details li { display: inline; }
   details li:not(:last-child)::after { content: "; "; }
 }
