@@ -28,7 +28,7 @@ from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.sparse import left_out
 from averment.policies.surfaces.submodules import not_checked_out
-from averment.policies.surfaces.terraform.syntax.folders import variable_files
+from averment.policies.surfaces.terraform.syntax.folders import PASSED_OVER, variable_files
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.units import Forgetful, Memory, Unit
 from averment.policies.surfaces.unsynthesised import unsynthesised
@@ -93,7 +93,10 @@ def discover(root: Path) -> Inputs:
     inputs = Inputs(root, skipped=list(found.skipped), problems=list(found.problems))
     for path in found.files:
         if path.name.endswith(TERRAFORM_SUFFIXES):
-            inputs.terraform.append(path)
+            if path.name.startswith(PASSED_OVER):
+                inputs.skipped.append(f"{path} (Terraform passes over files whose names begin with a dot)")
+            else:
+                inputs.terraform.append(path)
         elif path.name.lower().endswith(TEMPLATE_SUFFIXES):
             _sort(path, inputs)
     folder = root if root.is_dir() else root.parent

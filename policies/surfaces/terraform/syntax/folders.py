@@ -12,6 +12,9 @@ from averment.policies.graph.model import Problem
 from averment.policies.surfaces.terraform.syntax.json_form import read_json
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES, MAX_BYTES, Block, Module, read_native
 
+PASSED_OVER = "."
+"""How the names of files begin that Terraform passes over, whatever they end in (``IsIgnoredFile``). Values of variables it reads from any file."""
+
 
 def read_module(folder: Path, boundary: Path | None = None) -> Module:
     """The module in ``folder``, which remembers what was looked at. Files that can't be read or parsed become problems.
@@ -55,7 +58,7 @@ def read_module(folder: Path, boundary: Path | None = None) -> Module:
 
 def _replaced(module: Module) -> Iterator[Problem]:
     """Files that OpenTofu passes over for another: Terraform, should it be what deploys, reads them."""
-    names = module.observer.names(module.folder, ALL_SUFFIXES)
+    names = [name for name in module.observer.names(module.folder, ALL_SUFFIXES) if not name.startswith(PASSED_OVER)]
     for name in names:
         if (twin := _twin(name)) != name and twin in names:
             reason = f"is not read, as OpenTofu has it: {twin} stands in its place; Terraform would read it"
@@ -88,7 +91,7 @@ def _twice(module: Module) -> Iterator[Problem]:
 
 def module_files(folder: Path, observer: Observer) -> list[Path]:
     """The files that make up the module in ``folder``, overrides last. A ``.tofu`` file replaces the ``.tf`` of the same name."""
-    names = observer.names(folder, ALL_SUFFIXES)
+    names = [name for name in observer.names(folder, ALL_SUFFIXES) if not name.startswith(PASSED_OVER)]
     kept = [folder / name for name in names if (twin := _twin(name)) == name or twin not in names]
     return sorted(kept, key=lambda path: (is_override(path), path.name))
 

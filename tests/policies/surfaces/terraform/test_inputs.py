@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from averment.policies.graph.model import Graph, Reference, Unknown
-from averment.policies.surfaces.registry import load_graphs
+from averment.policies.surfaces.registry import discover, load_graphs
 
 
 def written(folder: Path, files: dict[str, str]) -> Graph:
@@ -121,6 +121,26 @@ def test_override_files_are_merged(tmp_path: Path):
     queue = graph.get("aws_sqs_queue.q")
     assert queue is not None
     assert (queue.get("QueueName"), queue.get("KmsMasterKeyId")) == ("changed", "k")
+
+
+def test_a_file_that_terraform_passes_over_mends_nothing(tmp_path: Path):
+    """A name that begins with a dot: what it overrides, or sets beside a bucket, is never applied, and made an open one look closed."""
+    closed = 'resource "aws_s3_bucket" "b" {\n  acl = "private"\n}\n'
+    graph = written(
+        tmp_path,
+        {
+            "main.tf": closed.replace("private", "public-read-write"),
+            ".a_override.tf": closed,
+            ".b_override.tf.json": '{"resource": {"aws_s3_bucket": {"b": {"acl": "private"}}}}',
+            ".main.tofu": closed,
+            ".c.tf": 'resource "aws_s3_bucket_acl" "b" {\n  bucket = aws_s3_bucket.b.id\n  acl    = "private"\n}\n',
+        },
+    )
+    assert (graph.problems, [one.get("AccessControl") for one in graph]) == ([], ["public-read-write"])
+    inputs = discover(tmp_path)
+    assert [path.name for path in inputs.terraform] == ["main.tf"]
+    assert len(inputs.skipped) == 4
+    assert "Terraform passes over" in inputs.skipped[0]
 
 
 def test_modules_that_init_downloaded_are_read(tmp_path: Path):
