@@ -82,7 +82,9 @@ class Inputs:
     def paths(self) -> Iterator[Path]:
         """Those files, and the values of variables that stand beside them, which Git often is to ignore."""
         yield from (*self.terraform, *self.plans, *self.templates, *self.sources.parsed)
-        yield from {path for template in self.templates for name in SAM_VALUES if (path := template.with_name(name)).is_file()}
+        around = {folder for template in self.templates for folder in template.parents if folder.is_relative_to(self.root)}
+        around |= {template.parent for template in self.templates}
+        yield from {path for folder in around for name in SAM_VALUES if (path := folder / name).is_file()}
         for folder in {path.parent for path in self.terraform}:
             yield from variable_files(folder, Observer())
 

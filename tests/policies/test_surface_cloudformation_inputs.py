@@ -500,7 +500,11 @@ def test_a_template_of_sam_has_them_from_yaml_too(tmp_path: Path):
         ('[default.deploy.parameters]\nparameter_overrides = ["Name=given", "Scan=no"]\n', "given", "not created"),
         ('[default.deploy.parameters]\nparameter_overrides = "ParameterKey=Name,ParameterValue=given"\n', "given", ""),
         ('[default.global.parameters]\nparameter_overrides = "Name=given"\n[default.deploy.parameters]\nregion = "x"\n', "given", ""),
-        ('[default.deploy.parameters]\ntemplate_file = "other.yaml"\nparameter_overrides = "Name=given"\n', "by-default", ""),
+        ('[default.deploy.parameters]\ntemplate_file = "other.yml"\nparameter_overrides = "Name=given"\n', "by-default", ""),
+        ('[default.deploy.parameters]\ntemplate_file = "packaged.yaml"\nparameter_overrides = "Name=given"\n', "given", ""),
+        ('[default.deploy.parameters]\ntemplate_file = ".aws-sam/build/t.yaml"\nparameter_overrides = "Name=given"\n', "given", ""),
+        ('[default.deploy.parameters]\ntemplate_file = "\\u0000"\nparameter_overrides = "Name=given"\n', "given", ""),
+        (f'[default.deploy.parameters]\ntemplate_file = "{"x" * 5000}"\n', "by-default", ""),
         (
             '[prod.deploy.parameters]\nparameter_overrides = "Name=given"\n',
             "by-default",
@@ -527,16 +531,35 @@ def test_a_template_of_sam_has_the_parameters_that_its_deployment_gives_it(tmp_p
     is never made."""
     (tmp_path / "template.yaml").write_text(OVERRIDDEN, encoding="utf-8")
     (tmp_path / "samconfig.toml").write_text(config, encoding="utf-8")
+    (tmp_path / "other.yml").write_text(OVERRIDDEN.replace("by-default", "another"), encoding="utf-8")
     graph = read_template(tmp_path / "template.yaml")
     bucket = graph.get("Uploads")
     assert bucket is not None
     assert bucket.get("BucketName") == name
     assert said in " ".join(problem.reason for problem in graph.problems)
     assert bool(graph.problems) is bool(said)
-    (tmp_path / "other.yml").write_text(OVERRIDDEN, encoding="utf-8")
     beside = read_template(tmp_path / "other.yml").get("Uploads")
     assert beside is not None
-    assert beside.get("BucketName") == "by-default"
+    assert beside.get("BucketName") == ("given" if "other.yml" in config else "another")
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_template_has_them_from_the_folder_that_it_is_deployed_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool):
+    """``sam deploy`` in the root of a repository, with the template in a folder of it, which the settings name: the defaults passed."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "infra" / "b").mkdir(parents=True)
+    config = '[default.deploy.parameters]\ntemplate_file = "infra/template.yaml"\nparameter_overrides = "Name=given"\n'
+    (tmp_path / "samconfig.toml").write_text(config, encoding="utf-8")
+    for name in ("infra/template.yaml", "infra/b/template.yaml"):
+        (tmp_path / name).write_text(OVERRIDDEN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "infra")
+    start = Path() if here else tmp_path / "infra"
+    found = {str(one.get("BucketName")) for name in ("template.yaml", "b/template.yaml") for one in read_template(start / name)}
+    assert {"given", "by-default"} <= found
+    (tmp_path / "samconfig.toml").write_text(f"{config}[", encoding="utf-8")
+    assert ["is not valid TOML" in problem.reason for problem in read_template(start / "template.yaml").problems] == [True]
+    (tmp_path / "samconfig.toml").write_text("[", encoding="utf-8")
+    assert read_template(start / "template.yaml").problems == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Format: AWS SAM Developer Guide, "AWS SAM CLI configuration file" and "sam deplo
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tomllib
@@ -33,22 +34,41 @@ _COMMANDS = ("global", "build", "deploy")
 _NAMED = re.compile(r"ParameterKey=([^,\s]+),ParameterValue=(.*)", re.DOTALL)
 
 
-def overrides_beside(template: Path, observer: Observer) -> tuple[dict[str, Any], list[Problem]]:
-    """What the parameters of a ``template`` are given by default, with what can't be told of it; nothing without such a file."""
-    path = next((path for name in FILE_NAMES if observer.is_file(path := template.with_name(name))), None)
-    if path is None:
-        return {}, []
-    where = SourceRef(str(path))
+def overrides_of(template: Path, top: Path, observer: Observer) -> tuple[dict[str, Any], list[Problem]]:
+    """What the parameters of a ``template`` are given by default, with what can't be told of it; nothing without such a file.
+
+    That stands beside the template, or else in a folder above it, below ``top``, and names the template: who deploys from there gives them.
+    """
+    for folder in (template.parent, *_above(template, top, observer)):
+        path = next((path for name in FILE_NAMES if observer.is_file(path := folder / name)), None)
+        if path is not None:
+            return _overrides(path, template, observer)
+    return {}, []
+
+
+def _above(template: Path, top: Path, observer: Observer) -> Iterator[Path]:
+    """The folders above that of ``template``, up to ``top``, as ``template`` itself is named: from the root or from here."""
+    for folder in Path(os.path.abspath(template)).parents[1:]:
+        if not observer.real(folder).is_relative_to(top):
+            return
+        yield folder if template.is_absolute() else Path(os.path.relpath(folder))
+
+
+def _overrides(path: Path, template: Path, observer: Observer) -> tuple[dict[str, Any], list[Problem]]:
+    """What the settings in ``path`` give the parameters of ``template``."""
+    where, text = SourceRef(str(path)), ""
     try:
         text = observer.read(path, limit=MAX_TEXT_BYTES).decode("utf-8")
         written = tomllib.loads(text) if path.suffix == ".toml" else parse_yaml(text, str(path)).value
     except (BadInputError, ValueError, RecursionError):
         written = None
     if not isinstance(written, dict):
+        if path.parent != template.parent and template.name not in text:
+            return {}, []  # of every template below it the same would be said
         kind = "TOML" if path.suffix == ".toml" else "YAML of settings"
         reason = f"is not valid {kind}, so that the parameters' defaults stand in in {template.name}"
         return {}, [Problem(reason, where, blocking=False)]
-    given = {name: value for name, stage in written.items() if (value := _given(stage, template)) is not None}
+    given = {name: value for name, stage in written.items() if (value := _given(stage, path, template, observer)) is not None}
     problems = []
     own = given.pop(_OTHERWISE, [])
     if others := [name for name, value in given.items() if value]:
@@ -61,21 +81,36 @@ def overrides_beside(template: Path, observer: Observer) -> tuple[dict[str, Any]
     return read, problems
 
 
-def _given(stage: Any, template: Path) -> list[str] | None:
-    """The parameters that an environment gives to ``template``, each as it is written; None where it deploys another."""
+def _given(stage: Any, path: Path, template: Path, observer: Observer) -> list[str] | None:
+    """The parameters that an environment of ``path`` gives to ``template``, each as it is written; None where it deploys another."""
     settings: dict[str, Any] = {}
     for command in _COMMANDS:
         part = stage.get(command) if isinstance(stage, Mapping) else None
         found = part.get("parameters") if isinstance(part, Mapping) else None
         settings |= found if isinstance(found, Mapping) else {}
-    named = settings.get("template_file", settings.get("template"))
-    if not (named is None and template.name in _TEMPLATES) and not (isinstance(named, str) and Path(named).name == template.name):
+    if not _is_meant(settings.get("template_file", settings.get("template")), path, template, observer):
         return None
     written = settings.get("parameter_overrides", [])
     try:
         return [text for item in (written if isinstance(written, list) else [written]) for text in _words(item)]
     except ValueError:  # a quotation that isn't closed
         return [""]
+
+
+def _is_meant(named: Any, path: Path, template: Path, observer: Observer) -> bool:
+    """Whether ``template`` is what the settings in ``path`` deploy by ``named``: it, what a build makes of it, or, unnamed, what is called so.
+
+    What is named and isn't there is made on the way (``packaged.yaml``, ``.aws-sam/build``): of the template beside, which has the usual name.
+    """
+    beside = path.parent == template.parent
+    if not isinstance(named, str):
+        return named is None and beside and template.name in _TEMPLATES
+    try:
+        if not beside:
+            return observer.real(path.parent / named) == observer.real(template)
+        return Path(named).name == template.name or (template.name in _TEMPLATES and not observer.is_file(path.parent / named))
+    except (OSError, ValueError, RuntimeError):  # no name that a file can have
+        return False
 
 
 def _words(item: Any) -> list[str]:

@@ -34,7 +34,7 @@ from averment.policies.surfaces.cloudformation.parsing import MAX_DEPTH
 from averment.policies.surfaces.cloudformation.places import comments_on, last_line, places_of
 from averment.policies.surfaces.cloudformation.resolve import DYNAMIC, NO_VALUE, Resolver
 from averment.policies.surfaces.cloudformation.sam import expand_sam, generated_names, makes_unread
-from averment.policies.surfaces.cloudformation.sam_config import overrides_beside
+from averment.policies.surfaces.cloudformation.sam_config import overrides_of
 from averment.policies.surfaces.cloudformation.serverless_files import Files
 from averment.policies.surfaces.cloudformation.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.cloudformation.stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
@@ -69,7 +69,7 @@ def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[st
             parsed = replace(parsed, template=template, included=files.texts)
         if given is None:
             given, said = arguments_beside(path, stacks.observer)
-            overrides, more = overrides_beside(path, stacks.observer)
+            overrides, more = overrides_of(path, stacks.top, stacks.observer)
             given, unread = {**given, **overrides}, [*unread, *said, *more]
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
