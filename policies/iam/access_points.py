@@ -54,7 +54,7 @@ def buckets_named(policy: Resource, graph: Graph) -> Iterator[Any]:
         point = _named(policy.get("MrapName"), REGIONS_POINT, graph) or _spoken_of(policy, graph)
         regions = point.get("Regions") if point is not None else None
         if isinstance(regions, list):
-            yield from (region if isinstance(region, Unknown) else region.get("Bucket") for region in regions)
+            yield from _of_regions(regions)
             return
     elif (owner := point_of(policy, graph)) is not None:
         yield owner.get("Bucket")
@@ -66,7 +66,7 @@ def buckets_behind(point: Resource, graph: Graph) -> Iterator[Any]:
     """The values that name the buckets to which ``point``, one of the three kinds of access points, leads."""
     if point.type == REGIONS_POINT:
         regions = point.get("Regions")
-        yield from (region.get("Bucket") if isinstance(region, Mapping) else region for region in regions if isinstance(regions, list))
+        yield from _of_regions(regions if isinstance(regions, list) else [regions])
     elif point.type == ACCESS_POINT:
         yield point.get("Bucket")
     elif point.type == LAMBDA_POINT:
@@ -76,6 +76,15 @@ def buckets_behind(point: Resource, graph: Graph) -> Iterator[Any]:
             if supporting is not None
             else Unknown(f"the access point that supports {point.address} is not part of what was read")
         )
+
+
+def _of_regions(regions: list[Any]) -> Iterator[Any]:
+    """What names the bucket of each region; Unknown for an entry that can't say."""
+    for region in regions:
+        if isinstance(region, Mapping):
+            yield region.get("Bucket")
+        else:
+            yield region if isinstance(region, Unknown) else Unknown("a region of the access point names no bucket")
 
 
 def _named(value: Any, kind: str, graph: Graph) -> Resource | None:

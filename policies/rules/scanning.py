@@ -344,7 +344,7 @@ def direct_writers(bucket: Resource, context: Context, *, sure: bool = False) ->
     cors = setting(bucket, context.graph, "CorsConfiguration")
     for rule in listed(cors.get("CorsRules")) if isinstance(cors, Mapping) else ():
         methods = listed(rule.get("AllowedMethods")) if isinstance(rule, Mapping) else []
-        if found := next((method for method in methods if method in BROWSER_WRITES), None):
+        if found := next((method for method in methods if isinstance(method, str) and method in BROWSER_WRITES), None):
             yield f"its CORS rules let browsers {found}"
             break
     for _, document in bucket_policies(bucket, context.graph):

@@ -261,7 +261,8 @@ def _subscribers(topic: Resource, graph: Graph, seen: frozenset[str], messages: 
 
 def tells_people(subscription: Resource | Mapping[str, Any]) -> bool:
     """Whether a topic tells people by it, who scan nothing."""
-    return subscription.get("Protocol") in _PEOPLE
+    protocol = subscription.get("Protocol")
+    return isinstance(protocol, str) and protocol in _PEOPLE
 
 
 def _no_scanner(told: Resource, why: str) -> Idle | Unknown:

@@ -6,6 +6,7 @@ Origin of the data: generated.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
-from averment.policies.interface import Context, Outcome
+from averment.policies.interface import Context, Kind, Outcome, Rule
 from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.cloudformation.template import read_template
 
@@ -192,3 +193,44 @@ def relinked(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: relinked(item) for key, item in value.items()}
     return [relinked(item) for item in value] if isinstance(value, list) else value
+
+
+MISPLACED = ([], {}, [[]], [None], {"x": "y"}, [["x"]], True, 5, "x", float("inf"))
+"""What may stand in the place of any value of a file, whatever belongs there."""
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of everything within ``value``."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, item in inside:
+        yield (*path, step)
+        yield from places(item, (*path, step))
+
+
+def with_another(value: Any, path: tuple[str | int, ...], other: Any) -> Any:
+    """``value`` with ``other`` at ``path``."""
+    if not path:
+        return other
+    if isinstance(value, dict):
+        return {key: with_another(item, path[1:], other) if key == path[0] else item for key, item in value.items()}
+    return [with_another(item, path[1:], other) if index == path[0] else item for index, item in enumerate(value)]
+
+
+@pytest.mark.parametrize("subject", [rule for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE], ids=lambda subject: subject.id)
+def test_no_value_of_another_type_makes_a_rule_crash(subject: Rule):
+    """A list in the place of a name, a map in that of a list, a number beyond all: each property of the rule's cases has each of them once.
+
+    The whole rule could not be checked for it, on everything that was read, and nobody was told which value it was.
+    """
+    seen: set[tuple[str, tuple[str | int, ...]]] = set()
+    for template in sorted((RULES / subject.id.replace("-", "_") / "cases").glob("*/template.yaml")):
+        resources = list(read_template(template))
+        for index, resource in enumerate(resources):
+            for path in places(dict(resource.properties)):
+                kind = (resource.type, tuple("" if isinstance(step, int) else step for step in path))
+                for other in () if kind in seen else MISPLACED:
+                    wrong = replace(resource, properties=with_another(dict(resource.properties), path, other))
+                    graph = Graph([*resources[:index], wrong, *resources[index + 1 :]])
+                    for one in graph.of_type(*subject.types):
+                        assert isinstance(subject.evaluate(one, Context(graph, SCOPE)), Outcome)
+                seen.add(kind)

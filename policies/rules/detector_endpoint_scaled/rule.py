@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -193,7 +194,7 @@ def _moves(policy: Resource, target: Resource, graph: Graph) -> bool:
 
 
 def _number(value: Any) -> int | None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return int(value) if isinstance(value, int | float) or (isinstance(value, str) and value.isdigit()) else None
 

@@ -115,7 +115,7 @@ def _days(retention: Mapping[str, Any]) -> int | Unknown:
             return value
         try:
             return int(value) * factor
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             return Unknown(f"{key} is {value!r}")
     return 0
 

@@ -184,7 +184,7 @@ def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
 def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:
     operator = alarm.get("ComparisonOperator")
     if alarm.get("Namespace") is not None or alarm.get("MetricName") is not None:
-        yield _Metric(alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Dimensions"), operator in _FALLING)
+        yield _Metric(_name(alarm.get("Namespace")), _name(alarm.get("MetricName")), alarm.get("Dimensions"), operator in _FALLING)
     for query in listed(alarm.get("Metrics")):
         metric = query.get("MetricStat") if isinstance(query, Mapping) else query
         inner = metric.get("Metric") if isinstance(metric, Mapping) else metric
@@ -192,7 +192,12 @@ def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:
             yield inner
         elif isinstance(inner, Mapping):
             below = operator == "LessThanLowerThreshold"  # the other operators may be on an expression in which the metric is subtracted
-            yield _Metric(inner.get("Namespace"), inner.get("MetricName"), inner.get("Dimensions"), below)
+            yield _Metric(_name(inner.get("Namespace")), _name(inner.get("MetricName")), inner.get("Dimensions"), below)
+
+
+def _name(value: Any) -> Any:
+    """``value`` where it can be a name, or stand for one: a list or a map names no metric."""
+    return value if isinstance(value, str | Unknown | Reference) else None
 
 
 def _watches(

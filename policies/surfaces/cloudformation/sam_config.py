@@ -48,7 +48,7 @@ def overrides_of(template: Path, top: Path, observer: Observer) -> tuple[dict[st
 
 def _above(template: Path, top: Path, observer: Observer) -> Iterator[Path]:
     """The folders above that of ``template``, up to ``top``, as ``template`` itself is named: from the root or from here."""
-    for folder in Path(os.path.abspath(template)).parents[1:]:
+    for folder in Path(os.path.abspath(template)).parents[1:]:  # noqa: PTH100  (by the way that led to it, links and all)
         if not observer.real(folder).is_relative_to(top):
             return
         yield folder if template.is_absolute() else Path(os.path.relpath(folder))
