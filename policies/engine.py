@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from averment.controls.model import Catalogue
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import AvermentError, BadInputError, ExitCode
 from averment.core.observer import Observer
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
@@ -36,7 +36,7 @@ from averment.policies.interface import Finding, Rule, in_its_file
 from averment.policies.judging import Judged, Subject, judged
 from averment.policies.remarks import called_otherwise
 from averment.policies.surfaces.registry import Inputs, beside_each_other, discover, units_of
-from averment.policies.surfaces.units import Forgetful, Memory
+from averment.policies.surfaces.units import Forgetful, Memory, Unit
 from averment.policies.surfaces.unsynthesised import NOT_RUN
 from averment.policies.waivers import Waivers
 
@@ -229,12 +229,25 @@ def _judged_units(
             cache.count(recalled=found is not None)
         if found is None:
             observer = Observer()
-            found = judged(unit.read(observer), rules, organisation, only)
+            found = _judged(unit, observer, rules, organisation, only)
             plain = encoded(found)
             if plain is not None:
                 memory.keep(unit.name, observer, plain)
         yield found
     memory.close()
+
+
+def _judged(unit: Unit, observer: Observer, rules: Sequence[Rule], organisation: Organisation, only: str | None) -> Judged:
+    """What the rules say of ``unit``: where reading it breaks off, that, so that whoever writes one file can't keep the others unchecked."""
+    try:
+        return judged(unit.read(observer), rules, organisation, only)
+    except AvermentError:
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever a file holds, the run must say so and go on)
+        reason = (
+            f"reading it crashed ({type(error).__name__}: {error}), and nothing of it was checked; mend it, or leave it out with --skip"
+        )
+        return Judged(only=only, problems=[Problem(reason, SourceRef(str(unit.place)), fleeting=True)])
 
 
 def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -201,9 +202,10 @@ def notification(values: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, target, source, key in _NOTIFIED:
         entries: list[Any] = []
-        for item in values.get(name) or ():
-            if isinstance(item, Unknown):
-                entries.append(item)
+        written = values.get(name) or []
+        for item in written if isinstance(written, list) else [written]:
+            if not isinstance(item, Mapping):
+                entries.append(item if isinstance(item, Unknown) else Unknown(f"{name} is no block"))
                 continue
             events = item.get("events")
             for event in events if isinstance(events, list) else [events]:

@@ -18,11 +18,11 @@ from averment.core.files import MAX_TEXT_BYTES, decoded, read_bounded
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Unknown
-from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
+from averment.policies.surfaces.plan_missing import missing
 from averment.policies.surfaces.plan_regions import Regions
 from averment.policies.surfaces.service_calls import service_calls
 from averment.policies.surfaces.sniff import in_utf8, is_plan
@@ -120,24 +120,11 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     root = _map(_map(value).get("planned_values")).get("root_module")
     if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])
-    graph = normal_graph(_Plan(_map(value), where).resources(), _missing(_map(value), where))
+    graph = normal_graph(_Plan(_map(value), where).resources(), missing(_map(value), where))
     for asked in service_calls(graph):
         graph.add(asked)
     add_machines(graph, path.parent, observer)
     return graph
-
-
-def _missing(plan: Mapping[str, Any], where: SourceRef) -> Iterator[Problem]:
-    """What the plan itself says isn't in it: it broke off, it was narrowed to targets, or changes were put off."""
-    if plan.get("errored") is True:
-        yield Problem("the plan broke off with an error, and what Terraform had not planned by then is not in it: plan again", where)
-    elif plan.get("complete") is False:
-        yield Problem(
-            "the plan is not complete (targets, or changes that were put off): what it leaves out was not checked", where, blocking=False
-        )
-    put_off = [_map(_map(change).get("resource_change")) for change in plan.get("deferred_changes") or ()]
-    names = {str(change["address"]): where for change in put_off if "address" in change and change.get("mode") != "data"}
-    yield from listed(names, "put off to a later plan, and so not checked")
 
 
 class _Plan:
@@ -148,7 +135,7 @@ class _Plan:
         self.planned = value["planned_values"]["root_module"]
         changes = {
             change["address"]: _map(change.get("change"))
-            for change in value.get("resource_changes") or ()
+            for change in _list(value.get("resource_changes"))
             if isinstance(change, Mapping)
             and isinstance(change.get("address"), str)
             and not change.get("deposed")  # else of an old object that goes
@@ -161,7 +148,7 @@ class _Plan:
         self.providers = _map(_map(value.get("configuration")).get("provider_config"))
         self.deferred = {
             change["address"]: _map(change.get("change"))
-            for change in value.get("resource_changes") or ()
+            for change in _list(value.get("resource_changes"))
             if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
         }
         self.documents: dict[str, Any] = {}
@@ -171,11 +158,11 @@ class _Plan:
         self.configuration = Configuration(root, self.values.keys() | self.deferred.keys())
 
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        for item in module.get("resources") or ():
+        for item in _list(module.get("resources")):
             known = isinstance(item, Mapping) and item.get("mode") == "managed" and isinstance(item.get("address"), str)
             if known and item["address"] not in self.forgotten:
                 yield item
-        for child in module.get("child_modules") or ():
+        for child in _list(module.get("child_modules")):
             yield from self._walk(_map(child))
 
     def resources(self) -> Iterator[TerraformResource]:
@@ -397,3 +384,7 @@ def _holds(hidden: Any) -> bool:
 
 def _map(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

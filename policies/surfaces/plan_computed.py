@@ -76,4 +76,6 @@ def configured_alone(
 
 def _says_something(blocks: Any) -> bool:
     """Whether blocks set anything: of a bucket without versions a plan has one that says that they are off."""
-    return bool(blocks) and not all(isinstance(block, Mapping) and block.get("enabled") is False for block in blocks)
+    return bool(blocks) and not (
+        isinstance(blocks, list) and all(isinstance(block, Mapping) and block.get("enabled") is False for block in blocks)
+    )

@@ -173,7 +173,7 @@ def units_of(inputs: Inputs, memory: Memory) -> Iterator[Unit]:
         beside = [file for other in inputs.beside for file in other.terraform]
         yield from root_units(inputs.terraform, inputs.root, memory, beside, inputs.calls.roots)
     for path in inputs.plans:
-        yield Unit(f"plan:{path}", partial(_plan, path))
+        yield Unit(f"plan:{path}", path, partial(_plan, path))
     if inputs.templates:
         from averment.policies.surfaces.cloudformation.units import template_units
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from averment.core.observer import Observer
@@ -12,9 +13,11 @@ from averment.policies.graph.model import Graph
 
 @dataclass(frozen=True)
 class Unit:
-    """``name`` tells it from the others under the same path; ``read`` builds its graphs, asking the observer for all that it looks at."""
+    """``name`` tells it from the others under the same path, ``place`` is its file or folder; ``read`` builds its graphs, asking the observer for all
+    that it looks at."""
 
     name: str
+    place: Path
     read: Callable[[Observer], Iterable[Graph]]
 
 

@@ -113,6 +113,22 @@ def test_a_rule_that_leaves_or_answers_nonsense_crashed(tmp_path: Path, name: st
     assert result.exit_code() is ExitCode.INCOMPLETE
 
 
+def test_a_file_on_which_the_reading_crashes_keeps_no_other_from_being_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One file of a stranger's broke the whole check off with a traceback, and its exit code was that of findings."""
+
+    def broken(path: Path, *_: object) -> None:
+        raise TypeError("'int' object is not iterable")
+
+    monkeypatch.setattr("averment.policies.surfaces.plan.read_plan", broken)
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"format_version": "1.2", "planned_values": {}}', encoding="utf-8")
+    result = run(tmp_path, '"bad"')
+    assert [finding.resource for finding in result.findings] == ["aws_s3_bucket.b0"]
+    (problem,) = result.problems
+    assert (problem.where.file, problem.blocking, "reading it crashed (TypeError: 'int'" in problem.reason) == (str(plan), True, True)
+    assert result.exit_code(FailOn.FAIL) is ExitCode.INCOMPLETE
+
+
 def test_what_else_the_machine_does_cuts_no_check_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Only what the rules compute counts: beside other jobs, the same commit was checked in one run and incomplete in the next."""
     hours = count(step=3600)

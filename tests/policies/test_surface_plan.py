@@ -584,3 +584,26 @@ def test_a_bucket_tells_the_region_of_its_provider(tmp_path: Path, regions: list
     queue = read_plan(path).get("aws_sqs_queue.q")
     assert queue is not None
     assert queue.region == region
+
+
+@pytest.mark.parametrize("wrong", [5, "x", True, [5], [["x"]], {"x": "y"}], ids=json.dumps)
+@pytest.mark.parametrize("at", ["resource_changes", "deferred_changes", "resources", "child_modules", "topic", "recording_group"])
+def test_no_value_of_another_type_makes_the_reading_crash(tmp_path: Path, at: str, wrong: Any):
+    """A plan is a file like any other, and somebody may have written it by hand."""
+    bucket = resource("aws_s3_bucket.b", bucket="b")
+    notified = resource("aws_s3_bucket_notification.n", bucket="b", topic=wrong if at == "topic" else [])
+    recorder = resource("aws_config_configuration_recorder.r", recording_group=wrong if at == "recording_group" else [])
+    planned = {"resources": [bucket, notified, recorder], "child_modules": []}
+    plan = {
+        "format_version": "1.2",
+        "planned_values": {"root_module": {**planned, **({at: wrong} if at in planned else {})}},
+        "configuration": {"root_module": {"resources": [{"address": item["address"], "expressions": {}} for item in planned["resources"]]}},
+        **({at: wrong} if at.endswith("changes") else {}),
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    graph = read_plan(tmp_path / "plan.json")
+    assert at == "resources" or graph.get("aws_s3_bucket.b") is not None
+    listed = isinstance(wrong, list) or at in ("topic", "recording_group")
+    assert [problem.reason.partition(",")[0] for problem in graph.problems if problem.blocking] == (
+        [] if listed else [f"'{at}' is not a list"]
+    )

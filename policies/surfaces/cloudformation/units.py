@@ -30,7 +30,7 @@ def template_units(
     called = _called(list(dict.fromkeys([*(path.resolve() for path in paths), *calls])), calls) if parents else set()
     for path in paths:
         if not parents or path.resolve() not in called:
-            yield Unit(f"template:{path} in {top}", partial(_read, path, top))
+            yield Unit(f"template:{path} in {top}", path, partial(_read, path, top))
 
 
 def _read(path: Path, top: Path, observer: Observer) -> list[Graph]:

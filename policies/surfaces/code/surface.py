@@ -26,7 +26,7 @@ def code_unit(sources: Sources, root: Path) -> Unit:
     told = [f"{path}\0{digest(data)}" for path, data in sorted(sources.parsed.items())] + [str(problem) for problem in sources.problems]
     told += [".".join(handler) for handler in sorted(sources.handlers)]
     return Unit(
-        f"code:{digest(chr(0).join(told).encode('utf-8', 'surrogateescape'))}", lambda observer: code_graphs(sources, root, observer)
+        f"code:{digest(chr(0).join(told).encode('utf-8', 'surrogateescape'))}", root, lambda observer: code_graphs(sources, root, observer)
     )
 
 

@@ -36,7 +36,7 @@ def root_units(
     if not roots:
         roots += _roots(own, beside, modules, memory)
     for folder in (own[place] for place in roots if place in own):
-        yield Unit(f"terraform:{folder} in {modules.boundary}", partial(_read, folder, top, modules))
+        yield Unit(f"terraform:{folder} in {modules.boundary}", folder, partial(_read, folder, top, modules))
 
 
 def _roots(own: Mapping[Path, Path], beside: Sequence[Path], modules: Modules, memory: Memory) -> Iterator[Path]:
