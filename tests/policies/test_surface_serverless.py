@@ -94,6 +94,21 @@ def test_a_parameter_has_what_the_file_gives_for_its_stage(tmp_path: Path, given
     assert value(graph_of(tmp_path, text), "B", "BucketName") == "own"
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["${param:acl, 'Private'}", "${self:custom.${self:provider.stage}.acl, 'Private'}", "${file(${opt:stage}.yml):acl, 'Private'}"],
+)
+def test_what_a_stage_is_given_is_not_the_default_where_the_stage_is_not_known(tmp_path: Path, written: str):
+    """Which of them is deployed nobody can tell from here: the default behind them passed, with a public ACL for production beside it."""
+    (tmp_path / "live.yml").write_text("acl: PublicReadWrite\n", encoding="utf-8")
+    head = "service: shop\nprovider: {name: aws, stage: '${opt:stage}'}\n"
+    head += "params: {live: {acl: PublicReadWrite}}\ncustom: {live: {acl: PublicReadWrite}}\n"
+    rest = f'resources: {{Resources: {{B: {{Type: "AWS::S3::Bucket", Properties: {{AccessControl: "{written}"}}}}}}}}\n'
+    assert isinstance(value(graph_of(tmp_path, head + rest), "B", "AccessControl"), Unknown)
+    known = head.replace("${opt:stage}", "dev")
+    assert value(graph_of(tmp_path, known + rest.replace("opt:stage", "opt:stage, 'dev'")), "B", "AccessControl") == "Private"
+
+
 def test_what_only_the_deployment_knows_is_unknown_with_its_reason(tmp_path: Path):
     """An unresolved variable keeps what is known around it, within ``Fn::Sub`` too; one that refers to itself ends."""
     graph = graph_of(

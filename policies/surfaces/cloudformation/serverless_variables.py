@@ -1,7 +1,8 @@
 """Variables of the Serverless Framework (``${self:custom.bucket}``), as far as the repository tells.
 
 A variable with alternatives has the first that is known: what only a command line or an environment knows gives way to the default behind
-it, as a CloudFormation parameter does. ``${file(...)}`` is read where it names YAML or JSON (``serverless_files``). Source: the
+it, as a CloudFormation parameter does. Where the file has a value for each stage, and which stage isn't known, none of them counts, nor does the
+default behind them. ``${file(...)}`` is read where it names YAML or JSON (``serverless_files``). Source: the
 framework's documentation, "Variables".
 """
 
@@ -37,6 +38,10 @@ _ELSEWHERE = {
     "param": "is a parameter of the deployment",
 }
 _SYMBOLS = {"aws:accountId": "${AWS::AccountId}", "aws:region": "${AWS::Region}"}
+
+
+class _Open(Unknown):
+    """One of several values that stand here, and which of them can't be told: what stands behind it is for where there is none."""
 
 
 class Variables:
@@ -107,6 +112,8 @@ class Variables:
             value = self._one(alternative.strip(), depth)
             if not isinstance(value, Unknown):
                 return value
+            if isinstance(value, _Open):
+                return Unknown(value.reason, f"${{{expression}}}")
             reasons.append(value)
         return Unknown(reasons[0].reason, f"${{{expression}}}")
 
@@ -119,7 +126,8 @@ class Variables:
         if text.isdigit():
             return int(text)
         if _MARK in text:
-            return Unknown("a variable within it is not known")
+            chosen = text.startswith(("self:", "param:", "file("))
+            return (_Open if chosen else Unknown)("a variable within it is not known")
         if text in _SYMBOLS:
             return _SYMBOLS[text]
         source, _, name = text.partition(":")
@@ -139,12 +147,21 @@ class Variables:
         """What the file itself gives for a parameter: for its stage, else for all. A command line may give another, as for any default."""
         elsewhere = Unknown(f"the variable 'param:{name}' {_ELSEWHERE['param']}")
         stage = self._own("provider.stage", depth)
+        if isinstance(stage, Unknown) and self._is_given_somewhere(name):
+            return _Open(f"the variable 'param:{name}' hangs on the stage, which is not known")
         for section in (stage, "default") if isinstance(stage, str) else ():
             for path in (f"stages.{section}.params.{name}", f"params.{section}.{name}"):
                 value = self._within(self.document, path, depth, self.file, elsewhere)
                 if value is not elsewhere:
                     return value
         return elsewhere
+
+    def _is_given_somewhere(self, name: str) -> bool:
+        """Whether the file gives a parameter for any stage, or for all."""
+        stages, params = self.document.get("stages"), self.document.get("params")
+        named = list(params.values()) if isinstance(params, LinedMap) else []
+        named += [part.get("params") for part in stages.values() if isinstance(part, LinedMap)] if isinstance(stages, LinedMap) else []
+        return any(name in part for part in named if isinstance(part, LinedMap))
 
     def _own(self, path: str, depth: int) -> Any:
         absent = _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
