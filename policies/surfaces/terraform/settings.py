@@ -80,12 +80,20 @@ def _provider(instance: ModuleInstance, block: Block, env: Env) -> tuple[Env, Bl
         given = _passed(passed.node).get(name) if passed is not None else None
         if given is not None:
             name, key = _named(given, here.called_in or caller.env)
+        elif (own := _called(name, here)) is not None and (own.blocks or own.attributes.keys() - {"alias", "version"}):
+            break  # it has one of its own; an empty one stands for its caller's
         here = caller
-    for provider in here.providers:
+    provider = _called(name, here)
+    return (_instance(provider, key, here.env.within(provider.file)), provider) if provider is not None else None
+
+
+def _called(name: str, instance: ModuleInstance) -> Block | None:
+    """The provider of a module that is called ``name``, with its alias."""
+    for provider in instance.providers:
         alias = provider.attributes.get("alias")
         full = provider.labels[0] + (f".{text_of(alias.node).strip(chr(34))}" if alias is not None else "") if provider.labels else ""
         if full == name:
-            return _instance(provider, key, here.env.within(provider.file)), provider
+            return provider
     return None
 
 

@@ -355,6 +355,32 @@ def test_one_of_the_providers_of_a_map_is_meant_by_its_key(tmp_path: Path, over:
     assert [item.region for item in graph] == [region, region]
 
 
+@pytest.mark.parametrize(
+    ("own", "passed", "expected"),
+    [
+        (
+            'provider "aws" {\n  region = "us-east-1"\n  default_tags {\n    tags = { data-class = "ugc" }\n  }\n}\n',
+            "",
+            ("ugc", "us-east-1"),
+        ),
+        ('provider "aws" {\n  region = "us-east-1"\n}\n', "", (None, "us-east-1")),
+        ('provider "aws" {\n}\n', "", ("logs", "eu-west-1")),
+        ("", "", ("logs", "eu-west-1")),
+        ("", "providers = { aws = aws.other }", ("other", "eu-west-3")),
+    ],
+)
+def test_a_module_with_a_provider_of_its_own_has_its_tags_and_region(
+    tmp_path: Path, own: str, passed: str, expected: tuple[str | None, str]
+):
+    """Its caller's stood in for it, and a bucket of uploads by its tag was none."""
+    root = 'provider "aws" {\n  region = "eu-west-1"\n  default_tags {\n    tags = { data-class = "logs" }\n  }\n}\n'
+    other = root.replace("{", '{\n  alias = "other"', 1).replace("logs", "other").replace("west-1", "west-3")
+    call = f'module "m" {{\n  source = "./m"\n  {passed}\n}}\n'
+    graph = written(tmp_path, {"main.tf": root + other + call, "m/main.tf": f'{own}resource "aws_s3_bucket" "b" {{\n}}\n'})
+    (bucket,) = graph
+    assert (bucket.tags.get("data-class"), bucket.region) == expected
+
+
 def test_unknown_default_tags_are_said_once(tmp_path: Path):
     """They don't make every resource's tags unknown, and aren't passed over either."""
     graph = written(
