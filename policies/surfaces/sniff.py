@@ -6,7 +6,7 @@ import codecs
 import re
 from pathlib import Path
 
-TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template", ".cfn")
 """How templates and plans are called, in lower case: nothing that takes one minds the case."""
 
 MAX_TEMPLATE_BYTES = 64 * 1024 * 1024

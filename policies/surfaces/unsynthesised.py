@@ -15,6 +15,7 @@ from averment.core.errors import BadInputError
 from averment.core.files import MAX_TEXT_BYTES, read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
+from averment.policies.surfaces.sniff import in_utf8, is_template
 
 NOT_RUN = "which is not run"
 """What is said of a program by which the engine knows that it is one."""
@@ -43,6 +44,8 @@ _STACKS = (".tfcomponent.hcl", ".tfstack.hcl")
 _PARAMETERS = re.compile(rb"^[ \t]+params[ \t]*:", re.MULTILINE)
 _COMPOSED = ("serverless-compose.yml", "serverless-compose.yaml")
 """What puts several services of the Serverless Framework together; each is a file of its own, which is read."""
+_WITH_HOLES = (".j2", ".jinja", ".jinja2", ".tpl", ".tftpl", ".tmpl", ".gotmpl", ".erb", ".mustache", ".hbs")
+_RESOURCE_OF_AWS = re.compile(rb"^[ \t]*resource[ \t]+\"aws_", re.MULTILINE)
 
 
 def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Problem]:
@@ -65,6 +68,21 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
         else:
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))
+
+
+def filled_in(files: Sequence[Path]) -> Iterator[Problem]:
+    """The files among ``files`` that hold infrastructure code with holes, for another program to fill in. Nobody else reads them either."""
+    for file in files:
+        if not file.name.lower().endswith(_WITH_HOLES):
+            continue
+        try:
+            data = in_utf8(read_bounded(file, limit=MAX_TEXT_BYTES))
+        except BadInputError as error:
+            yield Problem(error.message, SourceRef(str(file)), blocking=False)
+            continue
+        if is_template(data, file) or _RESOURCE_OF_AWS.search(data):
+            reason = f"holds infrastructure code for a program that fills it in ({file.suffix}), {NOT_RUN}: what it makes is not checked"
+            yield Problem(reason, SourceRef(str(file)), blocking=False)
 
 
 def _gives_parameters(file: Path) -> bool:

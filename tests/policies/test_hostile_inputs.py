@@ -150,6 +150,7 @@ def test_links_in_circles_pipes_and_devices_are_not_read(tmp_path: Path):
     (tmp_path / "zero.yaml").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "pipe.tf")
     os.mkfifo(tmp_path / "pipe.yaml")
+    os.mkfifo(tmp_path / "pipe.yaml.j2")
     os.mkfifo(tmp_path / "pipe.py")
     os.mkfifo(tmp_path / "terraform.tfvars")
     result = run(tmp_path)

@@ -13,6 +13,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation.template import read_template
+from averment.policies.surfaces.registry import discover
 from averment.policies.surfaces.unsynthesised import unsynthesised
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
@@ -276,3 +277,20 @@ def test_what_stands_in_for_a_template_is_named(
     assert (problem["file"], problem["blocking"]) == ("Stack.template.json", False)
     assert said in problem["reason"]
     assert run(["check", ".", "--fail-on", "unknown"]) == 1
+
+
+@pytest.mark.parametrize("name", ["t.yaml.j2", "t.json.tpl", "T.YAML.TMPL", "main.tf.tftpl"])
+def test_infrastructure_code_with_holes_is_named(tmp_path: Path, name: str) -> None:
+    """Whoever fills it in writes what is deployed: it was passed over without a word, beside code that is read."""
+    text = 'resource "aws_s3_bucket" "b" {\n}\n' if "tf." in name else json.dumps(TEMPLATE)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "policy.json.tpl").write_text('{"Statement": [{"Resource": "${bucket}/*"}]}', encoding="utf-8")
+    (problem,) = discover(tmp_path).apps
+    assert (problem.where.file, problem.blocking) == (str(tmp_path / name), False)
+    assert "which is not run: what it makes is not checked" in problem.reason
+
+
+def test_a_template_by_its_older_suffix_is_read(tmp_path: Path) -> None:
+    """``.cfn``, which nothing was said of either."""
+    (tmp_path / "t.cfn").write_text(json.dumps(TEMPLATE), encoding="utf-8")
+    assert [path.name for path in discover(tmp_path).templates] == ["t.cfn"]
