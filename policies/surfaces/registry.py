@@ -31,7 +31,7 @@ from averment.policies.surfaces.submodules import not_checked_out
 from averment.policies.surfaces.terraform.syntax.folders import PASSED_OVER, variable_files
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.units import Forgetful, Memory, Unit
-from averment.policies.surfaces.unsynthesised import filled_in, unsynthesised
+from averment.policies.surfaces.unsynthesised import filled_in, left_behind, unsynthesised
 from averment.policies.surfaces.walk import walk
 
 _SNIFF_BYTES = 1024 * 1024
@@ -112,6 +112,7 @@ def discover(root: Path) -> Inputs:
         inputs.sources.handlers = handlers_in(_infrastructure(inputs))
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     inputs.apps += filled_in(found.files)
+    inputs.apps += left_behind(found.files)
     inputs.apps += backends_unmade(found.files, inputs.templates)
     inputs.found = inputs.files
     return inputs

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.files import MAX_TEXT_BYTES, read_bounded
@@ -44,6 +45,9 @@ _STACKS = (".tfcomponent.hcl", ".tfstack.hcl")
 _PARAMETERS = re.compile(rb"^[ \t]+params[ \t]*:", re.MULTILINE)
 _COMPOSED = ("serverless-compose.yml", "serverless-compose.yaml")
 """What puts several services of the Serverless Framework together; each is a file of its own, which is read."""
+_MADE = {"aws:cloudformation:stack": "templateFile", "cdk:cloud-assembly": "directoryName"}
+"""By the kind of what a manifest of the CDK lists: the property that names its file, or its folder."""
+
 _WITH_HOLES = (".j2", ".jinja", ".jinja2", ".tpl", ".tftpl", ".tmpl", ".gotmpl", ".erb", ".mustache", ".hbs")
 _RESOURCE_OF_AWS = re.compile(rb"^[ \t]*resource[ \t]+\"aws_", re.MULTILINE)
 
@@ -85,6 +89,25 @@ def filled_in(files: Sequence[Path]) -> Iterator[Problem]:
             yield Problem(reason, SourceRef(str(file)), blocking=False)
 
 
+def left_behind(files: Sequence[Path]) -> Iterator[Problem]:
+    """What the manifests of the CDK among ``files`` (``cdk.out/manifest.json``) name and isn't there: a stack, or all those of a stage."""
+    for file in files:
+        artifacts = _map(_map(_json(file)).get("artifacts")) if file.name == "manifest.json" else {}
+        for name, artifact in artifacts.items():
+            kind, told = _map(artifact).get("type"), _map(_map(artifact).get("properties"))
+            made = told.get(_MADE[kind]) if isinstance(kind, str) and kind in _MADE else None
+            if isinstance(made, str) and not _is_there(file.parent, made):
+                reason = f"names {made} for '{name}', which is not here, so what it makes is not checked; cdk synth writes it"
+                yield Problem(reason, SourceRef(str(file)))
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
+
+
 def _gives_parameters(file: Path) -> bool:
     try:
         return _PARAMETERS.search(read_bounded(file, limit=MAX_TEXT_BYTES)) is not None
@@ -96,12 +119,20 @@ def _output(file: Path) -> str | None:
     """The folder that a ``cdk.json`` or ``cdktf.json`` names for what its program writes; None where it leaves that to the CLI."""
     if file.suffix != ".json":
         return None
+    named = _map(_json(file)).get("output")
+    return named if isinstance(named, str) and named else None
+
+
+def _json(file: Path) -> Any:
+    """What stands in ``file``; None where that can't be told."""
     try:
-        settings = json.loads(read_bounded(file, limit=MAX_TEXT_BYTES))
+        return json.loads(read_bounded(file, limit=MAX_TEXT_BYTES))
     except (BadInputError, OSError, ValueError, RecursionError):
         return None
-    named = settings.get("output") if isinstance(settings, dict) else None
-    return named if isinstance(named, str) and named else None
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _hint(what: str, folder: str | None) -> str:

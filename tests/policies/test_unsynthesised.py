@@ -294,3 +294,29 @@ def test_a_template_by_its_older_suffix_is_read(tmp_path: Path) -> None:
     """``.cfn``, which nothing was said of either."""
     (tmp_path / "t.cfn").write_text(json.dumps(TEMPLATE), encoding="utf-8")
     assert [path.name for path in discover(tmp_path).templates] == ["t.cfn"]
+
+
+def test_what_a_manifest_of_the_cdk_names_and_is_not_there_is_said(tmp_path: Path) -> None:
+    """One stack that was written stood for all of them, and the stage for production was nobody's."""
+    stacks = {
+        name: {"type": "aws:cloudformation:stack", "properties": {"templateFile": f"{name}.template.json"}} for name in ("Dev", "Live")
+    }
+    stage = {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}}
+    odd = {
+        "Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}},
+        "A": 5,
+        "B": {"type": ["x"]},
+        "C": {**stage, "properties": []},
+    }
+    manifest = tmp_path / "cdk.out" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text(json.dumps({"version": "36.0.0", "artifacts": {**stacks, "Prod": stage, **odd}}), encoding="utf-8")
+    (manifest.parent / "Dev.template.json").write_text(json.dumps(TEMPLATE), encoding="utf-8")
+    said = discover(tmp_path).apps
+    assert [(problem.where.file, problem.blocking, problem.reason.partition(",")[0]) for problem in said] == [
+        (str(manifest), True, "names Live.template.json for 'Live'"),
+        (str(manifest), True, "names assembly-Prod for 'Prod'"),
+    ]
+    (manifest.parent / "assembly-Prod").mkdir()
+    (manifest.parent / "Live.template.json").write_text(json.dumps(TEMPLATE), encoding="utf-8")
+    assert discover(tmp_path).apps == []
