@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
 _SECONDS = 120
-_VALUES = (".tfvars", ".tfvars.json", "samconfig.toml", "samconfig.yaml", "samconfig.yml")
+_OF_SAM = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
+"""What gives values to the templates below it, too."""
+
+_VALUES = (".tfvars", ".tfvars.json", *_OF_SAM)
 _TERRAFORM = (".tf", ".tofu")
 _BLOCK = re.compile(r"(resource|module|data|variable|locals|provider)\b")
 _FOR_ALL = re.compile(r"(data|variable|locals|provider)\b")
@@ -52,7 +55,9 @@ class Changed:
         ways = _ways(file)
         if os.path.dirname(os.path.realpath(file)) in self.folders or not self.files.isdisjoint(ways):  # noqa: PTH120
             return True
-        return file.lower().endswith(TEMPLATE_SUFFIXES) and not self.ignored.isdisjoint(ways)
+        if not file.lower().endswith(TEMPLATE_SUFFIXES):
+            return False
+        return not self.ignored.isdisjoint(ways) or any(os.path.join(way, name) in self.files for way in ways for name in _OF_SAM)  # noqa: PTH118
 
 
 def _ways(file: str) -> set[str]:

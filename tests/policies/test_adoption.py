@@ -353,6 +353,17 @@ def test_changed_values_and_deleted_files_concern_their_folder(repository: Path)
     assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.b": "fail"}
 
 
+def test_changed_settings_of_sam_concern_the_templates_below_them(repository: Path) -> None:
+    """They give their parameters values from a folder above: a change that did no more than switch isolation off passed."""
+    template = "Parameters: {On: {Type: String, Default: 'true'}}\nResources:\n  M:\n    Type: AWS::SageMaker::Model\n"
+    (repository / "a" / "template.yaml").write_text(template + "    Properties: {EnableNetworkIsolation: !Ref On}\n")
+    (repository / "samconfig.toml").write_text("")
+    commit("more")
+    given = '[default.deploy.parameters]\ntemplate_file = "a/template.yaml"\nparameter_overrides = "On=false"\n'
+    (repository / "samconfig.toml").write_text(given)
+    assert findings("--changed-since", "HEAD") == {"M": "fail"}
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after", "code"),
     [
