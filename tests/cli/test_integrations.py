@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from averment.policies.surfaces.sniff import TEMPLATE_SUFFIXES
+
 ROOT = Path(__file__).parents[2]
 FLAW = 'resource "aws_sagemaker_model" "m" {\n  name = "m"\n}\n'
 CLEAN = 'resource "aws_sagemaker_model" "m" {\n  name                     = "m"\n  enable_network_isolation = true\n}\n'
@@ -60,6 +62,16 @@ def test_pre_commit_takes_the_hooks() -> None:
         shown = subprocess.run([sys.executable, "-m", "averment", *words[1:2], "--help"], capture_output=True, text=True, check=True).stdout
         assert all(word in shown for word in words[2:] if word.startswith("--"))
         assert re.search(hook["files"], "policies/uploads.json.tftpl"), "what templatefile() reads is part of the configuration"
+
+
+@pytest.mark.parametrize("source", [".pre-commit-hooks.yaml", "src/averment/cli/templates/pre-commit.yaml"])
+def test_pre_commit_hears_of_all_that_is_read(source: str) -> None:
+    """A commit that changed no more than what SAM gives a template ran no hook."""
+    written = load(source)
+    for hook in written if isinstance(written, list) else written["repos"][0]["hooks"]:
+        for name in ("samconfig.toml", "a/samconfig.toml", "t.yaml", *(f"t{suffix}" for suffix in TEMPLATE_SUFFIXES)):
+            assert re.search(hook["files"], name), name
+        assert not re.search(hook["files"], "pyproject.toml")
 
 
 @pytest.mark.parametrize("hook_id", ["averment-check", "averment-check-changed"])
