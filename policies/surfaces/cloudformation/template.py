@@ -69,7 +69,8 @@ def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[st
             parsed = replace(parsed, template=template, included=files.texts)
         if given is None:
             given, said = arguments_beside(path, stacks.observer)
-            overrides, more = overrides_of(path, stacks.top, stacks.observer)
+            asked = "Parameters" in parsed.template  # else there is nothing to give, and no reason to look through the folders above
+            overrides, more = overrides_of(path, stacks.top, stacks.observer) if asked else ({}, [])
             given, unread = {**given, **overrides}, [*unread, *said, *more]
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
