@@ -42,6 +42,8 @@ def test_periods_include_their_last_day(text: str, start: datetime, end: datetim
     assert (period.start, period.end) == (start, end)
     assert end - timedelta(seconds=1) in period
     assert end not in period
+    assert start in period, "what held at midnight of the first day"
+    assert start - timedelta(seconds=1) not in period
 
 
 @pytest.mark.parametrize("text", ["", "2026Q5", "2026-13", "2026-02-30..2026-03-01", "9999Q4", "Q4"])
