@@ -416,6 +416,15 @@ def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:
     assert state_of(STATES, missed, whole).status is Status.SATISFIED
 
 
+def test_rules_that_were_missing_are_missing_while_only_a_part_is_listed() -> None:
+    """SM-MON-01 asks for a figure of what AWS Config says, and none of its rules has to be non-compliant for that to be wrong."""
+    deployed = Assessment("rules", Method.EXAMINE, collector="config-compliance", expect={"field": "summary.missing", "at_most": 0})
+    missed = replace(config("COMPLIANT", at=NOW - timedelta(hours=3)), payload={"rules": [], "summary": {"missing": 2}})
+    part = replace(partial("COMPLIANT"), payload={"rules": [], "summary": {"missing": 0}})
+    assert state_of(deployed, missed, part).status is Status.NOT_SATISFIED
+    assert state_of(deployed, missed, replace(part, gathering=Gathering.COLLECTED, reason=None)).status is Status.SATISFIED
+
+
 def drawn(flagged: int, *, of: int, examined: int = 50, total: int = 5000, days: int = 0, **more: Any) -> Record:
     """A look at ``examined`` of ``total`` objects, ``of`` of which are published."""
     found = states(flagged, total=total, examined=examined, at=NOW - timedelta(days=days, hours=1), **more)
