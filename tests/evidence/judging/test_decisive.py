@@ -245,6 +245,43 @@ def test_of_samples_those_are_kept_that_no_later_one_sees_as_much_as() -> None:
     assert [record.payload["out_of"]["summary.published_flagged"] for record in decisive] == [9, 8, 6, 5]
 
 
+def test_of_samples_that_count_no_kinds_apart_the_larger_is_kept() -> None:
+    """Of a record that doesn't say how many of which kind were looked at, what its sample found stands until as much was looked at in all."""
+    decisive = Decisive(Q4)
+    for day, examined in enumerate((50, 10, 60, 20)):
+        at, drawn = Q4.start + timedelta(days=day), Population("objects", 5_000, examined)
+        decisive.add(Record(Kind.MEDIA_STATES, "media-states", "3", "s", {}, at, at, {"of": examined}, population=drawn))
+    assert [record.payload["of"] for record in decisive] == [60, 20]
+
+
+def test_a_part_does_not_stand_for_a_sample_that_came_into_the_ledger_after_it() -> None:
+    """Two machines collect, and one of them hands in late: what its sample found, the other's part, which a page is missing of, says nothing of."""
+    decisive = Decisive(Q4)
+    for day, found, gathering in (
+        (1, 1, Gathering.COLLECTED),
+        (9, 9, Gathering.PARTIAL),
+        (5, 5, Gathering.COLLECTED),
+        (6, 2, Gathering.COLLECTED),
+    ):
+        at = Q4.start + timedelta(days=day)
+        decisive.add(
+            Record(
+                kind=Kind.MEDIA_STATES,
+                collector="media-states",
+                collector_version="4",
+                source="s",
+                query={"day": day},
+                effective_at=at,
+                collected_at=at,
+                payload={"out_of": {"summary.published_flagged": found}},
+                population=Population("objects", 5_000, 10),
+                gathering=gathering,
+                reason="AccessDenied" if gathering is Gathering.PARTIAL else None,
+            )
+        )
+    assert [record.query["day"] for record in decisive] == [9, 5, 6]
+
+
 def test_parts_are_kept_until_something_complete_came_and_once_for_what_they_say() -> None:
     """Each may have found what no later one speaks of; those that say the same are one, so that a page that is refused every day costs no memory."""
     decisive, parts = Decisive(Q4), [*range(300), *[7] * 300]
