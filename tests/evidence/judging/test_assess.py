@@ -837,6 +837,9 @@ def test_every_place_counts() -> None:
     both = state_of(RUNTIME, here, there)
     assert both.status is Status.NOT_SATISFIED
     assert "us-east-1" in both.reason
+    older = replace(here, effective_at=NOW - timedelta(hours=5))
+    for order in ((older, there), (there, older)):
+        assert state_of(RUNTIME, *order).effective_at == older.effective_at, "no fresher than the oldest that it rests on"
     organisation = Organisation(scope=Scope(accounts=("111122223333", "444455556666")))
     missing = state_of(RUNTIME, here, organisation=organisation)
     assert (missing.status, missing.gap) == (Status.NOT_ASSESSED, Gap.MISSING)
@@ -1222,6 +1225,9 @@ def test_each_detector_that_is_named_has_to_run_somewhere() -> None:
     before = replace(before, payload={name: value for name, value in before.payload.items() if name != "named"})
     half = state_of(asked, scanned({"portrait": 40, "product": 0}), before, organisation=two)
     assert (half.status, half.gap) == (Status.NOT_ASSESSED, Gap.SUPERSEDED), "an earlier version asked there, and told no names"
+    unseen = scanned({"portrait": 0, "product": 0}, region="us-east-1", gathering=Gathering.PARTIAL, reason="page 2 was refused")
+    half = state_of(asked, scanned({"portrait": 40, "product": 0}), unseen, organisation=two)
+    assert (half.gap, half.deviations) == (Gap.PARTIAL, ()), "it may run where only a part was seen"
     accepted = replace(two, waivers=(waiver("2026-12-31", resource="product"),))
     waived = state_of(asked, scanned({"portrait": 40, "product": 0}), organisation=accepted)
     assert (waived.status, "waived until 2026-12-31" in waived.reason) == (Status.WAIVED, True)
