@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -137,3 +138,24 @@ def test_the_work_does_not_grow_with_the_history(monkeypatch: pytest.MonkeyPatch
     _, found = held(*(check(days) for days in range(1, 150)))
     assert len(times) <= module.MAX_STEPS + 2
     assert found["SM-UPL-01"].at_least
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"account": "444455556666"},
+        {"region": "eu-north-1"},
+        {"source": "another"},
+        {"controls": ("SM-UPL-02/terms",)},
+        {"kind": Kind.CLAIM},
+        {"collector": "checkov-report"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_was_asked_elsewhere_does_not_stand_for_what_is_dated_ahead(other: dict[str, Any]) -> None:
+    """Of a record that counts for nothing yet, what it may have found wrong is out of sight until the very same was asked again."""
+    ahead = replace(check(-1, "one"), account="111122223333", region="eu-west-1", controls=("SM-UPL-01",))
+    again = replace(ahead, collected_at=NOW, effective_at=NOW)
+    for later, unheard in ((replace(again, **other), True), (again, False)):
+        told = Lately([ahead, later], None, NOW, runs=1).ahead
+        assert (told.count, told.unheard, "collect again" in (told.told or "")) == (1, unheard, unheard)
