@@ -1741,6 +1741,31 @@ def test_a_known_module_makes_its_bucket_where_it_is_told_to(tmp_path: Path):
     )
 
 
+LENT = """
+resource "aws_s3_bucket" "b" { bucket = "acme-%s" }
+resource "aws_iam_role" "agency" {
+  name               = "agency"
+  assume_role_policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "arn:aws:iam::999988887777:root" } }] })
+  inline_policy {
+    name   = "read"
+    policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "s3:GetObject", Resource = "${aws_s3_bucket.b.arn}/*" }] })
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("uploads", Verdict.FAIL),
+        ("genai-pictures", Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_an_agency_may_read_what_one_made_oneself(tmp_path: Path, name: str, expected: Verdict):
+    """A role that is lent to another account: of pictures that nobody has sent in, none waits for a scan."""
+    assert of_terraform(tmp_path, "unscanned-not-readable", LENT % name).verdict is expected
+
+
 REFUSED = """
 variable "objects" {}
 resource "aws_s3_bucket" "uploads" { bucket = "acme-uploads" }
