@@ -742,6 +742,16 @@ def test_a_gate_that_spares_one_role_of_scanner_and_reader_asks_for_two(tmp_path
     assert "don't spare it" not in found.message
 
 
+_OWN, _SHARED = '"${aws_s3_bucket.uploads.arn}/$${cognito-identity.amazonaws.com:sub}/*"', '"${aws_s3_bucket.uploads.arn}/shared/*"'
+
+
+@pytest.mark.parametrize(("may", "expected"), [(_OWN, Verdict.PASS), (f"[{_OWN}]", Verdict.PASS), (f"[{_OWN}, {_SHARED}]", Verdict.FAIL)])
+def test_users_who_may_read_more_than_their_own_folder_read_what_others_sent(tmp_path: Path, may: str, expected: Verdict):
+    """One's own uploads one has seen. A list that begins with the own folder and goes on with another is one of both."""
+    text = bucket("uploads", '"acme-uploads"') + role("people", "Federated:cognito-identity.amazonaws.com", allow("s3:GetObject", may))
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
+
+
 ELSEWHERE = """\
 Resources:
   Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
