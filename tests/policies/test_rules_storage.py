@@ -1741,6 +1741,18 @@ def test_a_known_module_makes_its_bucket_where_it_is_told_to(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize("rule_id", ["upload-anomaly-alarm", "upload-provenance-tagged"])
+@pytest.mark.parametrize(("scanned", "asked"), [("uploads", False), ("quarantine", True)])
+def test_where_rejected_objects_lie_is_no_way_in_while_another_bucket_is_scanned(tmp_path: Path, rule_id: str, scanned: str, asked: bool):
+    """That it is scanned itself doesn't make it a place for what was scanned elsewhere: then it may be where uploads wait."""
+    case = Path(__file__).resolve().parents[2] / "policies/rules/media_bucket_events_scanned/cases/rejects_in_quarantine.pass/main.tf"
+    text = case.read_text(encoding="utf-8").replace("= aws_s3_bucket.uploads.id", f"= aws_s3_bucket.{scanned}.id")
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    (bucket,) = (item for item in graph.of_type("AWS::S3::Bucket") if item.address == "aws_s3_bucket.quarantine")
+    assert (rule(rule_id).evaluate(bucket, Context(graph, Scope())).verdict is not Verdict.NOT_APPLICABLE) is asked
+
+
 LENT = """
 resource "aws_s3_bucket" "b" { bucket = "acme-%s" }
 resource "aws_iam_role" "agency" {
