@@ -128,6 +128,16 @@ def another_name(data):
     return replace(good, local=said, central=said)
 
 
+def another_name_before(data):
+    """The other name stands before the file alone, where programs that read from the front find it."""
+    return replace(another_name(data), central=honest(data).central)
+
+
+def another_name_in_the_directory(data):
+    """The other name stands in the directory alone."""
+    return replace(another_name(data), local=honest(data).local)
+
+
 def never_ending(data):
     """Data that go on behind the end of the zip."""
     said = Said(zlib.crc32(data), 2**31, len(data))
@@ -190,6 +200,8 @@ def test_a_zip_that_says_one_thing_is_taken(contents, tmp_path, make):
         streamed_in_one_place,
         other_long_sizes,
         another_name,
+        another_name_before,
+        another_name_in_the_directory,
         false_descriptor,
         no_descriptor,
     ],
@@ -212,6 +224,14 @@ def test_data_that_go_on_behind_the_zip_keep_nobody_waiting(tmp_path):
 def test_a_directory_that_is_counted_otherwise_is_refused(contents, tmp_path):
     """Programs that go by the number of files would unpack fewer."""
     (tmp_path / "p.zip").write_bytes(packed(contents, honest, number=-3))
+    with pytest.raises(BadInputError, match="says different things of one"), opened(tmp_path / "p.zip"):
+        pass
+
+
+def test_what_follows_the_end_of_a_zip_is_not_taken_for_its_end(contents, tmp_path):
+    """Where the end should stand, the same is said without its mark, behind the true one: programs differ in whether they go on looking."""
+    made = packed(contents, honest)
+    (tmp_path / "p.zip").write_bytes(made + bytes(4) + made[-18:])
     with pytest.raises(BadInputError, match="says different things of one"), opened(tmp_path / "p.zip"):
         pass
 
