@@ -247,6 +247,9 @@ def test_an_oversized_item_is_fetched():
     ):
         (entry,) = evaluate_event(event(None, **changes), source, {})
         assert (entry.verdict, entry.resource_id) == (verdict, "acme-uploads")
+    deleted = oversized({**items[0], "configurationItemStatus": "ResourceDeleted"})
+    (entry,) = evaluate_event(event(None, **deleted), MemoryNeighbours(), {})
+    assert (entry.verdict, entry.annotation) == (Verdict.NOT_APPLICABLE, "the resource was deleted or left the rule's scope")
 
 
 CHANGE = {"previousValue": "Enabled", "updatedValue": "Suspended", "changeType": "UPDATE"}
@@ -411,6 +414,15 @@ def test_what_a_schedule_says_is_later_than_what_was_said_of_the_items():
     found = list(evaluate_event(event(None, invokingEvent=invoking), MemoryNeighbours(items), {}, held=lambda: [gone]))
     assert {"gone", "acme-uploads"} <= {entry.resource_id for entry in found}
     assert {entry.request()["OrderingTimestamp"].isoformat() for entry in found} == {"2026-11-29T10:00:00+00:00"}
+
+
+def test_what_can_not_be_listed_any_more_is_not_said_to_be_gone():
+    """A permission that was taken away would clear every bucket of what AWS Config holds against it, as "the resource is gone"."""
+    invoking = json.dumps({"messageType": "ScheduledNotification", "awsAccountId": OWN})
+    held = [("AWS::S3::Bucket", "acme-uploads"), ("AWS::::Account", OWN)]
+    source = MemoryNeighbours((), {"AWS::S3::Bucket": "AccessDenied"})
+    (entry,) = evaluate_event(event(None, invokingEvent=invoking), source, {}, held=lambda: held)
+    assert (entry.resource_type, entry.verdict, "AccessDenied" in entry.annotation) == ("AWS::::Account", Verdict.UNKNOWN, True)
 
 
 def test_annotations_keep_their_limit():
