@@ -376,6 +376,8 @@ def test_a_time_stamp_on_a_claim_of_version_1_counts_for_nothing(
     found = inspect(data, authority.anchors, stamp_anchors=(stamping / "root.pem").read_bytes())
     assert (found.state, found.codes, found.stamp) == (State.UNTRUSTED, ("signingCredential.expired",), "untrusted")
     assert "time-stamps on such an old kind of claim (version 1) anybody can make" in found.reason
+    changed = data[:-3] + bytes([data[-3] ^ 1]) + data[-2:]
+    assert inspect(changed, authority.anchors).state is State.TAMPERED, "however old its signer's certificate is"
     found = inspect(edited, authority.anchors)
     assert (found.state, found.source_types, found.unvouched_types) == (State.TRUSTED, (COMPOSITE,), (AI_GENERATED,))
     monkeypatch.setattr(c2pa.Reader, "crjson", None)  # as a c2pa that doesn't tell when a certificate ends
