@@ -109,7 +109,9 @@ def test_the_same_look_again_has_the_level_that_it_had() -> None:
     """A plan of one, written afterwards, doesn't make the first of an open series wider."""
     first = replace(look("a", 9, 1), share=0.5)
     again = level({**SPEC, "looks": {"planned": 1}}, 0.95, looks(first), {"frame": "a"}, seed=1)
-    assert (again.number, again.confidence, again.repeats) == (1, 0.975, "record-a")
+    assert (again.number, again.confidence, again.repeats, again.spent) == (1, 0.975, "record-a", False)
+    nothing = level(SPEC, 0.95, looks(replace(first, share=0.0)), {"frame": "a"}, seed=1)
+    assert (nothing.repeats, nothing.spent) == ("record-a", True), "what had nothing to spend decides nothing the second time either"
 
 
 def test_a_look_with_nothing_left_decides_nothing(population: Make) -> None:
@@ -144,6 +146,9 @@ def test_two_populations_that_moved_are_the_same_data() -> None:
 def test_looks_that_no_ledger_knows_can_be_stated() -> None:
     """A stand-alone file says how many were made before."""
     assert level({**SPEC, "looks": {"earlier": 2}}, 0.95, looks(look("a")), {"frame": "b"}, seed=1).number == 4
+    half = replace(look("a"), share=0.5)
+    for earlier, spent in ((0, False), (1, True)):  # the first look of an open series spends the other half
+        assert level({**SPEC, "looks": {"earlier": earlier}}, 0.95, looks(half), {"frame": "b"}, seed=1).spent is spent
 
 
 def test_where_nobody_counts_there_is_one_look() -> None:
