@@ -114,7 +114,7 @@ def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
             raise ValueError("it names no family")
         return DetectorInfo(str(value["name"]), str(value["version"]), _hash(value.get("sha256")), families, _unit(value["threshold"]))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise IncompleteError(f"the endpoint's description of its detector is not understood: {error!r}") from error
+        raise IncompleteError(f"the endpoint's description of its detector is not understood: {_told(error)}") from error
 
 
 def score_to_json(score: Score) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
         if highest > whole + ROUNDED:  # a mean over faces, perhaps: the one that was forged would be lost among the others
             raise ValueError(f"a face has {highest:g}, and the picture {whole:g} for {Family.MANIPULATED_FACE}: the highest face's counts")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error
+        raise IncompleteError(f"the endpoint's answer is not a score: {_told(error)}") from error
     if not probabilities:
         raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
     return Score(probabilities, silent=silent, faces=faces, clip=clip)
@@ -202,6 +202,11 @@ def _clip_from_json(value: Mapping[str, Any]) -> Clip:
     )
 
 
+def _told(error: Exception) -> str:
+    """What is wrong with an answer, in words: Python names a key that is missing, and no more."""
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
 def _box(value: Any) -> tuple[float, float, float, float]:
     left, top, right, bottom = (float(edge) for edge in value)
     if not all(abs(edge) <= MOST_FAR for edge in (left, top, right, bottom)):  # also refuses NaN, which is no JSON
@@ -223,10 +228,11 @@ def _hash(value: Any) -> str | None:
 
 
 def _unit(value: Any) -> float:
-    number = float(value)
-    if isinstance(value, bool) or not 0.0 <= number <= 1.0:  # also refuses NaN
-        raise ValueError(f"{value!r} is not in [0, 1]")
-    return number
+    if isinstance(value, bool) or not isinstance(value, int | float):  # a number that stands in a text may mean anything
+        raise TypeError(f"{value!r:.60} is no number")
+    if not 0.0 <= value <= 1.0:  # also refuses NaN
+        raise ValueError(f"{value!r:.60} is not in [0, 1]")
+    return float(value)
 
 
 @cache

@@ -260,7 +260,28 @@ def test_a_clip_of_no_length_that_json_could_say_is_no_answer(changed: dict[str,
         serving.score_from_json({**answer, "clip": {**clip, **changed}})
 
 
-@pytest.mark.parametrize("changed", [{"threshold": 10**400}, {"sha256": 5}, {"sha256": {"of": float("nan")}}, {"families": []}])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"synthetic-image": "0.5"}, "'0.5' is no number"),
+        ({"synthetic-image": True}, "True is no number"),
+        ({"synthetic-image": None}, "None is no number"),
+        ({"synthetic-image": float("nan")}, r"nan is not in \[0, 1\]"),
+        ({"synthetic-image": 10**400}, r"10{59} is not in \[0, 1\]"),
+        ({"cats": 0.5}, "'cats' is not a valid Family"),
+    ],
+)
+def test_a_probability_is_a_number_and_what_is_none_is_told_in_words(given: dict[str, Any], told: str) -> None:
+    """A text that looks like a number was counted as one; and who served NaN read the name of a Python error."""
+    with pytest.raises(IncompleteError, match=f"is not a score: {told}$"):
+        serving.score_from_json({"probabilities": given, "cannot_say": None})
+    with pytest.raises(IncompleteError, match=r"is not a score: it has no 'cannot_say'$"):
+        serving.score_from_json({"probabilities": given})
+
+
+@pytest.mark.parametrize(
+    "changed", [{"threshold": 10**400}, {"threshold": "0.5"}, {"sha256": 5}, {"sha256": {"of": float("nan")}}, {"families": []}]
+)
 def test_a_description_that_no_evidence_could_hold_is_refused(changed: dict[str, Any]) -> None:
     """What a service says of itself goes into every result: a number beyond any, or a hash that is none, is one error and no crash. One that names no
     family would be clean by an answer about any of them."""
