@@ -97,6 +97,7 @@ class ClaimPlan:
     ``least`` is the number of ``unit`` that supports it when not a single error is seen (None: no sample can, as for a bar of
     100 %). ``needs`` pairs an assumed truth with the number that settles the claim with a chance of 80 % if that is the truth.
     ``lacks`` says why the claim can't be tested as things are, whatever its sizes: a population that isn't there, no look that is left.
+    ``note`` is what is to be known of all of ``needs``, if anything, as one sentence without a stop.
     """
 
     statement: str
@@ -104,11 +105,13 @@ class ClaimPlan:
     least: int | None
     needs: tuple[tuple[float, int], ...]
     lacks: tuple[str, ...] = ()
+    note: str = ""
 
     def to_json(self) -> dict[str, JSON]:
-        """As JSON data."""
+        """As JSON data; ``note`` stands in it only where there is one."""
         needs: list[JSON] = [{"truth": truth, "needed": needed} for truth, needed in self.needs]
-        return {"statement": self.statement, "unit": self.unit, "least": self.least, "needs": needs, "lacks": list(self.lacks)}
+        note: dict[str, JSON] = {"note": self.note} if self.note else {}
+        return {"statement": self.statement, "unit": self.unit, "least": self.least, "needs": needs, "lacks": list(self.lacks), **note}
 
 
 @dataclass(frozen=True)

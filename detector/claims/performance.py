@@ -355,12 +355,11 @@ def plan(statement: Statement) -> ClaimPlan:
         else:
             needs.append((truth, statistics.needed_trials(bar, truth, confidence)))
     both = "independent attacks, and as many bona fide units"
-    unit = {"apcer": "independent attacks of each generator (more where several err alike)", "bpcer": "independent bona fide units"}.get(
-        metric, both
-    )
+    unit = {"apcer": "independent attacks of each generator", "bpcer": "independent bona fide units"}.get(metric, both)
     least = statistics.clean_run_size(bar if statement.at_least else 1 - bar, confidence)
     few = 0 if metric in metrics.AT_THRESHOLD else statistics.fewest_units(at_fpr, confidence)  # rates have exact bounds on any number
     if least is not None:
         shown = bounded.tpr_clean(bar, at_fpr, confidence) if at_fpr is not None and statement.at_least else None
         least = max(least, few, shown or 0)
-    return ClaimPlan(str(statement), unit, least, tuple((truth, max(n, least or few)) for truth, n in needs if n is not None))
+    note = "where several generators err alike, it takes more of each" if metric == "apcer" else ""
+    return ClaimPlan(str(statement), unit, least, tuple((truth, max(n, least or few)) for truth, n in needs if n is not None), note=note)

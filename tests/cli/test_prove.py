@@ -321,6 +321,22 @@ def test_a_file_with_an_empty_list_of_claims_is_bad_input(shop: Path, capsys: py
         assert "none.yaml:1: states no claim: the list claims is empty" in capsys.readouterr().err
 
 
+def test_a_plan_says_once_what_holds_for_all_its_sizes(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an APCER it stood on each line, that of not one error included, where no generator errs."""
+    claim = {"type": "performance", "metric": "apcer", "attack": "synthetic-image", "population": "reference-corpus", "at_most": 0.1}
+    Path("worst.yaml").write_text(json.dumps(claim))
+    assert run(["prove", "--plan", "worst.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("independent attacks of each generator, ") == 5
+    assert printed.count("where several generators err alike, it takes more of each") == 1
+    assert run(["prove", "--plan", "worst.yaml", "--format", "json"]) == 0
+    (plan,) = json.loads(capsys.readouterr().out).values()
+    assert (plan["unit"], plan["note"]) == (
+        "independent attacks of each generator",
+        "where several generators err alike, it takes more of each",
+    )
+
+
 def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No record, no detector, sample sizes for every claim of the catalogue; exit 0 where each can be tested."""
     assert run(["prove", "--plan", "SM-PRV-01", "SM-DET-03/reproducible"]) == 0

@@ -219,6 +219,8 @@ def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:
             console.print(f"  {least}", markup=False)
         for truth, needed in plan.needs:
             console.print(f"  {needed:>10,} {plan.unit}, if the truth is {truth:g} (80 % chance of an answer)", markup=False)
+        if plan.note and plan.needs:
+            console.print(f"  {plan.note}", markup=False)
         for why in plan.lacks:
             console.print(f"  can't be tested yet: {why}", markup=False)
         console.print()
