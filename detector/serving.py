@@ -141,8 +141,10 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
     try:
         cannot_say = value["cannot_say"]
         clip = _clip_from_json(value["clip"]) if value.get("clip") is not None else None
+        if cannot_say is not None and not isinstance(cannot_say, str):  # false, perhaps, of an image that it can say something of
+            raise TypeError(f"cannot_say is {cannot_say!r:.60}, which is no reason: it is a text, or null")
         if cannot_say is not None:
-            return Score(cannot_say=str(cannot_say) or "the endpoint gave no reason", clip=clip)
+            return Score(cannot_say=cannot_say or "the endpoint gave no reason", clip=clip)
         probabilities = {Family(name): _unit(number) for name, number in value["probabilities"].items()}
         silent = {Family(name): str(reason) for name, reason in value.get("silent", {}).items()}
         faces = tuple(FaceScore(_box(face["box"]), _unit(face["probability"])) for face in value.get("faces", ()))

@@ -279,6 +279,15 @@ def test_a_probability_is_a_number_and_what_is_none_is_told_in_words(given: dict
         serving.score_from_json({"probabilities": given})
 
 
+@pytest.mark.parametrize("given", [False, True, 0, ["too small"]])
+def test_a_reason_is_a_text(given: Any) -> None:
+    """A service that wrote false where it could say was heard to say nothing of any image, and a claim on it was refuted."""
+    answer = {"probabilities": {"synthetic-image": 0.5}, "cannot_say": given}
+    with pytest.raises(IncompleteError, match=r"is not a score: .* is no reason"):
+        serving.score_from_json(answer)
+    assert serving.score_from_json({**answer, "cannot_say": ""}).cannot_say == "the endpoint gave no reason"
+
+
 @pytest.mark.parametrize(
     "changed", [{"threshold": 10**400}, {"threshold": "0.5"}, {"sha256": 5}, {"sha256": {"of": float("nan")}}, {"families": []}]
 )
