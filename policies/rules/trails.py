@@ -178,7 +178,7 @@ def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
         return Unknown(f"a selector could not be resolved: {value.reason}") if may_be(_stripped(value), bucket) else False
     if not isinstance(value, str):
         return False
-    if value.rstrip(":/") == _S3:
+    if value.rstrip(":") == _S3:
         return True
     if isinstance(name, Unknown):
         return Unknown(f"whether {value} is this bucket: {name.reason}")
