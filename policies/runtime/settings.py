@@ -14,6 +14,8 @@ SCOPE_VARIABLE = "AVERMENT_SCOPE"
 
 
 _TEXTS = ("rule", "accounts", "organisation_id")
+SWITCHES = ("config_recorder_expected", "inference_cost_watched_elsewhere", "isolation_runbook_expected")
+"""Parameters that are true or false: whatever else they were given would be taken for off."""
 
 
 def scope_to_json(scope: Scope) -> str:
@@ -54,7 +56,7 @@ def rule_parameters(event: Mapping[str, Any]) -> dict[str, Any]:
     those as ``averment.yaml`` has them. ``rule`` and what is said of the organisation stay texts.
 
     Raises:
-        BadInputError: not a JSON object.
+        BadInputError: not a JSON object, or a switch that is neither true nor false.
     """
     text = event.get("ruleParameters") or "{}"
     try:
@@ -63,7 +65,14 @@ def rule_parameters(event: Mapping[str, Any]) -> dict[str, Any]:
         raise BadInputError(f"ruleParameters are not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadInputError("ruleParameters are not an object")
-    return {name: given if name in _TEXTS else _read(given) for name, given in value.items()}
+    return {name: given if name in _TEXTS else _switch(name, given) if name in SWITCHES else _read(given) for name, given in value.items()}
+
+
+def _switch(name: str, given: Any) -> bool:
+    read = _read(given.strip().lower() if isinstance(given, str) else given)
+    if not isinstance(read, bool):
+        raise BadInputError(f"the rule's parameter {name} is {given!r}, which is neither true nor false", fix="write true or false")
+    return read
 
 
 def _read(given: Any) -> Any:

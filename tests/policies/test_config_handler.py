@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from averment.policies.runtime import handler as handler_module
 from averment.policies.runtime.evaluate import ANNOTATION_LIMIT, COULD_NOT_CHECK, Evaluator
 from averment.policies.runtime.handler import evaluate_event, report, respond
 from averment.policies.runtime.neighbours import ConfigNeighbours, MemoryNeighbours
-from averment.policies.runtime.settings import scope_from_json, scope_to_json, with_account
+from averment.policies.runtime.settings import SWITCHES, rule_parameters, scope_from_json, scope_to_json, with_account
 from averment.policies.surfaces.cloudformation.template import read_template
 from averment.policies.surfaces.config.items import tag_list
 from averment.policies.surfaces.registry import load_graphs
@@ -487,6 +488,10 @@ def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):
         ({"ruleParameters": "{"}, "not JSON"),
         ({"ruleParameters": '{"rule": "nope"}'}, "there is no rule 'nope'"),
         ({"ruleParameters": '{"rule": "face-call-after-liveness"}'}, "is about source code, which AWS Config doesn't record"),
+        (
+            {"ruleParameters": '{"rule": "config-recorder-on", "config_recorder_expected": "yes"}'},
+            "is 'yes', which is neither true nor false",
+        ),
         ({"invokingEvent": "{"}, "not JSON"),
         ({"invokingEvent": None}, "no invokingEvent"),
         ({"invokingEvent": '{"messageType": "ConfigurationSnapshotDeliveryCompleted"}'}, "not a message"),
@@ -537,6 +542,16 @@ def test_a_bar_in_a_rule_s_own_parameters_holds(least: str, compliance: str):
     (found,) = evaluate_event(event(item, ruleParameters=json.dumps(given)), MemoryNeighbours(items), {})
     assert found.request()["ComplianceType"] == compliance, found
     assert ("evidence_retention_days is 'a year'" in found.annotation) is (compliance == "NOT_APPLICABLE")
+
+
+def test_a_switch_in_a_rule_s_own_parameters_is_read_as_what_it_says():
+    """``True`` and ``true`` with a blank behind it were off, without a word; the schema says which parameters are switches."""
+    given = dict(zip(SWITCHES, ("True", "true ", "FALSE"), strict=True))
+    assert rule_parameters({"ruleParameters": json.dumps(given)}) == dict(zip(SWITCHES, (True, True, False), strict=True))
+    declared = json.loads((files("averment.core") / "schemas" / "averment.schema.json").read_text(encoding="utf-8"))["properties"][
+        "parameters"
+    ]
+    assert set(SWITCHES) == {name for name, told in declared["properties"].items() if told.get("type") == "boolean"}
 
 
 def test_neighbours_are_fetched_from_config_in_pages_and_batches():
