@@ -16,7 +16,7 @@ GUEST_NEIGHBOURS = (ATTACHMENT, POOL)
 
 def given_to_guests(role: Resource, graph: Graph) -> Resource | None:
     """The role attachment by which an identity pool gives ``role`` to people who aren't signed in."""
-    if not _may_be_taken(role):
+    if not _may_be_taken(role, graph):
         return None
     given = (one for one in graph.of_type(ATTACHMENT) if _role(one.get("Roles", "unauthenticated"), graph) is role)
     return next((attachment for attachment in given if not _closed(attachment, graph)), None)
@@ -37,14 +37,14 @@ def perhaps_given_to_guests(role: Resource, graph: Graph) -> Unknown | None:
     return None
 
 
-def _may_be_taken(role: Resource) -> bool:
+def _may_be_taken(role: Resource, graph: Graph) -> bool:
     """Whether the trust policy of ``role`` lets in people of an identity pool who aren't signed in, or may: not where all of it is known,
     and none does."""
     document = trust(role)
     return bool(document.unknown) or any(
         statement.conditions_unknown is not None
         or (takes_pools(statement) and not claims(statement))
-        or lets_guests_in(statement) is not False
+        or lets_guests_in(statement, graph) is not False
         or any(isinstance(value, Unknown | Reference) for value in _providers(statement))
         for statement in document.of_effect("Allow")
     )
@@ -52,19 +52,38 @@ def _may_be_taken(role: Resource) -> bool:
 
 def _closed(attachment: Resource, graph: Graph) -> bool:
     """Whether the pool of ``attachment`` takes nobody who isn't signed in."""
-    pool = graph.target(attachment.get("IdentityPoolId"))
+    return _takes_nobody(attachment.get("IdentityPoolId"), graph)
+
+
+def _takes_nobody(given: object, graph: Graph) -> bool:
+    """Whether the identity pool that is ``given``, by a link or by its id, is known to take nobody who isn't signed in."""
+    if isinstance(given, str):
+        named = (pool for pool in graph.of_type(POOL) if pool.address.rpartition("/")[2] == given)
+        pool: Resource | Unknown | None = next(named, None)
+    else:
+        pool = graph.target(given)
     return isinstance(pool, Resource) and pool.get("AllowUnauthenticatedIdentities") is False
 
 
-def for_guests(statement: Statement) -> Condition | None:
-    """The condition by which a trust statement is for people who aren't signed in."""
+def _of_closed_pools(statement: Statement, graph: Graph) -> bool:
+    """Whether a trust statement is for certain pools only, each of which takes nobody who isn't signed in."""
+    pools = (one for one in statement.conditions if pool_claim(one.key) == "aud" and one.base == "stringequals" and not one.if_exists)
+    return any(one.values and all(_takes_nobody(value, graph) for value in one.values) for one in pools)
+
+
+def for_guests(statement: Statement, graph: Graph) -> Condition | None:
+    """The condition by which a trust statement is for people who aren't signed in, unless no pool that it is for takes any."""
+    if _of_closed_pools(statement, graph):
+        return None
     return next((claim for claim in claims(statement) if not claim.negated and "unauthenticated" in claim.values), None)
 
 
-def lets_guests_in(statement: Statement) -> Truth:
+def lets_guests_in(statement: Statement, graph: Graph) -> Truth:
     """Whether a trust statement is for people who aren't signed in; Unknown where it is for an identity pool's and which isn't known."""
-    if for_guests(statement) is not None:
+    if for_guests(statement, graph) is not None:
         return True
+    if _of_closed_pools(statement, graph):
+        return False
     hidden = [value for value in (statement.conditions_unknown, *_providers(statement)) if isinstance(value, Unknown)]
     if statement.conditions_unknown is not None and (takes_pools(statement) or any(_tells_pool(value) for value in hidden)):
         return statement.conditions_unknown

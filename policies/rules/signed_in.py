@@ -45,11 +45,11 @@ def guests_who_call(door: Door, graph: Graph) -> Iterator[tuple[Carrier, Stateme
 @per_graph
 def _guests(graph: Graph) -> list[Resource]:
     """The roles that people who aren't signed in have by an identity pool."""
-    return [role for role in graph.of_type(ROLE) if _lets_in(role) or given_to_guests(role, graph) is not None]
+    return [role for role in graph.of_type(ROLE) if _lets_in(role, graph) or given_to_guests(role, graph) is not None]
 
 
-def _lets_in(role: Resource) -> bool:
-    return any(lets_guests_in(statement) is True for statement in trust(role).of_effect("Allow"))
+def _lets_in(role: Resource, graph: Graph) -> bool:
+    return any(lets_guests_in(statement, graph) is True for statement in trust(role).of_effect("Allow"))
 
 
 def _reaches(value: Value, door: Door, graph: Graph) -> Truth:

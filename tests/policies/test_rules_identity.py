@@ -95,6 +95,20 @@ def test_guests_are_known_by_the_pools_role_attachment(tmp_path: Path, open_to_g
 
 
 @pytest.mark.parametrize(
+    ("open_to_guests", "pool", "verdict"),
+    [("true", "!Ref Pool", Verdict.FAIL), ("false", "!Ref Pool", Verdict.PASS), ("false", "elsewhere", Verdict.FAIL)],
+)
+def test_a_trust_policy_for_guests_of_a_pool_that_takes_none_is_for_nobody(
+    tmp_path: Path, open_to_guests: str, pool: str, verdict: Verdict
+):
+    """Amplify writes the role for guests whether the pool lets them in or not; where it doesn't, the role was reported as theirs."""
+    amr = "'ForAnyValue:StringLike': {'cognito-identity.amazonaws.com:amr': unauthenticated}"
+    condition = f"Condition: {{StringEquals: {{'cognito-identity.amazonaws.com:aud': {pool}}}, {amr}}}, Action: 'sts:"
+    text = (GUESTS % open_to_guests).replace("Action: 'sts:", condition).partition("  Roles:")[0]
+    assert judged(tmp_path, "inference-least-privilege", text).verdict is verdict
+
+
+@pytest.mark.parametrize(
     ("open_to_guests", "condition", "verdict"),
     [
         ("true", "", Verdict.UNKNOWN),

@@ -220,7 +220,7 @@ def _strangers(role: Resource, context: Context) -> Iterator[Outcome]:
 def _guests(role: Resource, context: Context) -> str | None:
     """Why the role is one for unauthenticated users of an identity pool, if it is."""
     for statement in trust(role).of_effect("Allow"):
-        found = for_guests(statement)
+        found = for_guests(statement, context.graph)
         if found is not None:
             return f"its trust policy says {found.key} unauthenticated"
     attachment = given_to_guests(role, context.graph)
@@ -230,7 +230,7 @@ def _guests(role: Resource, context: Context) -> str | None:
 def _perhaps_guests(role: Resource, context: Context) -> Unknown | None:
     """Why the role may be one for guests: its trust policy, or the role that an identity pool gives to them, could not be resolved."""
     for statement in trust(role).of_effect("Allow"):
-        let_in = lets_guests_in(statement)
+        let_in = lets_guests_in(statement, context.graph)
         if isinstance(let_in, Unknown):
             return let_in
     return perhaps_given_to_guests(role, context.graph)

@@ -370,7 +370,7 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
     if role is None or role.type != "AWS::IAM::Role":
         return None
     for statement in trust(role).of_effect("Allow"):
-        let_in = lets_guests_in(statement)
+        let_in = lets_guests_in(statement, context.graph)
         if let_in is True:
             return Principal(_GUESTS, Who.ANYONE)
         if isinstance(let_in, Unknown):
