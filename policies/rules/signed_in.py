@@ -15,7 +15,7 @@ from averment.policies.iam.document import Statement, Value
 from averment.policies.iam.guests import given_to_guests, lets_guests_in
 from averment.policies.iam.patterns import overlap
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.rules.apis import FUNCTION, GRAPHQL_API, HTTP_API, REST_API, ROLE, URL, Door
+from averment.policies.rules.apis import FUNCTION, GRAPHQL_API, HTTP_API, REST_API, ROLE, URL, Door, asks_for_uploads, function_behind
 
 BY_SIGNATURE = "AWS_IAM"
 _CALLING = {URL: "lambda:InvokeFunctionUrl", GRAPHQL_API: "appsync:GraphQL"}
@@ -59,7 +59,7 @@ def _reaches(value: Value, door: Door, graph: Graph) -> Truth:
         return value == "*" or _by_name(value, called, door, graph)
     held = called.address if isinstance(called, Reference) else door.resource.address
     if isinstance(value, Reference):
-        return value.address == held and _takes_in(value.suffix, door)
+        return value.address == held and _takes_in(value.suffix, door, graph)
     return _by_hole(value, held, door, graph)
 
 
@@ -70,7 +70,7 @@ def _by_hole(value: Unknown, held: str, door: Door, graph: Graph) -> Truth:
     inside = link[0][2:-1] if link is not None else ""
     found = graph.get(inside) or graph.get(inside.rpartition(".")[0])
     other = found is not None and found.address != held and found.type in _CALLED
-    if other or not _takes_in(rest, door):
+    if other or not _takes_in(rest, door, graph):
         return False
     if name == "*" or (found is not None and found.address == held):
         return True
@@ -99,7 +99,7 @@ def _by_name(value: str, called: Any, door: Door, graph: Graph) -> bool:
     found = graph.target(called) if called is not None else door.resource
     known = called.rpartition(":")[2] if isinstance(called, str) else _name(found, door) if isinstance(found, Resource) else None
     name, rest = _named_by(value)
-    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(rest, door)
+    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(rest, door, graph)
 
 
 def _name(called: Resource, door: Door) -> str | None:
@@ -110,13 +110,27 @@ def _name(called: Resource, door: Door) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _takes_in(rest: str, door: Door) -> bool:
-    """Whether what follows the API in an ARN takes in the method and path of ``door`` (``/prod/POST/uploads``), or a field of a mutation."""
+def _takes_in(rest: str, door: Door, graph: Graph) -> bool:
+    """Whether what follows the API in an ARN takes in the method and path of ``door`` (``/prod/POST/uploads``), or a field of a mutation.
+
+    Of what is called after uploading or presigning a GET, or a query, is enough: it hands out the link to upload by.
+    """
     steps = rest.strip("/").split("/", 2)
     if door.resource.type == GRAPHQL_API:
-        return steps[0] in ("", "*") or rest.strip("/") in ("types/*", "types/Mutation/*", "types/Mutation/fields/*")
+        return steps[0] in ("", "*") or rest.strip("/").removesuffix("/fields/*").removesuffix("/*") in _fields(door, graph)
     if door.resource.type == URL or len(steps) == 1:
         return True
     path = _NAMED.sub("*", door.label.partition(" ")[2]).strip("/")
-    method = steps[1] not in _BRINGING_NOTHING if door.method == "ANY" else fnmatchcase(door.method, steps[1])
+    method = fnmatchcase(door.method, steps[1])
+    if door.method == "ANY":
+        method = steps[1] not in _BRINGING_NOTHING or (steps[1] == "GET" and _hands_out_links(door, graph))
     return method and (len(steps) == 2 or not path or overlap(path, steps[2]))
+
+
+def _fields(door: Door, graph: Graph) -> tuple[str, ...]:
+    """The types of a GraphQL schema by whose fields uploads come, as ARNs have them."""
+    return ("types", "types/Mutation", "types/Query") if _hands_out_links(door, graph) else ("types", "types/Mutation")
+
+
+def _hands_out_links(door: Door, graph: Graph) -> bool:
+    return asks_for_uploads(door, function_behind(door, graph))

@@ -276,7 +276,8 @@ PUT_TOGETHER = "arn:aws:execute-api:${var.api}:*:${aws_apigatewayv2_api.%s.id}/*
         ("lambda:InvokeFunctionUrl", "arn:aws:lambda:*:*:function:orders", "unauthenticated", Verdict.PASS),
         ("appsync:GraphQL", f"{GRAPH}/*", "unauthenticated", Verdict.FAIL),
         ("appsync:GraphQL", f"{GRAPH}/types/Mutation/*", "unauthenticated", Verdict.FAIL),
-        ("appsync:GraphQL", f"{GRAPH}/types/Query/*", "unauthenticated", Verdict.PASS),
+        ("appsync:GraphQL", f"{GRAPH}/types/Query/*", "unauthenticated", Verdict.FAIL),
+        ("appsync:GraphQL", f"{GRAPH}/types/Subscription/*", "unauthenticated", Verdict.PASS),
         ("appsync:GraphQL", "arn:aws:appsync:*:*:apis/*", "unauthenticated", Verdict.FAIL),
     ],
 )
@@ -290,10 +291,24 @@ def test_a_signature_that_guests_have_asks_nobody(tmp_path: Path, may: str, what
     assert [outcome.verdict for outcome in outcomes].count(verdict) in ((1,) if verdict is not Verdict.PASS else (2, 3))
 
 
-@pytest.mark.parametrize(("what", "verdict"), [("POST/uploads", Verdict.FAIL), ("GET/uploads", Verdict.PASS), ("*/uploads", Verdict.FAIL)])
-def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, what: str, verdict: Verdict):
-    """A framework's one function behind ``ANY /{proxy+}`` answers that path, too; by GET alone nothing is sent to it."""
-    text = GUESTS.replace("AMR", "unauthenticated").replace("MAY", "execute-api:Invoke").replace("WHAT", f"{HTTP}/*/{what}")
+@pytest.mark.parametrize(
+    ("what", "named", "verdict"),
+    [
+        ("POST/pictures", "web", Verdict.FAIL),
+        ("GET/pictures", "web", Verdict.PASS),
+        ("*/pictures", "web", Verdict.FAIL),
+        ("GET/link", "presign", Verdict.FAIL),
+        ("HEAD/link", "presign", Verdict.PASS),
+    ],
+)
+def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, what: str, named: str, verdict: Verdict):
+    """A framework's one function behind ``ANY /{proxy+}`` answers that path, too; by GET alone nothing is sent to it, but a link may be had."""
+    text = (
+        GUESTS.replace("presign", named)
+        .replace("AMR", "unauthenticated")
+        .replace("MAY", "execute-api:Invoke")
+        .replace("WHAT", f"{HTTP}/*/{what}")
+    )
     (outcome,) = judged_in_terraform(tmp_path, text.replace("POST /uploads", "ANY /{proxy+}"), "AWS::ApiGatewayV2::Route")
     assert outcome.verdict is verdict
 
