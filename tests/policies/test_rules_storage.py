@@ -666,6 +666,8 @@ EDGE = """\
         ("return taken[r.uri] ? {method: 'GET', uri: '/denied.png'} : r;", Verdict.PASS),
         ('return r.uri=r.uri+"/index.html",r', Verdict.FAIL),
         ('return r.uri="/public"+r.uri,r', Verdict.FAIL),
+        ("let uri = '';\nif (r.uri.endsWith('/')) { uri = r.uri + 'index.html'; r.uri = uri; }\nreturn r;", Verdict.FAIL),
+        ("if (!r.uri.includes('.')) { r.uri = '/index.html'; }\nreturn r;", Verdict.FAIL),
         ('return "/"==r.uri&&(r.uri+="index.html"),r', Verdict.FAIL),
     ],
 )
