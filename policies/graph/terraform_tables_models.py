@@ -76,7 +76,10 @@ SHAPES: dict[str, Shape] = {
         "AWS::Cognito::UserPoolClient",
         {"name": to("ClientName"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
     ),
-    "aws_appsync_graphql_api": Shape("AWS::AppSync::GraphQLApi", {}),
+    "aws_appsync_graphql_api": Shape(
+        "AWS::AppSync::GraphQLApi",
+        {"additional_authentication_provider": blocks("AdditionalAuthenticationProviders", {})},
+    ),
     "aws_appsync_datasource": Shape(
         "AWS::AppSync::DataSource",
         {"lambda_config": block("LambdaConfig", {"function_arn": to("LambdaFunctionArn")})},

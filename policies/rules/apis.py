@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.memo import per_graph, per_resource_and
-from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, parsed_json
 from averment.policies.iam.carriers import Carrier, identity_documents
 from averment.policies.iam.document import Statement
@@ -22,6 +22,7 @@ REST_METHOD, REST_API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
 ROUTE, HTTP_API, HTTP_INTEGRATION = "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration"
 URL = "AWS::Lambda::Url"
 GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSource"
+_SCHEMA = "AWS::AppSync::GraphQLSchema"
 DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
 DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, ROLE, "AWS::IAM::ManagedPolicy", DISTRIBUTION)
 """What a rule names as neighbours that asks who may write through a door."""
@@ -31,6 +32,8 @@ OPERATIONS = frozenset({"get", "put", "post", "patch", "delete", "head", "option
 _UPLOADING = re.compile(r"upload|presign|pre-sign|signed|put-?(?:object|url)|sign-?(?:url|s3)", re.IGNORECASE)
 _DOWNLOADING = re.compile(r"download|get-?object|read-?object|serve-?(?:file|image|media|object)", re.IGNORECASE)
 _FREE = frozenset({"OPTIONS", "HEAD"})
+_BY_KEY = re.compile(r"\btype\s+Mutation\b[^{#]*@aws_api_key\b")
+"""What opens everything that changes something to whoever has an API key. (AppSync Developer Guide, "Using additional authorization modes".)"""
 
 
 @dataclass(frozen=True)
@@ -292,11 +295,38 @@ def _url(url: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 - one s
 
 
 def _graphql(api: Resource, graph: Graph) -> Iterator[Door]:
+    """Each data source, as the API asks by default, and once more where an API key may lead to it besides."""
+    asked = [(api.get("AuthenticationType"), "AuthenticationType")]
+    asked += [(kind, "AdditionalAuthenticationProviders") for kind in _by_key(api, graph)]
     for source in graph.of_type(GRAPHQL_SOURCE):
         if graph.target(source.get("ApiId")) is api:
             config = source.get("LambdaConfig")
             target = config.get("LambdaFunctionArn") if isinstance(config, Mapping) else config
-            yield Door(api, f"the data source {source.address}", "ANY", api.get("AuthenticationType"), target, ("AuthenticationType",))
+            yield from (Door(api, f"the data source {source.address}", "ANY", kind, target, (key,)) for kind, key in asked)
+
+
+def _by_key(api: Resource, graph: Graph) -> Iterator[Any]:
+    """What asks whoever comes with an API key, where that is a further way of signing in, by what the schema opens to it.
+
+    Nothing where the schema opens nothing; an API key where it opens all mutations; Unknown where only some fields, or it wasn't read.
+    """
+    further = listed(api.get("AdditionalAuthenticationProviders"))
+    kinds = [entry.get("AuthenticationType") if isinstance(entry, Mapping) else entry for entry in further]
+    doubt = next((kind for kind in kinds if isinstance(kind, Unknown)), None)
+    if "API_KEY" not in kinds and doubt is None:
+        return
+    schema = api.get("Schema")
+    if schema is None and api.dialect is Dialect.CLOUDFORMATION:
+        schema = next((found.get("Definition") for found in graph.linking(_SCHEMA, "ApiId", api.address)), None)
+    if isinstance(schema, str) and "@aws_api_key" not in schema:
+        return
+    if isinstance(schema, str) and "API_KEY" in kinds and _BY_KEY.search(schema):
+        yield "API_KEY"
+    elif isinstance(doubt, Unknown):
+        yield Unknown(f"its further ways of signing in could not be resolved: {doubt.reason}")
+    else:
+        missing = "which was not read, " if not isinstance(schema, str) else ""
+        yield Unknown(f"an API key is a further way of signing in, and the schema, {missing}may open what leads there to it (@aws_api_key)")
 
 
 def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 - one signature for all doors

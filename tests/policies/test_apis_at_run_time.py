@@ -298,3 +298,41 @@ def test_a_private_graphql_api_is_closed_to_strangers_on_both_sides(tmp_path: Pa
     before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
     assert before.verdict is verdict
     assert {entry.verdict for entry in Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()} == {verdict}
+
+
+GRAPHQL = """\
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: acme-uploads}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: uploading
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: write
+          PolicyDocument: {Statement: {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Uploads.Arn}/*"}}
+  Function: {Type: AWS::Lambda::Function, Properties: {FunctionName: uploading, Role: !GetAtt Role.Arn}}
+  Api:
+    Type: AWS::AppSync::GraphQLApi
+    Properties: {Name: graph, AuthenticationType: AWS_IAM, AdditionalAuthenticationProviders: [{AuthenticationType: API_KEY}]}
+  Source:
+    Type: AWS::AppSync::DataSource
+    Properties:
+      {ApiId: !GetAtt Api.ApiId, Name: function, Type: AWS_LAMBDA, LambdaConfig: {LambdaFunctionArn: !GetAtt Function.Arn}}
+"""
+SCHEMA = '  Schema: {Type: AWS::AppSync::GraphQLSchema, Properties: {ApiId: !GetAtt Api.ApiId, Definition: "type Mutation %s{ upload: String }"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict"), [(SCHEMA % "@aws_api_key ", Verdict.FAIL), (SCHEMA % "", Verdict.PASS), ("", Verdict.UNKNOWN)]
+)
+def test_what_a_schema_opens_to_an_api_key_is_told_by_a_template_alone(tmp_path: Path, more: str, verdict: Verdict):
+    """CloudFormation keeps the schema in a resource of its own, for which AppSync isn't asked: then it is a question, where it passed."""
+    path = tmp_path / "template.yaml"
+    path.write_text(GRAPHQL + more, encoding="utf-8")
+    graph, subject = read_template(path), rule("upload-api-authorised")
+    before = worst_outcome(subject.evaluate(resource, Context(graph, SCOPE)) for resource in graph.of_type(*subject.types))
+    entries = Evaluator(subject, MemoryNeighbours(Deployment(graph).items()), SCOPE, {}, OWN).every()
+    assert before.verdict is verdict
+    assert {entry.verdict for entry in entries} == {Verdict.UNKNOWN}

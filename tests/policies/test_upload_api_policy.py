@@ -313,6 +313,27 @@ def test_guests_who_may_call_one_path_reach_what_answers_all(tmp_path: Path, wha
     assert outcome.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("kind", "schema", "verdict"),
+    [
+        ("API_KEY", '"type Mutation @aws_api_key { upload: String }"', Verdict.FAIL),
+        ("API_KEY", '"type Query { a: Int @aws_api_key } type Mutation { upload: String }"', Verdict.UNKNOWN),
+        ("API_KEY", '"type Mutation { upload: String }"', Verdict.PASS),
+        ("API_KEY", "null", Verdict.UNKNOWN),
+        ("API_KEY", "var.schema", Verdict.UNKNOWN),
+        ("OPENID_CONNECT", "null", Verdict.PASS),
+    ],
+)
+def test_an_api_key_beside_a_user_pool_opens_what_the_schema_marks(tmp_path: Path, kind: str, schema: str, verdict: Verdict):
+    """A further way of signing in was not looked at, so that a schema whose mutations take an API key passed for one that asks for people."""
+    more = f'authentication_type = "AMAZON_COGNITO_USER_POOLS"\n  schema = {schema}\n'
+    more += f'  additional_authentication_provider {{ authentication_type = "{kind}" }}'
+    text = GUESTS.replace('authentication_type = "AWS_IAM"', more)
+    (outcome,) = judged_in_terraform(tmp_path, f'variable "schema" {{}}\n{text}', "AWS::AppSync::GraphQLApi")
+    assert outcome.verdict is verdict
+    assert verdict is not Verdict.FAIL or "asks for an API key only" in outcome.message
+
+
 SIGNING = "aws_cloudfront_origin_access_control.c.id"
 
 
