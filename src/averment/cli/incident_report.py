@@ -88,7 +88,7 @@ def write(document: Document, form: str, output: Path | None) -> None:
     if output is None or output == Path("-"):
         print_document(text, nl=False)
     else:
-        if output.is_file() and not untouched(output.read_bytes()):
+        if output.is_file() and (held := output.read_bytes()) and not untouched(held):  # an empty one, as mktemp makes, holds nobody's work
             fix = "name another --output, or move that file away"
             raise BadInputError("was edited, or isn't of this command, and would be written over", where=SourceRef(str(output)), fix=fix)
         write_atomic(output, marked(text))

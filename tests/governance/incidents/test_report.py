@@ -175,6 +175,9 @@ def test_what_somebody_wrote_into_a_plan_stays(
     place.write_bytes(made.replace(b"\n", b"\r\n"))
     assert run(plan) == 0, "a checkout with other ends of lines is no edit"
     assert place.read_bytes() == made
+    place.write_bytes(b"")
+    assert run(plan) == 0, "an empty one, as mktemp makes, holds nobody's work"
+    assert place.read_bytes() == made
     for ours in (made.replace(b"legal", b"legal (call +49 30 1234)", 1), made + b"one line more\n", b"notes of mine\n"):
         place.write_bytes(ours)
         capsys.readouterr()
