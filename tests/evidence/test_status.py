@@ -16,7 +16,7 @@ import pytest
 from averment.cli import status_table
 from averment.cli.main import run
 from averment.cli.status import exit_code, next_step
-from averment.cli.status_table import show, show_deadlines, show_drift
+from averment.cli.status_table import show, show_accounts, show_deadlines, show_drift
 from averment.controls.binding import LawDate
 from averment.controls.deadlines import Deadline
 from averment.controls.loader import load_catalogue
@@ -27,6 +27,7 @@ from averment.core.period import from_iso, iso, utc_now
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
 from averment.evidence.collectors.run import whose_credentials
+from averment.evidence.judging.by_account import AccountState
 from averment.evidence.judging.since import Since
 from averment.evidence.judging.states import AssessmentState, ControlState, Gap, also_lacking
 from averment.evidence.ledger.opening import open_ledger
@@ -221,6 +222,19 @@ def test_of_many_accounts_it_is_told_which_one_is_to_blame(shop: Path, capsys: p
         "333333333333": "not-assessed",
         None: "not-assessed",  # the statements are of no account
     }
+
+
+def test_accounts_are_paragraphs_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns the names of the controls stood in twelve characters, and 'not-satisfied' was broken in its midst."""
+    monkeypatch.setattr(status_table, "WIDE", 80)
+    unknown = {f"SM-UPL-0{number}": Status.NOT_ASSESSED for number in range(1, 6)}
+    account = AccountState("111111111111", {"SM-DET-04": Status.NOT_SATISFIED, **unknown})
+    for everything, named in ((False, "SM-UPL-01, SM-UPL-02, SM-UPL-03 and 2 more"), (True, ", ".join(unknown))):
+        show_accounts([account, AccountState(None, {"SM-GOV-01": Status.SATISFIED})], everything=everything)
+        lines = capsys.readouterr().out.splitlines()
+        at = lines.index("111111111111  1 not-satisfied · 5 not-assessed · 0 waived · 0 satisfied")
+        assert lines[at + 1 : at + 3] == ["    not-satisfied: SM-DET-04", f"    not-assessed: {named}"]
+        assert "of no single account  0 not-satisfied · 0 not-assessed · 0 waived · 1 satisfied" in lines
 
 
 def test_a_period_tells_when_nobody_looked(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,9 +91,10 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
 
 
 def show_accounts(accounts: Sequence[AccountState], *, everything: bool = False) -> None:
-    """Print a line for each of ``accounts``: how many controls are in which state there, and which aren't as they should be; with ``everything`` all
-    of these."""
+    """Print a row for each of ``accounts``, or where the terminal is narrow a paragraph: how many controls are in which state there, and which aren't
+    as they should be; with ``everything`` all of these."""
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    narrow = console.width < _ROOM_FOR_STEPS
     table = Table("Account", box=box.SIMPLE_HEAD, pad_edge=False)
     for status in _OF_ACCOUNTS:
         table.add_column(str(status), justify="right")
@@ -105,8 +106,13 @@ def show_accounts(accounts: Sequence[AccountState], *, everything: bool = False)
             for status in (Status.NOT_SATISFIED, Status.NOT_ASSESSED)
             if (names := named[status])
         ]
-        table.add_row(line.account or "of no single account", *(str(len(names)) for names in named.values()), "\n".join(which))
-    console.print(table)
+        account = line.account or "of no single account"
+        if narrow:
+            numbers = " · ".join(f"{len(names)} {coloured(status)}" for status, names in named.items())
+            console.print("\n    ".join((f"\n{account}  {numbers}", *which)))
+        else:
+            table.add_row(account, *(str(len(names)) for names in named.values()), "\n".join(which))
+    console.print("" if narrow else table)
     console.print(
         "A control counts in each account in which it was looked at. Of no single account: code, claims, statements, incidents.",
         style="dim",
