@@ -66,4 +66,5 @@ def _account(place: str, known: Mapping[str, str | None]) -> str | None:
     """The account of ``place``, which is one of ``known`` with or without a stretch of time behind it, or an account that nothing came from."""
     if place == ALL_PLACES:
         return None
-    return next((account for name, account in known.items() if place == name or place.startswith(f"{name} ")), place)
+    name = place if place in known else place.rpartition(" ")[0]
+    return known.get(name, place)
