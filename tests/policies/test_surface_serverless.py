@@ -96,17 +96,29 @@ def test_a_parameter_has_what_the_file_gives_for_its_stage(tmp_path: Path, given
 
 @pytest.mark.parametrize(
     "written",
-    ["${param:acl, 'Private'}", "${self:custom.${self:provider.stage}.acl, 'Private'}", "${file(${opt:stage}.yml):acl, 'Private'}"],
+    [
+        "${param:acl, 'Private'}",
+        "${self:custom.${self:provider.stage}.acl, 'Private'}",
+        "${file(${opt:stage}.yml):acl, 'Private'}",
+    ],
 )
 def test_what_a_stage_is_given_is_not_the_default_where_the_stage_is_not_known(tmp_path: Path, written: str):
     """Which of them is deployed nobody can tell from here: the default behind them passed, with a public ACL for production beside it."""
     (tmp_path / "live.yml").write_text("acl: PublicReadWrite\n", encoding="utf-8")
     head = "service: shop\nprovider: {name: aws, stage: '${opt:stage}'}\n"
-    head += "params: {live: {acl: PublicReadWrite}}\ncustom: {live: {acl: PublicReadWrite}}\n"
+    head += "params: {live: {acl: PublicReadWrite}}\n"
+    head += "custom: {live: {acl: PublicReadWrite}, named: \"${self:custom.${opt:stage}.acl, 'Private'}\"}\n"
     rest = f'resources: {{Resources: {{B: {{Type: "AWS::S3::Bucket", Properties: {{AccessControl: "{written}"}}}}}}}}\n'
     assert isinstance(value(graph_of(tmp_path, head + rest), "B", "AccessControl"), Unknown)
     known = head.replace("${opt:stage}", "dev")
     assert value(graph_of(tmp_path, known + rest.replace("opt:stage", "opt:stage, 'dev'")), "B", "AccessControl") == "Private"
+
+
+def test_a_parameter_that_no_stage_has_of_its_own_is_the_one_for_all(tmp_path: Path):
+    """Whichever it is that is deployed: a public ACL for all of them was a question."""
+    head = "service: shop\nprovider: {name: aws, stage: '${opt:stage}'}\nparams: {live: {acl: Private}, default: {all: PublicReadWrite}}\n"
+    text = head + "resources: {Resources: {B: {Type: 'AWS::S3::Bucket', Properties: {AccessControl: '${param:all}'}}}}\n"
+    assert value(graph_of(tmp_path, text), "B", "AccessControl") == "PublicReadWrite"
 
 
 def test_what_only_the_deployment_knows_is_unknown_with_its_reason(tmp_path: Path):

@@ -147,21 +147,25 @@ class Variables:
         """What the file itself gives for a parameter: for its stage, else for all. A command line may give another, as for any default."""
         elsewhere = Unknown(f"the variable 'param:{name}' {_ELSEWHERE['param']}")
         stage = self._own("provider.stage", depth)
-        if isinstance(stage, Unknown) and self._is_given_somewhere(name):
+        if isinstance(stage, Unknown) and self._has_by_stage(name):
             return _Open(f"the variable 'param:{name}' hangs on the stage, which is not known")
-        for section in (stage, "default") if isinstance(stage, str) else ():
+        for section in (stage, "default") if isinstance(stage, str) else ("default",):
             for path in (f"stages.{section}.params.{name}", f"params.{section}.{name}"):
                 value = self._within(self.document, path, depth, self.file, elsewhere)
                 if value is not elsewhere:
                     return value
         return elsewhere
 
-    def _is_given_somewhere(self, name: str) -> bool:
-        """Whether the file gives a parameter for any stage, or for all."""
+    def _has_by_stage(self, name: str) -> bool:
+        """Whether the file gives a parameter for some stage by itself."""
         stages, params = self.document.get("stages"), self.document.get("params")
-        named = list(params.values()) if isinstance(params, LinedMap) else []
-        named += [part.get("params") for part in stages.values() if isinstance(part, LinedMap)] if isinstance(stages, LinedMap) else []
-        return any(name in part for part in named if isinstance(part, LinedMap))
+        named = (
+            [(stage, part.get("params")) for stage, part in stages.items() if isinstance(part, LinedMap)]
+            if isinstance(stages, LinedMap)
+            else []
+        )
+        named += params.items() if isinstance(params, LinedMap) else []
+        return any(stage != "default" and isinstance(part, LinedMap) and name in part for stage, part in named)
 
     def _own(self, path: str, depth: int) -> Any:
         absent = _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
