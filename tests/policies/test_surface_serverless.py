@@ -100,6 +100,7 @@ def test_a_parameter_has_what_the_file_gives_for_its_stage(tmp_path: Path, given
         "${param:acl, 'Private'}",
         "${self:custom.${self:provider.stage}.acl, 'Private'}",
         "${file(${opt:stage}.yml):acl, 'Private'}",
+        "${self:custom.named, 'Private'}",
     ],
 )
 def test_what_a_stage_is_given_is_not_the_default_where_the_stage_is_not_known(tmp_path: Path, written: str):

@@ -103,7 +103,9 @@ class Variables:
         pieces = text.split(_MARK)
         if verbatim:
             return "".join(raw[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
-        return join_parts(unknown[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
+        joined = join_parts(unknown[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
+        inner = depth > 0 and isinstance(joined, Unknown) and any(isinstance(part, _Open) for part in unknown)
+        return _Open(joined.reason, joined.template) if inner else joined
 
     def _value(self, expression: str, depth: int) -> Any:
         """The first of the alternatives that is known, else why the first isn't."""
@@ -113,7 +115,7 @@ class Variables:
             if not isinstance(value, Unknown):
                 return value
             if isinstance(value, _Open):
-                return Unknown(value.reason, f"${{{expression}}}")
+                return _Open(value.reason, f"${{{expression}}}")
             reasons.append(value)
         return Unknown(reasons[0].reason, f"${{{expression}}}")
 
