@@ -122,6 +122,16 @@ def test_a_parameter_that_no_stage_has_of_its_own_is_the_one_for_all(tmp_path: P
     assert value(graph_of(tmp_path, text), "B", "AccessControl") == "PublicReadWrite"
 
 
+@pytest.mark.parametrize("by", ["aws:accountId", "aws:region", "self:provider.region"])
+def test_what_hangs_on_the_account_or_the_region_is_unknown(tmp_path: Path, by: str):
+    """It was the text of the variable itself, so that an ACL was none of those that open a bucket."""
+    head = "service: shop\nprovider: {name: aws}\ncustom: {'1': {acl: PublicReadWrite}, eu-west-1: {acl: PublicReadWrite}}\n"
+    rest = (
+        f"resources: {{Resources: {{B: {{Type: 'AWS::S3::Bucket', Properties: {{AccessControl: '${{self:custom.${{{by}}}.acl}}'}}}}}}}}\n"
+    )
+    assert isinstance(value(graph_of(tmp_path, head + rest), "B", "AccessControl"), Unknown)
+
+
 def test_what_only_the_deployment_knows_is_unknown_with_its_reason(tmp_path: Path):
     """An unresolved variable keeps what is known around it, within ``Fn::Sub`` too; one that refers to itself ends."""
     graph = graph_of(

@@ -37,6 +37,7 @@ _ELSEWHERE = {
     "env": "is an environment variable",
     "param": "is a parameter of the deployment",
 }
+_AT_DEPLOYMENT = "is known only at deployment"
 _SYMBOLS = {"aws:accountId": "${AWS::AccountId}", "aws:region": "${AWS::Region}"}
 
 
@@ -91,6 +92,8 @@ class Variables:
                 return value
             if isinstance(value, LinedMap | LinedList):
                 value = Unknown(f"${{{match[1]}}} is a map or list within a text")
+            if isinstance(value, str) and "${" in value and _stands_within(text[: match.start()]):
+                value = Unknown(f"the variable '{match[1]}' {_AT_DEPLOYMENT}")  # as text it would hide the one around it
             if isinstance(value, Unknown):
                 unknown.append(value)
                 raw.append(match[0])
@@ -142,7 +145,7 @@ class Variables:
         included = _FILE.fullmatch(text)
         if included is not None and depth < _MOST_DEPTH:
             return self._included(text, included[1].strip(), included[2] or "", depth)
-        reason = _ELSEWHERE.get(source.partition("(")[0], "is known only at deployment")
+        reason = _ELSEWHERE.get(source.partition("(")[0], _AT_DEPLOYMENT)
         return Unknown(f"the variable '{text}' {reason}")
 
     def _parameter(self, name: str, depth: int) -> Any:
@@ -193,6 +196,11 @@ class Variables:
             else:
                 return absent
         return self.resolve(value, depth=depth + 1, origin=origin)
+
+
+def _stands_within(before: str) -> bool:
+    """Whether what follows on ``before`` stands within another variable."""
+    return before.rfind("${") > before.rfind("}")
 
 
 _DEFAULTS: dict[str, Any] = {"provider.stage": "dev", "provider.region": "${AWS::Region}"}
