@@ -13,14 +13,15 @@ from pathlib import Path
 
 from averment.core.organisation import FILE_NAME
 from averment.core.source import SourceRef
+from averment.policies.surfaces.sniff import TEMPLATE_SUFFIXES
 
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 20_000
 SUFFIXES = frozenset(
-    {".tf", ".tofu", ".hcl", ".tfvars", ".yaml", ".yml", ".json", ".template", ".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".tsx"}
+    {".tf", ".tofu", ".hcl", ".tfvars", *TEMPLATE_SUFFIXES, ".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".tsx"}
     | {".go", ".java", ".kt", ".rb", ".php", ".cs", ".rs", ".swift", ".scala"}
 )
-_CONFIGURATION = frozenset({".tf", ".tofu", ".hcl", ".tfvars", ".yaml", ".yml", ".json", ".template", ".ts", ".toml"})
+_CONFIGURATION = frozenset({".tf", ".tofu", ".hcl", ".tfvars", *TEMPLATE_SUFFIXES, ".ts", ".toml"})
 _APART = frozenset(
     {
         "test",

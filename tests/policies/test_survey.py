@@ -8,6 +8,7 @@ import pytest
 
 from averment.core.organisation import load_organisation
 from averment.core.scope import MediaRole
+from averment.policies.surfaces.sniff import TEMPLATE_SUFFIXES
 from averment.policies.survey.repository import survey
 from averment.policies.survey.traces import Trace, traces
 
@@ -84,6 +85,13 @@ def test_a_region_of_any_partition_is_told_and_taken_as_scope(region: str, tmp_p
     assert list(survey(tmp_path).traces.regions) == [region]
     (tmp_path / "averment.yaml").write_text(f"version: 1\nscope: {{regions: [{region}]}}\n")
     assert load_organisation(tmp_path / "averment.yaml").scope.regions == (region,)
+
+
+@pytest.mark.parametrize("suffix", TEMPLATE_SUFFIXES)
+def test_a_region_is_told_from_every_file_that_may_be_a_template(suffix: str, tmp_path: Path) -> None:
+    """By each name under which one is checked: what a ``.cfn`` showed was passed over."""
+    (tmp_path / f"stack{suffix}").write_text('Parameters: {Region: {Default: "eu-west-3"}}\n')
+    assert set(survey(tmp_path).traces.regions) == {"eu-west-3"}
 
 
 def test_what_was_written_about_the_code_is_not_code_in_use(shop: Path) -> None:
