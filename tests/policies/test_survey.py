@@ -90,7 +90,7 @@ def test_a_region_of_any_partition_is_told_and_taken_as_scope(region: str, tmp_p
 @pytest.mark.parametrize("suffix", TEMPLATE_SUFFIXES)
 def test_a_region_is_told_from_every_file_that_may_be_a_template(suffix: str, tmp_path: Path) -> None:
     """By each name under which one is checked: what a ``.cfn`` showed was passed over."""
-    (tmp_path / f"stack{suffix}").write_text('Parameters: {Region: {Default: "eu-west-3"}}\n')
+    (tmp_path / f"stack{suffix}").write_text('"region": "eu-west-3"\n')
     assert set(survey(tmp_path).traces.regions) == {"eu-west-3"}
 
 
