@@ -291,6 +291,14 @@ def test_templates_out_of_reach_are_said(tmp_path: Path, place: str, said: str):
     assert (problem.blocking, problem.where.line) == (False, 3)
 
 
+@pytest.mark.parametrize("properties", ["!Transform {Name: 'AWS::Include', Parameters: {Location: s3://b/p.yaml}}", "!Ref Properties", "5"])
+def test_a_nested_stack_whose_properties_cannot_be_told_is_said(tmp_path: Path, properties: str):
+    """What another file gives it may say where its template is: the check ended with a flaw of the program."""
+    root = f"Resources:\n  S: {{Type: AWS::CloudFormation::Stack, Properties: {properties}}}\n"
+    graph = graph_of(write(tmp_path, root=root))
+    assert "the nested stack's template (elsewhere) is not read" in [problem.reason for problem in graph.problems]
+
+
 @pytest.mark.parametrize("text", ["", "\n# to come\n"])
 def test_a_nested_template_without_anything_in_it_is_said(text: str, tmp_path: Path):
     """It ended the check with a flaw of the program."""

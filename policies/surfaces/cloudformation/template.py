@@ -186,7 +186,8 @@ class _Template:
     def open_child(self, name: str) -> _Template | None:
         body, line = self.resources[name], self.resources.key_lines.get(name)
         written = body.get("Properties")
-        properties = self.resolver.value(written) if isinstance(written, LinedMap) else {}
+        resolved = self.resolver.value(written)
+        properties = resolved if isinstance(resolved, Mapping) else {}
         place = place_of(body, properties, self.file, self.stacks)
         if isinstance(place, str):
             self.say(f"the nested stack's template ({place}) is not read", line)
