@@ -129,6 +129,22 @@ def test_a_file_on_which_the_reading_crashes_keeps_no_other_from_being_checked(t
     assert result.exit_code(FailOn.FAIL) is ExitCode.INCOMPLETE
 
 
+def test_a_template_that_crashes_while_it_is_asked_whom_it_calls_keeps_no_other_from_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """That is found out before anything is checked, and there one file of a stranger's still broke the whole check off."""
+
+    def broken(*_: object) -> None:
+        raise TypeError("'int' object is not iterable")
+
+    monkeypatch.setattr("averment.policies.surfaces.cloudformation.template.read_template", broken)
+    template = tmp_path / "template.yaml"
+    template.write_text("Resources: {Child: {Type: AWS::CloudFormation::Stack}}\n", encoding="utf-8")
+    result = run(tmp_path, '"bad"')
+    assert [finding.resource for finding in result.findings] == ["aws_s3_bucket.b0"]
+    assert [(problem.where.file, problem.blocking) for problem in result.problems] == [(str(template), True)]
+
+
 def test_what_else_the_machine_does_cuts_no_check_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Only what the rules compute counts: beside other jobs, the same commit was checked in one run and incomplete in the next."""
     hours = count(step=3600)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from averment.core.errors import AvermentError
 from averment.core.observer import Observer, digest
 from averment.core.repository import repository_around
 from averment.policies.graph.model import Graph
@@ -41,7 +42,7 @@ def _read(path: Path, top: Path, observer: Observer) -> list[Graph]:
 
 
 def _calls(path: Path, top: Path, memory: Memory) -> set[Path]:
-    """The templates that ``path`` reads as nested stacks, directly and through each other."""
+    """The templates that ``path`` reads as nested stacks, directly and through each other; none where reading it crashes: each is read alone then."""
     from averment.policies.surfaces.cloudformation.stacks import Stacks
     from averment.policies.surfaces.cloudformation.template import read_template
 
@@ -51,7 +52,12 @@ def _calls(path: Path, top: Path, memory: Memory) -> set[Path]:
         return {Path(text) for text in known}
     observer = Observer()
     stacks = Stacks(top, observer)
-    read_template(path, stacks)
+    try:
+        read_template(path, stacks)
+    except AvermentError:
+        raise
+    except Exception:  # noqa: BLE001  (whoever reads it as a unit hears of it, and goes on)
+        return set()
     memory.keep(name, observer, sorted(str(used) for used in stacks.used))
     return stacks.used
 
