@@ -214,6 +214,33 @@ def test_sam_functions_become_what_the_transform_makes(tmp_path: Path):
     assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type Unheard is not expanded"]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!If [Live, {}, !Ref 'AWS::NoValue']",
+        "{LambdaConfigurations: !If [Live, [], !Ref 'AWS::NoValue']}",
+        "[5]",
+        "{LambdaConfigurations: 5}",
+    ],
+)
+def test_an_event_of_sam_beside_notifications_that_cannot_be_told(tmp_path: Path, written: str):
+    """They stay open: that they hang on a condition broke the reading of the whole template off."""
+    graph = graph_of(
+        tmp_path,
+        f"""
+        Transform: AWS::Serverless-2016-10-31
+        Parameters: {{P: {{Type: String}}}}
+        Conditions: {{Live: !Equals [!Ref P, live]}}
+        Resources:
+          Up: {{Type: "AWS::S3::Bucket", Properties: {{NotificationConfiguration: {written}}}}}
+          Fn:
+            Type: AWS::Serverless::Function
+            Properties: {{Handler: a.b, Events: {{New: {{Type: S3, Properties: {{Bucket: !Ref Up, Events: "s3:ObjectCreated:*"}}}}}}}}
+        """,
+    )
+    assert isinstance(resource(graph, "Up").get("NotificationConfiguration"), Unknown)
+
+
 def test_an_event_of_sam_whose_words_are_open_is_said(tmp_path: Path):
     """An authorizer that hangs on a condition, NONE in one case, passed for one that asks; a list in the place of a word broke the check off."""
     graph = graph_of(

@@ -292,8 +292,11 @@ class _Expansion:
             {"Event": event, "Function": target, **_kept(properties, "Filter")}
             for event in (events if isinstance(events, list) else [events])
         ]
-        settings = dict(owner.properties.get("NotificationConfiguration") or {})
-        settings["LambdaConfigurations"] = [*(settings.get("LambdaConfigurations") or []), *entries]
+        written = owner.properties.get("NotificationConfiguration") or {}
+        before = (written.get("LambdaConfigurations") or []) if isinstance(written, Mapping) else written
+        settings: Any = before if isinstance(before, Unknown) else Unknown("the bucket's notifications are no list that SAM could add to")
+        if isinstance(written, Mapping) and isinstance(before, list):
+            settings = {**written, "LambdaConfigurations": [*before, *entries]}
         self.found[owner.address] = replace(owner, properties={**owner.properties, "NotificationConfiguration": settings})
         self.permission(function, str(path[-1]), "s3.amazonaws.com", join_parts(["arn:aws:s3:::", bucket]), path)
 
