@@ -308,8 +308,11 @@ def _graphql(api: Resource, graph: Graph) -> Iterator[Door]:
 def _by_key(api: Resource, graph: Graph) -> Iterator[Any]:
     """What asks whoever comes with an API key, where that is a further way of signing in, by what the schema opens to it.
 
-    Nothing where the schema opens nothing; an API key where it opens all mutations; Unknown where only some fields, or it wasn't read.
+    Nothing where the schema opens nothing, or the API is private; an API key where it opens all mutations; Unknown where only some fields, or
+    it wasn't read.
     """
+    if api.get("Visibility") == "PRIVATE":
+        return
     further = listed(api.get("AdditionalAuthenticationProviders"))
     kinds = [entry.get("AuthenticationType") if isinstance(entry, Mapping) else entry for entry in further]
     doubt = next((kind for kind in kinds if isinstance(kind, Unknown)), None)
@@ -325,8 +328,8 @@ def _by_key(api: Resource, graph: Graph) -> Iterator[Any]:
     elif isinstance(doubt, Unknown):
         yield Unknown(f"its further ways of signing in could not be resolved: {doubt.reason}")
     else:
-        missing = "which was not read, " if not isinstance(schema, str) else ""
-        yield Unknown(f"an API key is a further way of signing in, and the schema, {missing}may open what leads there to it (@aws_api_key)")
+        missing = ", which was not read," if not isinstance(schema, str) else ""
+        yield Unknown(f"an API key is a further way of signing in, and the schema{missing} may open what leads there to it (@aws_api_key)")
 
 
 def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 - one signature for all doors

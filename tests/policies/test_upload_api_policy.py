@@ -334,6 +334,14 @@ def test_an_api_key_beside_a_user_pool_opens_what_the_schema_marks(tmp_path: Pat
     assert verdict is not Verdict.FAIL or "asks for an API key only" in outcome.message
 
 
+def test_what_an_api_key_opens_of_a_private_graphql_api_is_no_question(tmp_path: Path):
+    """Nobody from outside reaches it, with a key or without one; it was not known for a schema that wasn't read."""
+    more = 'authentication_type = "AMAZON_COGNITO_USER_POOLS"\n  visibility = "PRIVATE"'
+    more += '\n  additional_authentication_provider { authentication_type = "API_KEY" }'
+    text = GUESTS.replace('authentication_type = "AWS_IAM"', more)
+    assert [outcome.verdict for outcome in judged_in_terraform(tmp_path, text, "AWS::AppSync::GraphQLApi")] == [Verdict.PASS]
+
+
 SIGNING = "aws_cloudfront_origin_access_control.c.id"
 
 
