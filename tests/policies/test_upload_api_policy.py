@@ -332,6 +332,7 @@ def test_an_api_key_beside_a_user_pool_opens_what_the_schema_marks(tmp_path: Pat
     (outcome,) = judged_in_terraform(tmp_path, f'variable "schema" {{}}\n{text}', "AWS::AppSync::GraphQLApi")
     assert outcome.verdict is verdict
     assert verdict is not Verdict.FAIL or "asks for an API key only" in outcome.message
+    assert verdict is not Verdict.FAIL or ("@aws_api_key" in outcome.fix and "USER_POOLS" not in outcome.fix)  # which it has already
 
 
 def test_what_an_api_key_opens_of_a_private_graphql_api_is_no_question(tmp_path: Path):

@@ -85,6 +85,7 @@ _EDGE_FIX = (
     "# on the behaviour: signed URLs or cookies (TrustedKeyGroups, trusted_key_groups), or a viewer-request function that checks who asks"
 )
 _GUEST_FIX = "# take what is for uploads out of the statement for guests, and give it to the pool's authenticated role"
+_KEY_FIX = "# in the schema, take @aws_api_key off type Mutation, and off the fields by which uploads come or their links are had"
 _SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
 
 
@@ -303,6 +304,8 @@ def _types(entry: Any) -> list[str]:
 
 
 def _fix(door: Door) -> str:
+    if door.path == ("AdditionalAuthenticationProviders",):
+        return _KEY_FIX
     if door.resource.native_type.startswith("AWS::Serverless::Function") and door.resource.type != URL:
         return _SAM
     if _by_event(door.resource):
