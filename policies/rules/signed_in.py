@@ -26,6 +26,8 @@ _NAMING = ("RestApiId", "ApiId")
 _ARN_PARTS = 6
 _BRINGING_NOTHING = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods by which nothing is uploaded."""
+_FIELD = re.compile(r"types/(?:\*|(?P<type>[^/]+)/(?:\*|fields/(?P<field>[^/]+)))")
+"""What ARNs have of the fields of a GraphQL API. (Service Authorization Reference, "AWS AppSync".)"""
 _SYMBOL = re.compile(r"\$\{AWS::\w+\}")
 _NAMED = re.compile(r"\{[^}]*\}")
 
@@ -59,7 +61,7 @@ def _reaches(value: Value, door: Door, graph: Graph) -> Truth:
         return value == "*" or _by_name(value, called, door, graph)
     held = called.address if isinstance(called, Reference) else door.resource.address
     if isinstance(value, Reference):
-        return value.address == held and _takes_in(value.suffix, door, graph)
+        return all_of((value.address == held, _takes_in(value.suffix, door, graph)))
     return _by_hole(value, held, door, graph)
 
 
@@ -70,11 +72,9 @@ def _by_hole(value: Unknown, held: str, door: Door, graph: Graph) -> Truth:
     inside = link[0][2:-1] if link is not None else ""
     found = graph.get(inside) or graph.get(inside.rpartition(".")[0])
     other = found is not None and found.address != held and found.type in _CALLED
-    if other or not _takes_in(rest, door, graph):
-        return False
-    if name == "*" or (found is not None and found.address == held):
-        return True
-    return Unknown(f"which API it is for could not be resolved: {value.reason}")
+    held_by_it = name == "*" or (found is not None and found.address == held)
+    doubt = Unknown(f"which API it is for could not be resolved: {value.reason}")
+    return all_of((not other, held_by_it or doubt, _takes_in(rest, door, graph)))
 
 
 def _named_by(arn: str) -> tuple[str, str]:
@@ -92,14 +92,14 @@ def _called(door: Door) -> Any:
     return next((found for key in _NAMING if (found := door.resource.get(key)) is not None), None)
 
 
-def _by_name(value: str, called: Any, door: Door, graph: Graph) -> bool:
+def _by_name(value: str, called: Any, door: Door, graph: Graph) -> Truth:
     """Whether an ARN, or a pattern of one, takes in what is called, as far as its name is known."""
     if value.count(":") < _ARN_PARTS - 1:
         return False
     found = graph.target(called) if called is not None else door.resource
     known = called.rpartition(":")[2] if isinstance(called, str) else _name(found, door) if isinstance(found, Resource) else None
     name, rest = _named_by(value)
-    return (name == "*" or (isinstance(known, str) and fnmatchcase(known, name))) and _takes_in(rest, door, graph)
+    return all_of((name == "*" or (isinstance(known, str) and fnmatchcase(known, name)), _takes_in(rest, door, graph)))
 
 
 def _name(called: Resource, door: Door) -> str | None:
@@ -110,14 +110,14 @@ def _name(called: Resource, door: Door) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _takes_in(rest: str, door: Door, graph: Graph) -> bool:
+def _takes_in(rest: str, door: Door, graph: Graph) -> Truth:
     """Whether what follows the API in an ARN takes in the method and path of ``door`` (``/prod/POST/uploads``), or a field of a mutation.
 
     Of what is called after uploading or presigning a GET, or a query, is enough: it hands out the link to upload by.
     """
-    steps = rest.strip("/").split("/", 2)
     if door.resource.type == GRAPHQL_API:
-        return steps[0] in ("", "*") or rest.strip("/").removesuffix("/fields/*").removesuffix("/*") in _fields(door, graph)
+        return _takes_in_field(rest.strip("/"), door, graph)
+    steps = rest.strip("/").split("/", 2)
     if door.resource.type == URL or len(steps) == 1:
         return True
     path = _NAMED.sub("*", door.label.partition(" ")[2]).strip("/")
@@ -127,9 +127,18 @@ def _takes_in(rest: str, door: Door, graph: Graph) -> bool:
     return method and (len(steps) == 2 or not path or overlap(path, steps[2]))
 
 
-def _fields(door: Door, graph: Graph) -> tuple[str, ...]:
-    """The types of a GraphQL schema by whose fields uploads come, as ARNs have them."""
-    return ("types", "types/Mutation", "types/Query") if _hands_out_links(door, graph) else ("types", "types/Mutation")
+def _takes_in_field(rest: str, door: Door, graph: Graph) -> Truth:
+    """Whether what follows a GraphQL API in an ARN (``types/Mutation/fields/send``) takes in a field by which uploads come.
+
+    Which data source a field leads to is said by resolvers, which aren't looked at: of one field it is a question.
+    """
+    matched = _FIELD.fullmatch(rest)
+    if matched is None:
+        return rest.partition("/")[0] in ("", "*")
+    kind, field = matched["type"] or "*", matched["field"] or "*"
+    if not fnmatchcase("Mutation", kind) and not (fnmatchcase("Query", kind) and _hands_out_links(door, graph)):
+        return False
+    return field == "*" or Unknown(f"whether the field {field} of {kind} leads there is said by its resolver, which isn't looked at")
 
 
 def _hands_out_links(door: Door, graph: Graph) -> bool:
