@@ -161,13 +161,16 @@ def _within(value: Any, bucket: Resource) -> Truth:
     if isinstance(value, Reference):
         return value.address == bucket.address
     name, value = bucket_name(bucket), plain(value)
-    if isinstance(value, str) and isinstance(name, str) and value.startswith(f"{_S3}:::{name}/"):
+    if value == "" or (isinstance(value, str) and isinstance(name, str) and value.startswith(f"{_S3}:::{name}/")):
         return True
     return _prefix_of_all(value, bucket)
 
 
 def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
-    """Whether every object's ARN in ``bucket`` begins with ``value``; a folder of it isn't enough."""
+    """Whether every object's ARN in ``bucket`` begins with ``value``; a folder of it isn't enough.
+
+    Nor is an empty text, as an empty variable gives it: CloudTrail refuses that.
+    """
     if isinstance(value, Reference):
         return value.address == bucket.address and value.suffix in ("", "/")
     name, value = bucket_name(bucket), plain(value)
@@ -176,7 +179,7 @@ def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
         if same and "${?}" not in (value.template or ""):
             return True
         return Unknown(f"a selector could not be resolved: {value.reason}") if may_be(_stripped(value), bucket) else False
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return False
     if value.rstrip(":") == _S3:
         return True

@@ -257,6 +257,8 @@ def test_what_makes_an_access_control_is_none(tmp_path: Path, maker: dict[str, o
         ({"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::acme-product-media/"]}, Verdict.PASS),
         ({"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::"]}, Verdict.PASS),
         ({"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::/"]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "StartsWith": [""]}, Verdict.FAIL),
+        ({"Field": "resources.ARN", "NotStartsWith": [""]}, Verdict.FAIL),
         ({"Field": "resources.ARN", "EndsWith": [".jpg"]}, Verdict.FAIL),
         ({"Field": "resources.ARN", "NotEndsWith": [".jpg"]}, Verdict.FAIL),
         ({"Field": "resources.ARN", "NotStartsWith": ["arn:aws:s3:::acme-product-media/public/"]}, Verdict.FAIL),
