@@ -14,7 +14,9 @@ _EVENTS = {_FUNCTIONS: ("viewer-request",), _LAMBDAS: ("viewer-request", "origin
 _REFUSING = re.compile(
     r"""statusCode|\bthrow\b                      # it answers itself, or fails on purpose
     |["']cloudfront["']|\bkvs\b                  # it asks a key-value store, or picks another origin
-    |\buri["']?\]?\s*[=:]\s*(["'`])(?!(?:/?(?:index\.html?)?)\1)[^"'`$]*\1\s*(?:[;,)}\n]|/[/*]|$)  # it shows one certain object in place of what was asked for, which the start page is no refusal""",
+    |\buri["']?\]?\s*[=:]\s*(["'`])             # it shows one certain object in place of what was asked for,
+     (?!/?(?:index\.html?)?\1)                  # which isn't the start page: that is for every path of an application
+     [^"'`$]*\1\s*(?:[;,)}\n]|/[/*]|$)""",
     re.VERBOSE,
 )
 """Words without which a CloudFront function can only pass a request on. (Developer Guide, "CloudFront Functions event structure".)"""
