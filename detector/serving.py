@@ -205,7 +205,9 @@ def _clip_from_json(value: Mapping[str, Any]) -> Clip:
 
 
 def _told(error: Exception) -> str:
-    """What is wrong with an answer, in words: Python names a key that is missing, and no more."""
+    """What is wrong with an answer, in words: Python names a key that is missing, and no more, and of a list what lists don't have."""
+    if isinstance(error, AttributeError):
+        return "a list, a text or a number stands where names with values belong"
     return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 

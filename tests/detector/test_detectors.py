@@ -269,9 +269,10 @@ def test_a_clip_of_no_length_that_json_could_say_is_no_answer(changed: dict[str,
         ({"synthetic-image": float("nan")}, r"nan is not in \[0, 1\]"),
         ({"synthetic-image": 10**400}, r"10{59} is not in \[0, 1\]"),
         ({"cats": 0.5}, "'cats' is not a valid Family"),
+        ([0.5], "a list, a text or a number stands where names with values belong"),
     ],
 )
-def test_a_probability_is_a_number_and_what_is_none_is_told_in_words(given: dict[str, Any], told: str) -> None:
+def test_a_probability_is_a_number_and_what_is_none_is_told_in_words(given: Any, told: str) -> None:
     """A text that looks like a number was counted as one; and who served NaN read the name of a Python error."""
     with pytest.raises(IncompleteError, match=f"is not a score: {told}$"):
         serving.score_from_json({"probabilities": given, "cannot_say": None})
