@@ -113,36 +113,30 @@ def test_a_rule_that_leaves_or_answers_nonsense_crashed(tmp_path: Path, name: st
     assert result.exit_code() is ExitCode.INCOMPLETE
 
 
-def test_a_file_on_which_the_reading_crashes_keeps_no_other_from_being_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """One file of a stranger's broke the whole check off with a traceback, and its exit code was that of findings."""
-
-    def broken(path: Path, *_: object) -> None:
-        raise TypeError("'int' object is not iterable")
-
-    monkeypatch.setattr("averment.policies.surfaces.plan.read_plan", broken)
-    plan = tmp_path / "plan.json"
-    plan.write_text('{"format_version": "1.2", "planned_values": {}}', encoding="utf-8")
-    result = run(tmp_path, '"bad"')
-    assert [finding.resource for finding in result.findings] == ["aws_s3_bucket.b0"]
-    (problem,) = result.problems
-    assert (problem.where.file, problem.blocking, "reading it crashed (TypeError: 'int'" in problem.reason) == (str(plan), True, True)
-    assert result.exit_code(FailOn.FAIL) is ExitCode.INCOMPLETE
+PLAN = '{"format_version": "1.2", "planned_values": {}}'
+NESTING = "Resources: {Child: {Type: AWS::CloudFormation::Stack}}\n"
 
 
-def test_a_template_that_crashes_while_it_is_asked_whom_it_calls_keeps_no_other_from_being_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "text", "reads"), [("plan.json", PLAN, "plan.read_plan"), ("template.yaml", NESTING, "cloudformation.template.read_template")]
+)
+def test_a_file_on_which_the_reading_crashes_keeps_no_other_from_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, reads: str
 ):
-    """That is found out before anything is checked, and there one file of a stranger's still broke the whole check off."""
+    """One file of a stranger's broke the whole check off with a traceback, and its exit code was that of findings. Whom a template calls is asked before
+    anything is checked."""
 
     def broken(*_: object) -> None:
         raise TypeError("'int' object is not iterable")
 
-    monkeypatch.setattr("averment.policies.surfaces.cloudformation.template.read_template", broken)
-    template = tmp_path / "template.yaml"
-    template.write_text("Resources: {Child: {Type: AWS::CloudFormation::Stack}}\n", encoding="utf-8")
+    monkeypatch.setattr(f"averment.policies.surfaces.{reads}", broken)
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
     result = run(tmp_path, '"bad"')
     assert [finding.resource for finding in result.findings] == ["aws_s3_bucket.b0"]
-    assert [(problem.where.file, problem.blocking) for problem in result.problems] == [(str(template), True)]
+    (problem,) = result.problems
+    assert (problem.where.file, problem.blocking, "reading it crashed (TypeError: 'int'" in problem.reason) == (str(file), True, True)
+    assert result.exit_code(FailOn.FAIL) is ExitCode.INCOMPLETE
 
 
 def test_what_else_the_machine_does_cuts_no_check_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
