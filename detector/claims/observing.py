@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from averment.core.canonical import JSON
@@ -152,10 +153,12 @@ def _require_labels(population: Population, subject: Subject) -> None:
             else "name another population: it holds no images",
         )
     if not any("label" in item.labels for item in population.items):
+        beside = Path(population.where) / "manifest.csv"
+        manifest = f"name its manifest ({beside})," if beside.is_file() else "give a manifest"
         raise BadInputError(
             f"the population '{population.name}' says of no image whether it is real",
             where=population.place(),
-            fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
+            fix=f"{manifest} with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
         )
     require_known_labels(population)
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.claims import frame
 from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.observing import read_batches
 from averment.detector.claims.populations import REFERENCE, SUFFIXES, FilePopulation, Item, missing, open_population
 from averment.detector.claims.trace import Trace
+from averment.detector.interface import Family
 
 
 def manifest(folder: Path, rows: dict[str, bytes], columns: str = "file,sha256,label", label: str = "real") -> Path:
@@ -146,6 +149,19 @@ def test_a_folder_counts_images_and_says_how_many_other_files_it_holds(tmp_path:
     found = opened(tmp_path / "in")
     assert [item.name for item in found.items] == ["1.JPG", "deep/2.webp"]
     assert found.other_files == 1
+
+
+def test_of_a_folder_that_holds_its_manifest_it_is_said_to_name_that(tmp_path: Path) -> None:
+    """Whoever named the folder was told to give a manifest, which lay in it."""
+    subject = SimpleNamespace(family=Family.SYNTHETIC_IMAGE, population="p", where={}, clusters=None)
+    path = manifest(tmp_path, {"1.jpg": b"x"})
+    with pytest.raises(BadInputError, match="says of no image whether it is real") as caught:
+        next(read_batches(opened(tmp_path), subject))
+    assert caught.value.fix == f"name its manifest ({path}), with a column label: real or synthetic"
+    path.unlink()
+    with pytest.raises(BadInputError) as caught:
+        next(read_batches(opened(tmp_path), subject))
+    assert caught.value.fix == "give a manifest with a column label: real or synthetic"
 
 
 def test_what_is_no_regular_file_is_refused_and_counted(tmp_path: Path) -> None:
