@@ -26,8 +26,10 @@ _NAMING = ("RestApiId", "ApiId")
 _ARN_PARTS = 6
 _BRINGING_NOTHING = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods by which nothing is uploaded."""
-_FIELD = re.compile(r"types/(?:\*|(?P<type>[^/]+)/(?:\*|fields/(?P<field>[^/]+)))")
+_FIELD = re.compile(r"types/(?P<type>[^/]+)/fields/(?P<field>[^/]+)")
 """What ARNs have of the fields of a GraphQL API. (Service Authorization Reference, "AWS AppSync".)"""
+_NO_FIELD = "-"
+"""What no field is called, so that nothing but a wildcard for all of them takes it in."""
 _SYMBOL = re.compile(r"\$\{AWS::\w+\}")
 _NAMED = re.compile(r"\{[^}]*\}")
 
@@ -124,7 +126,11 @@ def _takes_in(rest: str, door: Door, graph: Graph) -> Truth:
     method = fnmatchcase(door.method, steps[1])
     if door.method == "ANY":
         method = steps[1] not in _BRINGING_NOTHING or (steps[1] == "GET" and _hands_out_links(door, graph))
-    return method and (len(steps) == 2 or not path or overlap(path, steps[2]))
+    if method and (len(steps) == 2 or not path or overlap(path, steps[2])):
+        return True
+    # a wildcard goes over slashes: */uploads is of any stage and method
+    methods = [door.method] if door.method != "ANY" else ["POST", *(["GET"] if _hands_out_links(door, graph) else [])]
+    return any(fnmatchcase(f"{steps[0].replace('*', '')}/{one}/{path}", rest.strip("/")) for one in methods)
 
 
 def _takes_in_field(rest: str, door: Door, graph: Graph) -> Truth:
@@ -132,13 +138,13 @@ def _takes_in_field(rest: str, door: Door, graph: Graph) -> Truth:
 
     Which data source a field leads to is said by resolvers, which aren't looked at: of one field it is a question.
     """
+    kinds = [kind for kind in ("Mutation", "Query") if kind == "Mutation" or _hands_out_links(door, graph)]
+    if rest == "" or any(fnmatchcase(f"types/{kind}/fields/{_NO_FIELD}", rest) for kind in kinds):
+        return True
     matched = _FIELD.fullmatch(rest)
-    if matched is None:
-        return rest.partition("/")[0] in ("", "*")
-    kind, field = matched["type"] or "*", matched["field"] or "*"
-    if not fnmatchcase("Mutation", kind) and not (fnmatchcase("Query", kind) and _hands_out_links(door, graph)):
+    if matched is None or not any(fnmatchcase(kind, matched["type"]) for kind in kinds):
         return False
-    return field == "*" or Unknown(f"whether the field {field} of {kind} leads there is said by its resolver, which isn't looked at")
+    return Unknown(f"whether the field {matched['field']} of {matched['type']} leads there is said by its resolver, which isn't looked at")
 
 
 def _hands_out_links(door: Door, graph: Graph) -> bool:

@@ -259,6 +259,8 @@ PUT_TOGETHER = "arn:aws:execute-api:${var.api}:*:${aws_apigatewayv2_api.%s.id}/*
     [
         ("execute-api:Invoke", f"{HTTP}/*", "unauthenticated", Verdict.FAIL),
         ("execute-api:Invoke", f"{HTTP}/*/POST/uploads", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", f"{HTTP}/*/uploads", "unauthenticated", Verdict.FAIL),
+        ("execute-api:Invoke", f"{HTTP}/*/feedback", "unauthenticated", Verdict.PASS),
         ("execute-api:Invoke", f"{HTTP}/*/GET/*", "unauthenticated", Verdict.PASS),
         ("execute-api:Invoke", f"{HTTP}/*/POST/feedback", "unauthenticated", Verdict.PASS),
         ("execute-api:Invoke", "*", "unauthenticated", Verdict.FAIL),
@@ -279,6 +281,8 @@ PUT_TOGETHER = "arn:aws:execute-api:${var.api}:*:${aws_apigatewayv2_api.%s.id}/*
         ("appsync:GraphQL", f"{GRAPH}/types/Query/*", "unauthenticated", Verdict.FAIL),
         ("appsync:GraphQL", f"{GRAPH}/types/*/fields/*", "unauthenticated", Verdict.FAIL),
         ("appsync:GraphQL", f"{GRAPH}/types/Mut*/*", "unauthenticated", Verdict.FAIL),
+        ("appsync:GraphQL", f"{GRAPH}/types/Mut*", "unauthenticated", Verdict.FAIL),
+        ("appsync:GraphQL", f"{GRAPH}/t*", "unauthenticated", Verdict.FAIL),
         ("appsync:GraphQL", f"{GRAPH}/types/Mutation/fields/send", "unauthenticated", Verdict.UNKNOWN),
         ("appsync:GraphQL", "arn:aws:appsync:*:*:apis/*/types/Query/fields/link", "unauthenticated", Verdict.UNKNOWN),
         ("appsync:GraphQL", "arn:aws:appsync:*:*:apis/another/types/Mutation/fields/send", "unauthenticated", Verdict.PASS),
