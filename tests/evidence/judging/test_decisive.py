@@ -224,24 +224,29 @@ def test_however_long_a_quarter_is_few_are_kept() -> None:
     assert [record.query["hour"] for record in decisive] == [1_998, 1_999]
 
 
+def sample(day: int, counted: int, gathering: Gathering = Gathering.COLLECTED) -> Record:
+    """Ten of five thousand objects, looked at on that day of the quarter, of which ``counted`` are published."""
+    at = Q4.start + timedelta(days=day)
+    return Record(
+        kind=Kind.MEDIA_STATES,
+        collector="media-states",
+        collector_version="4",
+        source="s",
+        query={"day": day},
+        effective_at=at,
+        collected_at=at,
+        payload={"out_of": {"summary.published_flagged": counted}},
+        population=Population("objects", 5_000, 10),
+        gathering=gathering,
+        reason=None if gathering is Gathering.COLLECTED else "AccessDenied",
+    )
+
+
 def test_of_samples_those_are_kept_that_no_later_one_sees_as_much_as() -> None:
     """A record of a sample a day, each with the names of thousands of objects: all of them would be in memory at once."""
     decisive = Decisive(Q4)
     for day, counted in enumerate([9, *range(1, 8), 5, 7, 8, *[6] * 40, 5]):
-        at = Q4.start + timedelta(days=day)
-        decisive.add(
-            Record(
-                kind=Kind.MEDIA_STATES,
-                collector="media-states",
-                collector_version="4",
-                source="s",
-                query={},
-                effective_at=at,
-                collected_at=at,
-                payload={"day": day, "out_of": {"summary.published_flagged": counted}},
-                population=Population("objects", 5_000, 10),
-            )
-        )
+        decisive.add(sample(day, counted))
     assert [record.payload["out_of"]["summary.published_flagged"] for record in decisive] == [9, 8, 6, 5]
 
 
@@ -257,28 +262,8 @@ def test_of_samples_that_count_no_kinds_apart_the_larger_is_kept() -> None:
 def test_a_part_does_not_stand_for_a_sample_that_came_into_the_ledger_after_it() -> None:
     """Two machines collect, and one of them hands in late: what its sample found, the other's part, which a page is missing of, says nothing of."""
     decisive = Decisive(Q4)
-    for day, found, gathering in (
-        (1, 1, Gathering.COLLECTED),
-        (9, 9, Gathering.PARTIAL),
-        (5, 5, Gathering.COLLECTED),
-        (6, 2, Gathering.COLLECTED),
-    ):
-        at = Q4.start + timedelta(days=day)
-        decisive.add(
-            Record(
-                kind=Kind.MEDIA_STATES,
-                collector="media-states",
-                collector_version="4",
-                source="s",
-                query={"day": day},
-                effective_at=at,
-                collected_at=at,
-                payload={"out_of": {"summary.published_flagged": found}},
-                population=Population("objects", 5_000, 10),
-                gathering=gathering,
-                reason="AccessDenied" if gathering is Gathering.PARTIAL else None,
-            )
-        )
+    for record in (sample(1, 1), sample(9, 9, Gathering.PARTIAL), sample(5, 5), sample(6, 2)):
+        decisive.add(record)
     assert [record.query["day"] for record in decisive] == [9, 5, 6]
 
 
