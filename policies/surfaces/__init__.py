@@ -6,6 +6,6 @@
 - Source code: ``code``; ``function_code``, ``service_calls`` and ``states`` (Step Functions) add to the other graphs what functions, APIs
   and state machines do.
 - ``checkov``: the same rules inside Checkov.
-- Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``, ``submodules``, ``sparse``. Places in files:
-  ``lined``, ``comments``.
+- Finding what to read, and what it is: ``walk``, ``sniff``, ``units``, ``unsynthesised``, ``submodules``, ``sparse``; ``loosely``, where types may
+  be others. Places in files: ``lined``, ``comments``.
 """

@@ -20,6 +20,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Unknown
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
+from averment.policies.surfaces.loosely import as_list, as_map
 from averment.policies.surfaces.plan_computed import configured_alone
 from averment.policies.surfaces.plan_configuration import Configuration, Stand, Target, references
 from averment.policies.surfaces.plan_missing import missing
@@ -117,10 +118,10 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
         return Graph(problems=[Problem("is nested too deeply", where)])
     except ValueError:  # Python reads no number of more than 4,300 digits
         return Graph(problems=[Problem("holds a number that is too long to be read", where)])
-    root = _map(_map(value).get("planned_values")).get("root_module")
-    if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
+    root = as_map(as_map(value).get("planned_values")).get("root_module")
+    if not isinstance(root, Mapping) or not str(as_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])
-    graph = normal_graph(_Plan(_map(value), where).resources(), missing(_map(value), where))
+    graph = normal_graph(_Plan(as_map(value), where).resources(), missing(as_map(value), where))
     for asked in service_calls(graph):
         graph.add(asked)
     add_machines(graph, path.parent, observer)
@@ -134,8 +135,8 @@ class _Plan:
         self.plan, self.where = value, where
         self.planned = value["planned_values"]["root_module"]
         changes = {
-            change["address"]: _map(change.get("change"))
-            for change in _list(value.get("resource_changes"))
+            change["address"]: as_map(change.get("change"))
+            for change in as_list(value.get("resource_changes"))
             if isinstance(change, Mapping)
             and isinstance(change.get("address"), str)
             and not change.get("deposed")  # else of an old object that goes
@@ -145,36 +146,36 @@ class _Plan:
         self.made = {address for address, does in actions.items() if isinstance(does, list) and "create" in does}
         self.forgotten = {address for address, does in actions.items() if does == ["forget"]}
         """What a ``removed`` block takes out of the code but leaves in the cloud: Terraform lists it among the planned values."""
-        self.providers = _map(_map(value.get("configuration")).get("provider_config"))
+        self.providers = as_map(as_map(value.get("configuration")).get("provider_config"))
         self.deferred = {
-            change["address"]: _map(change.get("change"))
-            for change in _list(value.get("resource_changes"))
+            change["address"]: as_map(change.get("change"))
+            for change in as_list(value.get("resource_changes"))
             if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
         }
         self.documents: dict[str, Any] = {}
-        self.values = {item["address"]: _map(item.get("values")) for item in self._walk(self.planned)}
+        self.values = {item["address"]: as_map(item.get("values")) for item in self._walk(self.planned)}
         self.buckets = {item["address"] for item in self._walk(self.planned) if item.get("type") == "aws_s3_bucket"}
-        root = _map(_map(value.get("configuration")).get("root_module"))
+        root = as_map(as_map(value.get("configuration")).get("root_module"))
         self.configuration = Configuration(root, self.values.keys() | self.deferred.keys())
 
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        for item in _list(module.get("resources")):
+        for item in as_list(module.get("resources")):
             known = isinstance(item, Mapping) and item.get("mode") == "managed" and isinstance(item.get("address"), str)
             if known and item["address"] not in self.forgotten:
                 yield item
-        for child in _list(module.get("child_modules")):
-            yield from self._walk(_map(child))
+        for child in as_list(module.get("child_modules")):
+            yield from self._walk(as_map(child))
 
     def resources(self) -> Iterator[TerraformResource]:
         items = [(item, *self.configuration.of(item["address"])) for item in self._walk(self.planned)]
-        regions = Regions(self.plan, ((_map(item.get("values")), configured) for item, configured, _ in items))
+        regions = Regions(self.plan, ((as_map(item.get("values")), configured) for item, configured, _ in items))
         for item, configured, stand in items:
             address, kind = item["address"], str(item.get("type", ""))
-            values, hidden = _map(item.get("values")), _map(self.after_apply.get(address))
+            values, hidden = as_map(item.get("values")), as_map(self.after_apply.get(address))
             region = regions.of(values, hidden, configured)
             known, hidden, doubts = configured_alone(kind, values, hidden, configured, new=address in self.made)
-            values = self._filled(known, hidden, _map(configured.get("expressions")), stand)
-            tagged = self._tagged({**_map(values), **doubts}, configured)
+            values = self._filled(known, hidden, as_map(configured.get("expressions")), stand)
+            tagged = self._tagged({**as_map(values), **doubts}, configured)
             yield TerraformResource(address, kind, tagged, self.where, Dialect.TERRAFORM_PLAN, region=region)
 
     def _tagged(self, values: Mapping[str, Any], configured: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -184,19 +185,19 @@ class _Plan:
         """
         every, own = values.get("tags_all"), values.get("tags")
         if isinstance(every, Unknown):
-            provider = _map(_map(self.providers.get(str(configured.get("provider_config_key")))).get("expressions"))
+            provider = as_map(as_map(self.providers.get(str(configured.get("provider_config_key")))).get("expressions"))
             blocks = provider.get("default_tags")
-            every = _map(_map(blocks[0] if isinstance(blocks, list) and blocks else None).get("tags")).get("constant_value")
+            every = as_map(as_map(blocks[0] if isinstance(blocks, list) and blocks else None).get("tags")).get("constant_value")
         if not isinstance(every, Mapping) or not (own is None or isinstance(own, Mapping)):
             return values
-        return {**values, "tags": {**every, **_map(own)}}
+        return {**values, "tags": {**every, **as_map(own)}}
 
     def _filled(self, value: Any, hidden: Any, expression: Any, stand: Stand, name: str = "") -> Any:
         """``value`` with links for what refers to resources, and unknowns for what is known only after apply."""
         if hidden is True:
             return self._link(expression, stand)
         if isinstance(value, Mapping) or (value is None and isinstance(hidden, Mapping)):
-            known, flags, parts = _map(value), _map(hidden), _map(expression)
+            known, flags, parts = as_map(value), as_map(hidden), as_map(expression)
             return {
                 name: self._choose(name, known.get(name), flags.get(name), parts.get(name), stand)
                 for name in dict.fromkeys([*known, *flags])
@@ -224,7 +225,7 @@ class _Plan:
     def _known_of(self, part: Any, stand: Stand) -> _Told:
         """What is known of a block by its expressions: by name, what an attribute is, or what it holds."""
         told: _Told = {}
-        for name, expression in _map(part).items():
+        for name, expression in as_map(part).items():
             if isinstance(expression, Mapping) and "constant_value" in expression:
                 told[name] = (expression["constant_value"], ())
             elif isinstance(expression, Mapping):
@@ -239,7 +240,7 @@ class _Plan:
             return self._document(expression, stand) if name in _DOCUMENTS else self._link(expression, stand, name)
         if isinstance(value, str) and isinstance(expression, Mapping):
             return self._known_link(value, expression, stand) or value
-        if name in _SEVERAL and isinstance(hidden if value is None else value, list | dict) and "references" in _map(expression):
+        if name in _SEVERAL and isinstance(hidden if value is None else value, list | dict) and "references" in as_map(expression):
             return self._named(self._filled(value, hidden, None, stand), expression, stand)
         return self._filled(value, hidden, expression, stand, name)
 
@@ -282,8 +283,8 @@ class _Plan:
         if change is None:
             return None
         configured, stand = self.configuration.of(address)
-        parts = _map(configured.get("expressions"))
-        values = self._filled(_map(change.get("after")), change.get("after_unknown"), {"statement": parts.get("statement")}, stand)
+        parts = as_map(configured.get("expressions"))
+        values = self._filled(as_map(change.get("after")), change.get("after_unknown"), {"statement": parts.get("statement")}, stand)
         if not isinstance(values, dict):
             return None
         written = values.get("statement", [])
@@ -306,7 +307,7 @@ class _Plan:
         """
         resources = values.get("resources")
         if values.get("effect") != "Deny" and isinstance(resources, list):
-            named = self._named(list(resources), _map(expression).get("resources"), stand)
+            named = self._named(list(resources), as_map(expression).get("resources"), stand)
             values = {**values, "resources": [self._objects(item) for item in named]}
         return statement_of(values)
 
@@ -366,7 +367,7 @@ class _Plan:
 def _fits(item: Any, told: _Told) -> bool:
     """Whether a block may be the one of which ``told`` is known."""
     for name, (constant, texts) in told.items():
-        value = _map(item).get(name)
+        value = as_map(item).get(name)
         if isinstance(value, str) and ((constant is not None and constant != value) or any(text not in value for text in texts)):
             return False
     return True
@@ -380,11 +381,3 @@ def _holds(hidden: Any) -> bool:
     """Whether something is hidden in what a plan says of an attribute: it says of each part that it isn't, too."""
     parts = hidden.values() if isinstance(hidden, Mapping) else hidden if isinstance(hidden, list) else ()
     return hidden is True or any(_holds(part) for part in parts)
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

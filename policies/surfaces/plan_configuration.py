@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from averment.policies.surfaces.loosely import as_map
+
 MAX_STEPS = 20
 """Variables and outputs in a row that are followed."""
 
@@ -78,7 +80,7 @@ class Configuration:
             step = _STEP.match(rest)
             if step is None:
                 return {}, Stand({}, prefix)
-            module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
+            module = as_map(as_map(as_map(module.get("module_calls")).get(step[1])).get("module"))
             prefix, rest = prefix + step[0], rest[step.end() :]
         closed = rest.rfind("]") + 1  # behind it, every bracket would be looked for the end of in vain
         found = self._resources(module).get(_INDEX.sub("", rest[:closed]) + rest[closed:], {})
@@ -142,7 +144,7 @@ class Configuration:
         """``target``; the bucket where it is the id of one of its settings, which is the bucket's name (used to force an order of creation)."""
         if target.attribute in {"id", "bucket"} and _SETTING.search(target.address):
             configured, stand = self.of(target.address)
-            owner = self.targets(_map(configured.get("expressions")).get("bucket"), stand, steps - 1)
+            owner = self.targets(as_map(configured.get("expressions")).get("bucket"), stand, steps - 1)
             if len(owner.targets) == 1 and not owner.left:
                 return owner
         return Found([target])
@@ -155,20 +157,20 @@ class Configuration:
         *outer, call = steps_to
         module = self._root
         for step in outer:
-            module = _map(_map(_map(module.get("module_calls")).get(step[1])).get("module"))
-        called = _map(_map(module.get("module_calls")).get(call[1]))
-        given = _map(called.get("expressions")).get(variable)
+            module = as_map(as_map(as_map(module.get("module_calls")).get(step[1])).get("module"))
+        called = as_map(as_map(module.get("module_calls")).get(call[1]))
+        given = as_map(called.get("expressions")).get(variable)
         above = Stand(module, stand.prefix[: call.start()], call[2] or "", called.get("for_each_expression"))
         return self.targets(given, above, steps - 1)
 
     def _put_out(self, name: str, stand: Stand, steps: int) -> Found | None:
         """What stands behind a module's output; of several modules, that of the one which is named."""
         match = _OUTPUT.match(name)
-        called = _map(_map(stand.module.get("module_calls")).get(match[1])) if match else {}
+        called = as_map(as_map(stand.module.get("module_calls")).get(match[1])) if match else {}
         if match is None or (match[2] is None and not called.keys().isdisjoint({"count_expression", "for_each_expression"})):
             return None
-        module = _map(called.get("module"))
-        output = _map(_map(module.get("outputs")).get(match[3]))
+        module = as_map(called.get("module"))
+        output = as_map(as_map(module.get("outputs")).get(match[3]))
         inner = Stand(module, f"{stand.prefix}module.{match[1]}{match[2] or ''}.")
         return self.targets(output.get("expression"), inner, steps - 1) if "expression" in output else None
 
@@ -184,7 +186,7 @@ class Configuration:
 
 def references(expression: Any) -> list[str]:
     """The names that an expression mentions."""
-    names = _map(expression).get("references")
+    names = as_map(expression).get("references")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
@@ -192,7 +194,3 @@ def leaves(names: list[str]) -> list[str]:
     """``names`` without those that only begin another: Terraform lists ``b.id`` and ``b`` for ``b.id``."""
     begun = {name[: match.start()] for name in names for match in _CUT.finditer(name)}
     return [name for name in dict.fromkeys(names) if name not in begun]
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

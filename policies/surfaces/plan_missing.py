@@ -8,6 +8,7 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.graph.outside import listed
+from averment.policies.surfaces.loosely import as_list, as_map
 
 _LISTS = ("resource_changes", "deferred_changes", "resources", "child_modules")
 
@@ -24,7 +25,7 @@ def missing(plan: Mapping[str, Any], where: SourceRef) -> Iterator[Problem]:
         yield Problem(
             "the plan is not complete (targets, or changes that were put off): what it leaves out was not checked", where, blocking=False
         )
-    put_off = [_map(_map(change).get("resource_change")) for change in _list(plan.get("deferred_changes"))]
+    put_off = [as_map(as_map(change).get("resource_change")) for change in as_list(plan.get("deferred_changes"))]
     names = {str(change["address"]): where for change in put_off if "address" in change and change.get("mode") != "data"}
     yield from listed(names, "put off to a later plan, and so not checked")
 
@@ -32,15 +33,7 @@ def missing(plan: Mapping[str, Any], where: SourceRef) -> Iterator[Problem]:
 def _parts(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The plan itself, and each of the modules in it."""
     yield plan
-    left = [_map(_map(plan.get("planned_values")).get("root_module"))]
+    left = [as_map(as_map(plan.get("planned_values")).get("root_module"))]
     while left:
         yield (module := left.pop())
-        left += [child for child in _list(module.get("child_modules")) if isinstance(child, Mapping)]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+        left += [child for child in as_list(module.get("child_modules")) if isinstance(child, Mapping)]

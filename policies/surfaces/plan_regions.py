@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.terraform_map import region_of
+from averment.policies.surfaces.loosely import as_map
 from averment.policies.surfaces.plan_configuration import leaves, references
 
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
@@ -18,8 +19,8 @@ class Regions:
     """The regions of one ``plan``; ``resources`` are the values of each with what is configured of it."""
 
     def __init__(self, plan: Mapping[str, Any], resources: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
-        self._providers = _map(_map(plan.get("configuration")).get("provider_config"))
-        self._variables = _map(plan.get("variables"))
+        self._providers = as_map(as_map(plan.get("configuration")).get("provider_config"))
+        self._variables = as_map(plan.get("variables"))
         self._told: dict[str, set[str]] = {}
         """By provider, where it is seen to make things: before 6.0 buckets alone tell, and the provider may have it from the environment."""
         for values, configured in resources:
@@ -35,7 +36,7 @@ class Regions:
 
     def _of_provider(self, key: str) -> Any:
         provider = self._providers.get(key)
-        expression = _map(_map(_map(provider).get("expressions")).get("region"))
+        expression = as_map(as_map(as_map(provider).get("expressions")).get("region"))
         if (written := expression.get("constant_value")) is not None:
             return written
         if len(told := self._told.get(key, set())) == 1:  # OpenTofu has several providers of one name
@@ -43,17 +44,13 @@ class Regions:
         if not isinstance(provider, Mapping) or "module_address" in provider:  # a module's variables are others than the plan's
             return _OPEN
         names = leaves(references(expression))
-        value = _map(self._variables.get(names[0].removeprefix("var."))).get("value") if len(names) == 1 else None
+        value = as_map(self._variables.get(names[0].removeprefix("var."))).get("value") if len(names) == 1 else None
         return value if isinstance(value, str) and _REGION.fullmatch(value) else _OPEN if names else None
 
 
 def _asked(configured: Mapping[str, Any]) -> bool:
-    return "region" in _map(configured.get("expressions"))
+    return "region" in as_map(configured.get("expressions"))
 
 
 def _provider(configured: Mapping[str, Any]) -> str:
     return str(configured.get("provider_config_key"))
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from averment.core.errors import BadInputError
 from averment.core.files import MAX_TEXT_BYTES, read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
+from averment.policies.surfaces.loosely import as_map
 from averment.policies.surfaces.sniff import in_utf8, is_template
 
 NOT_RUN = "which is not run"
@@ -92,9 +93,9 @@ def filled_in(files: Sequence[Path]) -> Iterator[Problem]:
 def left_behind(files: Sequence[Path]) -> Iterator[Problem]:
     """What the manifests of the CDK among ``files`` (``cdk.out/manifest.json``) name and isn't there: a stack, or all those of a stage."""
     for file in files:
-        artifacts = _map(_map(_json(file)).get("artifacts")) if file.name == "manifest.json" else {}
+        artifacts = as_map(as_map(_json(file)).get("artifacts")) if file.name == "manifest.json" else {}
         for name, artifact in artifacts.items():
-            kind, told = _map(artifact).get("type"), _map(_map(artifact).get("properties"))
+            kind, told = as_map(artifact).get("type"), as_map(as_map(artifact).get("properties"))
             made = told.get(_MADE[kind]) if isinstance(kind, str) and kind in _MADE else None
             if isinstance(made, str) and not _is_there(file.parent, made):
                 reason = f"names {made} for '{name}', which is not here, so what it makes is not checked; cdk synth writes it"
@@ -119,7 +120,7 @@ def _output(file: Path) -> str | None:
     """The folder that a ``cdk.json`` or ``cdktf.json`` names for what its program writes; None where it leaves that to the CLI."""
     if file.suffix != ".json":
         return None
-    named = _map(_json(file)).get("output")
+    named = as_map(_json(file)).get("output")
     return named if isinstance(named, str) and named else None
 
 
@@ -129,10 +130,6 @@ def _json(file: Path) -> Any:
         return json.loads(read_bounded(file, limit=MAX_TEXT_BYTES))
     except (BadInputError, OSError, ValueError, RecursionError):
         return None
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _hint(what: str, folder: str | None) -> str:
