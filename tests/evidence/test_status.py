@@ -73,6 +73,8 @@ def test_an_empty_ledger_shows_nothing_assessed(shop: Path, capsys: pytest.Captu
     assert "averment collect" in err
     assert "SM-UPL-03/terms" in out
     assert "averment attest SM-UPL-03/terms" in out
+    assert run(["status", "--by-account"]) == 3
+    assert "averment collect" in capsys.readouterr().err
     assert not (shop / ".averment").exists()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,10 @@ import click
 
 from averment.cli.common import config_option, note, organisation_for, print_document, stderr
 from averment.cli.status_table import show, show_accounts, show_checked, show_deadlines, show_drift, show_left_out, show_scope
-from averment.controls.deadlines import deadlines
+from averment.controls.deadlines import Deadline, deadlines
 from averment.controls.loader import load_catalogue
+from averment.controls.model import Catalogue
+from averment.core.canonical import JSON
 from averment.core.errors import ExitCode
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, parse_period, utc_now
@@ -23,11 +26,11 @@ from averment.evidence.judging.by_account import by_account
 from averment.evidence.judging.judges import asked_later
 from averment.evidence.judging.lately import Lately
 from averment.evidence.judging.outside import outside, told_of_outside
-from averment.evidence.judging.since import RUNS, since
+from averment.evidence.judging.since import RUNS, Since, since
 from averment.evidence.judging.states import FROM_NOWHERE, OF_THAT_ONE, AssessmentState, ControlState, Gap
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import DRILLS, Record
-from averment.evidence.reporting.drift import drift
+from averment.evidence.reporting.drift import DriftRow, drift
 from averment.evidence.reporting.operation import operation, throughout
 from averment.evidence.reporting.plain import plain
 from averment.evidence.reporting.report import assessment_rows, control_rows
@@ -57,53 +60,84 @@ def command(period_text: str | None, everything: bool, accounts_only: bool, form
     catalogue = load_catalogue(organisation)
     period, now = (parse_period(period_text) if period_text else None), utc_now()
     lately, looks = _gone_through(organisation, period, now)
-    records = lately.now
-    judged_at, begins = moment_of(period, now), period.start.date() if period else None
-    states = assess(catalogue, organisation, records, period=period, as_of=now)
-    evidence = Evidence(records, period=period, as_of=now, accounts=organisation.scope.accounts)
+    known = _known(organisation, catalogue, lately, period, now)
+    elsewhere = outside(known.evidence, organisation.scope, known.judged_at)
+    unseen = looks.unseen(catalogue, organisation.scope) if looks else ()
+    if form == "json":
+        print_document(json.dumps(_document(known, elsewhere, unseen), indent=2, ensure_ascii=False))
+    else:
+        show_scope(period, known.judged_at, rests_on(known.states, lately.now))
+        if accounts_only:
+            show_accounts(by_account(known.states, known.evidence, organisation.scope.accounts), everything=everything)
+        else:
+            _show(known, everything=everything)
+        if not lately.count:
+            stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
+    _caution((lately.ahead.told, told_of_outside(elsewhere), told_of_unseen(unseen) if unseen else None), period, now)
+    code = exit_code(known.states)
+    return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Where an organisation stands by its ledger: ``states`` as of ``judged_at``, by what was known ``now``."""
+
+    organisation: Organisation
+    catalogue: Catalogue
+    lately: Lately
+    period: Period | None
+    now: datetime
+    judged_at: datetime
+    evidence: Evidence
+    states: list[ControlState]
+    parted: Sequence[DriftRow]
+    held: Mapping[str, Since]
+    coming: Sequence[Deadline]
+
+
+def _known(organisation: Organisation, catalogue: Catalogue, lately: Lately, period: Period | None, now: datetime) -> _Known:
+    judged_at = moment_of(period, now)
+    states = assess(catalogue, organisation, lately.now, period=period, as_of=now)
+    evidence = Evidence(lately.now, period=period, as_of=now, accounts=organisation.scope.accounts)
     states = states if period is None else throughout(states, operation(catalogue, evidence))
     parted = drift(catalogue, organisation, evidence, judged_at)
     held = since(catalogue, organisation, lately, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
-    facts, scope = rests_on(states, records), organisation.scope
-    accounts = by_account(states, evidence, scope.accounts)
-    elsewhere, unseen = outside(evidence, scope, judged_at), looks.unseen(catalogue, scope) if looks else ()
-    if form == "json":
-        value = {
-            "as_of": iso(now),  # when all of this was known; the report of a package has the same two instants
-            "judged_at": iso(judged_at),
-            "period": plain(period),
-            "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
-            "records": lately.count,
-            "ahead": lately.ahead.told,
-            "outside": list(elsewhere),
-            "unseen": list(unseen),
-            "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
-            "left_out": list(catalogue.left_out),
-            "controls": plain(control_rows(catalogue, states, organisation.profile, judged_at.date(), begins=begins)),
-            "assessments": plain(assessment_rows(states)),
-            "accounts": plain(accounts),
-            "drift": plain(parted),
-            "since": plain(held),
-            "deadlines": plain(coming),
-        }
-        print_document(json.dumps(value, indent=2, ensure_ascii=False))
-    elif accounts_only:
-        show_scope(period, judged_at, facts)
-        show_accounts(accounts, everything=everything)
-    else:
-        show_scope(period, judged_at, facts)
-        show(states, partial(next_step, over=period if judged_at < now else None), everything=everything, held=held)
-        show_left_out(catalogue.left_out, everything=everything)
-        if organisation.parameter("check.repositories") is None:
-            show_checked(list(evidence.by_place("check")))
-        show_drift(parted, everything=everything)
-        show_deadlines(coming, everything=everything)
-        if not lately.count:
-            stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
-    _caution((lately.ahead.told, told_of_outside(elsewhere), told_of_unseen(unseen) if unseen else None), period, now)
-    code = exit_code(states)
-    return ExitCode.INCOMPLETE if code is ExitCode.CLEAN and lately.ahead.unheard else code
+    return _Known(organisation, catalogue, lately, period, now, judged_at, evidence, states, parted, held, coming)
+
+
+def _document(known: _Known, elsewhere: Sequence[str], unseen: Sequence[str]) -> dict[str, JSON]:
+    """All of it as JSON data."""
+    organisation, states, begins = known.organisation, known.states, known.period.start.date() if known.period else None
+    facts = rests_on(states, known.lately.now)
+    return {
+        "as_of": iso(known.now),  # when all of this was known; the report of a package has the same two instants
+        "judged_at": iso(known.judged_at),
+        "period": plain(known.period),
+        "rests_on": {"from": iso(facts[0]), "to": iso(facts[1])} if facts else None,
+        "records": known.lately.count,
+        "ahead": known.lately.ahead.told,
+        "outside": list(elsewhere),
+        "unseen": list(unseen),
+        "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
+        "left_out": list(known.catalogue.left_out),
+        "controls": plain(control_rows(known.catalogue, states, organisation.profile, known.judged_at.date(), begins=begins)),
+        "assessments": plain(assessment_rows(states)),
+        "accounts": plain(by_account(states, known.evidence, organisation.scope.accounts)),
+        "drift": plain(known.parted),
+        "since": plain(known.held),
+        "deadlines": plain(known.coming),
+    }
+
+
+def _show(known: _Known, *, everything: bool) -> None:
+    over = known.period if known.judged_at < known.now else None
+    show(known.states, partial(next_step, over=over), everything=everything, held=known.held)
+    show_left_out(known.catalogue.left_out, everything=everything)
+    if known.organisation.parameter("check.repositories") is None:
+        show_checked(list(known.evidence.by_place("check")))
+    show_drift(known.parted, everything=everything)
+    show_deadlines(known.coming, everything=everything)
 
 
 def _gone_through(organisation: Organisation, period: Period | None, now: datetime) -> tuple[Lately, Looks | None]:
